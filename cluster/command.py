@@ -1,0 +1,118 @@
+"""What to run on a host, as data."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+#: Reads a program of known length from stdin and leaves the rest of stdin to it, so that neither the program
+#: nor its data (secrets among it) is ever in an argument list.
+_BOOTSTRAP = "import sys; exec(compile(sys.stdin.buffer.read(int(sys.argv[1])), sys.argv[2], 'exec'))"
+
+#: The venv's Python where there is one, the host's own otherwise: a host without the venv can still be
+#: observed and taken down.
+_VENV_OR_HOST_PYTHON = 'test -x "$1" && p=$1 || p=python3; shift; exec "$p" "$@"'
+
+
+@dataclass(frozen=True)
+class Hint:
+    """A cause that the words of a failed command give away, and what to do about it.
+
+    `pattern` is a regular expression, searched in the command's stderr and stdout.
+    """
+
+    pattern: str
+    cause: str
+    cure: str
+
+    def fits(self, said: str) -> bool:
+        return re.search(self.pattern, said) is not None
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command for one host.
+
+    `title` says what we are doing in the operator's words ("ask for its facts"); `timeout` is in seconds and is
+    enforced on the host as well. Secrets travel on `stdin` alone, which is never shown.
+    """
+
+    argv: tuple[str, ...]
+    title: str
+    stdin: bytes = b""
+    timeout: float = 30.0
+    hints: tuple[Hint, ...] = ()
+
+    def line(self) -> str:
+        """The words, quoted for the host's shell, under a time limit that outlives the connection.
+
+        `sh -c` with the words as one quoted argument: the login shell of the user may be fish or csh.
+        """
+        limited = ("timeout", "-k", "5", str(self.timeout), *self.argv)
+        return shlex.join(("/bin/sh", "-c", "exec " + shlex.join(limited)))
+
+    def shown(self) -> str:
+        """The words as a person reads them, cut to a screen's width or so."""
+        line = shlex.join(self.argv)
+        return line if len(line) <= 160 else line[:157] + "..."
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a command: its exit status and all that it said."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
+class Probe(Generic[T]):
+    """A command that brings a fact, and the pure function that reads it (raises `ValueError`)."""
+
+    command: Command
+    parse: Callable[[str], T]
+
+
+def program(
+    names: tuple[str, ...],
+    payload: dict[str, Any],
+    *,
+    title: str,
+    venv: str,
+    timeout: float = 30.0,
+    hints: tuple[Hint, ...] = (),
+) -> Command:
+    """A program of `cluster/remote`, its parts concatenated in the order of `names`, with its data.
+
+    It runs under the venv's Python (or the host's own where that is missing) without site-packages, reads its
+    source and then `payload` as JSON from stdin, and so needs one round trip and leaves no file.
+    """
+    source = "\n".join(remote_source(name) for name in names).encode()
+    words = ("-I", "-c", _BOOTSTRAP, str(len(source)), names[-1])
+    argv = ("/bin/sh", "-c", _VENV_OR_HOST_PYTHON, "sh", f"{venv}/bin/python", *words)
+    return Command(argv, title, source + json.dumps(payload).encode() + b"\n", timeout, hints)
+
+
+def remote_source(name: str) -> str:
+    """The text of `cluster/remote/NAME.py`."""
+    return (resources.files("cluster.remote") / f"{name}.py").read_text()
+
+
+def last_json(said: str) -> dict[str, Any]:
+    """The JSON object on the last line that holds one: a user's shell may greet before it runs our command.
+
+    Raises `ValueError` when there is none.
+    """
+    for line in reversed(said.splitlines()):
+        if line.startswith("{"):
+            found: dict[str, Any] = json.loads(line)
+            return found
+    raise ValueError("no JSON in the answer")

@@ -1,0 +1,138 @@
+"""Everything that can go wrong, as a person has to hear it.
+
+ClusterError
+├── InventoryError          the file, before any host is touched
+├── HostError               one host: what we were doing, what it said, the cause if known, what to do next
+│   ├── Unreachable         no connection, or it broke
+│   ├── CommandFailed       an exit status other than 0
+│   ├── CommandTimedOut     the time limit of a command
+│   └── Unintelligible      an answer that cannot be read
+├── FleetError              several of these, one a host
+├── PreflightFailed         findings that forbid a start
+├── NotReady                what was waited for did not come
+├── Held                    somebody else works on this cluster
+└── NotFreed                what is left on the hosts after all was tried
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cluster.command import Command
+    from cluster.values import Finding, Lease, Leftover
+
+
+class ClusterError(Exception):
+    """The root. `cause` is what is known to be behind it, `cure` the next thing to do; both may be empty."""
+
+    def __init__(self, message: str, *, cause: str = "", cure: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.cause = cause
+        self.cure = cure
+
+
+class UsageError(ClusterError):
+    """The command itself cannot be carried out as it was given."""
+
+
+class InventoryError(ClusterError):
+    """An inventory that cannot be used. Each problem names the line and the key."""
+
+    def __init__(self, path: str, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems), cure=f"correct {path}")
+        self.path = path
+        self.problems = tuple(problems)
+
+
+class HostError(ClusterError):
+    """Something on one host. `said` is all that the host said (the renderer cuts it)."""
+
+    def __init__(self, host: str, doing: str, said: str = "", *, cause: str = "", cure: str = "") -> None:
+        super().__init__(f"{host}: {doing}", cause=cause, cure=cure)
+        self.host = host
+        self.doing = doing
+        self.said = said
+
+
+class Unreachable(HostError):
+    """No connection to the host, or the one there was broke."""
+
+
+class CommandFailed(HostError):
+    """A command on the host ended with `status` (negative: lost, the connection broke under it)."""
+
+    def __init__(self, host: str, command: Command, status: int, stdout: str, stderr: str) -> None:
+        said = stderr.strip() or stdout.strip()
+        hint = next((h for h in command.hints if h.fits(stderr + "\n" + stdout)), None)
+        super().__init__(
+            host, command.title, said, cause=hint.cause if hint else "", cure=hint.cure if hint else ""
+        )
+        self.command = command
+        self.status = status
+        self.stdout = stdout
+        self.stderr = stderr
+
+
+class CommandTimedOut(HostError):
+    """A command was still running after its time limit, in seconds."""
+
+    def __init__(self, host: str, command: Command, said: str = "") -> None:
+        cause = f"no answer within {command.timeout:g} s"
+        super().__init__(host, command.title, said, cause=cause, cure=f"log in to {host} and see what hangs there")
+        self.command = command
+
+
+class Unintelligible(HostError):
+    """The host answered, but not with what was asked for."""
+
+
+class FleetError(ClusterError):
+    """Errors of several hosts, in host order; `errors` keeps each with its type."""
+
+    def __init__(self, errors: Sequence[HostError]) -> None:
+        super().__init__("\n".join(str(error) for error in errors))
+        self.errors = tuple(errors)
+
+
+class PreflightFailed(ClusterError):
+    """At least one finding forbids a start; `findings` are all of them, of all hosts."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        blocking = [finding for finding in findings if finding.blocking]
+        super().__init__(f"{len(blocking)} blocking finding{'s' if len(blocking) != 1 else ''}")
+        self.findings = tuple(findings)
+
+
+class NotReady(ClusterError):
+    """What was waited for did not come: `waited` in seconds, `last` is the last that was seen, `host` where."""
+
+    def __init__(
+        self, what: str, waited: float, last: str = "", *, host: str = "", cause: str = "", cure: str = ""
+    ) -> None:
+        super().__init__(what, cause=cause, cure=cure)
+        self.what = what
+        self.waited = waited
+        self.last = last
+        self.host = host
+
+
+class Held(ClusterError):
+    """The lease on the head belongs to somebody else."""
+
+    def __init__(self, cluster: str, lease: Lease) -> None:
+        super().__init__(
+            f"{cluster} is held by {lease.owner} on {lease.machine} since {lease.since}: {lease.reason}",
+            cure="wait until they are done, or break the lease with `orchestrator unlock --reason WHY`",
+        )
+        self.lease = lease
+
+
+class NotFreed(ClusterError):
+    """After everything that can be tried, these are still there; or could not be looked at."""
+
+    def __init__(self, leftovers: Sequence[Leftover]) -> None:
+        super().__init__(f"{len(leftovers)} thing{'s' if len(leftovers) != 1 else ''} not proved gone")
+        self.leftovers = tuple(leftovers)
