@@ -1,0 +1,32 @@
+"""inventory.yaml -> frozen models, or every reason why not, each with its line and key.
+
+`load` is the whole story: `places` reads the YAML and knows the line of every key, `written` is the schema of
+the file, `rules` is what must hold between several keys, `models` is what the rest of the program reads.
+"""
+
+from cluster.inventory.heads import Heads, attention_heads
+from cluster.inventory.load import load
+from cluster.inventory.models import (
+    HostSpec,
+    Inventory,
+    JumpSpec,
+    ModelSpec,
+    RaySpec,
+    RuntimeSpec,
+    ServeSpec,
+    is_secret,
+)
+
+__all__ = [
+    "Heads",
+    "HostSpec",
+    "Inventory",
+    "JumpSpec",
+    "ModelSpec",
+    "RaySpec",
+    "RuntimeSpec",
+    "ServeSpec",
+    "attention_heads",
+    "is_secret",
+    "load",
+]

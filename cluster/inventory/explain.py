@@ -1,0 +1,130 @@
+"""pydantic's errors in an operator's words, at the place in the file that they are about."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import get_args
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from cluster.inventory.places import Odd
+from cluster.inventory.problems import Loc, Problem, quoted
+from cluster.inventory.written import JUMP_TAGS, Written
+
+#: "[key]" is how pydantic says that the key of a mapping is meant, not its value.
+_NO_KEYS = (*JUMP_TAGS, "[key]")
+
+_KINDS = (
+    (type(None), "nothing"),
+    (bool, "true or false"),
+    (int, "a whole number"),
+    (str, "text"),
+    (tuple, "a list"),
+    (dict, "a mapping"),
+)
+
+_WANTED: Mapping[str, str] = MappingProxyType(
+    {
+        "string_type": "text",
+        "int_type": "a whole number",
+        "bool_type": "true or false",
+        "tuple_type": "a list",
+        "dict_type": "a mapping",
+        "model_type": "a mapping",
+    }
+)
+_BARE = ("a whole number", "true or false")
+_DECIMAL_OR_FLAG = re.compile(r"-?[0-9]+|true|false")
+
+
+def explain(details: Sequence[ErrorDetails]) -> Iterator[Problem]:
+    """A problem for each error, but for those that only follow from another one."""
+    placed = [(_place(error), error) for error in details]
+    meant = {(*loc[:-1], _guess(str(loc[-1]), _siblings(loc))) for loc, error in placed if _unknown(error)}
+    for loc, error in placed:
+        # A key that is only misspelt is not missing as well.
+        misspelt = error["type"] == "missing" and loc in meant
+        if error["type"] != "default_factory_not_called" and not misspelt:
+            yield Problem(loc, _reason(error, loc))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A guess in brackets, or nothing."""
+    guess = _guess(word, known)
+    return f" (did you mean {quoted(guess)}?)" if guess else ""
+
+
+def _guess(word: str, known: Iterable[str]) -> str:
+    """The known word that is most like this one; empty when none is."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")
+
+
+def _place(error: ErrorDetails) -> Loc:
+    return tuple(part for part in error["loc"] if part not in _NO_KEYS)
+
+
+def _unknown(error: ErrorDetails) -> bool:
+    return error["type"] == "extra_forbidden"
+
+
+def _reason(error: ErrorDetails, loc: Loc) -> str:
+    if error["type"] in _WANTED:
+        return _expected(error)
+    match error:
+        case {"type": "extra_forbidden"}:
+            return "unknown key" + did_you_mean(str(loc[-1]), _siblings(loc))
+        case {"type": "literal_error"}:
+            return _choice(error)
+        case {"type": "missing"}:
+            return "is missing"
+        case {"type": "too_short"}:
+            return "must not be empty"
+        case {"type": "greater_than_equal", "ctx": {"ge": least}}:
+            return f"must be at least {least}"
+        case {"type": "less_than_equal", "ctx": {"le": most}}:
+            return f"must be at most {most}"
+        case {"type": "value_error", "ctx": {"error": reason}}:
+            return str(reason)
+    return error["msg"]
+
+
+def _expected(error: ErrorDetails) -> str:
+    """The sentence for a value of the wrong type."""
+    wanted, found = _WANTED[error["type"]], error["input"]
+    if wanted == "text" and isinstance(found, bool | int | Odd):
+        return f"expected text, found {_kind(found)}: put it in quotes"
+    if wanted in _BARE and isinstance(found, str) and _DECIMAL_OR_FLAG.fullmatch(found):
+        return f"expected {wanted}, found text: take the quotes away"
+    return f"expected {wanted}, found {_kind(found)}"
+
+
+def _choice(error: ErrorDetails) -> str:
+    found, choices = error["input"], re.findall("'([^']*)'", error["ctx"]["expected"])
+    guess = did_you_mean(found, choices) if isinstance(found, str) else f", found {_kind(found)}"
+    return f"expected {' or '.join(map(quoted, choices))}{guess}"
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, Odd):
+        return value.kind
+    return next((name for kind, name in _KINDS if isinstance(value, kind)), "something else")
+
+
+def _siblings(loc: Loc) -> tuple[str, ...]:
+    """The keys that are known where `loc` is."""
+    model: type[BaseModel] = Written
+    for part in loc[:-1]:
+        if isinstance(part, str):
+            model = next(_models_in(model.model_fields[part].annotation))
+    return tuple(model.model_fields)
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)

@@ -1,0 +1,47 @@
+"""The way from a path to an Inventory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from cluster.inventory import rules
+from cluster.inventory.explain import explain
+from cluster.inventory.files import Surroundings, read_text
+from cluster.inventory.models import Inventory
+from cluster.inventory.places import Document, parse
+from cluster.inventory.problems import Problem, Refused, error
+from cluster.inventory.written import Written, build, settle
+
+
+def load(path: Path, environ: Mapping[str, str], base: Path | None = None) -> Inventory:
+    """The inventory in the file at `path`, with `${VAR}`s and `~` from `environ`; no host is touched.
+
+    Paths in it are relative to `base`, by default the folder of the file.
+
+    Raises InventoryError with all that is wrong with the single values, or else between them.
+    """
+    try:
+        document = parse(read_text(path), environ)
+    except Refused as refused:
+        raise error(str(path), refused.problems, {}) from None
+    written, problems = _validated(document, Surroundings(base or path.absolute().parent, environ))
+    if written is not None and not problems:
+        settled = settle(written)
+        problems = tuple(rules.problems(settled))
+        if not problems:
+            return build(settled)
+    raise error(str(path), problems, document.lines)
+
+
+def _validated(document: Document, around: Surroundings) -> tuple[Written | None, tuple[Problem, ...]]:
+    """What is written, or None, and the problems; a value that could not be read has no second one."""
+    try:
+        return Written.model_validate(document.data, context=around), document.problems
+    except ValidationError as refused:
+        # Neither this exception nor its context leaves: it holds the values, secrets among them.
+        details = refused.errors(include_url=False)
+    known = {problem.loc for problem in document.problems}
+    return None, (*document.problems, *(problem for problem in explain(details) if problem.loc not in known))

@@ -1,0 +1,155 @@
+"""What the rest of the program reads: an inventory with its defaults filled in and its jumps resolved."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_serializer
+
+from cluster.inventory.fields import (
+    Address,
+    ClusterAddress,
+    ClusterName,
+    Count,
+    Flag,
+    GpuIds,
+    HostName,
+    HostPath,
+    Mebibytes,
+    ModelId,
+    Port,
+    Role,
+    ShortHostPath,
+    Text,
+    VariableName,
+    Word,
+)
+from cluster.inventory.files import read_api_key
+from cluster.inventory.reserved import free
+
+_SECRET = re.compile(r"TOKEN(?!IZER)|SECRET|PASSW|CREDENTIAL|(API|ACCESS|PRIVATE)_?KEY", re.IGNORECASE)
+
+
+def is_secret(variable: str) -> bool:
+    """Whether the value of an environment variable of this name must not be shown."""
+    return _SECRET.search(variable) is not None
+
+
+class Frozen(BaseModel):
+    """Part of an inventory: unknown keys refused, nothing coerced, nothing changed later."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class JumpSpec(Frozen):
+    """A machine to reach a host through. What is None, the user's SSH configuration decides."""
+
+    address: Address
+    user: Word | None = None
+    port: Port | None = None
+    identity_file: str | None = None
+    jump: JumpSpec | None = None
+
+
+class HostSpec(Frozen):
+    """One GPU host. `address` is for SSH, `cluster_address` for Ray and NCCL (always an IP address).
+
+    `environment` holds everything that units on this host get: for all hosts, from the defaults, its own.
+    `min_gpu_memory_mib` in MiB as nvidia-smi counts; 0 asks for nothing. What is None, SSH's configuration
+    (`user`, `port`, `identity_file`, `jump`) or the machine (`gpu_ids`: all GPUs) decides.
+    """
+
+    name: HostName
+    address: Address
+    cluster_address: ClusterAddress
+    role: Role
+    gpus: Count
+    user: Word | None = None
+    port: Port | None = None
+    identity_file: str | None = None
+    jump: JumpSpec | None = None
+    gpu_ids: GpuIds | None = None
+    min_gpu_memory_mib: Mebibytes = 0
+    environment: tuple[tuple[VariableName, Text], ...] = Field(default=(), repr=False)
+
+    @field_serializer("environment")
+    def _without_secrets(self, pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        return tuple((name, "**********" if is_secret(name) else value) for name, value in pairs)
+
+
+class ModelSpec(Frozen):
+    """The model: a repository id or an absolute path on every host. Fetched only with `download`."""
+
+    id: ModelId
+    revision: Word | None = None
+    served_name: Word = Field(default_factory=lambda known: known["id"])
+    download: Flag = False
+
+
+class ServeSpec(Frozen):
+    """How vLLM serves. The head listens at `host` and `port`; `arguments` go to `vllm serve` as they are."""
+
+    tensor_parallel_size: Count
+    pipeline_parallel_size: Count = 1
+    host: Address = "0.0.0.0"
+    port: Port = 8000
+    arguments: tuple[Annotated[Text, free], ...] = ()
+    api_key: Annotated[SecretStr | None, BeforeValidator(read_api_key)] = None
+    refuse_socket_transport: Flag = False
+    prove_image: Flag = False
+
+
+class RaySpec(Frozen):
+    """Ray's ports, pinned for the sake of firewalls. `declare_gpus` only where Ray cannot count GPUs."""
+
+    port: Port = 6379
+    node_manager_port: Port = 6380
+    object_manager_port: Port = 6381
+    min_worker_port: Port = 10002
+    max_worker_port: Port = 19999
+    declare_gpus: Flag = False
+
+
+class RuntimeSpec(Frozen):
+    """Where things are on every host, as absolute paths."""
+
+    venv: HostPath
+    state_directory: ShortHostPath = "/var/tmp"
+
+
+class Inventory(Frozen):
+    """One cluster: one head, and as many GPUs as the layout takes. `known_hosts` None: the user's own."""
+
+    cluster: ClusterName
+    model: ModelSpec
+    serve: ServeSpec
+    runtime: RuntimeSpec
+    hosts: tuple[HostSpec, ...]
+    ray: RaySpec = RaySpec()
+    known_hosts: str | None = None
+
+    @property
+    def head(self) -> HostSpec:
+        return next(host for host in self.hosts if host.role == "head")
+
+    @property
+    def workers(self) -> tuple[HostSpec, ...]:
+        return tuple(host for host in self.hosts if host.role == "worker")
+
+    @property
+    def gpus(self) -> int:
+        """The GPUs of all hosts together."""
+        return sum(host.gpus for host in self.hosts)
+
+    @property
+    def uses_ray(self) -> bool:
+        """One host with all GPUs needs no Ray."""
+        return len(self.hosts) > 1
+
+    def host(self, name: str) -> HostSpec:
+        """The host of this name. Raises KeyError."""
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        raise KeyError(name)

@@ -1,0 +1,65 @@
+"""A place in the file and what is wrong there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from cluster.errors import InventoryError
+
+Loc = tuple[str | int, ...]
+
+#: A key that can be shown as it is; others are quoted, so that no control character reaches a terminal.
+_PLAIN_KEY = re.compile(r"[\w.-]+")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong at `loc`; `line` (from 1) only where the place is no key of the document."""
+
+    loc: Loc
+    reason: str
+    line: int = 0
+
+
+class Refused(Exception):
+    """The file cannot be looked at any further."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+
+def quoted(text: str) -> str:
+    """Text of a file as it may be shown: in quotes, control characters escaped, cut to 200 characters."""
+    shown = text if len(text) <= 200 else text[:197] + "..."
+    return f'"{repr(shown)[1:-1]}"'
+
+
+def shown(loc: Loc) -> str:
+    """A place in the words of the file: hosts[1].address."""
+    return "".join(_step(part) for part in loc).removeprefix(".")
+
+
+def _step(part: str | int) -> str:
+    if isinstance(part, int):
+        return f"[{part}]"
+    return f".{part}" if _PLAIN_KEY.fullmatch(part) else f".{quoted(part)}"
+
+
+def error(path: str, problems: Iterable[Problem], lines: Mapping[Loc, int]) -> InventoryError:
+    """All problems of the file at `path`, in the order of its lines, none twice."""
+    placed = sorted(((_line(problem, lines), problem) for problem in problems), key=lambda pair: pair[0])
+    return InventoryError(path, tuple(dict.fromkeys(_sentence(path, *pair) for pair in placed)))
+
+
+def _line(problem: Problem, lines: Mapping[Loc, int]) -> int:
+    """The line of the problem, or of the innermost key around it that is in the file (or of the file)."""
+    prefixes = (problem.loc[:length] for length in range(len(problem.loc), -1, -1))
+    return problem.line or next((lines[prefix] for prefix in prefixes if prefix in lines), 0)
+
+
+def _sentence(path: str, line: int, problem: Problem) -> str:
+    where = f"{path}:{line}" if line else path
+    return ": ".join(filter(None, (where, shown(problem.loc), problem.reason)))

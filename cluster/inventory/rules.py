@@ -1,0 +1,158 @@
+"""What must hold between several keys of a file, each rule on its own."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+from collections.abc import Hashable, Iterator, Mapping
+
+from cluster.inventory.explain import did_you_mean
+from cluster.inventory.heads import attention_heads
+from cluster.inventory.problems import Problem, quoted
+from cluster.inventory.written import Settled, WrittenHost
+
+
+def problems(settled: Settled) -> Iterator[Problem]:
+    """Everything that is wrong between the keys."""
+    for rule in (
+        _names,
+        _addresses,
+        _cluster_addresses,
+        _roles,
+        _gpus,
+        _jumps,
+        _layout,
+        _heads,
+        _ports,
+        _source,
+    ):
+        yield from rule(settled)
+
+
+def _names(settled: Settled) -> Iterator[Problem]:
+    yield from _repeated(settled, "name", [host.name for host in settled.hosts])
+
+
+def _addresses(settled: Settled) -> Iterator[Problem]:
+    yield from _repeated(
+        settled, "address", [(host.address.lower(), host.port or 22) for host in settled.hosts]
+    )
+
+
+def _repeated(settled: Settled, key: str, values: list[Hashable]) -> Iterator[Problem]:
+    """A problem for each value that an earlier host has as well; None is no value."""
+    for index, value in enumerate(values):
+        first = values.index(value)
+        if value is not None and first < index:
+            other = quoted(settled.hosts[first].name)
+            yield Problem(
+                ("hosts", index, key), f"hosts[{first}] ({other}) has the same {key.replace('_', ' ')}"
+            )
+
+
+def _cluster_addresses(settled: Settled) -> Iterator[Problem]:
+    addresses = [host.reached_at for host in settled.hosts]
+    yield from _repeated(settled, "cluster_address", list(addresses))
+    for index, (host, address) in enumerate(zip(settled.hosts, addresses, strict=True)):
+        place = ("hosts", index, "cluster_address")
+        if address is None:
+            yield Problem(
+                place, f"is missing, and address {quoted(host.address)} is no IP address to take instead"
+            )
+        elif len(addresses) > 1 and ipaddress.ip_address(address).is_loopback:
+            yield Problem(place, f"the other hosts cannot reach {address}")
+
+
+def _roles(settled: Settled) -> Iterator[Problem]:
+    heads = [index for index, host in enumerate(settled.hosts) if host.role == "head"]
+    if not heads:
+        yield Problem(("hosts",), 'one host must have "role: head"')
+    for index in heads[1:]:
+        first = settled.hosts[heads[0]].name
+        yield Problem(
+            ("hosts", index, "role"), f"a second head: hosts[{heads[0]}] ({quoted(first)}) is one already"
+        )
+
+
+def _gpus(settled: Settled) -> Iterator[Problem]:
+    for index, host in enumerate(settled.hosts):
+        if host.gpus is None:
+            yield Problem(("hosts", index, "gpus"), "is missing, here and in the defaults")
+        elif host.gpu_ids is not None and len(host.gpu_ids) != host.gpus:
+            reason = f"names {len(host.gpu_ids)} GPUs, but gpus of {quoted(host.name)} is {host.gpus}"
+            yield Problem(settled.place(index, "gpu_ids"), reason)
+
+
+def _jumps(settled: Settled) -> Iterator[Problem]:
+    by_name = {host.name: host for host in settled.hosts}
+    for index, host in enumerate(settled.hosts):
+        hops = tuple(itertools.islice(_hops(host, by_name), len(by_name)))
+        if hops and hops[0] not in by_name:
+            guess = did_you_mean(hops[0], by_name)
+            reason = f'{quoted(hops[0])} is no host of this file{guess}; another machine needs "address: ..."'
+            yield Problem(settled.place(index, "jump"), reason)
+        if host.name in hops:
+            circle = " -> ".join((host.name, *hops[: hops.index(host.name) + 1]))
+            reason = f'goes round in a circle: {circle} (a host without a jump says "jump: null")'
+            yield Problem(settled.place(index, "jump"), reason)
+
+
+def _hops(host: WrittenHost, by_name: Mapping[str, WrittenHost]) -> Iterator[str]:
+    """The names that the jumps of a host lead through, its own first; endless where they go round."""
+    jump = host.jump
+    while jump is not None:
+        if isinstance(jump, str):
+            yield jump
+        through = by_name.get(jump) if isinstance(jump, str) else jump
+        jump = through.jump if through is not None else None
+
+
+def _layout(settled: Settled) -> Iterator[Problem]:
+    serve, counts = settled.written.serve, [host.gpus for host in settled.hosts]
+    taken = serve.tensor_parallel_size * serve.pipeline_parallel_size
+    declared = sum(count or 0 for count in counts)
+    if None not in counts and taken != declared:
+        each = " + ".join(f"{host.name} {host.gpus}" for host in settled.hosts)
+        product = f"{serve.tensor_parallel_size} x pipeline_parallel_size {serve.pipeline_parallel_size}"
+        reason = f"{product} takes {taken} GPUs, but the hosts declare {declared} ({each})"
+        yield Problem(("serve", "tensor_parallel_size"), reason)
+
+
+def _heads(settled: Settled) -> Iterator[Problem]:
+    model, size = settled.written.model.id, settled.written.serve.tensor_parallel_size
+    heads = attention_heads(model)
+    if heads is not None and not heads.divides(size):
+        own = f"the {heads.query} attention heads ({heads.key_value} for keys and values) of {model}"
+        rule = f"it must divide {heads.query}, and divide {heads.key_value} or be a multiple of it"
+        yield Problem(("serve", "tensor_parallel_size"), f"{size} does not fit {own}: {rule}")
+
+
+def _ports(settled: Settled) -> Iterator[Problem]:
+    ray, taken = settled.written.ray, dict[int, str]()
+    if ray.min_worker_port > ray.max_worker_port:
+        yield Problem(("ray", "max_worker_port"), f"is below ray.min_worker_port ({ray.min_worker_port})")
+    single = (
+        ("ray", "port", ray.port),
+        ("ray", "node_manager_port", ray.node_manager_port),
+        ("ray", "object_manager_port", ray.object_manager_port),
+        ("serve", "port", settled.written.serve.port),
+    )
+    for section, key, port in single:
+        if port in taken:
+            yield Problem((section, key), f"{port} is {taken[port]} already")
+        elif ray.min_worker_port <= port <= ray.max_worker_port:
+            within = f"{ray.min_worker_port}-{ray.max_worker_port}"
+            yield Problem((section, key), f"{port} lies within Ray's worker ports ({within})")
+        taken.setdefault(port, f"{section}.{key}")
+
+
+def _source(settled: Settled) -> Iterator[Problem]:
+    model = settled.written.model
+    if model.id.startswith("/") and model.revision is not None:
+        yield Problem(
+            ("model", "revision"), "a folder has no revisions: leave it out, or give a repository id"
+        )
+    if model.id.startswith("/") and model.download:
+        yield Problem(
+            ("model", "download"), "a folder is not downloaded: leave it out, or give a repository id"
+        )

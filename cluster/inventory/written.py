@@ -1,0 +1,173 @@
+"""What stands in the file, and the way from there to the models: defaults filled in, jumps resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+
+from cluster.inventory.fields import (
+    Address,
+    ClusterAddress,
+    ClusterName,
+    Count,
+    GpuIds,
+    HostName,
+    Mebibytes,
+    Port,
+    Role,
+    Text,
+    VariableName,
+    Word,
+    is_ip,
+)
+from cluster.inventory.files import ExistingFile
+from cluster.inventory.models import (
+    Frozen,
+    HostSpec,
+    Inventory,
+    JumpSpec,
+    ModelSpec,
+    RaySpec,
+    RuntimeSpec,
+    ServeSpec,
+)
+from cluster.inventory.problems import Loc
+
+#: How pydantic names the two ways to write a jump in the place of an error; no key of the file.
+JUMP_TAGS = ("jump by name", "jump by spec")
+
+
+def _jump_tag(value: object) -> str:
+    return JUMP_TAGS[isinstance(value, dict)]
+
+
+def _nothing_is_empty(value: object) -> object:
+    """A section whose lines are all commented out is an empty section."""
+    return {} if value is None else value
+
+
+Jump = Annotated[
+    Annotated[Word, Tag(JUMP_TAGS[0])] | Annotated["WrittenJump", Tag(JUMP_TAGS[1])], Discriminator(_jump_tag)
+]
+Environment = Annotated[dict[VariableName, Text], BeforeValidator(_nothing_is_empty)]
+
+
+class WrittenJump(Frozen):
+    """A jump host with a spec of its own; its own jump may be the name of a host again."""
+
+    address: Address
+    user: Word | None = None
+    port: Port | None = None
+    identity_file: ExistingFile | None = None
+    jump: Jump | None = None
+
+
+class Defaults(Frozen):
+    """What may be said of one host or, as a default, of all."""
+
+    user: Word | None = None
+    port: Port | None = None
+    identity_file: ExistingFile | None = None
+    jump: Jump | None = None
+    gpus: Count | None = None
+    gpu_ids: GpuIds | None = None
+    min_gpu_memory_mib: Mebibytes = 0
+    environment: Environment = Field(default={}, repr=False)
+
+
+class WrittenHost(Defaults):
+    """A host as it is written. `cluster_address` may be left out where `address` is an IP address."""
+
+    name: HostName
+    address: Address
+    cluster_address: ClusterAddress | None = None
+    role: Role
+
+    @property
+    def reached_at(self) -> str | None:
+        """The cluster address, written or taken from the address; None when there is neither."""
+        return self.cluster_address or (self.address if is_ip(self.address) else None)
+
+
+class Written(Frozen):
+    """The whole file."""
+
+    cluster: ClusterName
+    known_hosts: ExistingFile | None = None
+    environment: Environment = Field(default={}, repr=False)
+    defaults: Annotated[Defaults, BeforeValidator(_nothing_is_empty)] = Defaults()
+    hosts: Annotated[tuple[WrittenHost, ...], Field(min_length=1)]
+    model: ModelSpec
+    serve: ServeSpec
+    ray: Annotated[RaySpec, BeforeValidator(_nothing_is_empty)] = RaySpec()
+    runtime: RuntimeSpec
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A file with its defaults filled into `hosts`, in the order of the file."""
+
+    written: Written
+    hosts: tuple[WrittenHost, ...]
+
+    def place(self, index: int, key: str) -> Loc:
+        """Where the value that a host has was written: in its entry, or else in the defaults."""
+        if (
+            key not in self.written.hosts[index].model_fields_set
+            and key in self.written.defaults.model_fields_set
+        ):
+            return ("defaults", key)
+        return ("hosts", index, key)
+
+
+def settle(written: Written) -> Settled:
+    """Fill the defaults in. A key written in a host wins, also when it is null; environments are merged."""
+    return Settled(written, tuple(_filled(host, written) for host in written.hosts))
+
+
+def _filled(host: WrittenHost, written: Written) -> WrittenHost:
+    defaults = written.defaults
+    update: dict[str, object] = {
+        key: getattr(defaults, key) for key in defaults.model_fields_set - host.model_fields_set
+    }
+    update["environment"] = {**written.environment, **defaults.environment, **host.environment}
+    return host.model_copy(update=update)
+
+
+def build(settled: Settled) -> Inventory:
+    """The inventory. Only for a file in which no rule found a problem."""
+    written = settled.written
+    by_name = {host.name: host for host in settled.hosts}
+    return Inventory(
+        cluster=written.cluster,
+        known_hosts=written.known_hosts,
+        model=written.model,
+        serve=written.serve,
+        ray=written.ray,
+        runtime=written.runtime,
+        hosts=tuple(_host(host, by_name) for host in settled.hosts),
+    )
+
+
+def _host(host: WrittenHost, by_name: Mapping[str, WrittenHost]) -> HostSpec:
+    values: dict[str, Any] = dict(host)
+    values["cluster_address"] = host.reached_at
+    values["jump"] = _jump(host.jump, by_name)
+    values["environment"] = tuple(host.environment.items())
+    return HostSpec(**values)
+
+
+def _jump(jump: str | WrittenJump | None, by_name: Mapping[str, WrittenHost]) -> JumpSpec | None:
+    if jump is None:
+        return None
+    through = by_name[jump] if isinstance(jump, str) else jump
+    return JumpSpec(
+        address=through.address,
+        user=through.user,
+        port=through.port,
+        identity_file=through.identity_file,
+        jump=_jump(through.jump, by_name),
+    )

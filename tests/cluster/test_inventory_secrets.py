@@ -1,0 +1,88 @@
+"""Secrets are read, and neither shown nor repeated in an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cluster.errors import InventoryError
+from cluster.inventory import is_secret, load
+from tests.cluster.inventories import ENVIRON, SMALL, loaded, problems, with_lines
+
+
+@pytest.mark.parametrize(
+    ("line", "environ"),
+    [("{file: key}", {}), ("{file: ~/key}", {"HOME": "."}), ("{environment: KEY}", {"KEY": "sk-abc"})],
+)
+def test_the_api_key_is_read_and_never_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, environ: dict[str, str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "key").write_text("sk-abc\n")
+    inventory = loaded(tmp_path, with_lines("  tensor_parallel_size: 16", f"  api_key: {line}"), environ)
+    assert inventory.serve.api_key is not None
+    assert inventory.serve.api_key.get_secret_value() == "sk-abc"
+    assert "sk-abc" not in f"{inventory!r} {inventory.model_dump()} {inventory.model_dump_json()}"
+
+
+def test_tokens_in_an_environment_are_not_shown_either(tmp_path: Path) -> None:
+    inventory = loaded(tmp_path, SMALL + "environment: {HF_TOKEN: hf_abc, LEVEL: info}\n")
+    assert dict(inventory.head.environment) == {"HF_TOKEN": "hf_abc", "LEVEL": "info"}
+    assert "hf_abc" not in f"{inventory!r} {inventory.model_dump()} {inventory.model_dump_json()}"
+    assert "info" in inventory.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("HF_TOKEN", True),
+        ("VLLM_API_KEY", True),
+        ("AWS_SECRET_ACCESS_KEY", True),
+        ("TOKENIZERS_PARALLELISM", False),
+    ],
+)
+def test_which_variables_are_secret(name: str, secret: bool) -> None:
+    assert is_secret(name) is secret
+
+
+REFUSED = [
+    ("arguments: [--api-key=sk-secret]", "serve.arguments[0]: --api-key is not for here: use serve.api_key"),
+    ("api_key: sk-secret", "serve.api_key: the key itself does not belong in this file; write "),
+    ("api_key: ${SECRET}", "serve.api_key: the key itself does not belong in this file; write "),
+    ("api_key: {key: sk-secret}", 'serve.api_key: write "file: PATH" or "environment: VARIABLE" under it'),
+    (
+        "api_key: {file: a, environment: B}",
+        'serve.api_key: write "file: PATH" or "environment: VARIABLE" under it',
+    ),
+    ("api_key: 5", 'serve.api_key: write "file: PATH" or "environment: VARIABLE" under it'),
+    (
+        "api_key: {file: sk-secret}",
+        "serve.api_key: the file named here does not exist (relative paths begin at /",
+    ),
+    ("api_key: {file: .}", "serve.api_key: the file named here cannot be read: Is a directory"),
+    ("api_key: {environment: sk-secret}", "serve.api_key: the environment variable named here is not set"),
+    ("api_key: {environment: EMPTY}", "serve.api_key: the variable named here is empty"),
+    (
+        "api_key: {environment: SPACED}",
+        "serve.api_key: the variable named here holds no key: one line of ASCII ",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "problem"), REFUSED)
+def test_a_refusal_does_not_repeat_the_key(tmp_path: Path, line: str, problem: str) -> None:
+    [found] = problems(tmp_path, with_lines("  tensor_parallel_size: 16", f"  {line}"))
+    assert found.startswith(f"15: {problem}")
+    assert "secret" not in found
+
+
+def test_the_error_holds_no_secret_in_its_chain_either(tmp_path: Path) -> None:
+    (tmp_path / "inventory.yaml").write_text(f"{SMALL}environment: {{A: '${{SECRET}}', B: 1}}\n")
+    with pytest.raises(InventoryError) as caught:
+        load(tmp_path / "inventory.yaml", ENVIRON)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    assert str(caught.value).endswith(
+        "yaml:17: environment.B: expected text, found a whole number: put it in quotes"
+    )
