@@ -1,0 +1,60 @@
+"""What should run on each host, and what runs that should not: what was seen of one unit never stands alone."""
+
+from __future__ import annotations
+
+from cluster import ray
+from cluster.inventory import Inventory
+from cluster.observe import Observed
+from cluster.unit import Name, Unit
+from cluster.values import HostView, Presence
+from cluster.vllm import server
+
+
+def ray_unit(inventory: Inventory, view: HostView) -> Unit:
+    """The Ray of a host that could be looked at."""
+    assert view.facts is not None
+    return ray.unit(inventory, inventory.host(view.name), view.facts)
+
+
+def vllm_unit(inventory: Inventory, seen: Observed) -> Unit:
+    """The vLLM of the head, which could be looked at."""
+    facts = seen[inventory.head.name].facts
+    assert facts is not None
+    return server.unit(inventory, facts)
+
+
+def ray_runs(inventory: Inventory, view: HostView) -> bool:
+    return view.facts is not None and ray_unit(inventory, view).runs(view.ray)
+
+
+def vllm_runs(inventory: Inventory, seen: Observed) -> bool:
+    """Whether the wanted vLLM runs, on a Ray that is wanted on every host."""
+    head = seen[inventory.head.name]
+    if head.facts is None or not vllm_unit(inventory, seen).runs(head.vllm):
+        return False
+    return not inventory.uses_ray or all(ray_runs(inventory, view) for view in seen.values())
+
+
+def outdated(inventory: Inventory, seen: Observed) -> tuple[tuple[str, Name], ...]:
+    """What must be stopped before anything is launched, vLLM first, the head's Ray last.
+
+    A worker keeps the raylet of a dead head looking alive for a while, so a new head means new workers; and an
+    engine has lost its ranks as soon as one Ray goes.
+    """
+    stale = _stale_ray(inventory, seen)
+    vllm = [(name, view) for name, view in seen.items() if view.vllm.presence is not Presence.ABSENT]
+    engines: list[tuple[str, Name]] = [
+        (name, "vllm")
+        for name, _ in vllm
+        if stale or name != inventory.head.name or not vllm_runs(inventory, seen)
+    ]
+    workers_first = sorted(stale, key=lambda name: name == inventory.head.name)
+    return (*engines, *((name, "ray") for name in workers_first))
+
+
+def _stale_ray(inventory: Inventory, seen: Observed) -> list[str]:
+    """Hosts whose Ray is there but not the wanted one; all of them once that of the head is not."""
+    present = [name for name, view in seen.items() if view.ray.presence is not Presence.ABSENT]
+    if not inventory.uses_ray or not ray_runs(inventory, seen[inventory.head.name]):
+        return present
+    return [name for name in present if not ray_runs(inventory, seen[name])]

@@ -1,0 +1,45 @@
+"""The one probe that brings everything preflight needs from a host, in one round trip."""
+
+from __future__ import annotations
+
+from cluster.command import Hint, Probe, last_json, program
+from cluster.inventory import HostSpec, Inventory
+from cluster.unit import folder_name
+from cluster.values import Facts
+from cluster.vllm.log import FATAL
+
+_PARTS = ("processes", "network", "gpus", "model", "facts")
+_HINTS = (
+    Hint(r"(?i)not found|No such file", "neither the venv's Python nor python3 is on this host",
+         "install Python 3.9 or newer, and the venv that the inventory names under `runtime: venv:`"),
+    Hint("SyntaxError|positional-only", "the Python of this host is too old", "install Python 3.9 or newer"),
+)  # fmt: skip
+
+
+def facts(inventory: Inventory, spec: HostSpec) -> Probe[Facts]:
+    """What is on this host: GPUs, versions, addresses, listeners, limits, the model, and units of ours."""
+    payload = {
+        "venv": inventory.runtime.venv,
+        "state": inventory.runtime.state_directory,
+        "folder": folder_name(inventory.cluster, spec.name),
+        "ports": ports(inventory, spec),
+        "fatal": FATAL,
+        "model": {
+            "id": inventory.model.id,
+            "revision": inventory.model.revision,
+            "hf_home": dict(spec.environment).get("HF_HOME", ""),
+        },
+    }
+    command = program(
+        _PARTS, payload, title="look at the host", venv=inventory.runtime.venv, timeout=60, hints=_HINTS
+    )
+    return Probe(command, lambda said: Facts.model_validate(last_json(said)))
+
+
+def ports(inventory: Inventory, spec: HostSpec) -> tuple[int, ...]:
+    """The ports that our units listen on, on this host."""
+    ray = inventory.ray
+    found = [ray.node_manager_port, ray.object_manager_port] if inventory.uses_ray else []
+    if spec.role == "head":
+        found += [ray.port] * inventory.uses_ray + [inventory.serve.port]
+    return tuple(found)

@@ -1,0 +1,104 @@
+"""All hosts at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Generic, TypeVar
+
+from cluster.errors import FleetError, HostError
+from cluster.host import Host
+
+T = TypeVar("T")
+
+#: How long Ctrl-C may go unheard, in seconds.
+_ATTENTION = 0.2
+#: How long hanging up may take, in seconds, for all hosts together.
+_FAREWELL = 5.0
+
+
+class _Job(Generic[T]):
+    """Work on one host in a thread that does not keep the program alive."""
+
+    def __init__(self, work: Callable[[Host], T], host: Host) -> None:
+        self._work = work
+        self._host = host
+        self._done = threading.Event()
+        self._outcome: list[T | HostError] = []
+        self._defect: BaseException | None = None
+        threading.Thread(target=self._run, name=f"host {host.name}", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._outcome.append(self._work(self._host))
+        except HostError as error:
+            self._outcome.append(error)
+        except BaseException as defect:
+            self._defect = defect
+        finally:
+            self._done.set()
+
+    def wait(self, deadline: float = float("inf")) -> None:
+        while not self._done.wait(_ATTENTION) and time.monotonic() < deadline:
+            pass
+
+    def outcome(self) -> T | HostError:
+        if self._defect:
+            raise self._defect
+        return self._outcome[0]
+
+
+class Fleet:
+    """Hosts in the order of the inventory."""
+
+    def __init__(self, hosts: Sequence[Host]) -> None:
+        self._hosts = {host.name: host for host in hosts}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._hosts)
+
+    def __getitem__(self, name: str) -> Host:
+        return self._hosts[name]
+
+    def __iter__(self) -> Iterator[Host]:
+        return iter(self._hosts.values())
+
+    def __len__(self) -> int:
+        return len(self._hosts)
+
+    def subset(self, names: Iterable[str]) -> Fleet:
+        """These hosts alone, in our order."""
+        wanted = set(names)
+        if unknown := wanted - set(self._hosts):
+            raise KeyError(", ".join(sorted(unknown)))
+        return Fleet([host for host in self if host.name in wanted])
+
+    def each(self, work: Callable[[Host], T], among: Iterable[str] | None = None) -> dict[str, T | HostError]:
+        """Do `work` on all hosts at once, and bring what it gave or the `HostError` it raised.
+
+        Waits for all. Any other exception is a defect of ours: it is raised, once all are done.
+        """
+        hosts = self if among is None else self.subset(among)
+        jobs = {host.name: _Job(work, host) for host in hosts}
+        for job in jobs.values():
+            job.wait()
+        return {name: job.outcome() for name, job in jobs.items()}
+
+    def all(self, work: Callable[[Host], T], among: Iterable[str] | None = None) -> dict[str, T]:
+        """As `each`, for work that must succeed everywhere: raises the one `HostError`, or all in one."""
+        outcomes = self.each(work, among)
+        errors = [outcome for outcome in outcomes.values() if isinstance(outcome, HostError)]
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise FleetError(errors)
+        return {name: outcome for name, outcome in outcomes.items() if not isinstance(outcome, HostError)}
+
+    def close(self) -> None:
+        """Hang up everywhere at once; a host that does not let go is left behind."""
+        jobs = [_Job(Host.close, host) for host in self]
+        deadline = time.monotonic() + _FAREWELL
+        for job in jobs:
+            job.wait(deadline)

@@ -1,0 +1,97 @@
+"""One host: commands run on it, questions asked of it. How it is reached is the transport's business."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from cluster.command import Command, Probe, Result
+from cluster.errors import CommandFailed, CommandTimedOut, HostError, Unintelligible, Unreachable
+
+T = TypeVar("T")
+
+#: What `timeout` answers when the limit came.
+_LIMIT_CAME = 124
+#: What comes of SIGKILL: from `timeout -k` after the limit, from the kernel's OOM killer before it.
+_KILLED = 137
+#: No exit status ever came.
+_LOST = -1
+
+
+class Channel(Protocol):
+    """A running command whose stdin stays open."""
+
+    def send(self, data: bytes) -> None:
+        """Write to its stdin; `Unreachable` when the connection is gone."""
+
+    def read_line(self, timeout: float) -> str | None:
+        """Its next line; None when nothing came within `timeout` seconds, `EOFError` at the end."""
+
+    def result(self) -> Result:
+        """How it ended and all that it said; to be asked after the `EOFError`."""
+
+    def close(self) -> None:
+        """Hang up: the command sees the end of its stdin."""
+
+
+class Transport(Protocol):
+    """The way to one host: the seam at which tests stand in."""
+
+    def execute(self, command: Command, said: Callable[[str], None] | None = None) -> Result:
+        """Run to the end; `said` gets each line of stdout as it comes.
+
+        Never raises for a status other than 0, which is -1 when the connection broke; raises `Unreachable`
+        and `CommandTimedOut`.
+        """
+
+    def open(self, command: Command) -> Channel:
+        """Start a command and leave its stdin open."""
+
+    def close(self) -> None:
+        """Hang up, for good."""
+
+
+class Host:
+    """A host by its name in the inventory."""
+
+    def __init__(self, name: str, transport: Transport) -> None:
+        self.name = name
+        self._transport = transport
+
+    def run(self, command: Command, said: Callable[[str], None] | None = None) -> Result:
+        """Run `command`; raises a `HostError` for everything but status 0."""
+        started = time.monotonic()
+        result = self._transport.execute(command, said)
+        if result.status == 0:
+            return result
+        raise self._failure(command, result, time.monotonic() - started)
+
+    def ask(self, probe: Probe[T]) -> T:
+        """What `probe` brings from this host."""
+        said = self.run(probe.command).stdout
+        try:
+            return probe.parse(said)
+        except ValueError as problem:
+            cause = f"its answer cannot be read: {problem}"
+            raise Unintelligible(self.name, probe.command.title, said, cause=cause) from problem
+
+    def open(self, command: Command) -> Channel:
+        return self._transport.open(command)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def _failure(self, command: Command, result: Result, took: float) -> HostError:
+        said = result.stderr.strip() or result.stdout.strip()
+        if result.status == _LOST:
+            cause = "the connection broke while the command ran"
+            cure = f"see whether {self.name} is up; what runs there ends within {command.timeout:g} s"
+            return Unreachable(self.name, command.title, said, cause=cause, cure=cure)
+        out_of_time = result.status == _KILLED and took >= command.timeout
+        if result.status == _LIMIT_CAME or out_of_time:
+            return CommandTimedOut(self.name, command, said)
+        return CommandFailed(self.name, command, result.status, result.stdout, result.stderr)
+
+    def __repr__(self) -> str:
+        return f"Host({self.name!r})"

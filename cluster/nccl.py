@@ -1,0 +1,32 @@
+"""What the ranks' NCCL says of how data travels between the hosts."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from cluster.command import Probe, last_json, program
+from cluster.values import Transport
+
+Kind = Literal["NET/IB/GDRDMA", "NET/IB", "NET/Socket"]
+
+_SIGNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("NET/IB/GDRDMA", re.compile(r"via NET/IB/\S*GDRDMA")),
+    ("NET/IB", re.compile(r"via NET/IB\b|Using network IB")),
+    ("NET/Socket", re.compile(r"via NET/Socket\b|Using network Socket")),
+)
+
+
+def lines(state: str, venv: str) -> Probe[tuple[str, ...]]:
+    """The lines about the network, of the ranks of this launch on one host."""
+    command = program(("processes", "nccl"), {"state": state}, title="read what NCCL chose", venv=venv)
+    return Probe(command, lambda said: tuple(last_json(said)["lines"]))
+
+
+def transport(said: tuple[str, ...]) -> Transport:
+    """The best that a channel or the network plugin names: a rank may fall back only as a whole."""
+    for kind, sign in _SIGNS:
+        for line in said:
+            if sign.search(line):
+                return Transport(kind, line.partition("NCCL INFO ")[2].strip() or line.strip())
+    return Transport("unknown")

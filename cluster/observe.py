@@ -1,0 +1,21 @@
+"""What runs where, asked every time: nothing is believed that was not observed."""
+
+from __future__ import annotations
+
+from cluster.errors import HostError
+from cluster.facts import facts
+from cluster.fleet import Fleet
+from cluster.inventory import Inventory
+from cluster.values import HostView
+
+#: What was seen of each host, by name, in the inventory's order.
+Observed = dict[str, HostView]
+
+
+def observe(inventory: Inventory, fleet: Fleet) -> Observed:
+    """One look at every host at once. A host that cannot be looked at is a view with its problem."""
+    answers = fleet.each(lambda host: host.ask(facts(inventory, inventory.host(host.name))))
+    return {
+        name: HostView(name, problem=answer) if isinstance(answer, HostError) else HostView(name, facts=answer)
+        for name, answer in answers.items()
+    }

@@ -1,0 +1,63 @@
+"""GPUs: as many as declared, as large, and idle but for our own work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cluster import gpu
+from cluster.inventory import HostSpec, Inventory
+from cluster.values import Facts, Finding
+
+
+def number(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
+    if facts.gpu_problem:
+        yield Finding(
+            "gpu-number", spec.name, "blocking", facts.gpu_problem, f"{spec.gpus} GPUs",
+            why="without nvidia-smi nothing can be known of the GPUs",
+            cure="install the driver, or repair it until `nvidia-smi` answers",
+        )  # fmt: skip
+    elif len(gpu.chosen(spec, facts)) < spec.gpus or (spec.gpu_ids is None and len(facts.gpus) != spec.gpus):
+        yield Finding(
+            "gpu-number", spec.name, "blocking", _counted(spec, facts), _wanted(spec),
+            why="vLLM would wait half an hour for the missing ones",
+            cure="look for the lost GPU in `dmesg | grep -i xid`, or correct `gpus:` and `gpu_ids:`",
+        )  # fmt: skip
+
+
+def _counted(spec: HostSpec, facts: Facts) -> str:
+    indices = ", ".join(str(one.index) for one in facts.gpus) or "none"
+    return f"{len(facts.gpus)} GPUs (index {indices})"
+
+
+def _wanted(spec: HostSpec) -> str:
+    if spec.gpu_ids is None:
+        return f"{spec.gpus} GPUs"
+    return "GPUs " + ", ".join(map(str, spec.gpu_ids))
+
+
+def memory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
+    small = [one for one in gpu.chosen(spec, facts) if one.memory_mib < spec.min_gpu_memory_mib]
+    if small:
+        yield Finding(
+            "gpu-memory", spec.name, "blocking",
+            f"GPU {', '.join(str(one.index) for one in small)}: {min(one.memory_mib for one in small)} MiB",
+            f"{spec.min_gpu_memory_mib} MiB each",
+            why="the share of the model that each GPU gets is equal",
+            cure="correct `min_gpu_memory_mib:`, or use other GPUs",
+        )  # fmt: skip
+
+
+def idle(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
+    for card in gpu.chosen(spec, facts):
+        others = gpu.foreign(card)
+        if others:
+            names = ", ".join(f"pid {one.pid} {one.name} ({one.used_mib} MiB)" for one in others)
+            yield _busy(spec, f"GPU {card.index}: {names}", "end these processes, or choose others: `gpu_ids:`")
+        elif gpu.unexplained_mib(card) and not any(one.ours for one in card.processes):
+            found = f"GPU {card.index}: {card.used_mib} MiB in use, by no process that nvidia-smi shows"
+            yield _busy(spec, found, "look in other containers, and for a rank that hangs in the driver")
+
+
+def _busy(spec: HostSpec, found: str, cure: str) -> Finding:
+    why = "vLLM takes the free memory of a GPU for granted and fails at load"
+    return Finding("gpu-idle", spec.name, "blocking", found, "no foreign process", why=why, cure=cure)

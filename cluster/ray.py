@@ -1,0 +1,136 @@
+"""Ray: what its units are launched with, and the gate through which it proves its GPUs. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cluster.command import Command, Hint, program
+from cluster.environment import authentication, environment, public, ray_address, secret, token_path, versions
+from cluster.inventory import HostSpec, Inventory
+from cluster.unit import Unit
+from cluster.values import Facts
+
+#: Small on purpose: the defaults are every core (one idle worker each) and 30 % of the memory, and the executor
+#: asks for neither (its actors have num_cpus=0, its queues are vLLM's own).
+_CPUS = 4
+_OBJECT_STORE_BYTES = 256 << 20
+
+_GATE_HINTS = (
+    Hint("No module named", "Ray is not in the venv of the head", "install it there: `ray[default]`"),
+    Hint("Version mismatch", "Ray or Python differs between the hosts", "make the venvs of all hosts equal"),
+)  # fmt: skip
+
+
+def unit(inventory: Inventory, spec: HostSpec, facts: Facts) -> Unit:
+    """The Ray of one host, as head or as worker."""
+    variables = environment(inventory, spec, facts)
+    program = f"{inventory.runtime.venv}/bin/ray"
+    return Unit(
+        cluster=inventory.cluster,
+        host=spec.name,
+        name="ray",
+        state=facts.state,
+        argv=(program, "start", *_role(inventory, spec), *_words(inventory, spec, facts)),
+        env=public(variables),
+        secrets=secret(variables),
+        versions=versions(facts),
+    )
+
+
+def _role(inventory: Inventory, spec: HostSpec) -> tuple[str, ...]:
+    if spec.role == "head":
+        return ("--head", f"--port={inventory.ray.port}", "--include-dashboard=false")
+    return (f"--address={ray_address(inventory)}",)
+
+
+def _words(inventory: Inventory, spec: HostSpec, facts: Facts) -> tuple[str, ...]:
+    ray = inventory.ray
+    words = (
+        f"--node-ip-address={spec.cluster_address}",
+        f"--node-manager-port={ray.node_manager_port}",
+        f"--object-manager-port={ray.object_manager_port}",
+        f"--min-worker-port={ray.min_worker_port}",
+        f"--max-worker-port={ray.max_worker_port}",
+        f"--num-cpus={_CPUS}",
+        f"--object-store-memory={_OBJECT_STORE_BYTES}",
+        f"--temp-dir={facts.state}/ray",
+        "--disable-usage-stats",
+        "--block",
+    )
+    # Ray repeats a declared number unchecked, so it is given only where Ray cannot count by itself.
+    return (*words, f"--num-gpus={spec.gpus}") if ray.declare_gpus else words
+
+
+def token(state: str, venv: str, wanted: str = "") -> Command:
+    """Keeps (or makes, or writes) the token on a host and says it. Its output is a secret."""
+    payload = {"path": token_path(state), "token": wanted}
+    return program(("processes", "files", "token"), payload, title="prepare Ray's token", venv=venv)
+
+
+@dataclass(frozen=True)
+class GpuTouched:
+    """One GPU as a task of Ray found it; `cuda` is ok, or "not checked" where the host has no libcuda."""
+
+    uuid: str
+    memory_mib: int
+    cuda: str
+
+
+def gate(inventory: Inventory, state: str, patience: float) -> Command:
+    """One process on the head that waits for every host and touches every GPU, and says what it sees."""
+    payload = {
+        "address": ray_address(inventory),
+        "authentication": authentication(state),
+        "hosts": [{"address": spec.cluster_address, "gpus": spec.gpus} for spec in inventory.hosts],
+        "patience": patience,
+    }
+    title = "prove the GPUs through Ray"
+    venv = inventory.runtime.venv
+    return program(
+        ("processes", "gate"), payload, title=title, venv=venv, timeout=patience + 60, hints=_GATE_HINTS
+    )
+
+
+def gate_lines(said: str) -> Iterator[dict[str, Any]]:
+    """What the gate said, line by line; anything else on its stdout is somebody's greeting."""
+    for line in said.splitlines():
+        if line.startswith("{"):
+            yield json.loads(line)
+
+
+def touched(line: dict[str, Any]) -> tuple[GpuTouched, ...]:
+    return tuple(GpuTouched(one["uuid"], one["memory_mib"], one["cuda"]) for one in line["proved"])
+
+
+def describe_joined(inventory: Inventory, joined: dict[str, int]) -> str:
+    """Which hosts Ray does not have as it must, in a person's words; empty when all is well."""
+    wanted = {spec.cluster_address: spec for spec in inventory.hosts}
+    missing = [
+        f"{spec.name} ({one}) has not joined" if one not in joined else
+        f"{spec.name} has {joined[one]} of {spec.gpus} GPUs in Ray"
+        for one, spec in wanted.items() if joined.get(one) != spec.gpus
+    ]  # fmt: skip
+    missing += [f"{one} has joined but is not in the inventory" for one in joined if one not in wanted]
+    return "; ".join(missing)
+
+
+_ENDINGS = (
+    Hint("Version mismatch", "Ray or Python differs between the hosts", ""),
+    Hint(
+        "(?i)unable to connect to GCS|Failed to connect to GCS|could not connect",
+        "it could not reach the head",
+        "",
+    ),
+    Hint("(?i)authentication|token", "its token is not the head's", ""),
+    Hint("Address already in use|port .* is (?:already )?in use", "a port of Ray's is taken", ""),
+    Hint("No space left", "a disk or /dev/shm is full", ""),
+)
+
+
+def why_ended(log: str) -> str:
+    """What the log of a Ray that has ended gives away; empty when nothing is known."""
+    hint = next((one for one in _ENDINGS if one.fits(log)), None)
+    return f": {hint.cause}" if hint else ""

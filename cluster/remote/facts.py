@@ -1,0 +1,137 @@
+"""Everything that has to be known of a host before anything is started on it, in one JSON document.
+
+Data: venv, state (root of the state directory), folder (of this cluster and host below it), ports,
+model (id, revision, hf_home), fatal (patterns of vLLM's log that mean it will not come up).
+"""
+
+import getpass
+import glob
+import json
+import os
+import platform
+import pwd
+import re
+import resource
+import socket
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cluster.remote.gpus import gpus
+    from cluster.remote.model import model_files
+    from cluster.remote.network import addresses, listeners
+    from cluster.remote.processes import boot_id, command_line, payload, processes, read_record, runs, unit_pids
+
+DISTRIBUTIONS = ("ray", "vllm", "torch", "transformers", "nvidia_nccl_cu12", "nvidia_nccl_cu13")
+
+
+def versions() -> dict[str, str]:
+    """Installed versions, read from the names of the metadata folders: an import of vLLM takes 8 s."""
+    found: dict[str, str] = {}
+    for place in sys.path:
+        for path in glob.glob(os.path.join(glob.escape(place), "*.dist-info")):
+            name, _, version = os.path.basename(path)[: -len(".dist-info")].partition("-")
+            if name.lower() in DISTRIBUTIONS:
+                found.setdefault(name.lower(), version)
+    return found
+
+
+def sighting(folder: str, pids: set[int], fatal: list[str]) -> dict[str, Any]:
+    """What runs of a unit; one whose log holds a fatal line is dead, whether or not its process has left."""
+    record = read_record(folder)
+    if record is None:
+        return {"presence": "dead" if pids else "absent", "pids": sorted(pids)}
+    return {
+        "presence": "alive" if runs(record) and not says(folder, fatal) else "dead",
+        "argv": record["argv"],
+        "fingerprint": record["fingerprint"],
+        "pids": sorted(pids),
+        "age": max(0.0, time.time() - record["launched"]),
+        "status": record["status"],
+    }
+
+
+def says(folder: str, signs: list[str]) -> bool:
+    try:
+        with open(os.path.join(folder, "log"), errors="replace") as file:
+            return any(re.search(sign, line) for line in file for sign in signs)
+    except OSError:
+        return False
+
+
+def user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return getpass.getuser()
+
+
+def kills_user_processes() -> bool:
+    """Whether systemd ends what a user left running when their last session ends."""
+    said = ""
+    for path in ["/etc/systemd/logind.conf", *sorted(glob.glob("/etc/systemd/logind.conf.d/*.conf"))]:
+        try:
+            with open(path) as file:
+                values = [line.split("=", 1)[1].strip() for line in file if line.startswith("KillUserProcesses=")]
+            said = values[-1] if values else said
+        except OSError:
+            continue
+    return said.lower() in ("yes", "true", "1", "on")
+
+
+def state_problem(path: str) -> str:
+    """Why the state directory cannot be used; nearest existing parent must be writable."""
+    if os.path.lexists(path) and (os.path.islink(path) or os.lstat(path).st_uid != os.getuid()):
+        return f"{path} belongs to somebody else"
+    parent = existing(path)
+    return "" if os.access(parent, os.W_OK | os.X_OK) else f"{parent} is not writable"
+
+
+def existing(path: str) -> str:
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def hard(limit: int) -> int:
+    return resource.getrlimit(limit)[1]
+
+
+def main() -> None:
+    data = payload()
+    state = os.path.join(data["state"], f"o-{os.getuid()}")
+    folder = os.path.join(state, data["folder"])
+    table = processes()
+    trees = {unit: unit_pids(os.path.join(folder, unit), table) for unit in ("ray", "vllm")}
+    ours = trees["ray"] | trees["vllm"]
+    room = os.statvfs(existing(state))
+    facts = {
+        "boot_id": boot_id(),
+        "uid": os.getuid(),
+        "user": user(),
+        "hostname": socket.gethostname(),
+        "python": platform.python_version(),
+        "python_is_venvs": os.access(os.path.join(data["venv"], "bin/python"), os.X_OK),
+        "versions": versions(),
+        **gpus(ours),
+        "addresses": addresses(),
+        "listeners": [
+            {**one, "command": command_line(one["pid"])[:200], "ours": one["pid"] in ours}
+            for one in listeners(data["ports"])
+        ],
+        "nofile": hard(resource.RLIMIT_NOFILE),
+        "memlock": hard(resource.RLIMIT_MEMLOCK),
+        "kill_user_processes": kills_user_processes(),
+        "linger": os.path.exists(f"/var/lib/systemd/linger/{user()}"),
+        "state": folder,
+        "state_problem": state_problem(state),
+        "free_mib": room.f_bavail * room.f_frsize >> 20,
+        "model": model_files(data["model"]),
+        "ray": sighting(os.path.join(folder, "ray"), trees["ray"], []),
+        "vllm": sighting(os.path.join(folder, "vllm"), trees["vllm"], data["fatal"]),
+    }
+    print(json.dumps(facts))
+
+
+main()

@@ -1,0 +1,138 @@
+"""Launches a unit and stays with it: the parent of everything it starts, until the last of it is gone.
+
+Data: state and folder (of the cluster and of the unit), unit (its name), venv, argv, env (secrets too; it is
+written nowhere), and record, which is kept beside the log together with the keeper's own identity.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cluster.remote.files import secure_folder, write_private
+    from cluster.remote.processes import boot_id, payload, process, processes, unit_pids
+
+PR_SET_NAME = 15
+PR_SET_CHILD_SUBREAPER = 36
+LOGS_KEPT = 5
+
+
+def rotate(log: str) -> None:
+    """The log of this launch begins empty; those of the launches before it are log.1, log.2 and so on."""
+    for number in range(LOGS_KEPT - 1, 0, -1):
+        newer = f"{log}.{number - 1}" if number > 1 else log
+        if os.path.exists(newer):
+            os.replace(newer, f"{log}.{number}")
+
+
+def raise_limits() -> None:
+    for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_MEMLOCK):
+        resource.setrlimit(limit, (resource.getrlimit(limit)[1],) * 2)
+
+
+def environment(data: dict[str, Any]) -> dict[str, str]:
+    """The session's own, ours over it, and the venv's programs before all others."""
+    path = f"{data['venv']}/bin:{os.environ.get('PATH') or os.defpath}"
+    return {**os.environ, "PATH": path, **data["env"]}
+
+
+def keep(data: dict[str, Any], report: int) -> None:
+    """Becomes the keeper; `report` is told once the leader runs, or why it does not."""
+    os.setsid()
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    prctl(PR_SET_NAME, f"keeper {data['unit']}".encode(), 0, 0, 0)
+    raise_limits()
+    record = start_record(data)
+    try:
+        leader = launch(data)
+    except OSError as error:
+        finish(data, record, 127)
+        os.write(report, f"{data['argv'][0]}: {error.strerror}".encode())
+        return
+    signal.signal(signal.SIGTERM, lambda *_: pass_on(data["folder"], leader))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.write(report, b"started")
+    os.close(report)
+    stay(data, record, leader.pid)
+
+
+def start_record(data: dict[str, Any]) -> dict[str, Any]:
+    """Written before the leader runs, so that there is never a process without a record."""
+    me = process(os.getpid())
+    assert me is not None
+    record = {**data["record"], "keeper": me.pid, "ticks": me.ticks, "boot": boot_id(), "status": None}
+    write_private(os.path.join(data["folder"], "record.json"), json.dumps(record))
+    return record
+
+
+def launch(data: dict[str, Any]) -> "subprocess.Popen[bytes]":
+    log = os.open(os.path.join(data["folder"], "log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for number in (0, 1, 2):
+        os.dup2(os.open(os.devnull, os.O_RDWR), number)
+    try:
+        return subprocess.Popen(
+            data["argv"], env=environment(data), stdin=0, stdout=log, stderr=log, cwd=data["folder"]
+        )
+    finally:
+        os.close(log)
+
+
+def pass_on(folder: str, leader: "subprocess.Popen[bytes]") -> None:
+    """SIGTERM goes to the leader; once that is gone, to whatever it left."""
+    one = process(leader.pid)
+    targets = [leader.pid] if one and one.state != "Z" else unit_pids(folder, processes()) - {os.getpid()}
+    for pid in targets:
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+
+
+def stay(data: dict[str, Any], record: dict[str, Any], leader: int) -> None:
+    """Until the last descendant is gone: orphans become our children, so having none means there are none."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+        if pid == leader:
+            finish(data, record, os.waitstatus_to_exitcode(status))
+
+
+def finish(data: dict[str, Any], record: dict[str, Any], status: int) -> None:
+    try:
+        write_private(os.path.join(data["folder"], "record.json"), json.dumps({**record, "status": status}))
+    except OSError:
+        pass  # a full disk, or a folder already removed: whoever looks sees that no process is left
+
+
+def main() -> None:
+    data = payload()
+    secure_folder(data["state"])
+    secure_folder(data["folder"])
+    if unit_pids(data["folder"], processes()):
+        raise SystemExit("this unit runs already")
+    rotate(os.path.join(data["folder"], "log"))
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.close(reading)
+        try:
+            keep(data, writing)
+        finally:
+            os._exit(0)
+    os.close(writing)
+    said = os.read(reading, 4096).decode()
+    if said != "started":
+        raise SystemExit(said or "the keeper died before it could launch anything")
+
+
+try:
+    main()
+except OSError as problem:
+    sys.exit(f"{problem.filename or 'keeper'}: {problem.strerror}")

@@ -1,0 +1,44 @@
+"""The model's files on this host: an absolute folder, or a repository in the Hugging Face cache."""
+
+import json
+import os
+from typing import Any
+
+
+def model_files(asked: dict[str, Any]) -> dict[str, Any]:
+    """The folder, its files with their sizes in bytes, and why it is not usable (empty when it is)."""
+    path = asked["id"] if asked["id"].startswith("/") else snapshot(asked)
+    try:
+        sizes = {name: os.stat(os.path.join(path, name)).st_size for name in sorted(os.listdir(path))}
+    except OSError as error:
+        return {"path": path, "sizes": {}, "problem": f"{path}: {error.strerror}"}
+    return {"path": path, "sizes": sizes, "problem": missing(path, sizes)}
+
+
+def snapshot(asked: dict[str, Any]) -> str:
+    """Where huggingface_hub keeps this revision; a branch's name stands in refs/, a commit is its own folder."""
+    home = asked["hf_home"] or os.environ.get("HF_HOME") or os.path.expanduser("~/.cache/huggingface")
+    hub = os.environ.get("HF_HUB_CACHE") or os.path.join(home, "hub")
+    repository = os.path.join(hub, "models--" + asked["id"].replace("/", "--"))
+    revision = asked["revision"] or "main"
+    try:
+        with open(os.path.join(repository, "refs", revision)) as file:
+            revision = file.read().strip()
+    except OSError:
+        pass
+    return os.path.join(repository, "snapshots", revision)
+
+
+def missing(path: str, sizes: dict[str, int]) -> str:
+    """config.json and every shard that the index names must be there, and not be empty."""
+    wanted = {"config.json"}
+    try:
+        with open(os.path.join(path, "model.safetensors.index.json")) as file:
+            wanted |= set(json.load(file)["weight_map"].values())
+    except OSError:
+        pass
+    except (ValueError, KeyError, AttributeError):
+        return f"{path}/model.safetensors.index.json cannot be read"
+    lacking = sorted(name for name in wanted if not sizes.get(name))
+    more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+    return f"{path} lacks {', '.join(lacking[:3])}{more}" if lacking else ""

@@ -1,0 +1,79 @@
+"""Addresses of this host, and who listens on its ports, out of the kernel's own tables."""
+
+import array
+import fcntl
+import ipaddress
+import os
+import socket
+import struct
+from typing import Any, Iterator
+
+SIOCGIFCONF = 0x8912
+LISTEN = "0A"
+
+
+def addresses() -> dict[str, list[str]]:
+    """Address lists by interface, IPv4 and IPv6."""
+    found: dict[str, list[str]] = {}
+    for name, address in [*ipv4(), *ipv6()]:
+        found.setdefault(name, []).append(address)
+    return found
+
+
+def ipv4() -> Iterator[tuple[str, str]]:
+    room = array.array("B", bytes(40 * 256))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        request = struct.pack("iL", len(room), room.buffer_info()[0])
+        used = struct.unpack("iL", fcntl.ioctl(one.fileno(), SIOCGIFCONF, request))[0]
+    raw = room.tobytes()
+    for start in range(0, used, 40):
+        name = raw[start : start + 16].split(b"\0", 1)[0].decode()
+        yield name.partition(":")[0], socket.inet_ntoa(raw[start + 20 : start + 24])
+
+
+def ipv6() -> Iterator[tuple[str, str]]:
+    try:
+        with open("/proc/net/if_inet6") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        words = line.split()
+        yield words[5], str(ipaddress.IPv6Address(bytes.fromhex(words[0])))
+
+
+def listeners(ports: list[int]) -> list[dict[str, Any]]:
+    """Who listens on these ports; pid 0 where the process belongs to another user."""
+    wanted = {inode: port for port, inode in _listening() if port in ports}
+    owners = _owners(set(wanted)) if wanted else {}
+    return [{"port": port, "pid": owners.get(inode, 0)} for inode, port in sorted(wanted.items())]
+
+
+def _listening() -> Iterator[tuple[int, str]]:
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            with open(table) as file:
+                rows = [line.split() for line in file.readlines()[1:]]
+        except OSError:
+            continue
+        for row in rows:
+            if row[3] == LISTEN:
+                yield int(row[1].rpartition(":")[2], 16), row[9]
+
+
+def _owners(inodes: set[str]) -> dict[str, int]:
+    names = {f"socket:[{inode}]": inode for inode in inodes}
+    found: dict[str, int] = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        for link in _links(f"/proc/{pid}/fd"):
+            if link in names:
+                found.setdefault(names[link], int(pid))
+    return found
+
+
+def _links(folder: str) -> Iterator[str]:
+    try:
+        for name in os.listdir(folder):
+            yield os.readlink(os.path.join(folder, name))
+    except OSError:
+        return

@@ -1,0 +1,113 @@
+"""What /proc says of processes: who is alive, and who belongs to a unit of ours."""
+
+import json
+import os
+import sys
+from typing import Any, Iterator, NamedTuple
+
+
+class Process(NamedTuple):
+    """One line of /proc/PID/stat. `ticks` is the start time, which with the pid survives the pid's reuse."""
+
+    pid: int
+    state: str
+    parent: int
+    session: int
+    ticks: int
+
+
+def payload() -> dict[str, Any]:
+    """The data that came after the program's own text."""
+    data: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
+    return data
+
+
+def boot_id() -> str:
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        return file.read().strip()
+
+
+def process(pid: int) -> "Process | None":
+    try:
+        with open(f"/proc/{pid}/stat", errors="replace") as file:
+            words = file.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return Process(pid, words[0], int(words[1]), int(words[3]), int(words[19]))
+
+
+def processes() -> dict[int, Process]:
+    """Every process that is alive; zombies are not."""
+    found = (process(int(name)) for name in os.listdir("/proc") if name.isdigit())
+    return {one.pid: one for one in found if one and one.state not in "ZX"}
+
+
+def command_line(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def read_record(folder: str) -> "dict[str, Any] | None":
+    """What the keeper wrote of the unit in this folder; None where there is none or it cannot be read."""
+    try:
+        with open(os.path.join(folder, "record.json")) as file:
+            record = json.load(file)
+        return record if isinstance(record, dict) and "keeper" in record else None
+    except (OSError, ValueError):
+        return None
+
+
+def runs(record: dict[str, Any]) -> bool:
+    """Whether the keeper of this record is the one that lives, and its leader has not ended."""
+    keeper = process(record["keeper"]) if record["boot"] == boot_id() else None
+    return keeper is not None and keeper.ticks == record["ticks"] and record["status"] is None
+
+
+def unit_pids(folder: str, table: dict[int, Process]) -> set[int]:
+    """The living processes of the unit in `folder`: keeper, leader and all that descends from them.
+
+    Three traces, since each can be lost: the tree below the keeper (a child subreaper, so orphans stay below
+    it), its session, and, once the keeper itself is gone, whoever still writes to a file of the unit.
+    """
+    record = read_record(folder)
+    if record is None or record["boot"] != boot_id():
+        return set(writers(folder))
+    keeper, ticks = record["keeper"], record["ticks"]
+    now = table.get(keeper)
+    if now and now.ticks == ticks:
+        return below(table, {keeper})
+    # A pid that is a session's id is not given out again while the session has members.
+    session = set() if now else {one.pid for one in table.values() if one.session == keeper}
+    return below(table, session | set(writers(folder)))
+
+
+def below(table: dict[int, Process], roots: set[int]) -> set[int]:
+    """`roots` that are alive, and everything that descends from them."""
+    found = {pid for pid in roots if pid in table}
+    while True:
+        more = {one.pid for one in table.values() if one.parent in found} - found
+        if not more:
+            return found
+        found |= more
+
+
+def writers(folder: str) -> Iterator[int]:
+    """Processes of this user that hold a file below `folder` open for writing."""
+    inside = os.path.realpath(folder) + "/"
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != os.getpid() and _writes_below(f"/proc/{name}/fd", inside):
+            yield int(name)
+
+
+def _writes_below(descriptors: str, inside: str) -> bool:
+    try:
+        for one in os.listdir(descriptors):
+            link = os.path.join(descriptors, one)
+            if os.readlink(link).startswith(inside) and os.lstat(link).st_mode & 0o200:
+                return True
+    except OSError:
+        pass
+    return False

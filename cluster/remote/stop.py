@@ -1,0 +1,62 @@
+"""Stops a unit: SIGTERM to its keeper, patience, SIGKILL for whatever is left, and a look that none is.
+
+Data: folder, patience (seconds). Says, as JSON: left, the processes that are still there.
+"""
+
+import json
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cluster.remote.processes import command_line, payload, processes, read_record, unit_pids
+
+KILL_PATIENCE = 10.0
+
+
+def send(pids: set[int], number: int) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+
+def gone_within(folder: str, patience: float, again: int = 0) -> bool:
+    """Whether the unit is gone before `patience` ends; the signal `again` is repeated meanwhile."""
+    end = time.monotonic() + patience
+    while True:
+        left = unit_pids(folder, processes())
+        if not left:
+            return True
+        if again:
+            send(left, again)
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+
+
+def stop(folder: str, patience: float) -> set[int]:
+    table = processes()
+    pids = unit_pids(folder, table)
+    keeper = (read_record(folder) or {}).get("keeper")
+    # Without its keeper the tree has nobody to pass the signal on.
+    send({keeper} if keeper in pids else pids, signal.SIGTERM)
+    if gone_within(folder, patience) or gone_within(folder, KILL_PATIENCE, signal.SIGKILL):
+        return set()
+    return unit_pids(folder, processes())
+
+
+def main() -> None:
+    data = payload()
+    left = stop(data["folder"], data["patience"])
+    if not left:
+        try:
+            os.unlink(os.path.join(data["folder"], "record.json"))
+        except OSError:
+            pass
+    print(json.dumps({"left": [{"pid": pid, "command": command_line(pid)} for pid in sorted(left)]}))
+
+
+main()

@@ -1,0 +1,27 @@
+"""The token that Ray's processes of one cluster know each other by, in a file of ours that only we can read.
+
+Data: path, token (empty: keep the one there is, or make one). Says the token, on stdout, which nobody records.
+"""
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cluster.remote.files import secure_folder, write_private
+    from cluster.remote.processes import payload
+
+
+def main() -> None:
+    data = payload()
+    path, token = data["path"], data["token"]
+    secure_folder(os.path.dirname(path))
+    if not token and os.path.exists(path):
+        with open(path) as file:
+            token = file.read().strip()
+    token = token or secrets.token_hex(32)
+    write_private(path, token)
+    print(token)
+
+
+main()

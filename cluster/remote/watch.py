@@ -1,0 +1,70 @@
+"""One look at a unit: is it alive, what has its log said since the last look, how much has been read.
+
+Data: folder (of the unit), trees (folders of all units whose reading counts), offset (into the log), health (URL,
+or empty for none).
+"""
+
+import json
+import os
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cluster.remote.processes import payload, processes, read_record, runs, unit_pids
+
+MOST = 1 << 20
+
+
+def presence(folder: str) -> dict[str, Any]:
+    record = read_record(folder)
+    if record is None:
+        return {"presence": "absent", "status": None}
+    return {"presence": "alive" if runs(record) else "dead", "status": record["status"]}
+
+
+def log_since(folder: str, offset: int) -> dict[str, Any]:
+    try:
+        with open(os.path.join(folder, "log"), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(offset if offset <= size else 0, size - MOST))
+            text = file.read(MOST)
+            return {"offset": file.tell(), "text": text.decode(errors="replace")}
+    except OSError:
+        return {"offset": 0, "text": ""}
+
+
+def bytes_read(pids: set[int]) -> int:
+    """Read by these processes so far, from files and, for mapped ones, from storage."""
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/io") as file:
+                counts = dict(line.split(": ") for line in file.read().splitlines())
+            total += int(counts["rchar"]) + int(counts["read_bytes"])
+        except (OSError, ValueError, KeyError):
+            continue
+    return total
+
+
+def health(url: str) -> int:
+    """The HTTP status, 0 when nobody answers."""
+    try:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(url, timeout=2) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return int(error.code)
+    except OSError:
+        return 0
+
+
+def main() -> None:
+    data = payload()
+    table = processes()
+    pids = {pid for folder in data["trees"] for pid in unit_pids(folder, table)}
+    said = {**presence(data["folder"]), **log_since(data["folder"], data["offset"]), "read": bytes_read(pids)}
+    print(json.dumps({**said, "health": health(data["health"]) if data["health"] else 0}))
+
+
+main()

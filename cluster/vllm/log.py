@@ -1,0 +1,89 @@
+"""What the log of a starting engine says: how far it is, and what it died of."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+#: Any of these means that the engine will not come up, whether or not its process is still there (measured: alive
+#: four minutes after `Engine core initialization failed`).
+FATAL = (
+    r"Engine core initialization failed",
+    r"EngineCore failed to start",
+    r"EngineCore encountered a fatal error",
+    r"died unexpectedly, shutting down executor",
+    r"Started a local Ray instance",
+    r"Cannot provide a placement group",
+)
+
+#: How far a start is, in the order in which the lines come (vLLM 0.32).
+_STAGES = (
+    ("starting", r"non-default args|vLLM API server version"),
+    ("reading the model's configuration", r"Resolved architecture"),
+    ("starting the engine", r"Initializing a V1 LLM engine"),
+    ("joining Ray", r"Connecting to existing Ray cluster|Connected to Ray cluster"),
+    ("reserving GPUs", r"Creating a new placement group"),
+    ("connecting the ranks", r"world_size=\d+ rank=|vLLM is using nccl"),
+    ("loading weights", r"Starting to load model|Loading safetensors checkpoint shards"),
+    ("profiling memory", r"Model loading took"),
+    ("preparing the KV cache", r"Available KV cache memory|KV cache size"),
+    ("capturing CUDA graphs", r"Capturing CUDA graphs"),
+    ("starting the server", r"init engine .* took|Starting vLLM server"),
+    ("serving", r"Application startup complete"),
+)
+
+_SHARDS = re.compile(r"Loading safetensors checkpoint shards:\s+\d+% Completed \| (\d+)/(\d+)")
+_KV_TOKENS = re.compile(r"KV cache size: ([\d,]+) tokens")
+_WAITS = re.compile(r"Waiting for creating a placement group")
+
+
+_IDLE = re.compile(r"No available shared memory broadcast block found|Waiting for|still waiting")
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How far a start is. `shards` done of `of` are rank 0's alone; `kv_tokens` is the size of the KV cache."""
+
+    stage: str
+    shards: int = 0
+    of: int = 0
+    kv_tokens: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.stage} ({self.shards} of {self.of} shards)" if self._loads else self.stage
+
+    @property
+    def _loads(self) -> bool:
+        return bool(self.of) and self.stage == "loading weights"
+
+
+def loading(log: str) -> Loading:
+    """The furthest stage that the log of a launch shows."""
+    stage = next((name for name, sign in reversed(_STAGES) if re.search(sign, log)), "launched")
+    shards = _SHARDS.findall(log)
+    tokens = _KV_TOKENS.search(log)
+    done, of = map(int, shards[-1]) if shards else (0, 0)
+    return Loading(stage, done, of, int(tokens[1].replace(",", "")) if tokens else None)
+
+
+def failed(log: str) -> bool:
+    """Whether the log says that the engine will not come up."""
+    return any(re.search(sign, log) for sign in FATAL) or len(_WAITS.findall(log)) > 1
+
+
+def without_nccl(log: str) -> bool:
+    """Whether the ranks talk through something else: on CPUs it is gloo."""
+    return re.search(r"world_size=\d+ rank=.* backend=(?!nccl)\w+", log) is not None
+
+
+def loaded(log: str) -> bool:
+    """Whether the weights are in place, long after the ranks have connected."""
+    return loading(log).stage in _AFTER_WEIGHTS
+
+
+_AFTER_WEIGHTS = tuple(name for name, _ in _STAGES[7:])
+
+
+def moving_lines(log: str) -> int:
+    """Lines that mean that something moves: those that only repeat that somebody waits are none."""
+    return sum(not _IDLE.search(line) for line in log.splitlines())

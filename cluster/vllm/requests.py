@@ -1,0 +1,95 @@
+"""What is asked of the endpoint, and what its answers prove."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+#: A red square, 28 × 28, as PNG: the smallest picture that two patches of 14 pixels make of it.
+_PICTURE = (
+    "iVBORw0KGgoAAAANSUhEUgAAABwAAAAcCAIAAAD9b0jDAAAAI0lEQVR42u3MsQ0AAAjAoP7/tD7hJgkzTZ1LKpVKpVKp9Ee6"
+    "DsoNHtgm0ZUAAAAASUVORK5CYII="
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer; status 0 when nobody answered, the reason then in `text`."""
+
+    status: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request: a path, and the JSON to post (None: a GET)."""
+
+    path: str
+    body: dict[str, Any] | None = None
+
+
+def completion(served_name: str, tokens: int = 1) -> Request:
+    """A completion of exactly so many tokens: a tiny model may end its text at once."""
+    body = {"model": served_name, "prompt": "1", "max_tokens": tokens, "ignore_eos": True, "temperature": 0}
+    return Request("/v1/completions", body)
+
+
+def image_question(served_name: str) -> Request:
+    """One token about a picture: proves the vision tower and the processor."""
+    picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_PICTURE}"}}
+    content = [picture, {"type": "text", "text": "What is this?"}]
+    message = {"role": "user", "content": content}
+    body = {"model": served_name, "messages": [message], "max_tokens": 1, "ignore_eos": True, "temperature": 0}
+    return Request("/v1/chat/completions", body)
+
+
+METRICS = Request("/metrics")
+
+
+@dataclass(frozen=True)
+class Token:
+    """Proof that the engine generates: how many tokens came, and their text (of a tiny model maybe empty)."""
+
+    count: int
+    text: str
+
+
+def token(answer: Answer) -> Token:
+    """Raises `ValueError`, in a person's words, for anything but at least one generated token."""
+    if answer.status == 0:
+        raise ValueError(f"no answer: {answer.text}")
+    if answer.status != 200:
+        raise ValueError(f"HTTP {answer.status}: {answer.text.strip()[:300]}")
+    try:
+        document = json.loads(answer.text)
+        count = int(document["usage"]["completion_tokens"])
+        choice = document["choices"][0]
+        text = choice["text"] if "text" in choice else choice["message"]["content"]
+    except (ValueError, KeyError, IndexError, TypeError):
+        raise ValueError(f"not a completion: {answer.text.strip()[:300]}") from None
+    if count < 1:
+        raise ValueError("the engine answered without a single token")
+    return Token(count, text or "")
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the engine does at this moment: requests that run, and tokens generated since it started."""
+
+    running: int
+    generated: int
+
+
+def load(metrics: str) -> Load:
+    """Out of the text of /metrics; raises `ValueError` when it is not vLLM's."""
+    running = _sum(metrics, "vllm:num_requests_running")
+    return Load(int(running), int(_sum(metrics, "vllm:generation_tokens_total")))
+
+
+def _sum(metrics: str, name: str) -> float:
+    found = re.findall(rf"^{re.escape(name)}(?:\{{[^}}]*\}})? (\S+)$", metrics, re.MULTILINE)
+    if not found:
+        raise ValueError(f"no {name} in /metrics")
+    return sum(map(float, found))

@@ -1,0 +1,48 @@
+"""The `vllm serve` of the head."""
+
+from __future__ import annotations
+
+from cluster.environment import environment, public, ray_address, secret, versions
+from cluster.inventory import Inventory
+from cluster.unit import Unit
+from cluster.values import Facts
+
+#: One host may load its weights much later than the other; the default of 600 s kills such a start.
+_DISTRIBUTED_TIMEOUT = "--distributed-timeout-seconds"
+
+
+def unit(inventory: Inventory, facts: Facts) -> Unit:
+    """vLLM on the head, from the facts of the head."""
+    head = inventory.head
+    variables = environment(inventory, head, facts)
+    if inventory.uses_ray:
+        # Without it, Ray silently starts a cluster of its own, and the placement group waits for half an hour.
+        variables["RAY_ADDRESS"] = ray_address(inventory)
+    key = inventory.serve.api_key
+    return Unit(
+        cluster=inventory.cluster,
+        host=head.name,
+        name="vllm",
+        state=facts.state,
+        argv=argv(inventory),
+        env=public(variables),
+        secrets=secret(variables) + ((("VLLM_API_KEY", key.get_secret_value()),) if key else ()),
+        versions=versions(facts),
+    )
+
+
+def argv(inventory: Inventory) -> tuple[str, ...]:
+    """The command line; what the inventory gives as arguments stands last."""
+    model, serve = inventory.model, inventory.serve
+    words = (
+        *(f"{inventory.runtime.venv}/bin/vllm", "serve", model.id),
+        *("--served-model-name", model.served_name),
+        *(("--revision", model.revision) if model.revision else ()),
+        *("--host", serve.host, "--port", str(serve.port)),
+        *("--tensor-parallel-size", str(serve.tensor_parallel_size)),
+        *("--pipeline-parallel-size", str(serve.pipeline_parallel_size)),
+        # vLLM no longer falls back to Ray when the GPUs of a host are too few (vllm#25775): it refuses.
+        *(("--distributed-executor-backend", "ray") if inventory.uses_ray else ()),
+    )
+    patience = () if _DISTRIBUTED_TIMEOUT in serve.arguments else (_DISTRIBUTED_TIMEOUT, "3600")
+    return (*words, *patience, *serve.arguments)

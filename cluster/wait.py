@@ -1,0 +1,74 @@
+"""Waiting: the one loop, the only importer of tenacity, the only place here that sleeps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from cluster.errors import NotReady, Unreachable
+
+T = TypeVar("T")
+
+
+class Stalled(Generic[T]):
+    """Counts the seconds since `mark` of what was seen last changed: a budget for no progress."""
+
+    def __init__(self, patience: float, mark: Callable[[T], object]) -> None:
+        self._patience = patience
+        self._mark = mark
+        self._last: object = None
+        self._since = time.monotonic()
+
+    def saw(self, seen: T) -> None:
+        mark = self._mark(seen)
+        if mark != self._last:
+            self._last, self._since = mark, time.monotonic()
+
+    def over(self) -> bool:
+        return time.monotonic() - self._since > self._patience
+
+
+def until(
+    what: str,
+    look: Callable[[], T],
+    done: Callable[[T], bool],
+    *,
+    patience: float,
+    notice: Callable[[float, str], None],
+    mark: Callable[[T], object] = lambda seen: None,
+    interval: float = 0.5,
+) -> T:
+    """Looks until `done`, and returns what was seen then.
+
+    Only "not yet" and `Unreachable` are looked at again; every other error ends the wait at once. `patience` and
+    `interval` are in seconds; as long as `mark` of what is seen changes, patience starts anew. `notice` hears the
+    seconds waited and the last that was seen, after each look. Raises `NotReady` when patience ends.
+    """
+    import tenacity
+
+    begun = time.monotonic()
+    stalled = Stalled(patience, mark)
+    last: list[str] = [""]
+
+    def look_once() -> T:
+        try:
+            seen = look()
+        except Unreachable as error:
+            last[0] = str(error)
+            raise
+        stalled.saw(seen)
+        last[0] = str(seen)
+        return seen
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(Unreachable)
+        | tenacity.retry_if_result(lambda seen: not done(seen)),
+        stop=lambda state: stalled.over(),
+        wait=tenacity.wait_fixed(interval),
+        before_sleep=lambda state: notice(time.monotonic() - begun, last[0]),
+    )
+    try:
+        return retrying(look_once)
+    except tenacity.RetryError:
+        raise NotReady(what, time.monotonic() - begun, last[0]) from None
