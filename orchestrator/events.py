@@ -1,0 +1,134 @@
+"""What happened, as frozen values, and where they go. Phases emit these and never know who listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cluster.errors import ClusterError
+from cluster.values import Announcement, Finding, Transport
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A command began on a cluster; `hosts` in the inventory's order."""
+
+    verb: str
+    cluster: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PhaseStarted:
+    title: str
+
+
+@dataclass(frozen=True)
+class PhaseSkipped:
+    """What the phase would do is already so; `reason` says how we know."""
+
+    title: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PhaseDone:
+    title: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class PhaseFailed:
+    title: str
+    seconds: float
+    error: ClusterError
+
+
+@dataclass(frozen=True)
+class Undone:
+    """A phase of this run was taken back; `error` where that did not work."""
+
+    title: str
+    error: ClusterError | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finding that does not stop the run: a warning, or something that could not be checked."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True)
+class HostSaid:
+    """A line worth a person's attention; `host` is empty where it is about all."""
+
+    host: str
+    line: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far something measurable is: `done` of `total` in `unit` (%, GPUs, GiB)."""
+
+    what: str
+    done: float
+    total: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Still waiting for `what`, since `seconds`; `last` is the last that was seen."""
+
+    what: str
+    seconds: float
+    last: str
+
+
+@dataclass(frozen=True)
+class TransportLearned:
+    """What NCCL carries the ranks' data over; may be said again, once more is known."""
+
+    transport: Transport
+
+
+@dataclass(frozen=True)
+class EngineReady:
+    """The engine's health is good; `kv_cache_tokens` as its log says, None where it does not."""
+
+    kv_cache_tokens: int | None
+
+
+@dataclass(frozen=True)
+class Proved:
+    """The endpoint gave a token: where it was asked (`url`, from `origin`), and the token's text."""
+
+    url: str
+    origin: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Announced:
+    announcement: Announcement
+
+
+Event = (
+    RunStarted
+    | PhaseStarted
+    | PhaseSkipped
+    | PhaseDone
+    | PhaseFailed
+    | Undone
+    | Found
+    | HostSaid
+    | Progress
+    | Waiting
+    | TransportLearned
+    | EngineReady
+    | Proved
+    | Announced
+)
+
+Sink = Callable[[Event], None]

@@ -1,0 +1,51 @@
+"""The journal of a run: every event as a JSON line in a file, whatever else is shown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from orchestrator.events import Event, HostSaid, Sink
+from orchestrator.render.jsonl import line, utc
+
+
+class Journal:
+    """A sink that never fails: a full disk costs the record, not the run.
+
+    The file is opened for each event: nothing to close however the run ends, a journal that was rotated away
+    comes back, and so does one whose disk has room again. `complain` is told once.
+    """
+
+    def __init__(self, path: Path, complain: Sink, now: Callable[[], datetime] = utc) -> None:
+        self._path = path
+        self._complain = complain
+        self._now = now
+        self._complained = False
+        self._torn = False
+
+    def __call__(self, event: Event) -> None:
+        try:
+            self._append((line(event, self._now()) + "\n").encode())
+        except OSError as error:
+            self._give_up(error)
+
+    def _append(self, record: bytes) -> None:
+        """A line cut short by a full disk does not swallow the next one."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            whole = b"\n" + record if self._torn else record
+            written = os.write(file, whole)
+            self._torn = written != len(whole)
+            if self._torn:
+                raise OSError("only a part of a line could be written")
+        finally:
+            os.close(file)
+
+    def _give_up(self, error: OSError) -> None:
+        if not self._complained:
+            self._complained = True
+            reason = error.strerror or str(error)
+            self._complain(HostSaid("", f"no journal of this run: {self._path} cannot be written: {reason}"))

@@ -1,0 +1,1 @@
+"""One file a phase, or a pair of the same kind. None imports another."""

@@ -1,0 +1,98 @@
+"""A real generated token through the endpoint: only then it may be announced."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+from cluster import nccl, unit
+from cluster.endpoint import Endpoint, endpoint
+from cluster.errors import ClusterError, NotReady
+from cluster.values import Transport
+from cluster.vllm.failure import engine_failed, is_dead
+from cluster.vllm.requests import Answer, Request, Token, completion, image_question, token
+from orchestrator.events import HostSaid, Proved, TransportLearned
+from orchestrator.phase import Phase, Stage
+
+_CURE = "run `down`, then `up`; if it happens again, look at the log of vllm on the head"
+
+
+class Prove(Phase):
+    title = "Prove it with a token"
+    acts = False
+
+    def run(self, stage: Stage) -> None:
+        """Raises NotReady for anything but a token (and, where wanted, one about an image)."""
+        model = stage.inventory.model.served_name
+        where = endpoint(stage.inventory, stage.head, _addresses(stage))
+        if where.head:
+            stage.sink(HostSaid("", f"{where.url} cannot be reached from here: asking from {where.origin}"))
+        found = _ask(stage, where, "a generated token", completion(model))
+        if stage.inventory.serve.prove_image:
+            _ask(stage, where, "a token about an image", image_question(model))
+        if stage.inventory.uses_ray:
+            stage.sink(TransportLearned(_transport(stage)))
+        stage.sink(Proved(where.url, where.origin, found.text))
+
+
+def _addresses(stage: Stage) -> tuple[str, ...]:
+    """Where the head may be reached, the name that the operator uses first."""
+    head = stage.inventory.head
+    return tuple(dict.fromkeys((head.address, head.cluster_address)))
+
+
+def _transport(stage: Stage) -> Transport:
+    """Once more: channels, and with them GDRDMA, are named only when the first data has travelled."""
+    answers = stage.fleet.all(lambda host: host.ask(nccl.lines(stage.facts(host.name).state, stage.venv)))
+    return nccl.transport(tuple(line for lines in answers.values() for line in lines))
+
+
+@dataclass
+class _Request:
+    """A request under way in its own thread: the engine is watched while it is waited for."""
+
+    where: Endpoint
+    request: Request
+    timeout: float
+    answer: Answer | None = None
+    error: ClusterError | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> _Request:
+        threading.Thread(target=self._run, daemon=True).start()
+        return self
+
+    def _run(self) -> None:
+        try:
+            self.answer = self.where.ask(self.request, self.timeout)
+        except ClusterError as error:
+            self.error = error
+        finally:
+            self.done.set()
+
+
+def _ask(stage: Stage, where: Endpoint, what: str, request: Request) -> Token:
+    """Waits for the answer with patience of minutes, but not for that of a dead engine."""
+    begun = time.monotonic()
+    under_way = _Request(where, request, stage.patience.token).start()
+    stage.until(what, lambda: _look(stage, under_way), bool, stage.patience.token)
+    if under_way.error:
+        raise under_way.error
+    assert under_way.answer is not None
+    try:
+        return token(under_way.answer)
+    except ValueError as error:
+        raise NotReady(
+            what, time.monotonic() - begun, host=stage.head.name, cause=str(error), cure=_CURE
+        ) from None
+
+
+def _look(stage: Stage, under_way: _Request) -> bool:
+    """Whether the answer is there. Raises NotReady with the root cause when the engine dies over it."""
+    if under_way.done.wait(0.2):
+        return True
+    engine = stage.head.ask(unit.look("vllm", stage.facts(stage.head.name).state, stage.venv))
+    if is_dead(engine, engine.text):
+        raise engine_failed(stage.head.name, engine, engine.text)
+    return under_way.done.is_set()

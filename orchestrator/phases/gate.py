@@ -1,0 +1,110 @@
+"""Ray itself must see every host with its address and all of its GPUs, and every GPU is touched through it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from cluster import ray, unit
+from cluster.desired import vllm_runs
+from cluster.errors import CommandFailed, NotReady
+from cluster.host import Channel
+from cluster.inventory import Inventory
+from cluster.observe import Observed
+from orchestrator.events import HostSaid, Progress, Waiting
+from orchestrator.phase import Phase, Stage
+
+#: Seconds of silence after which the units are looked at.
+_LOOK_EVERY = 1.0
+
+
+class Gate(Phase):
+    title = "Prove the GPUs through Ray"
+    acts = False
+
+    def skip(self, inventory: Inventory, seen: Observed) -> str | None:
+        if not inventory.uses_ray:
+            return "one host serves alone, without Ray"
+        return "our engine holds them" if vllm_runs(inventory, seen) else None
+
+    def run(self, stage: Stage) -> None:
+        """Raises NotReady that names the host or GPU that is missing, with the end of its log."""
+        begun = time.monotonic()
+        command = ray.gate(stage.inventory, stage.facts(stage.head.name).state, stage.patience.gate)
+        channel = stage.head.open(command)
+        try:
+            last = self._follow(stage, channel, begun)
+        finally:
+            channel.close()
+        if "proved" in last:
+            self._report(stage, ray.touched(last))
+        elif "failed" in last:
+            raise self._failure(stage, last, time.monotonic() - begun)
+        else:
+            result = channel.result()
+            raise CommandFailed(stage.head.name, command, result.status, result.stdout, result.stderr)
+
+    def _follow(self, stage: Stage, channel: Channel, begun: float) -> dict[str, Any]:
+        """The last that the gate says. Between its lines, whether every Ray still lives."""
+        last: dict[str, Any] = {}
+        while True:
+            try:
+                line = channel.read_line(_LOOK_EVERY)
+            except EOFError:
+                return last
+            if line is None:
+                self._fail_if_dead(stage, begun)
+                continue
+            for last in ray.gate_lines(line):
+                self._show(stage, begun, last)
+
+    def _fail_if_dead(self, stage: Stage, begun: float) -> None:
+        for host, look in self._looks(stage).items():
+            if not look.alive:
+                raise NotReady(
+                    "Ray on every host", time.monotonic() - begun, _end(look.text), host=host,
+                    cause=f"Ray on {host} has ended" + ray.why_ended(look.text), cure="mend that, then `up` again",
+                )  # fmt: skip
+
+    def _looks(self, stage: Stage) -> dict[str, unit.Look]:
+        return stage.fleet.all(lambda host: host.ask(unit.look("ray", stage.facts(host.name).state, stage.venv)))
+
+    def _show(self, stage: Stage, begun: float, said: dict[str, Any]) -> None:
+        waited = time.monotonic() - begun
+        match said:
+            case {"joined": dict(joined), **rest} if "failed" not in rest:
+                stage.sink(Progress("GPUs in Ray", sum(joined.values()), stage.inventory.gpus, "GPUs"))
+                if missing := ray.describe_joined(stage.inventory, joined):
+                    stage.sink(Waiting("all hosts to join Ray", waited, missing))
+            case {"waiting": str(what), "last": str(last)}:
+                stage.sink(Waiting(what, waited, last))
+            case {"touched": int(done), "of": int(of)}:
+                stage.sink(Progress("GPUs touched through Ray", done, of, "GPUs"))
+
+    def _report(self, stage: Stage, touched: tuple[ray.GpuTouched, ...]) -> None:
+        unchecked = sum(one.cuda != "ok" for one in touched)
+        stage.sink(
+            HostSaid("", f"{len(touched)} of {stage.inventory.gpus} GPUs answered through Ray, all distinct")
+        )
+        if unchecked:
+            stage.sink(HostSaid("", f"CUDA was not checked on {unchecked} of them: their hosts have no libcuda"))
+
+    def _failure(self, stage: Stage, said: dict[str, Any], waited: float) -> NotReady:
+        joined = said.get("joined")
+        missing = ray.describe_joined(stage.inventory, joined) if joined is not None else ""
+        host = self._suspect(stage, joined)
+        return NotReady(
+            "the GPUs through Ray", waited, _end(self._looks(stage)[host].text), host=host,
+            cause=missing or said["why"], cure=f"see why on {host}: its Ray's log ends as above",
+        )  # fmt: skip
+
+    def _suspect(self, stage: Stage, joined: dict[str, int] | None) -> str:
+        """The host to look at: the first that Ray does not have as it must, otherwise the head."""
+        for spec in stage.inventory.hosts if joined is not None else ():
+            if (joined or {}).get(spec.cluster_address) != spec.gpus:
+                return spec.name
+        return stage.head.name
+
+
+def _end(log: str) -> str:
+    return "\n".join(log.splitlines()[-12:])

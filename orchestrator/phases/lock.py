@@ -1,0 +1,32 @@
+"""One operator at a time: the lease on the head, for as long as the run takes."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from datetime import UTC, datetime
+
+from cluster import lease
+from cluster.values import Lease
+from orchestrator.events import HostSaid
+from orchestrator.phase import Phase, Stage
+
+
+class Lock(Phase):
+    title = "Take the lease"
+
+    def run(self, stage: Stage) -> None:
+        """Raises Held when somebody else works on this cluster. A head that is lost cannot give a lease."""
+        head = stage.inventory.head.name
+        facts = stage.seen[head].facts
+        if facts is None:
+            stage.sink(HostSaid(head, "no lease: the head could not be looked at"))
+            return
+        mine = Lease(
+            getpass.getuser(), socket.gethostname(), datetime.now(UTC).isoformat("T", "seconds"), stage.reason
+        )
+        held = lease.take(stage.head, stage.inventory.cluster, mine, facts.state, stage.venv)
+        stage.at_end(held.release)
+        if held.left_by:
+            before = held.left_by
+            stage.sink(HostSaid(head, f"took over the lease of {before.owner} on {before.machine}, who is gone"))

@@ -1,0 +1,72 @@
+"""Ray on the head, then on all workers at once. Both are launched and not waited for: the gate proves them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cluster import ray, unit
+from cluster.desired import ray_runs, ray_unit
+from cluster.errors import NotFreed
+from cluster.host import Host
+from cluster.inventory import HostSpec, Inventory
+from cluster.observe import Observed
+from cluster.values import Presence
+from orchestrator.phase import Phase, Stage
+
+
+class StartHead(Phase):
+    title = "Start Ray on the head"
+
+    def skip(self, inventory: Inventory, seen: Observed) -> str | None:
+        if not inventory.uses_ray:
+            return "one host serves alone, without Ray"
+        return "it runs as wanted" if ray_runs(inventory, seen[inventory.head.name]) else None
+
+    def run(self, stage: Stage) -> None:
+        """Raises CommandFailed when the head cannot launch it."""
+        stage.head.run(ray.token(stage.facts(stage.head.name).state, stage.venv))
+        _launch(stage, stage.head)
+
+    def undo(self, stage: Stage) -> None:
+        _stop(stage, [stage.inventory.head])
+
+
+class JoinWorkers(Phase):
+    title = "Start Ray on the workers"
+
+    def skip(self, inventory: Inventory, seen: Observed) -> str | None:
+        if not inventory.uses_ray:
+            return "one host serves alone, without Ray"
+        return None if _missing(inventory, seen) else "it runs as wanted on all of them"
+
+    def run(self, stage: Stage) -> None:
+        """All at once; they wait for the head by themselves. Raises the errors of every host that cannot."""
+        token = stage.head.run(ray.token(stage.facts(stage.head.name).state, stage.venv)).stdout.split()[-1]
+
+        def join(host: Host) -> None:
+            host.run(ray.token(stage.facts(host.name).state, stage.venv, token))
+            _launch(stage, host)
+
+        stage.fleet.all(join, among=[spec.name for spec in _missing(stage.inventory, stage.seen)])
+
+    def undo(self, stage: Stage) -> None:
+        _stop(stage, _missing(stage.inventory, stage.seen))
+
+
+def _missing(inventory: Inventory, seen: Observed) -> Sequence[HostSpec]:
+    return [spec for spec in inventory.workers if not ray_runs(inventory, seen[spec.name])]
+
+
+def _launch(stage: Stage, host: Host) -> None:
+    host.run(unit.launch(ray_unit(stage.inventory, stage.seen[host.name]), stage.venv))
+
+
+def _stop(stage: Stage, specs: Sequence[HostSpec]) -> None:
+    """Only what was not there before this run."""
+    names = [spec.name for spec in specs if stage.seen[spec.name].ray.presence is Presence.ABSENT]
+    answers = stage.fleet.all(
+        lambda host: host.ask(unit.stop("ray", host.name, stage.facts(host.name).state, stage.venv)), among=names
+    )
+    left = [one for answer in answers.values() for one in answer]
+    if left:
+        raise NotFreed(left)

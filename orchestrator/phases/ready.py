@@ -1,0 +1,89 @@
+"""Until the engine's health is good: progress is shown, death is seen within seconds, and only a stall ends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cluster import unit
+from cluster.endpoint import local_url
+from cluster.errors import NotReady
+from cluster.host import Host
+from cluster.vllm import log
+from cluster.vllm.failure import engine_failed, is_dead
+from orchestrator.events import EngineReady, Progress
+from orchestrator.phase import Phase, Stage
+
+#: Bytes that idle ranks read are not progress: they poll a little all the time.
+_WORTH = 64 << 20
+
+
+@dataclass(frozen=True)
+class _Seen:
+    engine: unit.Look
+    loading: log.Loading
+    read: int
+    lines: int
+
+    def __str__(self) -> str:
+        return f"{self.loading}, {self.read / 2**30:.1f} GiB read by all ranks"
+
+    def mark(self) -> object:
+        """Changes as long as anything moves, on any host."""
+        return (self.loading, self.lines, self.read // _WORTH)
+
+
+class Ready(Phase):
+    title = "Wait until the engine is ready"
+    acts = False
+
+    def run(self, stage: Stage) -> None:
+        """Raises NotReady with the root cause within seconds of a death, or when nothing moves any more."""
+        watch = _Watch(stage)
+        seen = stage.until(
+            "the engine to load",
+            watch.look,
+            lambda seen: seen.engine.health == 200,
+            stage.patience.load,
+            _Seen.mark,
+        )
+        stage.sink(EngineReady(seen.loading.kv_tokens))
+
+
+class _Watch:
+    """Looks at all hosts again and again, and keeps the log that it has read so far."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._url = local_url(stage.inventory, "/health")
+        self._offset = 0
+        self._log = ""
+
+    def look(self) -> _Seen:
+        answers = self._stage.fleet.all(self._ask)
+        engine = answers[self._stage.head.name]
+        self._offset = engine.offset
+        self._log += engine.text
+        self._fail_if_dead(answers)
+        loading = log.loading(self._log)
+        if loading.of:
+            self._stage.sink(Progress("weights of rank 0", loading.shards, loading.of, "shards"))
+        read = sum(one.read for one in answers.values())
+        return _Seen(engine, loading, read, log.moving_lines(self._log))
+
+    def _ask(self, host: Host) -> unit.Look:
+        state, venv = self._stage.facts(host.name).state, self._stage.venv
+        if host.name == self._stage.head.name:
+            return host.ask(unit.look("vllm", state, venv, self._offset, self._url))
+        return host.ask(unit.look("ray", state, venv))
+
+    def _fail_if_dead(self, answers: dict[str, unit.Look]) -> None:
+        engine = answers[self._stage.head.name]
+        if is_dead(engine, self._log):
+            raise engine_failed(self._stage.head.name, engine, self._log)
+        for host, look in answers.items():
+            if not look.alive:
+                raise NotReady(
+                    "the engine to load", 0.0, look.text[-2000:], host=host,
+                    cause=f"Ray on {host} has ended, and the ranks there with it",
+                    cure="`up` again starts it anew",
+                )  # fmt: skip

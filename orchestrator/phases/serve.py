@@ -1,0 +1,30 @@
+"""vLLM on the head. An engine of ours that is already loading is not started over."""
+
+from __future__ import annotations
+
+from cluster import unit
+from cluster.desired import vllm_runs, vllm_unit
+from cluster.errors import NotFreed
+from cluster.inventory import Inventory
+from cluster.observe import Observed
+from cluster.values import Presence
+from orchestrator.phase import Phase, Stage
+
+
+class Serve(Phase):
+    title = "Launch vLLM"
+
+    def skip(self, inventory: Inventory, seen: Observed) -> str | None:
+        return "it runs as wanted" if vllm_runs(inventory, seen) else None
+
+    def run(self, stage: Stage) -> None:
+        """Raises CommandFailed when the head cannot launch it; what happens later is for the next phases."""
+        stage.head.run(unit.launch(vllm_unit(stage.inventory, stage.seen), stage.venv))
+
+    def undo(self, stage: Stage) -> None:
+        head = stage.head
+        if stage.seen[head.name].vllm.presence is not Presence.ABSENT:
+            return
+        left = head.ask(unit.stop("vllm", head.name, stage.facts(head.name).state, stage.venv))
+        if left:
+            raise NotFreed(left)

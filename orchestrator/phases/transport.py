@@ -1,0 +1,64 @@
+"""Which transport NCCL chose between the hosts: known a minute after launch, before the weights are loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cluster import nccl, unit
+from cluster.errors import NotReady
+from cluster.inventory import Inventory
+from cluster.observe import Observed
+from cluster.values import Transport
+from cluster.vllm import log
+from orchestrator.events import HostSaid, TransportLearned
+from orchestrator.phase import Phase, Stage
+
+
+@dataclass(frozen=True)
+class _Seen:
+    transport: Transport
+    settled: bool
+
+    def __str__(self) -> str:
+        return "no word of NCCL yet"
+
+
+class LearnTransport(Phase):
+    title = "Learn the transport"
+    acts = False
+
+    def skip(self, inventory: Inventory, seen: Observed) -> str | None:
+        return None if inventory.uses_ray else "one host: nothing travels between hosts"
+
+    def run(self, stage: Stage) -> None:
+        """Raises NotReady on NET/Socket where the inventory refuses it; an engine that fails is not judged here."""
+        what = "NCCL to say which transport it chose"
+        try:
+            seen = stage.until(what, lambda: _look(stage), lambda seen: seen.settled, stage.patience.transport)
+        except NotReady:
+            seen = _Seen(Transport("unknown"), True)
+        stage.sink(TransportLearned(seen.transport))
+        if seen.transport.kind == "unknown":
+            stage.sink(HostSaid("", "the transport is not known: no rank has a word of NCCL"))
+        elif seen.transport.kind == "NET/Socket":
+            _judge_socket(stage, seen.transport)
+
+
+def _look(stage: Stage) -> _Seen:
+    """Settled as well once there is nothing to wait for: no NCCL, a dead engine, weights already loaded."""
+    answers = stage.fleet.all(lambda host: host.ask(nccl.lines(stage.facts(host.name).state, stage.venv)))
+    chosen = nccl.transport(tuple(line for lines in answers.values() for line in lines))
+    engine = stage.head.ask(unit.look("vllm", stage.facts(stage.head.name).state, stage.venv))
+    over = not engine.alive or log.failed(engine.text) or log.without_nccl(engine.text) or log.loaded(engine.text)
+    return _Seen(chosen, chosen.kind != "unknown" or over)
+
+
+def _judge_socket(stage: Stage, transport: Transport) -> None:
+    cause = "no InfiniBand or RoCE device was usable, so every token waits for TCP"
+    if stage.inventory.serve.refuse_socket_transport:
+        raise NotReady(
+            "a transport faster than NET/Socket", 0.0, transport.evidence, cause=cause,
+            cure="see NCCL_IB_HCA, nvidia_peermem and /dev/infiniband on both hosts,"
+            " or set `refuse_socket_transport: false`",
+        )  # fmt: skip
+    stage.sink(HostSaid("", f"warning: NCCL uses {transport.evidence}: {cause}"))

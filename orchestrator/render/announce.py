@@ -1,0 +1,74 @@
+"""The one thing that an `up` is for: an endpoint, what it is made of, and how to ask it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import asdict
+from typing import Any
+
+from cluster.values import Announcement
+from orchestrator.render.text import UNICODE, Marks, clean, count, duration
+
+
+def text(announcement: Announcement, marks: Marks = UNICODE) -> str:
+    """The block for a person."""
+    rows = {
+        "endpoint": announcement.url,
+        "model": announcement.model,
+        "served as": announcement.served_name,
+        "layout": layout(announcement, marks),
+        "hosts": ", ".join(announcement.hosts),
+        "transport": _transport(announcement),
+        "KV cache": _kv_cache(announcement),
+        "proof": f"one token, asked from {announcement.proved_from}: {json.dumps(announcement.token)}",
+        "phases": f" {marks.dot} ".join(f"{title} {duration(took)}" for title, took in announcement.seconds),
+    }
+    shown = [f"{label:<10} {clean(words)}" for label, words in rows.items() if words]
+    return "\n".join([*shown, "", curl(announcement)])
+
+
+def document(announcement: Announcement) -> dict[str, Any]:
+    """The same for a program."""
+    phases = [{"title": title, "seconds": seconds} for title, seconds in announcement.seconds]
+    told = asdict(announcement) | {"hosts": list(announcement.hosts)}
+    del told["seconds"]
+    return told | {"phases": phases, "curl": curl(announcement)}
+
+
+def layout(announcement: Announcement, marks: Marks = UNICODE) -> str:
+    """TP16 × PP1 over 2 hosts, 16 GPUs."""
+    ways = f"TP{announcement.tensor_parallel} {marks.times} PP{announcement.pipeline_parallel}"
+    hosts = len(announcement.hosts)
+    where = f"{'on' if hosts == 1 else 'over'} {count(hosts, 'host')}"
+    return f"{ways} {where}, {count(announcement.gpus, 'GPU')}"
+
+
+def curl(announcement: Announcement) -> str:
+    """A line to paste. The key stays in the environment of whoever pastes it.
+
+    It asks for a completion, not a chat: that needs no chat template, and so works with every model.
+    """
+    body = {"model": announcement.served_name, "prompt": "The capital of France is", "max_tokens": 32}
+    key = '-H "Authorization: Bearer $VLLM_API_KEY" ' if announcement.needs_key else ""
+    data = shlex.quote(json.dumps(body))
+    url = shlex.quote(f"{_base(announcement.url)}/v1/completions")
+    return f"curl -sS {url} {key}-H 'Content-Type: application/json' -d {data}"
+
+
+def _base(url: str) -> str:
+    """Announced with or without `/v1`, the line works."""
+    return url.rstrip("/").removesuffix("/v1")
+
+
+def _transport(announcement: Announcement) -> str:
+    transport = announcement.transport
+    if transport is None:
+        return "not looked at" if len(announcement.hosts) > 1 else "within one host"
+    slow = ", slow: TCP instead of RDMA" if transport.kind == "NET/Socket" else ""
+    return f"{transport.kind}{slow}{f' ({transport.evidence})' if transport.evidence else ''}"
+
+
+def _kv_cache(announcement: Announcement) -> str:
+    tokens = announcement.kv_cache_tokens
+    return "size not seen" if tokens is None else count(tokens, "token")

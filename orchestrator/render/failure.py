@@ -1,0 +1,182 @@
+"""What a person sees of an error: where, what we were doing, what was said, the cause, what to do next.
+
+The errors carry everything; this module alone decides how much of it is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from itertools import chain, repeat
+from typing import Any
+
+from cluster.errors import (
+    ClusterError,
+    CommandFailed,
+    CommandTimedOut,
+    FleetError,
+    Held,
+    HostError,
+    InventoryError,
+    NotFreed,
+    NotReady,
+    PreflightFailed,
+    Unintelligible,
+    Unreachable,
+)
+from cluster.values import Leftover
+from orchestrator.render import findings
+from orchestrator.render.text import UNICODE, Block, Marks, clean, count, duration, fold, lines_of
+
+#: Lines of what a host said; the journal has them all.
+_SAID = 12
+_WIDTH = 400
+
+
+def lines(error: ClusterError, phase: str = "", marks: Marks = UNICODE) -> str:
+    """The whole explanation; `phase` is the title of the phase that failed."""
+    title, *rest = _block(error, marks)
+    prefix = f"{phase}: " if phase else ""
+    return "\n".join([f"{marks.failed} {prefix}{title}", *rest, *_notes(error)])
+
+
+def headline(error: ClusterError) -> str:
+    """The explanation's first line: where, and what we were doing."""
+    match error:
+        case HostError():
+            return f"{clean(error.host)}: {_attempt(error)}"
+        case FleetError():
+            hosts = list(dict.fromkeys(one.host for one in error.errors))
+            return f"failed on {', '.join(clean(host) for host in hosts)}"
+        case InventoryError():
+            return f"{clean(error.path)} cannot be used: {count(len(error.problems), 'problem')}"
+        case PreflightFailed():
+            return findings.headline(error.findings)
+        case NotReady():
+            place = f"{clean(error.host)}: " if error.host else ""
+            return f"{place}waited {duration(error.waited)} for {clean(error.what)}"
+        case NotFreed():
+            return f"{count(len(error.leftovers), 'thing')} could not be proved gone"
+    return clean(error.message)
+
+
+def report(error: ClusterError) -> dict[str, Any]:
+    """The same for a program: every field, nothing cut."""
+    words = {"message": error.message, "cause": error.cause, "cure": error.cure}
+    notes = list(getattr(error, "__notes__", ()))
+    return {"kind": type(error).__name__, **words, **_fields(error), "notes": notes}
+
+
+def _fields(error: ClusterError) -> dict[str, Any]:
+    match error:
+        case HostError():
+            return {"host": error.host, "doing": error.doing, "said": error.said} | _command_fields(error)
+        case FleetError():
+            return {"errors": [report(one) for one in error.errors]}
+        case InventoryError():
+            return {"path": error.path, "problems": list(error.problems)}
+        case PreflightFailed():
+            return {"findings": [asdict(finding) for finding in error.findings]}
+        case NotReady():
+            return {"what": error.what, "waited": error.waited, "last": error.last, "host": error.host}
+        case Held():
+            return {"lease": asdict(error.lease)}
+        case NotFreed():
+            return {"leftovers": [asdict(leftover) for leftover in error.leftovers]}
+    return {}
+
+
+def _command_fields(error: HostError) -> dict[str, Any]:
+    if isinstance(error, CommandFailed):
+        return {"command": error.command.shown(), "status": error.status}
+    if isinstance(error, CommandTimedOut):
+        return {"command": error.command.shown(), "timeout": error.command.timeout}
+    return {}
+
+
+def _block(error: ClusterError, marks: Marks) -> list[str]:
+    """The explanation of one error, its title first."""
+    body: list[str] = []
+    match error:
+        case FleetError():
+            return _fleet(error, marks)
+        case HostError():
+            body = _host_said(error, marks)
+        case NotReady():
+            body = _said("last seen", error.last, marks)
+        case InventoryError():
+            body = [f"  {line}" for problem in error.problems for line in lines_of(problem)]
+        case PreflightFailed():
+            body = findings.table(error.findings, marks)
+        case NotFreed():
+            body = _leftovers(error.leftovers, marks)
+    return [headline(error), *body, *_advice(error)]
+
+
+def _fleet(error: FleetError, marks: Marks) -> list[str]:
+    folded = fold(_host_block(one, marks) for one in error.errors)
+    blocks = [[f"{clean(hosts)}: {body[0]}", *body[1:]] for hosts, body in folded]
+    if len(blocks) == 1:
+        return [*blocks[0], *_advice(error)]
+    shown = [f"  {line}" for title, *rest in blocks for line in (f"{marks.failed} {title}", *rest)]
+    return [headline(error), *shown, *_advice(error)]
+
+
+def _host_block(error: HostError, marks: Marks) -> Block:
+    """Without the host's name in front, so that equal blocks can share one title."""
+    return error.host, [_attempt(error), *_host_said(error, marks), *_advice(error), *_notes(error)]
+
+
+def _attempt(error: HostError) -> str:
+    how = _how(error)
+    return f"could not {clean(error.doing)}{f' ({how})' if how else ''}"
+
+
+def _how(error: HostError) -> str:
+    match error:
+        case Unreachable():
+            return "unreachable"
+        case CommandFailed():
+            return "the connection broke" if error.status < 0 else f"exit status {error.status}"
+        case CommandTimedOut():
+            return "timed out"
+        case Unintelligible():
+            return "the answer cannot be read"
+    return ""
+
+
+def _host_said(error: HostError, marks: Marks) -> list[str]:
+    speaker = "ssh" if isinstance(error, Unreachable) else clean(error.host)
+    return _said(f"{speaker} said", error.said, marks)
+
+
+def _said(label: str, text: str, marks: Marks) -> list[str]:
+    """The last lines of what was said, under a label; nothing where nothing was said."""
+    said = lines_of(text)
+    if not said:
+        return []
+    cut = f", the last {_SAID} of {len(said)} lines" if len(said) > _SAID else ""
+    shown = (line if len(line) <= _WIDTH else line[:_WIDTH] + marks.ellipsis for line in said[-_SAID:])
+    return [f"  {label}{cut}:", *(f"    {line}" for line in shown)]
+
+
+def _advice(error: ClusterError) -> list[str]:
+    return [*_labelled("cause", error.cause), *_labelled("next", error.cure)]
+
+
+def _labelled(label: str, text: str) -> list[str]:
+    labels = chain([label], repeat(""))
+    return [f"  {name:<6} {line}" for name, line in zip(labels, lines_of(text), strict=False)]
+
+
+def _leftovers(leftovers: tuple[Leftover, ...], marks: Marks) -> list[str]:
+    """Every one with its host: each is something to do by hand."""
+    shown = []
+    for left in leftovers:
+        shown.append(f"  {marks.failed} {clean(left.host)}: {clean(left.what)}")
+        shown += [f"  {line}" for line in _labelled("next", left.cure)]
+    return shown
+
+
+def _notes(error: ClusterError) -> list[str]:
+    """What else went wrong on the way, such as a phase that could not be taken back."""
+    return [line for note in getattr(error, "__notes__", ()) for line in _labelled("also", note)]

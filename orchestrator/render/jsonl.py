@@ -1,0 +1,44 @@
+"""One JSON object an event: for programs that watch, and for the journal."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from cluster.errors import ClusterError
+from cluster.values import Announcement, Finding, Transport
+from orchestrator.events import Event, Sink
+from orchestrator.render import announce, failure
+from orchestrator.render.text import write
+
+
+def utc() -> datetime:
+    """The time of day."""
+    return datetime.now(UTC)
+
+
+def sink(stream: TextIO, now: Callable[[], datetime] = utc) -> Sink:
+    """Writes a JSON line an event to `stream`."""
+    return lambda event: write(stream, line(event, now()) + "\n")
+
+
+def line(event: Event, at: datetime) -> str:
+    """`{"event": "phase_done", "time": "…", …}`: ASCII alone, so no encoding is in its way."""
+    kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+    values = {field.name: _value(getattr(event, field.name)) for field in fields(event)}
+    return json.dumps({"event": kind, "time": at.isoformat(timespec="milliseconds"), **values})
+
+
+def _value(value: Any) -> Any:
+    match value:
+        case ClusterError():
+            return failure.report(value)
+        case Finding() | Transport():
+            return asdict(value)
+        case Announcement():
+            return announce.document(value)
+    return value

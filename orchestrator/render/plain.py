@@ -1,0 +1,115 @@
+"""One line an event, for logs and for people without a live screen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from cluster.errors import ClusterError
+from orchestrator.events import (
+    Announced,
+    EngineReady,
+    Event,
+    Found,
+    HostSaid,
+    PhaseDone,
+    PhaseFailed,
+    PhaseSkipped,
+    PhaseStarted,
+    Progress,
+    Proved,
+    RunStarted,
+    Sink,
+    TransportLearned,
+    Undone,
+    Waiting,
+)
+from orchestrator.render import failure, findings
+from orchestrator.render.text import UNICODE, Marks, clean, clock, count, duration, marks_for, quantity, write
+
+#: Seconds between two lines on the same wait or the same progress; an hour of loading stays readable.
+_EVERY = 10.0
+
+
+def sink(stream: TextIO, now: Callable[[], float] = time.monotonic) -> Sink:
+    """Writes a line an event to `stream`, with the time since the run began."""
+    marks, began, worth = marks_for(stream), now(), throttle()
+
+    def show(event: Event) -> None:
+        elapsed = now() - began
+        said = line(event, elapsed, marks) if worth(event, elapsed) else None
+        if said is not None:
+            write(stream, said + "\n")
+
+    return show
+
+
+def line(event: Event, elapsed: float, marks: Marks = UNICODE) -> str | None:
+    """The event after `elapsed` seconds; None where it goes elsewhere (the announcement, to stdout)."""
+    said = _words(event, marks)
+    return f"{clock(elapsed):>7}  {said}" if said else None
+
+
+def throttle(every: float = _EVERY) -> Callable[[Event, float], bool]:
+    """Whether an event deserves a line: of a wait or a progress one each `every` seconds."""
+    shown: dict[tuple[type, str], float] = {}
+
+    def worth(event: Event, elapsed: float) -> bool:
+        if not isinstance(event, Progress | Waiting):
+            shown.clear()
+            return True
+        key = (type(event), event.what)
+        ended = isinstance(event, Progress) and event.done >= event.total
+        if key in shown and not ended and elapsed - shown[key] < every:
+            return False
+        shown[key] = elapsed
+        return True
+
+    return worth
+
+
+def _words(event: Event, marks: Marks) -> str:
+    match event:
+        case RunStarted(verb, cluster, hosts):
+            return f"{verb} {cluster} on {count(len(hosts), 'host')}: {', '.join(hosts)}"
+        case Found(finding):
+            return f"{findings.mark_of(finding.severity, marks)} {findings.one_line(finding)}"
+        case HostSaid(host, said):
+            return f"{marks.dot} {host}: {clean(said)}" if host else f"{marks.dot} {clean(said)}"
+        case Progress(what, done, total, unit):
+            return f"{marks.dot} {clean(what)}: {quantity(done, total, unit)}"
+        case Waiting(what, seconds, last):
+            return f"{marks.dot} waiting for {clean(what)}, {duration(seconds)}{_after(last)}"
+        case TransportLearned(transport):
+            return f"{marks.dot} transport: {clean(transport.evidence or transport.kind)}"
+        case EngineReady(None):
+            return f"{marks.dot} the engine is healthy"
+        case EngineReady(tokens):
+            return f"{marks.dot} the engine is healthy, {tokens:,} tokens of KV cache"
+        case Proved(url, origin, _):
+            return f"{marks.dot} {clean(url)} gave a token, asked from {clean(origin)}"
+        case Announced():
+            return ""
+    return _phase_words(event, marks)
+
+
+def _phase_words(event: PhaseStarted | PhaseSkipped | PhaseDone | PhaseFailed | Undone, marks: Marks) -> str:
+    match event:
+        case PhaseStarted(title):
+            return f"{marks.running} {title}"
+        case PhaseSkipped(title, reason):
+            return f"{marks.skipped} {title}: skipped, {clean(reason)}"
+        case PhaseDone(title, seconds):
+            return f"{marks.done} {title}: done in {duration(seconds)}"
+        case PhaseFailed(title, seconds, error):
+            return f"{marks.failed} {title}: failed after {duration(seconds)}: {failure.headline(error)}"
+        case Undone(title, None):
+            return f"{marks.undone} {title}: taken back"
+        case Undone(title, ClusterError() as error):
+            return f"{marks.failed} {title}: could not be taken back: {failure.headline(error)}"
+    raise AssertionError(event)
+
+
+def _after(last: str) -> str:
+    return f": {clean(last)}" if last.strip() else ""

@@ -1,0 +1,190 @@
+"""What the live screen knows: a state, and a pure reducer from events to the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from cluster.errors import ClusterError, FleetError, HostError, NotFreed, NotReady, PreflightFailed
+from orchestrator.events import (
+    Announced,
+    EngineReady,
+    Event,
+    Found,
+    HostSaid,
+    PhaseDone,
+    PhaseFailed,
+    PhaseSkipped,
+    PhaseStarted,
+    Progress,
+    Proved,
+    RunStarted,
+    TransportLearned,
+    Undone,
+    Waiting,
+)
+from orchestrator.render import failure, findings
+from orchestrator.render.text import clean, duration
+
+#: Lines kept; a screen shows as many of them as it has room for.
+_KEPT = 50
+#: Seconds over which the rate of a progress is taken.
+_WINDOW = 60.0
+
+
+class Mood(StrEnum):
+    """How a phase or a host fares; each has a mark and a style in the painter."""
+
+    IDLE = "idle"
+    RUNNING = "running"
+    DONE = "done"
+    SKIPPED = "skipped"
+    WARNING = "warning"
+    FAILED = "failed"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One phase."""
+
+    title: str
+    mood: Mood
+    began: float
+    seconds: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The progress of one thing, with the samples (time, done) that give its rate."""
+
+    progress: Progress
+    samples: tuple[tuple[float, float], ...]
+
+    def rate(self, now: float) -> float:
+        """Per second; falls while nothing comes."""
+        (since, at_first), (_, at_last) = self.samples[0], self.samples[-1]
+        return (at_last - at_first) / (now - since) if now - since >= 1 else 0.0
+
+    def left(self, now: float) -> float | None:
+        """Seconds to go at this rate."""
+        rate = self.rate(now)
+        return (self.progress.total - self.progress.done) / rate if rate > 0 else None
+
+
+@dataclass(frozen=True)
+class State:
+    """All that is on the screen. Times are those of the clock that the reducer was handed."""
+
+    began: float
+    verb: str = ""
+    cluster: str = ""
+    hosts: tuple[tuple[str, Mood], ...] = ()
+    rows: tuple[Row, ...] = ()
+    bar: Bar | None = None
+    waiting: Waiting | None = None
+    asked: float = 0.0
+    said: tuple[str, ...] = ()
+
+
+def reduce(state: State, event: Event, now: float) -> State:
+    """The state after `event`, which came at `now`."""
+    match event:
+        case RunStarted(verb, cluster, hosts):
+            idle = tuple((host, Mood.IDLE) for host in hosts)
+            return State(began=now, verb=verb, cluster=cluster, hosts=idle)
+        case Found(finding):
+            told = _said(state, f"{finding.severity}: {findings.one_line(finding)}")
+            return _felt(told, [finding.host], Mood.WARNING)
+        case HostSaid(host, line):
+            return _felt(_said(state, f"{host}: {line}" if host else line), [host], Mood.RUNNING)
+        case Progress():
+            return replace(state, bar=_moved(state.bar, event, now))
+        case Waiting():
+            return replace(state, waiting=event, asked=now)
+        case TransportLearned(transport):
+            return _said(state, f"transport: {transport.evidence or transport.kind}")
+        case EngineReady() | Proved():
+            return replace(state, waiting=None)
+        case Announced(announcement):
+            return _felt(state, announcement.hosts, Mood.DONE)
+    return _phase(state, event, now)
+
+
+def _phase(
+    state: State, event: PhaseStarted | PhaseSkipped | PhaseDone | PhaseFailed | Undone, now: float
+) -> State:
+    """Whatever was waited for or in progress belonged to the phase before."""
+    fresh = replace(state, bar=None, waiting=None)
+    match event:
+        case PhaseStarted(title):
+            return replace(fresh, rows=(*state.rows, Row(title, Mood.RUNNING, now)))
+        case PhaseSkipped(title, reason):
+            return _ended(fresh, Row(title, Mood.SKIPPED, now, None, clean(reason)))
+        case PhaseDone(title, seconds):
+            return _ended(fresh, Row(title, Mood.DONE, now, seconds))
+        case PhaseFailed(title, seconds, error):
+            row = Row(title, Mood.FAILED, now, seconds, failure.headline(error))
+            return _felt(_ended(fresh, row), _blamed(error), Mood.FAILED)
+    return _undone(fresh, event)
+
+
+def _undone(state: State, event: Undone) -> State:
+    """The row keeps its time; a phase that failed stays failed, its undoing is a note."""
+    row = next((row for row in reversed(state.rows) if row.title == event.title), None)
+    if row is None:
+        row = Row(event.title, Mood.DONE, state.began)
+    if event.error is not None:
+        note = f"could not be taken back: {failure.headline(event.error)}"
+        return _ended(state, replace(row, mood=Mood.FAILED, note=note))
+    took = f" after {duration(row.seconds)}" if row.seconds is not None else ""
+    if row.mood is Mood.FAILED:
+        return _ended(state, replace(row, note=f"{row.note} (taken back)"))
+    return _ended(state, replace(row, mood=Mood.UNDONE, note=f"taken back{took}"))
+
+
+def _ended(state: State, ended: Row) -> State:
+    """The latest row of this title becomes `ended`; a phase may run twice (observe does)."""
+    again = ended.mood in (Mood.UNDONE, Mood.FAILED)
+    for at, row in reversed(list(enumerate(state.rows))):
+        if row.title == ended.title and (again or row.mood is Mood.RUNNING):
+            row = replace(ended, began=row.began)
+            return replace(state, rows=(*state.rows[:at], row, *state.rows[at + 1 :]))
+    return replace(state, rows=(*state.rows, ended))
+
+
+def _moved(bar: Bar | None, progress: Progress, now: float) -> Bar:
+    """A restart (another thing, or less than before) begins a new measure."""
+    if bar is None or bar.progress.what != progress.what or progress.done < bar.progress.done:
+        return Bar(progress, ((now, progress.done),))
+    recent = tuple(sample for sample in bar.samples if now - sample[0] <= _WINDOW) or bar.samples[-1:]
+    return Bar(progress, (*recent, (now, progress.done)))
+
+
+def _said(state: State, line: str) -> State:
+    return replace(state, said=(*state.said, clean(line))[-_KEPT:])
+
+
+def _felt(state: State, names: Iterable[str], mood: Mood) -> State:
+    """A host in trouble stays so until it is announced or fails: words alone do not heal it."""
+    heals = mood is not Mood.RUNNING
+    touched = set(names)
+    hosts = tuple(
+        (name, mood if name in touched and (heals or old is Mood.IDLE) else old) for name, old in state.hosts
+    )
+    return replace(state, hosts=hosts)
+
+
+def _blamed(error: ClusterError) -> list[str]:
+    match error:
+        case FleetError():
+            return [one.host for one in error.errors]
+        case HostError() | NotReady():
+            return [error.host]
+        case PreflightFailed():
+            return [finding.host for finding in error.findings if finding.blocking]
+        case NotFreed():
+            return [left.host for left in error.leftovers]
+    return []

@@ -1,0 +1,60 @@
+"""What runs where, as a table; and whether the endpoint gives tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from cluster.values import EndpointStatus, HostStatus, Presence
+from orchestrator.render.text import UNICODE, Marks, clean, duration
+
+_COLUMNS = ("HOST", "RAY", "VLLM", "GPUS USED", "UP", "")
+
+
+def table(hosts: Sequence[HostStatus], endpoint: EndpointStatus | None = None, marks: Marks = UNICODE) -> str:
+    """For a person; hosts in the order given."""
+    rows = [_COLUMNS, *(_cells(host, marks) for host in hosts)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    shown = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return "\n".join([*shown, "", _endpoint(endpoint, marks)])
+
+
+def document(hosts: Sequence[HostStatus], endpoint: EndpointStatus | None = None) -> dict[str, Any]:
+    """For a program."""
+    return {
+        "hosts": [asdict(host) for host in hosts],
+        "endpoint": asdict(endpoint) if endpoint is not None else None,
+    }
+
+
+def _cells(host: HostStatus, marks: Marks) -> tuple[str, ...]:
+    used = "?" if host.gpus_used is None else str(host.gpus_used)
+    total = "?" if host.gpus is None else str(host.gpus)
+    up = marks.skipped if host.uptime is None else duration(host.uptime)
+    problem = f"{marks.failed} {clean(host.problem)}" if host.problem else ""
+    ray, vllm = _presence(host.ray, marks), _presence(host.vllm, marks)
+    return clean(host.host), ray, vllm, f"{used}/{total}", up, problem
+
+
+def _presence(presence: Presence | None, marks: Marks) -> str:
+    if presence is None:
+        return f"{marks.unknown} unknown"
+    mark = {Presence.ALIVE: marks.done, Presence.DEAD: marks.failed, Presence.ABSENT: marks.skipped}[presence]
+    return f"{mark} {presence}"
+
+
+def _endpoint(endpoint: EndpointStatus | None, marks: Marks) -> str:
+    if endpoint is None:
+        return f"{marks.skipped} no endpoint"
+    health = {True: "healthy", False: "not healthy", None: "health not known"}[endpoint.health]
+    tokens = {True: "tokens come", False: "no tokens", None: "not asked for tokens"}[endpoint.tokens]
+    detail = f" ({clean(endpoint.detail)})" if endpoint.detail else ""
+    return f"{_verdict(endpoint, marks)} {clean(endpoint.url)}: {health}, {tokens}{detail}"
+
+
+def _verdict(endpoint: EndpointStatus, marks: Marks) -> str:
+    known = (endpoint.health, endpoint.tokens)
+    if False in known:
+        return marks.failed
+    return marks.unknown if None in known else marks.done

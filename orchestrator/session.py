@@ -1,0 +1,107 @@
+"""One command on one cluster: its inventory, its connections, and everything that hears of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from cluster.fleet import Fleet
+from cluster.host import Host
+from cluster.inventory import Inventory, load
+from orchestrator import pointer
+from orchestrator.engine import Engine
+from orchestrator.events import Event, RunStarted, Sink
+from orchestrator.journal import Journal
+from orchestrator.phase import Phase
+from orchestrator.render import jsonl, plain
+from orchestrator.settings import Output, Patience, Settings
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for on the command line; `path` None: the inventory last used (of `cluster`)."""
+
+    verb: str
+    path: Path | None
+    cluster: str | None
+    output: Output
+
+
+@dataclass(frozen=True)
+class Session:
+    """`events` is everything that has happened so far, in order."""
+
+    request: Request
+    settings: Settings
+    inventory: Inventory
+    fleet: Fleet
+    sink: Sink
+    events: list[Event] = field(default_factory=list)
+
+    def run(self, phases: Sequence[Phase]) -> None:
+        reason = f"{self.request.verb} {self.inventory.cluster}"
+        Engine(self.inventory, self.fleet, self.sink, Patience(), reason).run(phases)
+
+
+def inventory_of(request: Request, settings: Settings) -> Inventory:
+    """Raises InventoryError or UsageError before any host is touched."""
+    if request.path is not None:
+        return load(request.path, os.environ)
+    path, base = pointer.recall(settings.state, request.cluster)
+    return load(path, os.environ, base)
+
+
+@contextmanager
+def session(request: Request, settings: Settings, watched: bool = True) -> Iterator[Session]:
+    """Opens nothing yet: each host is connected to when it is first asked. `watched`: shown, and journaled."""
+    inventory = inventory_of(request, settings)
+    with ExitStack() as stack:
+        events: list[Event] = []
+        sink = _everyone(request, settings, inventory, events, stack) if watched else events.append
+        fleet = connected(inventory, settings)
+        stack.callback(fleet.close)
+        sink(RunStarted(request.verb, inventory.cluster, fleet.names))
+        yield Session(request, settings, inventory, fleet, sink, events)
+
+
+def connected(inventory: Inventory, settings: Settings) -> Fleet:
+    from cluster.ssh import connect
+
+    known_hosts = Path(inventory.known_hosts) if inventory.known_hosts else None
+    patience = Patience().connect
+    return Fleet(
+        [Host(spec.name, connect(spec, known_hosts, patience, settings.ssh_config)) for spec in inventory.hosts]
+    )
+
+
+def _everyone(
+    request: Request, settings: Settings, inventory: Inventory, events: list[Event], stack: ExitStack
+) -> Sink:
+    """Who hears of an event: the record of this run, the screen, and the journal."""
+    screen = _screen(request.output, sys.stderr, stack)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    journal = Journal(settings.state / inventory.cluster / f"{stamp}-{request.verb}.jsonl", screen)
+
+    def sink(event: Event) -> None:
+        events.append(event)
+        screen(event)
+        journal(event)
+
+    return sink
+
+
+def _screen(output: Output, stream: TextIO, stack: ExitStack) -> Sink:
+    if output == "json":
+        return jsonl.sink(stream)
+    if output != "plain":
+        from orchestrator.render.live import LiveScreen, fits
+
+        if output == "live" or fits(stream, os.environ.get("TERM", "")):
+            return stack.enter_context(LiveScreen(stream))
+    return plain.sink(stream)

@@ -1,0 +1,80 @@
+"""What runs where, and whether tokens come: looked at now, never remembered."""
+
+from __future__ import annotations
+
+from cluster import gpu
+from cluster.desired import vllm_runs
+from cluster.endpoint import Endpoint, endpoint
+from cluster.fleet import Fleet
+from cluster.inventory import Inventory
+from cluster.observe import Observed, observe
+from cluster.values import EndpointStatus, HostStatus, HostView, Presence
+from cluster.vllm.requests import METRICS, Answer, Request, completion, load, token
+
+#: A status is asked for to know now: a token that takes longer is itself the news. Seconds.
+_TOKEN_PATIENCE = 1.0
+
+
+def status(inventory: Inventory, fleet: Fleet) -> tuple[list[HostStatus], EndpointStatus | None]:
+    """Every host, and the endpoint where a vLLM of ours runs."""
+    seen = observe(inventory, fleet)
+    hosts = [_host(inventory, view) for view in seen.values()]
+    if seen[inventory.head.name].vllm.presence is not Presence.ALIVE:
+        return hosts, None
+    return hosts, _endpoint(inventory, fleet, seen)
+
+
+def _host(inventory: Inventory, view: HostView) -> HostStatus:
+    if view.facts is None:
+        problem = view.problem.cause or view.problem.said if view.problem else ""
+        return HostStatus(view.name, None, None, None, None, None, problem)
+    cards = gpu.chosen(inventory.host(view.name), view.facts)
+    used = sum(any(one.ours for one in card.processes) for card in cards)
+    ages = [unit.age for unit in (view.ray, view.vllm) if unit.presence is Presence.ALIVE]
+    return HostStatus(
+        view.name,
+        view.ray.presence,
+        view.vllm.presence,
+        used,
+        len(cards),
+        max(ages, default=None),
+        view.facts.gpu_problem,
+    )
+
+
+def _endpoint(inventory: Inventory, fleet: Fleet, seen: Observed) -> EndpointStatus:
+    head = inventory.head
+    where = endpoint(inventory, fleet[head.name], (head.address, head.cluster_address))
+    health = where.ask(Request("/health"), _TOKEN_PATIENCE)
+    if health.status != 200:
+        return EndpointStatus(where.url, False, None, _loading(health))
+    healthy, detail = _tokens(where, inventory.model.served_name)
+    if not vllm_runs(inventory, seen):
+        detail += "; it is not what the inventory describes: `up` would replace it"
+    return EndpointStatus(where.url, True, healthy, detail)
+
+
+def _loading(health: Answer) -> str:
+    return "still loading, or dead" if health.status == 0 else f"/health answers {health.status}"
+
+
+def _tokens(where: Endpoint, served_name: str) -> tuple[bool, str]:
+    """A busy engine is known by its rising counter, an idle one by asking it: its queue is not ours to join."""
+    try:
+        before = load(where.ask(METRICS, _TOKEN_PATIENCE).text)
+        if before.running == 0:
+            return _asked(where, served_name)
+        after = load(where.ask(METRICS, _TOKEN_PATIENCE).text)
+    except ValueError:
+        return _asked(where, served_name)
+    if after.generated > before.generated or after.running == 0:
+        return True, f"{after.running} requests under way, {after.generated} tokens so far"
+    return _asked(where, served_name)
+
+
+def _asked(where: Endpoint, served_name: str) -> tuple[bool, str]:
+    try:
+        token(where.ask(completion(served_name), _TOKEN_PATIENCE))
+    except ValueError as error:
+        return False, str(error)
+    return True, "it gave one just now"

@@ -1,0 +1,159 @@
+"""Events and errors of a run as they really read: ERNIE over gpu-a and gpu-b."""
+
+from __future__ import annotations
+
+from cluster.command import Command, Hint
+from cluster.errors import (
+    CommandFailed,
+    CommandTimedOut,
+    FleetError,
+    Held,
+    InventoryError,
+    NotFreed,
+    NotReady,
+    PreflightFailed,
+    Unintelligible,
+    Unreachable,
+)
+from cluster.values import Announcement, Finding, Lease, Leftover, Transport
+from orchestrator.events import (
+    Announced,
+    Event,
+    Found,
+    HostSaid,
+    PhaseDone,
+    PhaseFailed,
+    PhaseSkipped,
+    PhaseStarted,
+    Progress,
+    RunStarted,
+    Undone,
+    Waiting,
+)
+
+FACTS = Command(("/bin/sh", "-c", "…"), "ask for its facts")
+RAY_START = Command(
+    ("/opt/vllm/bin/ray", "start", "--address", "10.20.0.1:6379", "--block"),
+    "start the Ray worker",
+    hints=(
+        Hint(
+            "Version mismatch",
+            "its Ray or Python differs from the head's",
+            "install the same Ray and Python on every host\nthen run `orchestrator up` again",
+        ),
+    ),
+)
+MISMATCH = """\
+2026-07-01 09:14:02,118 INFO scripts.py:1163 -- Local node IP: 10.20.0.2
+Traceback (most recent call last):
+  File "/opt/vllm/lib/python3.11/site-packages/ray/scripts/scripts.py", line 2694, in main
+    return cli()
+RuntimeError: Version mismatch: The cluster was started with:
+    Ray: 2.60.0
+    Python: 3.11.7
+This process on node 10.20.0.2 was started with:
+    Ray: 2.59.1
+    Python: 3.11.7
+"""
+SHM = Finding(
+    "/dev/shm",
+    "gpu-b",
+    "warning",
+    "4.0 GiB",
+    "16.0 GiB",
+    "vLLM broadcasts through it",
+    "mount -o remount,size=16G /dev/shm",
+)
+FINDINGS = (
+    Finding("libcuda", "gpu-a", "unchecked", "no libcuda on this host"),
+    SHM,
+    Finding(
+        "GPU count",
+        "gpu-b",
+        "blocking",
+        "7 × NVIDIA H100 80GB HBM3",
+        "8",
+        "TP16 needs every GPU of both hosts",
+        "nvidia-smi -L on gpu-b shows which one is missing",
+    ),
+    Finding("port 8000", "gpu-a", "blocking", "taken by pid 4242 (nginx)", "free", "", "stop nginx on gpu-a"),
+    Finding("port 8000", "gpu-b", "blocking", "taken by pid 4242 (nginx)", "free", "", "stop nginx on gpu-b"),
+)
+
+failed = CommandFailed("gpu-b", RAY_START, 1, "", MISMATCH)
+unreachable = Unreachable(
+    "gpu-b", "connect", "timed out", cause="nothing answers at 10.0.0.2:22", cure="ssh -p 22 root@10.0.0.2 true"
+)
+timed_out = CommandTimedOut("gpu-a", FACTS)
+unintelligible = Unintelligible("gpu-a", "ask for its facts", "Welcome to gpu-a!\n{", cause="its .bashrc prints")
+same = FleetError([CommandTimedOut("gpu-a", FACTS), CommandTimedOut("gpu-b", FACTS)])
+several = FleetError([CommandTimedOut("gpu-a", FACTS), unreachable, CommandTimedOut("gpu-c", FACTS)])
+preflight = PreflightFailed(FINDINGS)
+not_ready = NotReady(
+    "one token from http://10.0.0.1:8000",
+    1800.0,
+    "(EngineCore pid=5120) No available shared memory broadcast block found in 60 seconds.",
+    host="gpu-a",
+    cause="no rank has read a byte for 30 min",
+    cure="orchestrator diagnose --output bundle.tar.gz",
+)
+held = Held("ernie", Lease("anna", "laptop-7", "2026-07-01T09:12:44+00:00", "up"))
+not_freed = NotFreed(
+    [
+        Leftover("gpu-a", "pid 5391 (VLLM::Worker_TP3) holds 71,204 MiB on GPU 3", "kill -9 5391 on gpu-a"),
+        Leftover("gpu-b", "could not be looked at: unreachable", "run `orchestrator down` again once it is back"),
+    ]
+)
+inventory = InventoryError(
+    "inventory.yaml",
+    ["line 14: hosts[1].adress: unknown key; did you mean `address`?", "line 21: serve.port: 99999 is not a port"],
+)
+
+ANNOUNCEMENT = Announcement(
+    url="http://10.0.0.1:8000",
+    model="baidu/ERNIE-4.5-VL-424B-A47B-PT",
+    served_name="ernie-4.5-vl",
+    tensor_parallel=16,
+    pipeline_parallel=1,
+    hosts=("gpu-a", "gpu-b"),
+    gpus=16,
+    transport=Transport("NET/IB/GDRDMA", "Channel 00/0 : 8[0] -> 0[0] [receive] via NET/IB/0/GDRDMA"),
+    kv_cache_tokens=1_203_456,
+    proved_from="this machine",
+    token=" Paris",
+    needs_key=False,
+    seconds=(("Observe hosts", 1.21), ("Start Ray head", 4.13), ("Load the model", 552.4)),
+)
+
+GOOD: tuple[tuple[float, Event], ...] = (
+    (0.0, RunStarted("up", "ernie", ("gpu-a", "gpu-b"))),
+    (0.0, PhaseStarted("Observe hosts")),
+    (1.2, PhaseDone("Observe hosts", 1.21)),
+    (1.2, PhaseStarted("Check hosts")),
+    (1.3, Found(SHM)),
+    (1.4, PhaseDone("Check hosts", 0.2)),
+    (1.5, PhaseSkipped("Start Ray head", "alive since 2 h 03 min with the same arguments")),
+    (1.5, PhaseStarted("Join Ray workers")),
+    (3.0, HostSaid("gpu-b", "Ray runtime started.")),
+    (5.6, PhaseDone("Join Ray workers", 4.1)),
+    (5.6, PhaseStarted("Prove every GPU")),
+    (6.0, Progress("touched through Ray", 12, 16, "GPUs")),
+    (8.0, PhaseDone("Prove every GPU", 2.4)),
+    (8.0, PhaseStarted("Load the model")),
+    (68.0, HostSaid("gpu-a", "(EngineCore pid=5120) Starting to load model baidu/ERNIE-4.5-VL-424B-A47B-PT...")),
+    (78.0, Progress("weights", 0.0, 790.3, "GiB")),
+    (108.0, Progress("weights", 33.5, 790.3, "GiB")),
+    (138.0, Progress("weights", 67.2, 790.3, "GiB")),
+    (140.0, Waiting("the model to load", 132.0, "Loading safetensors checkpoint shards:   8% Completed | 13/163")),
+)
+BAD: tuple[tuple[float, Event], ...] = (
+    *GOOD,
+    (150.0, PhaseFailed("Load the model", 142.0, not_ready)),
+    (155.0, Undone("Load the model")),
+    (160.0, Undone("Join Ray workers", unreachable)),
+)
+ENDED: tuple[tuple[float, Event], ...] = (
+    *GOOD,
+    (560.4, PhaseDone("Load the model", 552.4)),
+    (561.0, Announced(ANNOUNCEMENT)),
+)

@@ -1,0 +1,65 @@
+"""A JSON object an event."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from typing import get_args
+
+from orchestrator.events import (
+    Announced,
+    Event,
+    Found,
+    HostSaid,
+    PhaseDone,
+    PhaseFailed,
+    RunStarted,
+    Undone,
+)
+from orchestrator.render import announce, failure, jsonl
+from tests.orchestrator.render import story
+
+AT = datetime(2026, 7, 1, 9, 12, 44, 123456, UTC)
+
+
+def test_kind_time_and_fields() -> None:
+    assert jsonl.line(PhaseDone("Observe hosts", 1.21), AT) == (
+        '{"event": "phase_done", "time": "2026-07-01T09:12:44.123+00:00", '
+        '"title": "Observe hosts", "seconds": 1.21}'
+    )
+
+
+def test_tuples_are_lists() -> None:
+    told = json.loads(jsonl.line(RunStarted("up", "ernie", ("gpu-a", "gpu-b")), AT))
+    assert (told["event"], told["hosts"]) == ("run_started", ["gpu-a", "gpu-b"])
+
+
+def test_errors_are_told_in_full() -> None:
+    told = json.loads(jsonl.line(PhaseFailed("Join Ray workers", 4.1, story.failed), AT))
+    assert told["error"] == failure.report(story.failed)
+    assert json.loads(jsonl.line(Undone("Join Ray workers"), AT))["error"] is None
+
+
+def test_findings_and_announcements_are_objects() -> None:
+    assert json.loads(jsonl.line(Found(story.SHM), AT))["finding"]["found"] == "4.0 GiB"
+    told = json.loads(jsonl.line(Announced(story.ANNOUNCEMENT), AT))["announcement"]
+    assert told == json.loads(json.dumps(announce.document(story.ANNOUNCEMENT)))
+
+
+def test_what_a_host_said_is_escaped() -> None:
+    shown = jsonl.line(HostSaid("gpu-a", "\x1b[31m8 × H100\n\ud800"), AT)
+    assert '"line": "\\u001b[31m8 \\u00d7 H100\\n\\ud800"' in shown
+    assert shown.isascii()
+
+
+def test_every_kind_of_event_has_a_line() -> None:
+    events = [event for _, event in (*story.ENDED, *story.BAD)]
+    assert {type(event) for event in events} == set(get_args(Event))
+    assert all(json.loads(jsonl.line(event, AT)) for event in events)
+
+
+def test_the_sink_writes_lines() -> None:
+    stream = io.StringIO()
+    jsonl.sink(stream, lambda: AT)(HostSaid("gpu-a", "Application startup complete."))
+    assert stream.getvalue() == jsonl.line(HostSaid("gpu-a", "Application startup complete."), AT) + "\n"

@@ -1,0 +1,99 @@
+"""A line an event."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from cluster.values import Finding
+from orchestrator.events import (
+    Announced,
+    Event,
+    Found,
+    HostSaid,
+    PhaseDone,
+    PhaseFailed,
+    PhaseSkipped,
+    PhaseStarted,
+    Progress,
+    RunStarted,
+    Undone,
+    Waiting,
+)
+from orchestrator.render import plain
+from orchestrator.render.text import ASCII
+from tests.orchestrator.render import story
+
+
+@pytest.mark.parametrize(
+    ("event", "shown"),
+    [
+        (RunStarted("up", "ernie", ("gpu-a", "gpu-b")), "up ernie on 2 hosts: gpu-a, gpu-b"),
+        (PhaseStarted("Join Ray workers"), "→ Join Ray workers"),
+        (PhaseSkipped("Join Ray workers", "alive"), "– Join Ray workers: skipped, alive"),
+        (PhaseDone("Join Ray workers", 4.13), "✓ Join Ray workers: done in 4.1 s"),
+        (
+            PhaseFailed("Join Ray workers", 4.13, story.failed),
+            "✗ Join Ray workers: failed after 4.1 s: gpu-b: could not start the Ray worker (exit status 1)",
+        ),
+        (Undone("Join Ray workers"), "↶ Join Ray workers: taken back"),
+        (
+            Undone("Join Ray workers", story.unreachable),
+            "✗ Join Ray workers: could not be taken back: gpu-b: could not connect (unreachable)",
+        ),
+        (Found(story.SHM), "! gpu-b: /dev/shm: 4.0 GiB, wanted 16.0 GiB (mount -o remount,size=16G /dev/shm)"),
+        (Found(Finding("libcuda", "", "unchecked", "no libcuda")), "? libcuda: not checked: no libcuda"),
+        (
+            HostSaid("gpu-a", "\x1b[31mApplication\nstartup complete.\x1b[0m"),
+            "· gpu-a: Application startup complete.",
+        ),
+        (HostSaid("", "lease of anna taken over"), "· lease of anna taken over"),
+        (Progress("weights", 33.5, 790.3, "GiB"), "· weights: 33.5 of 790.3 GiB"),
+        (Waiting("one token", 72, ""), "· waiting for one token, 1 min 12 s"),
+        (Waiting("one token", 72, "HTTP 503"), "· waiting for one token, 1 min 12 s: HTTP 503"),
+    ],
+)
+def test_every_event_is_one_line(event: Event, shown: str) -> None:
+    assert plain.line(event, 65.9) == f"   1:05  {shown}"
+
+
+def test_the_announcement_goes_to_stdout_and_not_here() -> None:
+    assert plain.line(Announced(story.ANNOUNCEMENT), 1) is None
+
+
+def test_ascii() -> None:
+    assert plain.line(PhaseDone("Observe hosts", 1.2), 1, ASCII) == "   0:01  + Observe hosts: done in 1.2 s"
+
+
+def test_the_sink_writes_with_the_time_since_it_was_made() -> None:
+    times, stream = iter([100.0, 100.0, 104.2, 105.0]), io.StringIO()
+    sink = plain.sink(stream, lambda: next(times))
+    sink(PhaseStarted("Observe hosts"))
+    sink(PhaseDone("Observe hosts", 4.2))
+    sink(Announced(story.ANNOUNCEMENT))
+    assert stream.getvalue() == "   0:00  → Observe hosts\n   0:04  ✓ Observe hosts: done in 4.2 s\n"
+
+
+def test_an_hour_of_waiting_is_a_line_every_ten_seconds() -> None:
+    worth = plain.throttle(10)
+    shown = [second for second in range(0, 31) if worth(Waiting("one token", second, ""), second)]
+    assert shown == [0, 10, 20, 30]
+
+
+def test_the_end_of_a_progress_and_another_one_are_always_shown() -> None:
+    worth = plain.throttle(10)
+    events = [Progress("weights", 99, 100, "%"), Progress("weights", 100, 100, "%"), Progress("graphs", 1, 67, "")]
+    assert [worth(event, 0) for event in events] == [True, True, True]
+    assert not worth(Progress("weights", 99, 100, "%"), 1)
+
+
+def test_a_new_phase_begins_anew() -> None:
+    worth = plain.throttle(10)
+    waiting = Waiting("one token", 1, "")
+    assert [worth(event, 0) for event in (waiting, waiting, PhaseStarted("Ready"), waiting)] == [
+        True,
+        False,
+        True,
+        True,
+    ]

@@ -1,0 +1,58 @@
+"""The table of `status`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cluster.values import Presence
+from cluster.values import EndpointStatus, HostStatus
+from orchestrator.render.status import document, table
+from orchestrator.render.text import ASCII
+
+HOSTS = (
+    HostStatus("gpu-a", Presence.ALIVE, Presence.ALIVE, 8, 8, 7400.0),
+    HostStatus("gpu-b", Presence.DEAD, Presence.ABSENT, 0, 8, None, "Ray left with status 1"),
+    HostStatus("gpu-c", None, None, None, None, None, "could not connect\x1b[2J (unreachable)"),
+)
+ENDPOINT = EndpointStatus("http://10.0.0.1:8000", True, True, "1,204 tokens in 0.5 s")
+
+
+def test_the_table() -> None:
+    assert (
+        table(HOSTS, ENDPOINT)
+        == """\
+HOST   RAY        VLLM       GPUS USED  UP
+gpu-a  ✓ alive    ✓ alive    8/8        2 h 03 min
+gpu-b  ✗ dead     – absent   0/8        –           ✗ Ray left with status 1
+gpu-c  ? unknown  ? unknown  ?/?        –           ✗ could not connect (unreachable)
+
+✓ http://10.0.0.1:8000: healthy, tokens come (1,204 tokens in 0.5 s)"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("health", "tokens", "shown"),
+    [
+        (True, False, "✗ http://h:8000: healthy, no tokens"),
+        (True, None, "? http://h:8000: healthy, not asked for tokens"),
+        (False, None, "✗ http://h:8000: not healthy, not asked for tokens"),
+        (None, None, "? http://h:8000: health not known, not asked for tokens"),
+    ],
+)
+def test_the_endpoint(health: bool | None, tokens: bool | None, shown: str) -> None:
+    assert table((), EndpointStatus("http://h:8000", health, tokens)).splitlines()[-1] == shown
+
+
+def test_no_endpoint_and_ascii() -> None:
+    shown = table(HOSTS, marks=ASCII)
+    assert shown.splitlines()[-1] == "- no endpoint"
+    assert shown.isascii()
+
+
+def test_the_document() -> None:
+    told = json.loads(json.dumps(document(HOSTS, ENDPOINT)))
+    assert told["hosts"][1]["ray"] == "dead"
+    assert told["endpoint"]["tokens"] is True
+    assert document(HOSTS)["endpoint"] is None

@@ -1,0 +1,34 @@
+"""What scripts are promised."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.errors import ClusterError, FleetError, HostError
+from orchestrator.exit_codes import exit_code
+from tests.orchestrator.render import story
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (story.inventory, 2),
+        (story.preflight, 3),
+        (story.unreachable, 4),
+        (story.failed, 5),
+        (story.timed_out, 5),
+        (story.unintelligible, 5),
+        (HostError("gpu-a", "stop Ray"), 5),
+        (story.same, 5),
+        (story.several, 4),
+        (FleetError([]), 5),
+        (story.not_ready, 6),
+        (story.not_freed, 7),
+        (story.held, 8),
+        (KeyboardInterrupt(), 130),
+        (ClusterError("?"), 1),
+        (ZeroDivisionError(), 1),
+    ],
+)
+def test_code(error: BaseException, code: int) -> None:
+    assert exit_code(error) == code
