@@ -51,7 +51,7 @@ KNOWN = (
         "more GPUs, a shorter --max-model-len, or a quantized model",
     ),
     Known(
-        r"No available memory for the cache blocks|tokens that can be stored in KV cache|than the available KV cache memory",
+        r"No available memory for the cache blocks|can be stored in KV cache|than the available KV cache memory",
         "nothing is left for the KV cache",
         "a shorter --max-model-len, or a higher --gpu-memory-utilization",
     ),

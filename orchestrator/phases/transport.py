@@ -31,7 +31,7 @@ class LearnTransport(Phase):
         return None if inventory.uses_ray else "one host: nothing travels between hosts"
 
     def run(self, stage: Stage) -> None:
-        """Raises NotReady on NET/Socket where the inventory refuses it; an engine that fails is not judged here."""
+        """Raises NotReady on NET/Socket where the inventory refuses it. A dead engine is not judged here."""
         what = "NCCL to say which transport it chose"
         try:
             seen = stage.until(what, lambda: _look(stage), lambda seen: seen.settled, stage.patience.transport)

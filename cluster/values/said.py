@@ -1,0 +1,100 @@
+"""What is said of hosts, clusters and endpoints: findings, leases, leftovers, the announcement. Frozen, all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cluster.values.seen import Presence
+
+Severity = Literal["blocking", "warning", "unchecked"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it must be, or could not be looked at (`unchecked`).
+
+    `host` is empty where the finding is about several hosts together.
+    """
+
+    name: str
+    host: str
+    severity: Severity
+    found: str
+    wanted: str = ""
+    why: str = ""
+    cure: str = ""
+
+    @property
+    def blocking(self) -> bool:
+        return self.severity == "blocking"
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who holds a cluster: the person, their machine, since when (ISO 8601) and what for."""
+
+    owner: str
+    machine: str
+    since: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Something of ours that is left, with what to do about it by hand; not `provable` where nobody could look."""
+
+    host: str
+    what: str
+    cure: str = ""
+    provable: bool = True
+
+
+@dataclass(frozen=True)
+class Transport:
+    """What NCCL said it carries data over: `kind` is GDRDMA, IB, Socket or unknown; `evidence` its own words."""
+
+    kind: Literal["NET/IB/GDRDMA", "NET/IB", "NET/Socket", "unknown"]
+    evidence: str = ""
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """What an operator gets: an endpoint that has given a token in this very run."""
+
+    url: str
+    model: str
+    served_name: str
+    tensor_parallel: int
+    pipeline_parallel: int
+    hosts: tuple[str, ...]
+    gpus: int
+    transport: Transport | None
+    kv_cache_tokens: int | None
+    proved_from: str
+    token: str
+    needs_key: bool
+    seconds: tuple[tuple[str, float], ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class HostStatus:
+    """One host. None where it could not be asked, and `problem` says why; `uptime` in seconds."""
+
+    host: str
+    ray: Presence | None
+    vllm: Presence | None
+    gpus_used: int | None
+    gpus: int | None
+    uptime: float | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class EndpointStatus:
+    """The endpoint. None where it was not or could not be asked; `detail` says how we know."""
+
+    url: str
+    health: bool | None
+    tokens: bool | None
+    detail: str = ""
