@@ -68,11 +68,11 @@ class Host:
         raise self._failure(command, result, time.monotonic() - started)
 
     def ask(self, probe: Probe[T]) -> T:
-        """What `probe` brings from this host."""
+        """What `probe` brings from this host. Raises `Unintelligible` as well."""
         said = self.run(probe.command).stdout
         try:
             return probe.parse(said)
-        except ValueError as problem:
+        except (ValueError, KeyError, TypeError) as problem:
             cause = f"its answer cannot be read: {problem}"
             raise Unintelligible(self.name, probe.command.title, said, cause=cause) from problem
 

@@ -1,0 +1,171 @@
+"""One command on a channel of an open line."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import paramiko
+
+from cluster.command import Command, Result
+from cluster.errors import CommandTimedOut, Unreachable
+
+_CHUNK = 1 << 16
+#: How long after the limit on the host (and the grace of `timeout -k`) we hang up ourselves.
+_MARGIN = 10.0
+#: How long a write may find the host's ears closed.
+_SEND_PATIENCE = 15.0
+#: How long a dying connection may take to be known as dead.
+_LAST_WORDS = 0.5
+#: What a shell says of a command that SIGKILL ended; SSH has no status for it.
+_KILLED = 137
+_BROKEN = (paramiko.SSHException, OSError, EOFError)
+
+
+class _News(threading.Event):
+    """Set by paramiko when either stream has something; it would clear it as soon as one is drained."""
+
+    def clear(self) -> None:
+        """Left to the reader, by `rearm`."""
+
+    def rearm(self) -> None:
+        super().clear()
+
+
+class Running:
+    """A command under way. Whatever may block on a dead link is done in a thread of its own."""
+
+    def __init__(self, host: str, command: Command, channel: Any, release: Callable[[], None]) -> None:
+        self._host = host
+        self._command = command
+        self._channel = channel
+        self._release: Callable[[], None] | None = release
+        self._deadline = time.monotonic() + command.timeout + _MARGIN
+        self._out, self._err = bytearray(), bytearray()
+        self._told = 0
+        self._refused = False
+        self._news = _News()
+        channel.in_buffer.set_event(self._news)
+        channel.in_stderr_buffer.set_event(self._news)
+
+    def start(self, keep_stdin: bool) -> None:
+        self._starter = threading.Thread(target=self._start, args=(keep_stdin,), daemon=True)
+        self._starter.start()
+
+    def finish(self, said: Callable[[str], None] | None) -> Result:
+        """Read to the end, telling `said` each line."""
+        try:
+            more = True
+            while more:
+                more = self._read(self._deadline)
+                while said and (line := self._line(at_end=not more)) is not None:
+                    said(line)
+                if more and time.monotonic() >= self._deadline:
+                    raise self._timed_out()
+            return self.result()
+        finally:
+            self.close()
+
+    def send(self, data: bytes) -> None:
+        self._starter.join(_SEND_PATIENCE)
+        try:
+            # Between its status and the end of the channel, a write would go nowhere without an error.
+            if self._channel.exit_status_ready():
+                raise EOFError
+            self._channel.settimeout(_SEND_PATIENCE)
+            self._channel.sendall(data)
+        except _BROKEN as error:
+            raise self._unreachable("the connection broke, or the command there has ended") from error
+
+    def read_line(self, timeout: float) -> str | None:
+        deadline = time.monotonic() + timeout
+        line = self._line(at_end=False)
+        while line is None:
+            late = time.monotonic() >= deadline
+            more = self._read(deadline)
+            line = self._line(at_end=not more)
+            if line is None and not more:
+                raise EOFError
+            if line is None and late:
+                return None
+        return line
+
+    def result(self) -> Result:
+        if not self._channel.status_event.wait(max(self._deadline - time.monotonic(), 0)):
+            raise self._timed_out()
+        return Result(self._status(), self._out.decode(errors="replace"), self._err.decode(errors="replace"))
+
+    def close(self) -> None:
+        with contextlib.suppress(*_BROKEN):
+            self._channel.close()
+        release, self._release = self._release, None
+        if release:
+            release()
+
+    def _start(self, keep_stdin: bool) -> None:
+        try:
+            self._channel.exec_command(self._command.line())
+        except _BROKEN:
+            self._refused = True
+            return
+        try:
+            self._channel.sendall(self._command.stdin)
+            if not keep_stdin:
+                self._channel.shutdown_write()
+        except _BROKEN:
+            return  # It ended without reading all: its status tells.
+
+    def _read(self, deadline: float) -> bool:
+        """Take what has come, waiting for it until `deadline`; False at the end of both streams."""
+        self._news.rearm()
+        ended = self._channel.eof_received or self._channel.closed
+        if not (self._take() or ended):
+            self._news.wait(max(deadline - time.monotonic(), 0))
+            self._take()
+        return not ended
+
+    def _take(self) -> bool:
+        """All that is buffered here."""
+        before = len(self._out) + len(self._err)
+        try:
+            while self._channel.recv_ready():
+                self._out += self._channel.recv(_CHUNK)
+            while self._channel.recv_stderr_ready():
+                self._err += self._channel.recv_stderr(_CHUNK)
+        except _BROKEN as error:
+            raise self._unreachable("the connection broke while the command ran") from error
+        return len(self._out) + len(self._err) > before
+
+    def _line(self, at_end: bool) -> str | None:
+        """The next line of stdout that was not told yet; at the end one without a newline as well."""
+        end = self._out.find(b"\n", self._told)
+        if end < 0 and not (at_end and self._told < len(self._out)):
+            return None
+        line = self._out[self._told : end if end >= 0 else len(self._out)]
+        self._told = end + 1 if end >= 0 else len(self._out)
+        return line.decode(errors="replace")
+
+    def _status(self) -> int:
+        """-1 when the connection is gone; SSH knows no status of a command that a signal ended."""
+        status: int = self._channel.exit_status
+        if status >= 0:
+            return status
+        transport = self._channel.get_transport()
+        transport.join(_LAST_WORDS)
+        self._starter.join(_LAST_WORDS)
+        if transport.is_alive() and self._refused:
+            raise self._unreachable("its SSH server refuses to run a command")
+        return _KILLED if transport.is_alive() else status
+
+    def _words(self) -> str:
+        return (self._err or self._out).decode(errors="replace").strip()
+
+    def _timed_out(self) -> CommandTimedOut:
+        return CommandTimedOut(self._host, self._command, self._words())
+
+    def _unreachable(self, cause: str) -> Unreachable:
+        cure = f"see whether {self._host} is up"
+        return Unreachable(self._host, self._command.title, self._words(), cause=cause, cure=cure)

@@ -1,0 +1,113 @@
+"""Stand-ins at the seams, by value: no mocks that repeat the code under test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from cluster.command import Command, Result
+
+#: A string is stdout with status 0; an exception is raised; a function is asked.
+Answer = Result | str | BaseException | Callable[[Command], Result]
+#: A command's title, or what it must fulfil.
+Which = str | Callable[[Command], bool]
+Script = Answer | Sequence[Answer]
+
+
+def failed(status: int, stderr: str = "", stdout: str = "") -> Result:
+    return Result(status, stdout, stderr)
+
+
+class ScriptedChannel:
+    """A running command that says `lines` (None: nothing for a while) and then ends with `result`.
+
+    `broken_after`: how many sends succeed before the connection is gone, as `error` says.
+    """
+
+    def __init__(
+        self,
+        lines: Iterable[str | None] = (),
+        result: Result | None = None,
+        broken_after: int | None = None,
+        error: BaseException | None = None,
+    ) -> None:
+        self._lines = list(lines)
+        self._result = result or Result(0, "", "")
+        self._broken_after = broken_after
+        self._error = error or ConnectionError("scripted")
+        self.sent: list[bytes] = []
+        self.closed = False
+
+    def send(self, data: bytes) -> None:
+        if self._broken_after is not None and len(self.sent) >= self._broken_after:
+            raise self._error
+        self.sent.append(data)
+
+    def read_line(self, timeout: float) -> str | None:
+        if not self._lines:
+            raise EOFError
+        return self._lines.pop(0)
+
+    def result(self) -> Result:
+        return self._result
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class ScriptedTransport:
+    """Answers commands as told and records them.
+
+    `answers` maps a title, or a predicate, to an answer, or to a list of answers: one after the other, the
+    last for ever. The first that fits counts. What nobody foresaw is an `AssertionError`.
+    """
+
+    def __init__(
+        self,
+        answers: Mapping[str, Script] | Iterable[tuple[Which, Script]] = (),
+        channels: Mapping[str, ScriptedChannel] | None = None,
+    ) -> None:
+        pairs = answers.items() if isinstance(answers, Mapping) else answers
+        self._answers = [(which, _several(answer)) for which, answer in pairs]
+        self._channels = dict(channels or {})
+        self.executed: list[Command] = []
+        self.closed = False
+
+    @property
+    def titles(self) -> list[str]:
+        """What was run and opened, in order."""
+        return [command.title for command in self.executed]
+
+    def execute(self, command: Command, said: Callable[[str], None] | None = None) -> Result:
+        self.executed.append(command)
+        result = _given(self._next(command), command)
+        if said:
+            for line in result.stdout.splitlines():
+                said(line)
+        return result
+
+    def open(self, command: Command) -> ScriptedChannel:
+        self.executed.append(command)
+        return self._channels[command.title]
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _next(self, command: Command) -> Answer:
+        for which, answers in self._answers:
+            if which == command.title or (callable(which) and which(command)):
+                return answers.pop(0) if len(answers) > 1 else answers[0]
+        raise AssertionError(f"nobody foresaw {command.title!r}: {command.shown()}")
+
+
+def _several(answer: Script) -> list[Answer]:
+    if isinstance(answer, Sequence) and not isinstance(answer, str):
+        return list(answer)
+    return [answer]
+
+
+def _given(answer: Answer, command: Command) -> Result:
+    if isinstance(answer, BaseException):
+        raise answer
+    if isinstance(answer, str):
+        return Result(0, answer, "")
+    return answer if isinstance(answer, Result) else answer(command)
