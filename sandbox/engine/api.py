@@ -1,0 +1,141 @@
+"""The OpenAI routes of vLLM, with as many tokens as asked for, unless told otherwise."""
+
+import itertools
+import json
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
+from typing import Any
+
+from . import behaviour, log, metrics
+from .flags import Flags
+from .ranks import Ranks
+
+_TOKEN = " token"
+
+
+def bind(flags: Flags) -> socket.socket:
+    """Taken at once and answered late, as vLLM does: until it listens, callers are refused."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((flags.host, flags.port))
+    return listener
+
+
+def serve(flags: Flags, listener: socket.socket, ranks: Ranks) -> None:
+    """Ray takes back the ranks when nobody refers to them any longer."""
+    server = Server(flags, listener)
+    server.ranks = ranks
+    server.serve_forever()
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    ranks: Ranks
+
+    def __init__(self, flags: Flags, listener: socket.socket) -> None:
+        super().__init__((flags.host, flags.port), Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        self.flags = flags
+        self.counts = metrics.Counts(flags.served_name)
+        self.requests = itertools.count(1)
+        self.counting = threading.Lock()
+        self.server_activate()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/v1/") and not self._authorized():
+            return self._json(401, {"error": "Unauthorized"})
+        match self.path:
+            case "/health" | "/ping":
+                return self._text(200, "")
+            case "/metrics":
+                return self._text(200, self.server.counts.render(behaviour.read().busy))
+            case "/version":
+                return self._json(200, {"version": version("vllm")})
+            case "/v1/models":
+                return self._json(200, {"object": "list", "data": [self._model()]})
+        return self._json(404, {"detail": "Not Found"})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
+        if not self._authorized():
+            return self._json(401, {"error": "Unauthorized"})
+        if self.path not in ("/v1/completions", "/v1/chat/completions"):
+            return self._json(404, {"detail": "Not Found"})
+        name = self.server.flags.served_name
+        if body.get("model", name) != name:
+            text = f"The model `{body['model']}` does not exist."
+            return self._json(404, {"error": {"message": text, "type": "NotFoundError", "code": 404}})
+        return self._complete(body)
+
+    def _complete(self, body: dict[str, Any]) -> None:
+        counts, number = self.server.counts, next(self.server.requests)
+        with counts.running():
+            while (told := behaviour.read()).behaviour == "tokenless" or _wedged(told, number):
+                time.sleep(0.05)
+            tokens = 0 if told.behaviour == "empty" else int(body.get("max_tokens") or 16)
+            prompt = len(json.dumps(body.get("prompt", body.get("messages", ""))))
+            with self.server.counting:
+                counts.generated(prompt, tokens)
+            answer = _answer(self.path, self.server.flags.served_name, prompt, tokens)
+            return self._stream(answer, tokens) if body.get("stream") else self._json(200, answer)
+
+    def _stream(self, answer: dict[str, Any], tokens: int) -> None:
+        """Everything at once, yet a chunk a token; the last has the usage."""
+        kind = answer["object"] if "text" in answer["object"] else "chat.completion.chunk"
+        choice = {"index": 0, "text": _TOKEN, "delta": {"content": _TOKEN}, "finish_reason": None}
+        chunk = {**answer, "object": kind, "choices": [choice], "usage": None}
+        chunks = [chunk] * tokens + [{**answer, "choices": []}]
+        text = "".join(f"data: {json.dumps(each)}\n\n" for each in chunks)
+        self._text(200, f"{text}data: [DONE]\n\n", "text/event-stream")
+
+    def _authorized(self) -> bool:
+        keys = self.server.flags.api_keys
+        return not keys or self.headers.get("Authorization", "") in {f"Bearer {key}" for key in keys}
+
+    def _model(self) -> dict[str, object]:
+        flags = self.server.flags
+        return {
+            "id": flags.served_name, "object": "model", "owned_by": "vllm",
+            "root": flags.model, "max_model_len": 512,
+        }  # fmt: skip
+
+    def _json(self, status: int, content: object) -> None:
+        self._text(status, json.dumps(content), "application/json")
+
+    def _text(self, status: int, text: str, kind: str = "text/plain; charset=utf-8") -> None:
+        content = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        client = f"{self.client_address[0]}:{self.client_address[1]}"
+        log.plain(f'INFO:     {client} - "{self.requestline}" {int(code)} {self.responses[int(code)][0]}')
+
+
+def _wedged(told: behaviour.Behaviour, number: int) -> bool:
+    return told.behaviour == "wedge" and number > told.tokens_before_wedge
+
+
+def _answer(path: str, model: str, prompt: int, tokens: int) -> dict[str, Any]:
+    text = _TOKEN * tokens
+    chat = "chat" in path
+    kind = "chat.completion" if chat else "text_completion"
+    said: dict[str, Any] = {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
+    return {
+        "id": f"cmpl-{time.monotonic_ns():x}", "object": kind, "created": int(time.time()), "model": model,
+        "choices": [{"index": 0, **said, "logprobs": None, "finish_reason": "length"}],
+        "usage": {"prompt_tokens": prompt, "total_tokens": prompt + tokens, "completion_tokens": tokens},
+    }  # fmt: skip

@@ -1,0 +1,34 @@
+"""What the engine has been told to do, by a file on the head that a scenario may rewrite at any time."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+_FILE = Path("/etc/sandbox/engine.json")
+
+
+class Behaviour(NamedTuple):
+    behaviour: str = "serve"
+    """While loading: serve, crash, linger (crash, but the process stays), hang, placement, local_ray.
+
+    Once healthy: serve, tokenless (completions hang), empty (they have no tokens), wedge (they hang after the
+    first few).
+    """
+    load_seconds: float = 0.3
+    slow_rank: Mapping[str, Any] = MappingProxyType({})
+    """{"rank": 1, "seconds": 20}: it goes on reading when rank 0 is done."""
+    transport: str = "socket"
+    """socket, ib or gdrdma."""
+    kv_tokens: int = 700000
+    tokens_before_wedge: int = 1
+    busy: Mapping[str, Any] = MappingProxyType({})
+    """{"running": 2, "tokens_per_second": 40}: as if others were being served."""
+
+
+def read() -> Behaviour:
+    try:
+        return Behaviour(**json.loads(_FILE.read_text()))
+    except FileNotFoundError:
+        return Behaviour()

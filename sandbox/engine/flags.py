@@ -1,0 +1,63 @@
+"""The flags of `vllm serve` that make a difference here; any other is let pass."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Flags(NamedTuple):
+    model: str
+    served_name: str
+    host: str
+    port: int
+    tensor_parallel: int
+    pipeline_parallel: int
+    backend: str
+    api_keys: tuple[str, ...]
+
+    @property
+    def world_size(self) -> int:
+        return self.tensor_parallel * self.pipeline_parallel
+
+
+def parse(argv: Sequence[str]) -> Flags:
+    words = _by_name(argv[1:])
+    model = words.get("", [""])[0]
+    keys = words.get("--api-key", []) or [key for key in [os.environ.get("VLLM_API_KEY", "")] if key]
+    return Flags(
+        model=model,
+        served_name=words.get("--served-model-name", [model])[0],
+        host=words.get("--host", ["0.0.0.0"])[0],
+        port=_number(words, "--port", 8000),
+        tensor_parallel=_number(words, "--tensor-parallel-size", 1),
+        pipeline_parallel=_number(words, "--pipeline-parallel-size", 1),
+        backend=words.get("--distributed-executor-backend", ["mp"])[0],
+        api_keys=tuple(keys),
+    )
+
+
+def _by_name(argv: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    name = ""
+    for word in argv:
+        if word.startswith("--"):
+            name, equals, value = word.partition("=")
+            if name.startswith("--no-such"):
+                _refuse(f"unrecognized arguments: {word}")
+            found.setdefault(name, []).extend([value] if equals else [])
+        else:
+            found.setdefault(name, []).append(word)
+    return found
+
+
+def _number(words: dict[str, list[str]], name: str, otherwise: int) -> int:
+    text = words.get(name, [str(otherwise)])[0]
+    if not text.isdecimal():
+        _refuse(f"argument {name}: invalid int value: {text!r}")
+    return int(text)
+
+
+def _refuse(what: str) -> None:
+    print(f"usage: vllm serve [model_tag] [options]\nvllm serve: error: {what}", file=sys.stderr)
+    sys.exit(2)

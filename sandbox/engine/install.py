@@ -1,0 +1,11 @@
+"""Puts the scripted engine where a host's venv has vllm."""
+
+from pathlib import Path
+
+from .. import programs
+from ..layout import venv
+
+
+def write(layer: Path) -> None:
+    programs.carry(layer, Path(__file__).parent)
+    programs.launcher(layer, venv() / "bin/vllm", "engine.serve", str(venv() / "bin/python"))

@@ -1,0 +1,64 @@
+"""What can be queried, by the names that nvidia-smi gives it in requests and in the heading of its answer."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .devices import Gpu, Machine, Process
+
+
+class Field(NamedTuple):
+    heading: str
+    value: Callable[[Machine, Gpu], object]
+    unit: str = ""
+
+
+def _fact(name: str, otherwise: object) -> Callable[[Machine, Gpu], object]:
+    """From the state file, so that a scenario can set any of these."""
+    return lambda _, gpu: gpu.facts.get(name, otherwise)
+
+
+GPU_FIELDS = {
+    "index": Field("index", lambda _, gpu: gpu.minor),
+    "uuid": Field("uuid", lambda _, gpu: gpu.uuid),
+    "gpu_uuid": Field("uuid", lambda _, gpu: gpu.uuid),
+    "name": Field("name", _fact("name", "")),
+    "gpu_name": Field("name", _fact("name", "")),
+    "count": Field("count", lambda machine, _: len(machine.gpus)),
+    "driver_version": Field("driver_version", lambda machine, _: machine.driver_version),
+    "memory.total": Field("memory.total", lambda machine, gpu: machine.total_mib(gpu), "MiB"),
+    "memory.used": Field("memory.used", lambda machine, gpu: machine.used_mib(gpu), "MiB"),
+    "memory.free": Field(
+        "memory.free", lambda machine, gpu: machine.total_mib(gpu) - machine.used_mib(gpu), "MiB"
+    ),
+    "persistence_mode": Field("persistence_mode", _fact("persistence_mode", "Enabled")),
+    "mig.mode.current": Field("mig.mode.current", _fact("mig_mode", "Disabled")),
+    "ecc.errors.uncorrected.volatile.total": Field(
+        "ecc.errors.uncorrected.volatile.total", _fact("ecc_uncorrected", 0)
+    ),
+    "pci.bus_id": Field("pci.bus_id", lambda _, gpu: f"00000000:{gpu.minor + 16:02X}:00.0"),
+    "compute_cap": Field("compute_cap", _fact("compute_cap", "9.0")),
+    "pstate": Field("pstate", _fact("pstate", "P0")),
+    "utilization.gpu": Field("utilization.gpu", _fact("utilization", 0), "%"),
+    "temperature.gpu": Field("temperature.gpu", _fact("temperature", 33)),
+    "clocks.sm": Field("clocks.current.sm", _fact("clock", 1980), "MHz"),
+    "clocks.max.sm": Field("clocks.max.sm", _fact("max_clock", 1980), "MHz"),
+}
+
+
+class ProcessField(NamedTuple):
+    heading: str
+    value: Callable[[Machine, Gpu, Process], object]
+    unit: str = ""
+
+
+_USED = ProcessField("used_gpu_memory", lambda machine, _, __: machine.mib_per_process, "MiB")
+
+PROCESS_FIELDS = {
+    "gpu_uuid": ProcessField("gpu_uuid", lambda _, gpu, __: gpu.uuid),
+    "gpu_name": ProcessField("gpu_name", lambda _, gpu, __: gpu.facts["name"]),
+    "pid": ProcessField("pid", lambda _, __, process: process.pid),
+    "process_name": ProcessField("process_name", lambda _, __, process: process.name),
+    "name": ProcessField("process_name", lambda _, __, process: process.name),
+    "used_memory": _USED,
+    "used_gpu_memory": _USED,
+}

@@ -1,0 +1,65 @@
+"""A tokenizer of single bytes, for the tiny model."""
+
+import json
+from pathlib import Path
+
+_SPECIAL = ("<unk>", "<s>", "</s>")
+_IMAGES = (
+    "im_patch_id",
+    "image_start_token_id",
+    "image_end_token_id",
+    "video_start_token_id",
+    "video_end_token_id",
+)
+
+SIZE = 272  # 3 + 256 + 5, up to a multiple of 16
+IDS = {
+    "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
+    **{name: len(_SPECIAL) + 256 + i for i, name in enumerate(_IMAGES)},
+}  # fmt: skip
+
+_CHAT = "{% for m in messages %}{{m['role']}}: {{m['content']}}\n{% endfor %}assistant:"
+
+
+def write(folder: Path) -> None:
+    for name, content in (
+        ("tokenizer.json", _tokenizer()),
+        ("tokenizer_config.json", _settings()),
+        ("generation_config.json", {"bos_token_id": 1, "eos_token_id": 2}),
+    ):
+        (folder / name).write_text(json.dumps(content))
+
+
+def _settings() -> dict[str, object]:
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>",
+        "model_max_length": 4096, "chat_template": _CHAT,
+    }  # fmt: skip
+
+
+def _tokenizer() -> dict[str, object]:
+    vocabulary = [*_SPECIAL, *_visible_bytes()]
+    added = [
+        {"id": i, "content": text, "special": True, "single_word": False, "lstrip": False, "rstrip": False,
+         "normalized": False}
+        for i, text in enumerate(_SPECIAL)
+    ]  # fmt: skip
+    bytewise = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    model = {
+        "type": "BPE",
+        "unk_token": "<unk>",
+        "vocab": {text: i for i, text in enumerate(vocabulary)},
+        "merges": [],
+    }
+    return {
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": added, "normalizer": None,
+        "pre_tokenizer": bytewise, "post_processor": None, "decoder": bytewise, "model": model,
+    }  # fmt: skip
+
+
+def _visible_bytes() -> list[str]:
+    """GPT-2's alphabet: a byte that prints stands for itself, another for a letter from 256 on."""
+    printing = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = [byte for byte in range(256) if byte not in printing]
+    return [chr(byte if byte in printing else 256 + others.index(byte)) for byte in range(256)]
