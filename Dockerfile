@@ -1,0 +1,25 @@
+# syntax=docker/dockerfile:1
+# The image of a GPU host: vLLM's own image of the pinned version, and the Ray that vLLM no longer brings along
+# (vllm#36170). The pins are those of `[project.optional-dependencies] node` in pyproject.toml; preflight compares
+# the versions of all hosts with each other before anything is started.
+FROM vllm/vllm-openai:v0.32.0
+
+# openssh-server: the orchestrator comes in over SSH. ninja-build and a compiler are in the base image: FlashInfer
+# compiles at start.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends openssh-server=1:* iproute2=6.* \
+    && rm -rf /var/lib/apt/lists/* \
+    && mkdir -p /run/sshd
+
+COPY constraints/node.txt /etc/orchestrator/constraints.txt
+RUN uv pip install --system --no-cache -c /etc/orchestrator/constraints.txt "ray[default]==2.60.0"
+
+# `runtime: venv: /opt/vllm` in the inventory: the image's own Python, under the one path that all hosts share.
+RUN mkdir -p /opt/vllm/bin \
+    && ln -s "$(command -v python3)" /opt/vllm/bin/python \
+    && ln -s "$(command -v ray)" "$(command -v vllm)" "$(command -v ninja)" /opt/vllm/bin/
+
+# Keys come from a mounted /root/.ssh/authorized_keys; run with --gpus all --network host --ipc host
+# --ulimit memlock=-1 --ulimit nofile=1048576, and --device /dev/infiniband --cap-add IPC_LOCK where there is RDMA.
+EXPOSE 22
+ENTRYPOINT ["/usr/sbin/sshd", "-D", "-e"]

@@ -1,0 +1,40 @@
+# `make demo` runs the main job on this machine, `make test` passes the tests; each installs what it needs.
+PYTHON := .venv/bin/python
+INSTALLED := .venv/installed
+
+.PHONY: demo test test-unit test-tp16 check format constraints install clean
+
+demo: $(INSTALLED)
+	@scripts/demo
+
+test: check
+	$(PYTHON) -m pytest -m "not tp16" --durations=10
+
+test-unit: $(INSTALLED)
+	$(PYTHON) -m pytest -m "not scenario and not tp16"
+
+test-tp16: $(INSTALLED)
+	$(PYTHON) -m pytest -m tp16 -s
+
+check: $(INSTALLED)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
+
+format: $(INSTALLED)
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml $(wildcard constraints/*.txt) $(shell find sandbox/cpu_vllm -name '*.py' -o -name '*.toml')
+	@scripts/install
+	@touch $@
+
+constraints: $(INSTALLED)
+	scripts/constraints
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info sandbox/cpu_vllm/build sandbox/cpu_vllm/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
