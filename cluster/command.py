@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Generic, TypeVar
@@ -92,8 +92,9 @@ def program(
 ) -> Command:
     """A program of `cluster/remote`, its parts concatenated in the order of `names`, with its data.
 
-    It runs under the venv's Python (or the host's own where that is missing) without site-packages, reads its
-    source and then `payload` as JSON from stdin, and so needs one round trip and leaves no file.
+    It runs under the venv's Python (or the host's own where that is missing), isolated from the user's own
+    modules, reads its source and then `payload` as JSON from stdin, and so needs one round trip and leaves no
+    file.
     """
     source = "\n".join(remote_source(name) for name in names).encode()
     words = ("-I", "-c", _BOOTSTRAP, str(len(source)), names[-1])
@@ -111,8 +112,17 @@ def last_json(said: str) -> dict[str, Any]:
 
     Raises `ValueError` when there is none.
     """
-    for line in reversed(said.splitlines()):
+    found = list(json_lines(said))
+    if not found:
+        raise ValueError("no JSON in the answer")
+    return found[-1]
+
+
+def json_lines(said: str) -> Iterator[dict[str, Any]]:
+    """The JSON objects that stand on a line of their own; every other line is somebody's greeting."""
+    for line in said.splitlines():
         if line.startswith("{"):
-            found: dict[str, Any] = json.loads(line)
-            return found
-    raise ValueError("no JSON in the answer")
+            try:
+                yield json.loads(line)
+            except (ValueError, RecursionError):
+                continue

@@ -1,6 +1,7 @@
 """Everything that can go wrong, as a person has to hear it.
 
 ClusterError
+├── UsageError              the command line, before any host is touched
 ├── InventoryError          the file, before any host is touched
 ├── HostError               one host: what we were doing, what it said, the cause if known, what to do next
 │   ├── Unreachable         no connection, or it broke

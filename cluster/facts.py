@@ -10,9 +10,9 @@ from cluster.vllm.log import FATAL
 
 _PARTS = ("processes", "network", "gpus", "model", "facts")
 _HINTS = (
-    Hint(r"(?i)not found|No such file", "neither the venv's Python nor python3 is on this host",
+    Hint(r"python3?: (?:[Nn]ot found|No such file)", "neither the venv's Python nor python3 is on this host",
          "install Python 3.9 or newer, and the venv that the inventory names under `runtime: venv:`"),
-    Hint("SyntaxError|positional-only", "the Python of this host is too old", "install Python 3.9 or newer"),
+    Hint("SyntaxError|is not subscriptable", "the Python of this host is too old", "install Python 3.9 or newer"),
 )  # fmt: skip
 
 
@@ -28,6 +28,7 @@ def facts(inventory: Inventory, spec: HostSpec) -> Probe[Facts]:
             "id": inventory.model.id,
             "revision": inventory.model.revision,
             "hf_home": dict(spec.environment).get("HF_HOME", ""),
+            "hf_hub_cache": dict(spec.environment).get("HF_HUB_CACHE", ""),
         },
     }
     command = program(

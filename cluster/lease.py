@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cluster.command import Command, last_json, program
@@ -13,6 +14,9 @@ from cluster.values import Lease
 #: Seconds between two heartbeats, and of silence after which the owner counts as gone.
 _BEAT = 2.0
 _SILENCE = 20.0
+
+#: Seconds that a good-bye may take.
+_FAREWELL = 5.0
 
 _DAY = 86400.0
 
@@ -34,7 +38,11 @@ class HeldLease:
     _done: threading.Event
 
     def release(self) -> None:
+        """Says good-bye and waits until the host has heard it; an owner who vanishes without is told of later."""
         self._done.set()
+        with suppress(HostError, EOFError):
+            self._channel.send(b"bye\n")
+            self._channel.read_line(_FAREWELL)
         self._channel.close()
 
 
@@ -43,12 +51,14 @@ def take(host: Host, cluster: str, lease: Lease, state: str, venv: str, patience
     channel = host.open(hold(lease, state, venv))
     try:
         said = last_json(_first_line(host, channel, patience))
-    except ValueError as error:
+        if "held" in said:
+            unknown = Lease("somebody", "a machine that did not say", "", "unknown")
+            raise Held(cluster, _lease(said["held"]) or unknown)
+    except BaseException as error:
         channel.close()
-        raise Unintelligible(host.name, "take the lease", str(error)) from None
-    if "held" in said:
-        channel.close()
-        raise Held(cluster, _lease(said["held"]) or Lease("somebody", "a machine that did not say", "", "unknown"))
+        if isinstance(error, ValueError):
+            raise Unintelligible(host.name, "take the lease", str(error)) from None
+        raise
     done = threading.Event()
     threading.Thread(target=_beat, args=(channel, done), daemon=True).start()
     return HeldLease(_lease(said["taken"]), channel, done)

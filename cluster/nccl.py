@@ -11,8 +11,8 @@ from cluster.values import Transport
 Kind = Literal["NET/IB/GDRDMA", "NET/IB", "NET/Socket"]
 
 _SIGNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-    ("NET/IB/GDRDMA", re.compile(r"via NET/IB/\S*GDRDMA")),
-    ("NET/IB", re.compile(r"via NET/IB\b|Using network IB")),
+    ("NET/IB/GDRDMA", re.compile(r"via NET/IB\w*/\S*GDRDMA")),
+    ("NET/IB", re.compile(r"via NET/IB|Using network IB")),
     ("NET/Socket", re.compile(r"via NET/Socket\b|Using network Socket")),
 )
 

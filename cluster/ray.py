@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.command import Command, Hint, program
+from cluster.command import Command, Hint, json_lines, program
 from cluster.environment import authentication, environment, public, ray_address, secret, token_path, versions
 from cluster.inventory import HostSpec, Inventory
 from cluster.unit import Unit
@@ -96,9 +95,7 @@ def gate(inventory: Inventory, state: str, patience: float) -> Command:
 
 def gate_lines(said: str) -> Iterator[dict[str, Any]]:
     """What the gate said, line by line; anything else on its stdout is somebody's greeting."""
-    for line in said.splitlines():
-        if line.startswith("{"):
-            yield json.loads(line)
+    return json_lines(said)
 
 
 def touched(line: dict[str, Any]) -> tuple[GpuTouched, ...]:
@@ -126,6 +123,7 @@ _ENDINGS = (
     ),
     Hint("(?i)authentication|token", "its token is not the head's", ""),
     Hint("Address already in use|port .* is (?:already )?in use", "a port of Ray's is taken", ""),
+    Hint("does not match persisted value", "another Ray listens on the head's port", ""),
     Hint("No space left", "a disk or /dev/shm is full", ""),
 )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,9 +12,9 @@ from cluster.values import Leftover, Presence, Sighting
 
 Name = Literal["ray", "vllm"]
 
-#: How long a unit may take to leave on SIGTERM, in seconds. Ray drains for up to 30 s but was gone after 4 on an
-#: idle cluster; vLLM gives its workers VLLM_WORKER_SHUTDOWN_TIMEOUT_SECONDS, 30.
-PATIENCE: tuple[tuple[Name, float], ...] = (("ray", 45.0), ("vllm", 45.0))
+#: How long a unit may take to leave on SIGTERM, in seconds, before its whole tree is killed. Ray is gone after 4
+#: on an idle cluster; a serving vLLM after 1, one that is loading does not hear it at all (both measured).
+PATIENCE: tuple[tuple[Name, float], ...] = (("ray", 20.0), ("vllm", 8.0))
 
 _HINTS = (
     Hint(
@@ -81,7 +80,6 @@ def launch(unit: Unit, venv: str) -> Command:
         "env": dict(unit.env),
         "versions": dict(unit.versions),
         "fingerprint": unit.fingerprint,
-        "launched": time.time(),
     }
     payload = {
         "state": unit.state,
@@ -114,7 +112,7 @@ def _leftover(host: str, one: dict[str, object]) -> Leftover:
 
 def sweep(state: str, venv: str) -> Command:
     """Removes what a stopped cluster leaves on a host: records, logs, tokens, Ray's session; the caches stay."""
-    return program(("processes", "sweep"), {"state": state}, title="clean the state directory", venv=venv)
+    return program(("processes", "files", "sweep"), {"state": state}, title="clean the state directory", venv=venv)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def until(
     patience: float,
     notice: Callable[[float, str], None],
     mark: Callable[[T], object] = lambda seen: None,
-    interval: float = 0.5,
+    interval: float = 1.0,
 ) -> T:
     """Looks until `done`, and returns what was seen then.
 

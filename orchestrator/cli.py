@@ -8,23 +8,43 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator import streams
+
 if TYPE_CHECKING:
+    from cluster.errors import ClusterError
     from orchestrator.session import Request, Session
-    from orchestrator.settings import Settings
+    from orchestrator.settings import Output, Settings
 
 Verb = Callable[["Request", "Settings"], None]
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command; its result goes to stdout, everything else to stderr. Returns the exit code."""
-    arguments = parser().parse_args(words)
+    streams.open_all()
+    try:
+        return _main(parser().parse_args(words))
+    except KeyboardInterrupt:
+        # Somebody who will not even wait for the report.
+        return 130
+    finally:
+        streams.settle_all()
+
+
+def _main(arguments: argparse.Namespace) -> int:
     from cluster.errors import ClusterError
     from orchestrator.exit_codes import exit_code
+    from orchestrator.interrupts import Interrupted
 
+    output = arguments.output
     try:
-        _run(arguments)
-    except (ClusterError, KeyboardInterrupt) as error:
-        _report(error, arguments.output)
+        settings = _settings()
+        output = output or settings.output
+        _run(arguments, output, settings)
+    except ClusterError as error:
+        _report(error, output)
+        return exit_code(error)
+    except KeyboardInterrupt as error:
+        _report(Interrupted("interrupted"), output)
         return exit_code(error)
     return 0
 
@@ -36,15 +56,19 @@ def parser() -> argparse.ArgumentParser:
         epilog="Example: orchestrator up inventory.yaml",
     )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    _add(verbs, "up", "bring the cluster up, and announce the endpoint once it gave a token", required=True)
+    up = _add(verbs, "up", "bring the cluster up, and announce the endpoint once it gave a token", required=True)
+    up.add_argument("--keep", action="store_true", help="when it fails, leave what was started for a look")
     _add(verbs, "down", "take it away, and prove that every GPU is free")
     _add(verbs, "status", "what runs where, and whether tokens come")
     return top
 
 
-def _add(verbs: Any, name: str, what: str, required: bool = False) -> None:
+def _add(verbs: Any, name: str, what: str, required: bool = False) -> argparse.ArgumentParser:
     example = f"Example: orchestrator {name} inventory.yaml"
-    verb = verbs.add_parser(name, help=what, description=f"{name}: {what}.", epilog=example)
+    verb: argparse.ArgumentParser = verbs.add_parser(
+        name, help=what, description=f"{name}: {what}.", epilog=example
+    )
+    verb.set_defaults(keep=False)
     if required:
         verb.add_argument("inventory", type=Path, help="the inventory file")
         verb.set_defaults(cluster=None)
@@ -58,14 +82,13 @@ def _add(verbs: Any, name: str, what: str, required: bool = False) -> None:
         choices=("auto", "live", "plain", "json"),
         help="how to show what happens; json: events as JSON lines on stderr, one JSON document on stdout",
     )
+    return verb
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def _run(arguments: argparse.Namespace, output: Output, settings: Settings) -> None:
     from orchestrator.session import Request
 
-    settings = _settings()
-    output = arguments.output or settings.output
-    request = Request(arguments.verb, arguments.inventory, arguments.cluster, output)
+    request = Request(arguments.verb, arguments.inventory, arguments.cluster, output, arguments.keep)
     verbs: dict[str, Verb] = {"up": _up, "down": _down, "status": _status}
     verbs[arguments.verb](request, settings)
 
@@ -80,22 +103,19 @@ def _settings() -> Settings:
         Patience()
         return Settings()
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise UsageError(
-            f"the environment: {error.title}: {wrong}", cure="correct the ORCHESTRATOR_ variable"
-        ) from None
+        prefix = "ORCHESTRATOR_PATIENCE_" if error.title == Patience.__name__ else "ORCHESTRATOR_"
+        wrong = "; ".join(f"{prefix}{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors())
+        raise UsageError(f"the environment: {wrong}", cure="correct it, or leave it out") from None
 
 
 def _up(request: Request, settings: Settings) -> None:
-    from orchestrator import pointer
     from orchestrator.announcement import announcement
     from orchestrator.events import Announced
     from orchestrator.plans import UP
     from orchestrator.session import session
 
-    assert request.path is not None
     with session(request, settings) as one:
-        pointer.remember(settings.state, one.inventory.cluster, request.path)
+        one.remember()
         one.run(UP)
         proved = announcement(one.inventory, one.events)
         one.sink(Announced(proved))
@@ -106,13 +126,12 @@ def _up(request: Request, settings: Settings) -> None:
 
 
 def _down(request: Request, settings: Settings) -> None:
-    from orchestrator import pointer
     from orchestrator.plans import DOWN
     from orchestrator.session import session
 
     with session(request, settings) as one:
         one.run(DOWN)
-        pointer.forget(settings.state, one.inventory.cluster)
+        one.forget()
         gone = _gone(one)
     _say(request, lambda: gone["text"], lambda: gone)
 
@@ -143,16 +162,26 @@ def _say(request: Request, text: Callable[[], str], document: Callable[[], dict[
     write(sys.stdout, (json.dumps(document(), indent=2) if request.output == "json" else text()) + "\n")
 
 
-def _report(error: BaseException, output: str | None) -> None:
+def _report(error: ClusterError, output: str | None) -> None:
+    """Once: among JSON lines an event has told it already, unless it came before them or from a person."""
     import json
 
-    from cluster.errors import ClusterError
+    from cluster.errors import InventoryError, UsageError
+    from orchestrator.interrupts import Interrupted
     from orchestrator.render import failure
     from orchestrator.render.text import marks_for, write
 
-    if not isinstance(error, ClusterError):
-        write(sys.stderr, "\ninterrupted\n")
-        return
-    write(sys.stderr, failure.lines(error, marks=marks_for(sys.stderr)) + "\n")
+    if output != "json" or isinstance(error, InventoryError | UsageError | Interrupted):
+        for one in _with_its_cause(error):
+            write(sys.stderr, failure.lines(one, marks=marks_for(sys.stderr)) + "\n")
     if output == "json":
         write(sys.stdout, json.dumps(failure.report(error), indent=2) + "\n")
+
+
+def _with_its_cause(error: ClusterError) -> list[ClusterError]:
+    """A failure whose undoing somebody did not wait for is still told, and first."""
+    from cluster.errors import ClusterError
+    from orchestrator.interrupts import Interrupted
+
+    first = error.__cause__ if isinstance(error, Interrupted) else None
+    return [first, error] if isinstance(first, ClusterError) and not isinstance(first, Interrupted) else [error]

@@ -1,37 +1,50 @@
-"""Runs phases in their order, times them, and undoes them in reverse. Decides nothing else."""
+"""Runs phases in their order, times them, and has them undone when one fails. Decides nothing else."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, field
 
 from cluster.errors import ClusterError
 from cluster.fleet import Fleet
 from cluster.inventory import Inventory
 from cluster.observe import observe
-from orchestrator.events import PhaseDone, PhaseFailed, PhaseSkipped, PhaseStarted, Sink, Undone
+from orchestrator.events import PhaseDone, PhaseFailed, PhaseSkipped, PhaseStarted, Sink
+from orchestrator.interrupts import Interrupted, Interrupts
 from orchestrator.phase import Phase, Stage
 from orchestrator.settings import Patience
+from orchestrator.undo import Undo
 
 
 @dataclass(frozen=True)
 class Engine:
-    """One run over one cluster; `reason` is what the lease shows to others."""
+    """One run over one cluster.
+
+    `reason` is what the lease shows to others, `cleaning` the command that takes away what a run leaves, and with
+    `keep` a run that fails leaves everything.
+    """
 
     inventory: Inventory
     fleet: Fleet
     sink: Sink
     patience: Patience
     reason: str
+    cleaning: str
+    keep: bool = False
+    interrupts: Interrupts = field(default_factory=Interrupts)
 
     def run(self, phases: Sequence[Phase]) -> None:
-        """Every phase, or an error after what this run did was taken back."""
+        """Every phase, or an error after what this run did was taken back. Raises Interrupted for Ctrl-C."""
         with ExitStack() as end:
             entered: list[tuple[Phase, Stage]] = []
             try:
                 self._forward(phases, entered, end)
+            except KeyboardInterrupt:
+                interrupted = Interrupted("interrupted")
+                self._undo(entered, interrupted)
+                raise interrupted from None
             except BaseException as error:
                 self._undo(entered, error)
                 raise
@@ -49,7 +62,7 @@ class Engine:
 
     def _stage(self, end: ExitStack) -> Stage:
         def at_end(release: Callable[[], None]) -> None:
-            end.callback(release)
+            end.callback(lambda: None if self.interrupts.leaving else release())
 
         seen = observe(self.inventory, self.fleet)
         return Stage(self.inventory, self.fleet, seen, self.sink, self.patience, self.reason, at_end)
@@ -58,20 +71,13 @@ class Engine:
         begun = time.monotonic()
         self.sink(PhaseStarted(phase.title))
         try:
-            phase.run(stage)
+            # An undo beside a launch under way would look for what is not there yet.
+            with self.interrupts.later() if phase.starts else nullcontext():
+                phase.run(stage)
         except ClusterError as error:
             self.sink(PhaseFailed(phase.title, time.monotonic() - begun, error))
             raise
         self.sink(PhaseDone(phase.title, time.monotonic() - begun))
 
     def _undo(self, entered: list[tuple[Phase, Stage]], error: BaseException) -> None:
-        """An undo that fails is a note on the first error, never its replacement."""
-        for phase, stage in reversed(entered):
-            if type(phase).undo is Phase.undo:
-                continue
-            try:
-                phase.undo(stage)
-                self.sink(Undone(phase.title))
-            except ClusterError as problem:
-                self.sink(Undone(phase.title, problem))
-                error.add_note(f"could not be undone: {phase.title}: {problem} {problem.cure}".strip())
+        Undo(self.sink, self.interrupts, self.cleaning, self.keep)(entered, error)

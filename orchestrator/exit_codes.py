@@ -13,6 +13,7 @@ from cluster.errors import (
     Unreachable,
     UsageError,
 )
+from orchestrator.interrupts import Interrupted
 
 DONE = 0
 FAULT = 1
@@ -34,6 +35,7 @@ _CODES: dict[type[BaseException], int] = {
     NotReady: NOT_READY,
     NotFreed: NOT_FREED,
     Held: LOCKED,
+    Interrupted: INTERRUPTED,
     KeyboardInterrupt: INTERRUPTED,
 }
 

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from cluster import wait
+from cluster import unit, wait
+from cluster.errors import HostError, NotReady, Unreachable
 from cluster.fleet import Fleet
 from cluster.host import Host
 from cluster.inventory import Inventory
 from cluster.observe import Observed
-from cluster.values import Facts
+from cluster.values import Facts, Leftover
 from orchestrator.events import Sink, Waiting
 from orchestrator.settings import Patience
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Where to look when something did not come, why it may be, and what to do."""
+
+    host: str
+    cause: str
+    cure: str
 
 
 @dataclass(frozen=True)
@@ -43,10 +53,18 @@ class Stage:
         return self.inventory.runtime.venv
 
     def facts(self, host: str) -> Facts:
-        """Of a host that preflight has let through."""
-        facts = self.seen[host].facts
-        assert facts is not None, f"{host} was never looked at"
-        return facts
+        """Raises what kept us from looking at this host: one can be lost after preflight."""
+        view = self.seen[host]
+        if view.facts is None:
+            raise view.problem or Unreachable(host, "look at the host")
+        return view.facts
+
+    def stop(self, name: unit.Name, hosts: Sequence[str]) -> tuple[Leftover, ...]:
+        """Stops a unit on these hosts at once; what is left of it, or could not be stopped, comes back."""
+        answers = self.fleet.each(
+            lambda host: host.ask(unit.stop(name, host.name, self.facts(host.name).state, self.venv)), among=hosts
+        )
+        return tuple(left for answer in answers.values() for left in _leftovers(name, answer))
 
     def until(
         self,
@@ -55,13 +73,26 @@ class Stage:
         done: Callable[[T], bool],
         patience: float,
         mark: Callable[[T], object] = lambda seen: None,
+        advice: Advice | None = None,
     ) -> T:
-        """`wait.until`, shown to whoever watches the run."""
+        """`wait.until`, shown to whoever watches the run; `advice` is for a wait that runs out of time."""
 
         def notice(seconds: float, last: str) -> None:
             self.sink(Waiting(what, seconds, last))
 
-        return wait.until(what, look, done, patience=patience, notice=notice, mark=mark)
+        try:
+            return wait.until(what, look, done, patience=patience, notice=notice, mark=mark)
+        except NotReady as error:
+            if advice and not error.cause:
+                error.host, error.cause, error.cure = advice.host, advice.cause, advice.cure
+            raise
+
+
+def _leftovers(name: unit.Name, answer: tuple[Leftover, ...] | HostError) -> tuple[Leftover, ...]:
+    if not isinstance(answer, HostError):
+        return answer
+    what = f"{name} could not be stopped: {answer.cause or answer.said}"
+    return (Leftover(answer.host, what, answer.cure, provable=False),)
 
 
 class Phase(ABC):
@@ -70,6 +101,8 @@ class Phase(ABC):
     title: str
     #: Whether it changes anything on the hosts, so that they must be looked at again after it.
     acts: bool = True
+    #: Whether it starts what `undo` takes back. Ctrl-C is heard when it is over, and so it must be short.
+    starts: bool = False
 
     def skip(self, inventory: Inventory, seen: Observed) -> str | None:
         """A reason not to run, from what was seen alone; no host is asked here."""

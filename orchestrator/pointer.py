@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -12,11 +13,23 @@ _BASE = "base.json"
 
 
 def remember(state: Path, cluster: str, inventory: Path) -> None:
-    """Keeps the inventory as it is used now, and the folder that its paths are relative to."""
+    """Keeps the inventory as it is used now, and the folder that its paths are relative to.
+
+    Raises OSError: a machine that cannot remember can still bring a cluster up.
+    """
+    if not inventory.is_file():
+        raise OSError(errno.EINVAL, "what was given can be read only once")
     folder = state / cluster
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / _INVENTORY).write_text(inventory.read_text())
-    (folder / _BASE).write_text(json.dumps(str(inventory.absolute().parent)))
+    _write(folder / _BASE, json.dumps(str(inventory.absolute().parent)))
+    _write(folder / _INVENTORY, inventory.read_text())
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all; the inventory comes last, so that a pointer that is seen is a whole one."""
+    scratch = path.with_suffix(".new")
+    scratch.write_text(text)
+    scratch.replace(path)
 
 
 def forget(state: Path, cluster: str) -> None:
@@ -34,6 +47,6 @@ def recall(state: Path, cluster: str | None) -> tuple[Path, Path]:
     name = cluster or (known[0] if known else None)
     if name is None or name not in known:
         which = f"no cluster {name} is" if name else "no cluster is"
-        raise UsageError(f"{which} known on this machine", cure="give the inventory: `down inventory.yaml`")
+        raise UsageError(f"{which} known on this machine", cure="give the inventory file")
     folder = state / name
     return folder / _INVENTORY, Path(json.loads((folder / _BASE).read_text()))

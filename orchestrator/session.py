@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,12 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from cluster.errors import UsageError
 from cluster.fleet import Fleet
 from cluster.host import Host
 from cluster.inventory import Inventory, load
 from orchestrator import pointer
 from orchestrator.engine import Engine
-from orchestrator.events import Event, RunStarted, Sink
+from orchestrator.events import Event, HostSaid, RunStarted, Sink
+from orchestrator.interrupts import Interrupted, Interrupts
 from orchestrator.journal import Journal
 from orchestrator.phase import Phase
 from orchestrator.render import jsonl, plain
@@ -31,6 +34,7 @@ class Request:
     path: Path | None
     cluster: str | None
     output: Output
+    keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,15 +46,55 @@ class Session:
     inventory: Inventory
     fleet: Fleet
     sink: Sink
+    interrupts: Interrupts
     events: list[Event] = field(default_factory=list)
 
+    @property
+    def cleaning(self) -> str:
+        """The command that takes this cluster away."""
+        path = self.request.path
+        which = shlex.quote(str(path)) if path else f"--cluster {self.inventory.cluster}"
+        return f"orchestrator down {which}"
+
+    def remember(self) -> None:
+        """So that later commands need no inventory; one that cannot be remembered has to be given."""
+        assert self.request.path is not None
+        try:
+            pointer.remember(self.settings.state, self.inventory.cluster, self.request.path)
+        except OSError as error:
+            self.sink(HostSaid("", f"`down` will need the inventory: it cannot be remembered here: {error}"))
+
+    def forget(self) -> None:
+        try:
+            pointer.forget(self.settings.state, self.inventory.cluster)
+        except OSError as error:
+            self.sink(HostSaid("", f"this machine cannot forget the cluster: {error}"))
+
     def run(self, phases: Sequence[Phase]) -> None:
-        reason = f"{self.request.verb} {self.inventory.cluster}"
-        Engine(self.inventory, self.fleet, self.sink, Patience(), reason).run(phases)
+        """Raises what ended it early. A `down` that was interrupted names the way on."""
+        engine = Engine(
+            self.inventory,
+            self.fleet,
+            self.sink,
+            Patience(),
+            reason=f"{self.request.verb} {self.inventory.cluster}",
+            cleaning=self.cleaning,
+            keep=self.request.keep,
+            interrupts=self.interrupts,
+        )
+        try:
+            engine.run(phases)
+        except Interrupted as error:
+            if self.request.verb == "down":
+                error.cure = f"`{self.cleaning}` goes on where this ended"
+            raise
 
 
 def inventory_of(request: Request, settings: Settings) -> Inventory:
     """Raises InventoryError or UsageError before any host is touched."""
+    if request.path is not None and request.cluster is not None:
+        cure = "leave out one of the two"
+        raise UsageError("--cluster names an inventory used before, and another one was given", cure=cure)
     if request.path is not None:
         return load(request.path, os.environ)
     path, base = pointer.recall(settings.state, request.cluster)
@@ -62,12 +106,13 @@ def session(request: Request, settings: Settings, watched: bool = True) -> Itera
     """Opens nothing yet: each host is connected to when it is first asked. `watched`: shown, and journaled."""
     inventory = inventory_of(request, settings)
     with ExitStack() as stack:
+        interrupts = stack.enter_context(Interrupts())
         events: list[Event] = []
         sink = _everyone(request, settings, inventory, events, stack) if watched else events.append
         fleet = connected(inventory, settings)
-        stack.callback(fleet.close)
+        stack.callback(lambda: None if interrupts.leaving else fleet.close())
         sink(RunStarted(request.verb, inventory.cluster, fleet.names))
-        yield Session(request, settings, inventory, fleet, sink, events)
+        yield Session(request, settings, inventory, fleet, sink, interrupts, events)
 
 
 def connected(inventory: Inventory, settings: Settings) -> Fleet:

@@ -26,7 +26,7 @@ class Patience(BaseSettings):
 
     connect: Seconds = 10.0
     gate: Seconds = 180.0
-    transport: Seconds = 180.0
+    transport: Seconds = 300.0
     load: Seconds = 900.0
     token: Seconds = 600.0
     free: Seconds = 120.0

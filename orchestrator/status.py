@@ -5,11 +5,13 @@ from __future__ import annotations
 from cluster import gpu
 from cluster.desired import vllm_runs
 from cluster.endpoint import Endpoint, endpoint
+from cluster.errors import NotReady
 from cluster.fleet import Fleet
 from cluster.inventory import Inventory
 from cluster.observe import Observed, observe
 from cluster.values import EndpointStatus, HostStatus, HostView, Presence
-from cluster.vllm.requests import METRICS, Answer, Request, completion, load, token
+from cluster.vllm.requests import METRICS, Answer, Load, Request, completion, load, token
+from cluster.wait import until
 
 #: A status is asked for to know now: a token that takes longer is itself the news. Seconds.
 _TOKEN_PATIENCE = 1.0
@@ -64,12 +66,25 @@ def _tokens(where: Endpoint, served_name: str) -> tuple[bool, str]:
         before = load(where.ask(METRICS, _TOKEN_PATIENCE).text)
         if before.running == 0:
             return _asked(where, served_name)
-        after = load(where.ask(METRICS, _TOKEN_PATIENCE).text)
+        return _rising(where, before)
     except ValueError:
         return _asked(where, served_name)
-    if after.generated > before.generated or after.running == 0:
-        return True, f"{after.running} requests under way, {after.generated} tokens so far"
-    return _asked(where, served_name)
+
+
+def _rising(where: Endpoint, before: Load) -> tuple[bool, str]:
+    """Raises ValueError when the engine stops saying how busy it is."""
+    try:
+        after = until(
+            "a token",
+            lambda: load(where.ask(METRICS, _TOKEN_PATIENCE).text),
+            lambda now: now.generated > before.generated or now.running == 0,
+            patience=_TOKEN_PATIENCE,
+            notice=lambda seconds, last: None,
+            interval=0.1,
+        )
+    except NotReady:
+        return False, f"{before.running} requests under way, but no token within {_TOKEN_PATIENCE:g} s"
+    return True, f"{after.running} requests under way, {after.generated} tokens so far"
 
 
 def _asked(where: Endpoint, served_name: str) -> tuple[bool, str]:

@@ -3,6 +3,7 @@
 Data: url, body (JSON to post, or null to get), key (bearer, or empty), timeout (seconds). Says status and text.
 """
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -24,8 +25,8 @@ def ask(data: dict[str, Any]) -> dict[str, Any]:
             return {"status": answer.status, "text": answer.read().decode(errors="replace")}
     except urllib.error.HTTPError as error:
         return {"status": error.code, "text": error.read().decode(errors="replace")}
-    except OSError as error:
-        return {"status": 0, "text": str(error)}
+    except (OSError, http.client.HTTPException) as error:
+        return {"status": 0, "text": str(error) or type(error).__name__}
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Everything that has to be known of a host before anything is started on it, in one JSON document.
 
 Data: venv, state (root of the state directory), folder (of this cluster and host below it), ports,
-model (id, revision, hf_home), fatal (patterns of vLLM's log that mean it will not come up).
+model (id, revision, hf_home, hf_hub_cache), fatal (patterns of vLLM's log that mean it will not come up).
 """
 
 import getpass

@@ -29,7 +29,8 @@ def connect(address: str, end: float) -> Any:
         except (ConnectionError, RuntimeError, ValueError) as error:
             if time.monotonic() > end:
                 raise SystemExit(fail("head", str(error))) from None
-            say(waiting="the head to answer", last=str(error).strip().splitlines()[-1][:200])
+            last = (str(error).strip() or type(error).__name__).splitlines()[-1]
+            say(waiting="the head to answer", last=last[:200])
             time.sleep(0.3)
 
 
@@ -65,14 +66,15 @@ def touch() -> dict[str, Any]:
     query = ["nvidia-smi", "-i", visible, "--query-gpu=uuid,memory.total", "--format=csv,noheader,nounits"]
     try:
         said = subprocess.run(query, capture_output=True, text=True, timeout=60)
-        uuid, memory = said.stdout.strip().split(", ")
+        uuid, total = said.stdout.strip().split(", ")
+        memory = int(total)
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         return {"problem": f"nvidia-smi -i {visible}: {error}"}
     try:
         status = ctypes.CDLL("libcuda.so.1").cuInit(0)
     except OSError:
-        return {"uuid": uuid, "memory_mib": int(memory), "cuda": "not checked"}
-    return {"uuid": uuid, "memory_mib": int(memory), "cuda": "ok" if status == 0 else f"cuInit: error {status}"}
+        return {"uuid": uuid, "memory_mib": memory, "cuda": "not checked"}
+    return {"uuid": uuid, "memory_mib": memory, "cuda": "ok" if status == 0 else f"cuInit: error {status}"}
 
 
 def reserve(ray: Any, count: int, end: float) -> Any:
@@ -103,9 +105,17 @@ def touch_all(ray: Any, group: Any, count: int, end: float) -> list[dict[str, An
     found: list[dict[str, Any]] = []
     while left and time.monotonic() < end:
         done, left = ray.wait(left, timeout=1)
-        found += ray.get(done)
+        found += [answer(ray, one) for one in done]
         say(touched=len(found), of=count)
     return found + [{"problem": "no answer from a task on this GPU"}] * len(left)
+
+
+def answer(ray: Any, task: Any) -> Any:
+    """What a task found; one that died with its process is a finding, not an end."""
+    try:
+        return ray.get(task)
+    except ray.exceptions.RayError as error:
+        return {"problem": str(error).strip()[:500] or type(error).__name__}
 
 
 def prove(ray: Any, wanted: dict[str, int], end: float) -> None:

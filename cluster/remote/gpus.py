@@ -27,14 +27,18 @@ def gpus(ours: set[int]) -> dict[str, Any]:
 def _ask(query: str) -> "subprocess.Popen[str]":
     argv = ["nvidia-smi", query, "--format=csv,noheader,nounits"]
     return subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
 def _answer(asked: "subprocess.Popen[str]") -> list[list[str]]:
-    said = asked.communicate(timeout=20)[0]
+    try:
+        said, warned = asked.communicate(timeout=20)
+    except subprocess.TimeoutExpired:
+        asked.kill()
+        raise
     if asked.returncode != 0:
-        raise ValueError(said.strip()[-300:] or f"exit status {asked.returncode}")
+        raise ValueError((said + warned).strip()[-300:] or f"exit status {asked.returncode}")
     return list(csv.reader(said.splitlines(), skipinitialspace=True))
 
 

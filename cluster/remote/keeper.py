@@ -5,12 +5,14 @@ written nowhere), and record, which is kept beside the log together with the kee
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import resource
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,20 +55,26 @@ def keep(data: dict[str, Any], report: int) -> None:
         leader = launch(data)
     except OSError as error:
         finish(data, record, 127)
-        os.write(report, f"{data['argv'][0]}: {error.strerror}".encode())
-        return
-    signal.signal(signal.SIGTERM, lambda *_: pass_on(data["folder"], leader))
+        raise OSError(error.errno, error.strerror, data["argv"][0]) from None
+    told: list[int] = []
+
+    def end(number: int, _: Any) -> None:
+        told.append(number)
+        pass_on(data["folder"], leader)
+
+    signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.write(report, b"started")
     os.close(report)
-    stay(data, record, leader.pid)
+    stay(data, record, leader, told)
 
 
 def start_record(data: dict[str, Any]) -> dict[str, Any]:
     """Written before the leader runs, so that there is never a process without a record."""
     me = process(os.getpid())
     assert me is not None
-    record = {**data["record"], "keeper": me.pid, "ticks": me.ticks, "boot": boot_id(), "status": None}
+    identity = {"keeper": me.pid, "ticks": me.ticks, "boot": boot_id()}
+    record = {**data["record"], **identity, "launched": time.time(), "status": None}
     write_private(os.path.join(data["folder"], "record.json"), json.dumps(record))
     return record
 
@@ -85,8 +93,9 @@ def launch(data: dict[str, Any]) -> "subprocess.Popen[bytes]":
 
 def pass_on(folder: str, leader: "subprocess.Popen[bytes]") -> None:
     """SIGTERM goes to the leader; once that is gone, to whatever it left."""
-    one = process(leader.pid)
-    targets = [leader.pid] if one and one.state != "Z" else unit_pids(folder, processes()) - {os.getpid()}
+    one = processes().get(leader.pid)
+    lives = one is not None and one.parent == os.getpid()
+    targets = {leader.pid} if lives else unit_pids(folder, processes()) - {os.getpid()}
     for pid in targets:
         try:
             os.kill(pid, signal.SIGTERM)
@@ -94,15 +103,20 @@ def pass_on(folder: str, leader: "subprocess.Popen[bytes]") -> None:
             pass
 
 
-def stay(data: dict[str, Any], record: dict[str, Any], leader: int) -> None:
-    """Until the last descendant is gone: orphans become our children, so having none means there are none."""
+def stay(data: dict[str, Any], record: dict[str, Any], leader: "subprocess.Popen[bytes]", told: list[int]) -> None:
+    """Until the last descendant is gone: orphans become our children, so having none means there are none.
+
+    A leader that was `told` to end may leave some that were not.
+    """
     while True:
         try:
             pid, status = os.waitpid(-1, 0)
         except ChildProcessError:
             return
-        if pid == leader:
+        if pid == leader.pid:
             finish(data, record, os.waitstatus_to_exitcode(status))
+            if told:
+                pass_on(data["folder"], leader)
 
 
 def finish(data: dict[str, Any], record: dict[str, Any], status: int) -> None:
@@ -116,14 +130,19 @@ def main() -> None:
     data = payload()
     secure_folder(data["state"])
     secure_folder(data["folder"])
+    turn = os.open(data["folder"], os.O_RDONLY)
+    fcntl.flock(turn, fcntl.LOCK_EX)
     if unit_pids(data["folder"], processes()):
         raise SystemExit("this unit runs already")
     rotate(os.path.join(data["folder"], "log"))
     reading, writing = os.pipe()
     if os.fork() == 0:
         os.close(reading)
+        os.close(turn)  # stays with the parent, until it has heard that the leader runs
         try:
             keep(data, writing)
+        except OSError as problem:
+            os.write(writing, f"{problem.filename or 'keeper'}: {problem.strerror}".encode())
         finally:
             os._exit(0)
     os.close(writing)

@@ -2,7 +2,7 @@
 
 Data: folder, lease (owner, machine, since, reason), silence (seconds without a heartbeat after which the owner
 counts as gone). Says one line of JSON: taken with the lease of an owner who left without a word (or null), or
-held with the lease of who has it. Then holds until stdin ends or falls silent.
+held with the lease of who has it. Then holds until stdin says "bye", ends or falls silent.
 """
 
 import fcntl
@@ -14,15 +14,19 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cluster.remote.files import secure_folder
+    from cluster.remote.files import remove_if_empty, secure_folder
     from cluster.remote.processes import payload
+
+FIELDS = {"owner", "machine", "since", "reason"}
 
 
 def read(lock: int) -> Any:
+    """Who wrote themselves down; None where nobody has, or not whole."""
     try:
-        return json.loads(os.pread(lock, 65536, 0))
+        found = json.loads(os.pread(lock, 65536, 0))
     except ValueError:
         return None
+    return found if isinstance(found, dict) and set(found) >= FIELDS else None
 
 
 def write(lock: int, text: bytes) -> None:
@@ -30,13 +34,18 @@ def write(lock: int, text: bytes) -> None:
     os.pwrite(lock, text, 0)
 
 
-def take(path: str) -> "tuple[int, bool]":
-    """The file that the path names now, and whether the lock on it is ours.
+def take(folder: str) -> "tuple[int, bool]":
+    """The file of the lease in this folder, and whether the lock on it is ours.
 
-    A holder that leaves removes the file: a lock on a removed file is nobody's, so it is opened again.
+    A holder that leaves removes both: a lock on a removed file is nobody's, so it is opened again.
     """
+    path = os.path.join(folder, "lease")
     while True:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            secure_folder(folder)
+            lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except FileNotFoundError:
+            continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -58,26 +67,28 @@ def holder(lock: int) -> Any:
 
 
 def hold(silence: float) -> None:
-    """Returns when the owner says good-bye by closing stdin; a silent owner ends the program at once."""
+    """Returns when the owner says good-bye. One who is silent, or whose end closed stdin without a word, ends the
+    program at once: the lock is free, and the file says who left it."""
     heard = [time.monotonic()]
+    parted = threading.Event()
 
     def listen() -> None:
-        while sys.stdin.buffer.readline():
+        for line in sys.stdin.buffer:
             heard[0] = time.monotonic()
-        heard[0] = -1.0
+            if line == b"bye\n":
+                parted.set()
+                return
+        os._exit(1)
 
     threading.Thread(target=listen, daemon=True).start()
-    while heard[0] >= 0.0:
+    while not parted.wait(0.1):
         if time.monotonic() - heard[0] > silence:
             os._exit(1)
-        time.sleep(0.1)
 
 
 def main() -> None:
     data = payload()
-    secure_folder(data["folder"])
-    path = os.path.join(data["folder"], "lease")
-    lock, ours = take(path)
+    lock, ours = take(data["folder"])
     if not ours:
         print(json.dumps({"held": holder(lock)}), flush=True)
         return
@@ -85,7 +96,9 @@ def main() -> None:
     write(lock, json.dumps({**data["lease"], "pid": os.getpid()}).encode())
     print(json.dumps({"taken": left}), flush=True)
     hold(data["silence"])
-    os.unlink(path)
+    os.unlink(os.path.join(data["folder"], "lease"))
+    remove_if_empty(data["folder"])
+    remove_if_empty(os.path.dirname(data["folder"]))
 
 
 main()

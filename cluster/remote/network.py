@@ -6,7 +6,10 @@ import ipaddress
 import os
 import socket
 import struct
-from typing import Any, Iterator
+from typing import TYPE_CHECKING, Any, Iterator
+
+if TYPE_CHECKING:
+    from cluster.remote.processes import links
 
 SIOCGIFCONF = 0x8912
 LISTEN = "0A"
@@ -65,15 +68,7 @@ def _owners(inodes: set[str]) -> dict[str, int]:
     names = {f"socket:[{inode}]": inode for inode in inodes}
     found: dict[str, int] = {}
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        for link in _links(f"/proc/{pid}/fd"):
+        for link, _ in links(f"/proc/{pid}/fd"):
             if link in names:
                 found.setdefault(names[link], int(pid))
     return found
-
-
-def _links(folder: str) -> Iterator[str]:
-    try:
-        for name in os.listdir(folder):
-            yield os.readlink(os.path.join(folder, name))
-    except OSError:
-        return

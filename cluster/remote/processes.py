@@ -5,6 +5,9 @@ import os
 import sys
 from typing import Any, Iterator, NamedTuple
 
+#: What a record of a keeper must hold to be of any use.
+RECORDED = {"argv", "fingerprint", "launched", "keeper", "ticks", "boot", "status"}
+
 
 class Process(NamedTuple):
     """One line of /proc/PID/stat. `ticks` is the start time, which with the pid survives the pid's reuse."""
@@ -55,15 +58,19 @@ def read_record(folder: str) -> "dict[str, Any] | None":
     try:
         with open(os.path.join(folder, "record.json")) as file:
             record = json.load(file)
-        return record if isinstance(record, dict) and "keeper" in record else None
+        return record if isinstance(record, dict) and set(record) >= RECORDED else None
     except (OSError, ValueError):
         return None
 
 
 def runs(record: dict[str, Any]) -> bool:
-    """Whether the keeper of this record is the one that lives, and its leader has not ended."""
+    """Whether the keeper of this record is the one that lives, and its leader has not ended.
+
+    One that was killed stays as a zombie where nobody collects it, as under the first process of a container.
+    """
     keeper = process(record["keeper"]) if record["boot"] == boot_id() else None
-    return keeper is not None and keeper.ticks == record["ticks"] and record["status"] is None
+    lives = keeper is not None and keeper.ticks == record["ticks"] and keeper.state not in "ZX"
+    return lives and record["status"] is None
 
 
 def unit_pids(folder: str, table: dict[int, Process]) -> set[int]:
@@ -103,11 +110,19 @@ def writers(folder: str) -> Iterator[int]:
 
 
 def _writes_below(descriptors: str, inside: str) -> bool:
+    return any(writable and target.startswith(inside) for target, writable in links(descriptors))
+
+
+def links(folder: str) -> "Iterator[tuple[str, bool]]":
+    """What each descriptor points to, and whether for writing; one that closes meanwhile does not hide others."""
     try:
-        for one in os.listdir(descriptors):
-            link = os.path.join(descriptors, one)
-            if os.readlink(link).startswith(inside) and os.lstat(link).st_mode & 0o200:
-                return True
+        names = os.listdir(folder)
     except OSError:
-        pass
-    return False
+        return
+    for name in names:
+        path = os.path.join(folder, name)
+        try:
+            found = os.readlink(path), bool(os.lstat(path).st_mode & 0o200)
+        except OSError:
+            continue
+        yield found

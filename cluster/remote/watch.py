@@ -4,6 +4,7 @@ Data: folder (of the unit), trees (folders of all units whose reading counts), o
 or empty for none).
 """
 
+import http.client
 import json
 import os
 import urllib.error
@@ -55,7 +56,7 @@ def health(url: str) -> int:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return int(error.code)
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return 0
 
 

@@ -1,4 +1,4 @@
-"""What is said of hosts, clusters and endpoints: findings, leases, leftovers, the announcement. Frozen, all of it."""
+"""What is said of hosts, clusters and endpoints: findings, leases, leftovers, the announcement. Frozen."""
 
 from __future__ import annotations
 
@@ -52,9 +52,12 @@ class Leftover:
 
 @dataclass(frozen=True)
 class Transport:
-    """What NCCL said it carries data over: `kind` is GDRDMA, IB, Socket or unknown; `evidence` its own words."""
+    """What carries the ranks' data between the hosts, in NCCL's terms; gloo where the ranks are CPUs.
 
-    kind: Literal["NET/IB/GDRDMA", "NET/IB", "NET/Socket", "unknown"]
+    `evidence` is what the ranks themselves said.
+    """
+
+    kind: Literal["NET/IB/GDRDMA", "NET/IB", "NET/Socket", "gloo", "unknown"]
     evidence: str = ""
 
 

@@ -16,6 +16,21 @@ class Known:
 
 KNOWN = (
     Known(
+        r"died unexpectedly, shutting down executor",
+        "the process of a rank was killed or crashed, often by the kernel for want of memory",
+        "look at `dmesg -T` on that host",
+    ),
+    Known(
+        r"Weight files referenced in index but missing",
+        "the model on that host is not complete",
+        "copy the model to that host again",
+    ),
+    Known(
+        r"Repo id must |is not a valid model identifier|is not a local folder|Cannot find the requested files",
+        "the model or its tokenizer is not on the head, or not all of it",
+        "correct `model: id:` and `serve: arguments:`, or copy the whole model to every host",
+    ),
+    Known(
         r"No module named '?decord",
         "ERNIE's processor needs decord, which the venv lacks",
         "install decord in the venv of every host",

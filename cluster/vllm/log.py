@@ -32,8 +32,8 @@ _STAGES = (
     ("serving", r"Application startup complete"),
 )
 
-_SHARDS = re.compile(r"Loading safetensors checkpoint shards:\s+\d+% Completed \| (\d+)/(\d+)")
-_KV_TOKENS = re.compile(r"KV cache size: ([\d,]+) tokens")
+_SHARDS = re.compile(r"Loading safetensors checkpoint shards:\s+\d+% Completed \| (\d{1,9})/(\d{1,9})")
+_KV_TOKENS = re.compile(r"KV cache size: (\d[\d,]{0,20}) tokens")
 _WAITS = re.compile(r"Waiting for creating a placement group")
 
 
@@ -67,13 +67,16 @@ def loading(log: str) -> Loading:
 
 
 def failed(log: str) -> bool:
-    """Whether the log says that the engine will not come up."""
-    return any(re.search(sign, log) for sign in FATAL) or len(_WAITS.findall(log)) > 1
+    """Whether the log says that the engine will not come up. A wait for GPUs that has ended is no such word."""
+    if any(re.search(sign, log) for sign in FATAL):
+        return True
+    return len(_WAITS.findall(log)) > 1 and loading(log).stage == "reserving GPUs"
 
 
-def without_nccl(log: str) -> bool:
-    """Whether the ranks talk through something else: on CPUs it is gloo."""
-    return re.search(r"world_size=\d+ rank=.* backend=(?!nccl)\w+", log) is not None
+def without_nccl(log: str) -> str:
+    """The line that says that the ranks talk through gloo, as CPUs do; empty when they use NCCL or do not yet."""
+    found = re.search(r"world_size=\d+ rank=.* backend=gloo", log)
+    return found[0] if found else ""
 
 
 def loaded(log: str) -> bool:

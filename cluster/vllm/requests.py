@@ -67,11 +67,12 @@ def token(answer: Answer) -> Token:
         count = int(document["usage"]["completion_tokens"])
         choice = document["choices"][0]
         text = choice["text"] if "text" in choice else choice["message"]["content"]
-    except (ValueError, KeyError, IndexError, TypeError):
+        text = "" if text is None else str(text)
+    except (ValueError, KeyError, IndexError, TypeError, OverflowError, RecursionError):
         raise ValueError(f"not a completion: {answer.text.strip()[:300]}") from None
     if count < 1:
         raise ValueError("the engine answered without a single token")
-    return Token(count, text or "")
+    return Token(count, text)
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,14 @@ class Load:
 
 def load(metrics: str) -> Load:
     """Out of the text of /metrics; raises `ValueError` when it is not vLLM's."""
-    running = _sum(metrics, "vllm:num_requests_running")
-    return Load(int(running), int(_sum(metrics, "vllm:generation_tokens_total")))
+    return Load(_sum(metrics, "vllm:num_requests_running"), _sum(metrics, "vllm:generation_tokens_total"))
 
 
-def _sum(metrics: str, name: str) -> float:
+def _sum(metrics: str, name: str) -> int:
     found = re.findall(rf"^{re.escape(name)}(?:\{{[^}}]*\}})? (\S+)$", metrics, re.MULTILINE)
     if not found:
         raise ValueError(f"no {name} in /metrics")
-    return sum(map(float, found))
+    try:
+        return int(sum(map(float, found)))
+    except OverflowError:
+        raise ValueError(f"{name} is without bounds") from None

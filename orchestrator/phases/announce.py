@@ -13,7 +13,10 @@ from cluster.values import Transport
 from cluster.vllm.failure import engine_failed, is_dead
 from cluster.vllm.requests import Answer, Request, Token, completion, image_question, token
 from orchestrator.events import HostSaid, Proved, TransportLearned
-from orchestrator.phase import Phase, Stage
+from orchestrator.phase import Advice, Phase, Stage
+
+#: Seconds beyond the patience for an answer, so that it is the request that ends, and says why.
+_GRACE = 15.0
 
 _CURE = "run `down`, then `up`; if it happens again, look at the log of vllm on the head"
 
@@ -31,8 +34,9 @@ class Prove(Phase):
         found = _ask(stage, where, "a generated token", completion(model))
         if stage.inventory.serve.prove_image:
             _ask(stage, where, "a token about an image", image_question(model))
-        if stage.inventory.uses_ray:
-            stage.sink(TransportLearned(_transport(stage)))
+        transport = _transport(stage)
+        if stage.inventory.uses_ray and transport.kind != "unknown":
+            stage.sink(TransportLearned(transport))
         stage.sink(Proved(where.url, where.origin, found.text))
 
 
@@ -76,7 +80,8 @@ def _ask(stage: Stage, where: Endpoint, what: str, request: Request) -> Token:
     """Waits for the answer with patience of minutes, but not for that of a dead engine."""
     begun = time.monotonic()
     under_way = _Request(where, request, stage.patience.token).start()
-    stage.until(what, lambda: _look(stage, under_way), bool, stage.patience.token)
+    patience = stage.patience.token + _GRACE
+    stage.until(what, lambda: _look(stage, under_way), lambda seen: seen.answered, patience, advice=_advice(stage))
     if under_way.error:
         raise under_way.error
     assert under_way.answer is not None
@@ -88,11 +93,24 @@ def _ask(stage: Stage, where: Endpoint, what: str, request: Request) -> Token:
         ) from None
 
 
-def _look(stage: Stage, under_way: _Request) -> bool:
+def _advice(stage: Stage) -> Advice:
+    return Advice(stage.head.name, "no answer, and its connection stays open", _CURE)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    answered: bool
+    last: str = ""
+
+    def __str__(self) -> str:
+        return self.last
+
+
+def _look(stage: Stage, under_way: _Request) -> _Seen:
     """Whether the answer is there. Raises NotReady with the root cause when the engine dies over it."""
     if under_way.done.wait(0.2):
-        return True
+        return _Seen(True)
     engine = stage.head.ask(unit.look("vllm", stage.facts(stage.head.name).state, stage.venv))
     if is_dead(engine, engine.text):
         raise engine_failed(stage.head.name, engine, engine.text)
-    return under_way.done.is_set()
+    return _Seen(under_way.done.is_set(), next(reversed(engine.text.splitlines()), ""))

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from cluster import unit
-from cluster.errors import NotFreed, NotReady
-from cluster.host import Host
+from cluster.errors import HostError, NotFreed, NotReady
 from cluster.leftovers import leftovers
 from cluster.observe import observe
 from cluster.values import Leftover
 from orchestrator.events import HostSaid
 from orchestrator.phase import Phase, Stage
+
+
+@dataclass(frozen=True)
+class _Left:
+    things: tuple[Leftover, ...]
+
+    def __str__(self) -> str:
+        return "; ".join(f"{one.host}: {one.what}" for one in self.things)
+
+    def is_final(self) -> bool:
+        """Whether time will not change it: nothing is left, or only what nobody could look at."""
+        return not any(one.provable for one in self.things)
 
 
 class Free(Phase):
@@ -20,29 +33,34 @@ class Free(Phase):
     def run(self, stage: Stage) -> None:
         """Raises NotFreed that names host, pid and MiB, and the hosts that could not be looked at."""
         left = self._wait(stage)
-        stage.fleet.each(lambda host: self._sweep(stage, host))
+        # The lease lies on the head: it goes last.
+        head = stage.head.name
+        self._sweep(stage, [name for name in stage.fleet.names if name != head])
+        self._sweep(stage, [head])
         if left:
             raise NotFreed(left)
         stage.sink(HostSaid("", "no process of ours, our ports free, and no memory of ours on any GPU"))
 
     def _wait(self, stage: Stage) -> tuple[Leftover, ...]:
         """Patience for GPUs alone: a rank can stay in the driver for a while after SIGKILL (vllm#25127)."""
-        last: list[tuple[Leftover, ...]] = [()]
+        last = _Left(())
 
-        def look() -> tuple[Leftover, ...]:
-            last[0] = leftovers(stage.inventory, observe(stage.inventory, stage.fleet))
-            return last[0]
+        def look() -> _Left:
+            nonlocal last
+            last = _Left(leftovers(stage.inventory, observe(stage.inventory, stage.fleet)))
+            return last
 
         with suppress(NotReady):
-            stage.until(
-                "the GPUs to be free",
-                look,
-                lambda left: not any(one.provable for one in left),
-                stage.patience.free,
-            )
-        return last[0]
+            stage.until("everything to be free", look, _Left.is_final, stage.patience.free)
+        return last.things
 
-    def _sweep(self, stage: Stage, host: Host) -> None:
-        facts = stage.seen[host.name].facts
-        if facts is not None:
-            host.run(unit.sweep(facts.state, stage.venv))
+    def _sweep(self, stage: Stage, hosts: Sequence[str]) -> None:
+        """Of hosts that were seen; what it leaves are files, and those do not make a `down` fail."""
+        known = [name for name in hosts if stage.seen[name].facts]
+        answers = stage.fleet.each(
+            lambda host: host.run(unit.sweep(stage.facts(host.name).state, stage.venv)), among=known
+        )
+        for name, answer in answers.items():
+            if isinstance(answer, HostError):
+                why = answer.cause or answer.said
+                stage.sink(HostSaid(name, f"files of ours stay in {stage.facts(name).state}: {why}"))

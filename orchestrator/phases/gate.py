@@ -14,7 +14,7 @@ from cluster.observe import Observed
 from orchestrator.events import HostSaid, Progress, Waiting
 from orchestrator.phase import Phase, Stage
 
-#: Seconds of silence after which the units are looked at.
+#: Seconds between two looks at the units.
 _LOOK_EVERY = 1.0
 
 
@@ -47,16 +47,17 @@ class Gate(Phase):
     def _follow(self, stage: Stage, channel: Channel, begun: float) -> dict[str, Any]:
         """The last that the gate says. Between its lines, whether every Ray still lives."""
         last: dict[str, Any] = {}
+        looked = time.monotonic()
         while True:
             try:
                 line = channel.read_line(_LOOK_EVERY)
             except EOFError:
                 return last
-            if line is None:
-                self._fail_if_dead(stage, begun)
-                continue
-            for last in ray.gate_lines(line):
+            for last in ray.gate_lines(line or ""):
                 self._show(stage, begun, last)
+            if line is None or time.monotonic() - looked > _LOOK_EVERY:
+                self._fail_if_dead(stage, begun)
+                looked = time.monotonic()
 
     def _fail_if_dead(self, stage: Stage, begun: float) -> None:
         for host, look in self._looks(stage).items():
@@ -67,7 +68,9 @@ class Gate(Phase):
                 )  # fmt: skip
 
     def _looks(self, stage: Stage) -> dict[str, unit.Look]:
-        return stage.fleet.all(lambda host: host.ask(unit.look("ray", stage.facts(host.name).state, stage.venv)))
+        """Those that answer: a host that does not is for the gate to judge, which sees it through Ray."""
+        looks = stage.fleet.each(lambda host: host.ask(unit.look("ray", stage.facts(host.name).state, stage.venv)))
+        return {host: look for host, look in looks.items() if isinstance(look, unit.Look)}
 
     def _show(self, stage: Stage, begun: float, said: dict[str, Any]) -> None:
         waited = time.monotonic() - begun
@@ -93,8 +96,9 @@ class Gate(Phase):
         joined = said.get("joined")
         missing = ray.describe_joined(stage.inventory, joined) if joined is not None else ""
         host = self._suspect(stage, joined)
+        look = self._looks(stage).get(host)
         return NotReady(
-            "the GPUs through Ray", waited, _end(self._looks(stage)[host].text), host=host,
+            "the GPUs through Ray", waited, _end(look.text if look else ""), host=host,
             cause=missing or said["why"], cure=f"see why on {host}: its Ray's log ends as above",
         )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 from datetime import UTC, datetime
 
@@ -22,11 +23,18 @@ class Lock(Phase):
         if facts is None:
             stage.sink(HostSaid(head, "no lease: the head could not be looked at"))
             return
-        mine = Lease(
-            getpass.getuser(), socket.gethostname(), datetime.now(UTC).isoformat("T", "seconds"), stage.reason
-        )
+        since = datetime.now(UTC).isoformat("T", "seconds")
+        mine = Lease(_owner(), socket.gethostname(), since, stage.reason)
         held = lease.take(stage.head, stage.inventory.cluster, mine, facts.state, stage.venv)
         stage.at_end(held.release)
         if held.left_by:
             before = held.left_by
             stage.sink(HostSaid(head, f"took over the lease of {before.owner} on {before.machine}, who is gone"))
+
+
+def _owner() -> str:
+    """In a container, a user may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

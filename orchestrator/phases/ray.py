@@ -16,6 +16,7 @@ from orchestrator.phase import Phase, Stage
 
 class StartHead(Phase):
     title = "Start Ray on the head"
+    starts = True
 
     def skip(self, inventory: Inventory, seen: Observed) -> str | None:
         if not inventory.uses_ray:
@@ -33,6 +34,7 @@ class StartHead(Phase):
 
 class JoinWorkers(Phase):
     title = "Start Ray on the workers"
+    starts = True
 
     def skip(self, inventory: Inventory, seen: Observed) -> str | None:
         if not inventory.uses_ray:
@@ -63,10 +65,6 @@ def _launch(stage: Stage, host: Host) -> None:
 
 def _stop(stage: Stage, specs: Sequence[HostSpec]) -> None:
     """Only what was not there before this run."""
-    names = [spec.name for spec in specs if stage.seen[spec.name].ray.presence is Presence.ABSENT]
-    answers = stage.fleet.all(
-        lambda host: host.ask(unit.stop("ray", host.name, stage.facts(host.name).state, stage.venv)), among=names
-    )
-    left = [one for answer in answers.values() for one in answer]
+    left = stage.stop("ray", [one.name for one in specs if stage.seen[one.name].ray.presence is Presence.ABSENT])
     if left:
         raise NotFreed(left)

@@ -11,7 +11,7 @@ from cluster.host import Host
 from cluster.vllm import log
 from cluster.vllm.failure import engine_failed, is_dead
 from orchestrator.events import EngineReady, Progress
-from orchestrator.phase import Phase, Stage
+from orchestrator.phase import Advice, Phase, Stage
 
 #: Bytes that idle ranks read are not progress: they poll a little all the time.
 _WORTH = 64 << 20
@@ -45,8 +45,16 @@ class Ready(Phase):
             lambda seen: seen.engine.health == 200,
             stage.patience.load,
             _Seen.mark,
+            _advice(stage),
         )
         stage.sink(EngineReady(seen.loading.kv_tokens))
+
+
+def _advice(stage: Stage) -> Advice:
+    head = stage.head.name
+    cause = f"nothing has moved for {stage.patience.load:g} s: no new line in the log, no bytes read on any host"
+    cure = f"read {stage.facts(head).state}/vllm/log on {head}; for a slow disk, raise ORCHESTRATOR_PATIENCE_LOAD"
+    return Advice(head, cause, cure)
 
 
 class _Watch:
@@ -57,6 +65,7 @@ class _Watch:
         self._url = local_url(stage.inventory, "/health")
         self._offset = 0
         self._log = ""
+        self._shards = (0, 0)
 
     def look(self) -> _Seen:
         answers = self._stage.fleet.all(self._ask)
@@ -65,10 +74,14 @@ class _Watch:
         self._log += engine.text
         self._fail_if_dead(answers)
         loading = log.loading(self._log)
-        if loading.of:
-            self._stage.sink(Progress("weights of rank 0", loading.shards, loading.of, "shards"))
+        self._show(loading)
         read = sum(one.read for one in answers.values())
         return _Seen(engine, loading, read, log.moving_lines(self._log))
+
+    def _show(self, loading: log.Loading) -> None:
+        if self._shards != (loading.shards, loading.of):
+            self._shards = (loading.shards, loading.of)
+            self._stage.sink(Progress("weights of rank 0", loading.shards, loading.of, "shards"))
 
     def _ask(self, host: Host) -> unit.Look:
         state, venv = self._stage.facts(host.name).state, self._stage.venv
@@ -83,7 +96,7 @@ class _Watch:
         for host, look in answers.items():
             if not look.alive:
                 raise NotReady(
-                    "the engine to load", 0.0, look.text[-2000:], host=host,
+                    "the engine", 0.0, look.text[-2000:], host=host,
                     cause=f"Ray on {host} has ended, and the ranks there with it",
                     cure="`up` again starts it anew",
                 )  # fmt: skip

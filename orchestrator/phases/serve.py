@@ -13,18 +13,21 @@ from orchestrator.phase import Phase, Stage
 
 class Serve(Phase):
     title = "Launch vLLM"
+    starts = True
 
     def skip(self, inventory: Inventory, seen: Observed) -> str | None:
         return "it runs as wanted" if vllm_runs(inventory, seen) else None
 
     def run(self, stage: Stage) -> None:
         """Raises CommandFailed when the head cannot launch it; what happens later is for the next phases."""
-        stage.head.run(unit.launch(vllm_unit(stage.inventory, stage.seen), stage.venv))
+        head = stage.head
+        stage.facts(head.name)  # raises where the head was lost meanwhile
+        head.run(unit.launch(vllm_unit(stage.inventory, stage.seen), stage.venv))
 
     def undo(self, stage: Stage) -> None:
-        head = stage.head
-        if stage.seen[head.name].vllm.presence is not Presence.ABSENT:
+        head = stage.head.name
+        if stage.seen[head].vllm.presence is not Presence.ABSENT:
             return
-        left = head.ask(unit.stop("vllm", head.name, stage.facts(head.name).state, stage.venv))
+        left = stage.stop("vllm", [head])
         if left:
             raise NotFreed(left)

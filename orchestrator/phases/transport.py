@@ -10,6 +10,7 @@ from cluster.inventory import Inventory
 from cluster.observe import Observed
 from cluster.values import Transport
 from cluster.vllm import log
+from cluster.vllm.failure import is_dead
 from orchestrator.events import HostSaid, TransportLearned
 from orchestrator.phase import Phase, Stage
 
@@ -18,9 +19,10 @@ from orchestrator.phase import Phase, Stage
 class _Seen:
     transport: Transport
     settled: bool
+    loading: log.Loading
 
     def __str__(self) -> str:
-        return "no word of NCCL yet"
+        return f"vLLM is {self.loading}"
 
 
 class LearnTransport(Phase):
@@ -32,16 +34,25 @@ class LearnTransport(Phase):
 
     def run(self, stage: Stage) -> None:
         """Raises NotReady on NET/Socket where the inventory refuses it. A dead engine is not judged here."""
-        what = "NCCL to say which transport it chose"
-        try:
-            seen = stage.until(what, lambda: _look(stage), lambda seen: seen.settled, stage.patience.transport)
-        except NotReady:
-            seen = _Seen(Transport("unknown"), True)
-        stage.sink(TransportLearned(seen.transport))
-        if seen.transport.kind == "unknown":
+        transport = self._wait(stage)
+        stage.sink(TransportLearned(transport))
+        if transport.kind == "unknown":
             stage.sink(HostSaid("", "the transport is not known: no rank has a word of NCCL"))
-        elif seen.transport.kind == "NET/Socket":
-            _judge_socket(stage, seen.transport)
+        elif transport.kind == "NET/Socket":
+            _judge_socket(stage, transport)
+
+    def _wait(self, stage: Stage) -> Transport:
+        """An engine that takes its time is no failure here: the transport is then not known yet."""
+        try:
+            return stage.until(
+                "NCCL to say which transport it chose",
+                lambda: _look(stage),
+                lambda seen: seen.settled,
+                stage.patience.transport,
+                lambda seen: seen.loading,
+            ).transport
+        except NotReady:
+            return Transport("unknown")
 
 
 def _look(stage: Stage) -> _Seen:
@@ -49,8 +60,10 @@ def _look(stage: Stage) -> _Seen:
     answers = stage.fleet.all(lambda host: host.ask(nccl.lines(stage.facts(host.name).state, stage.venv)))
     chosen = nccl.transport(tuple(line for lines in answers.values() for line in lines))
     engine = stage.head.ask(unit.look("vllm", stage.facts(stage.head.name).state, stage.venv))
-    over = not engine.alive or log.failed(engine.text) or log.without_nccl(engine.text) or log.loaded(engine.text)
-    return _Seen(chosen, chosen.kind != "unknown" or over)
+    if gloo := log.without_nccl(engine.text):
+        chosen = Transport("gloo", gloo)
+    over = is_dead(engine, engine.text) or log.loaded(engine.text)
+    return _Seen(chosen, chosen.kind != "unknown" or over, log.loading(engine.text))
 
 
 def _judge_socket(stage: Stage, transport: Transport) -> None:
@@ -61,4 +74,4 @@ def _judge_socket(stage: Stage, transport: Transport) -> None:
             cure="see NCCL_IB_HCA, nvidia_peermem and /dev/infiniband on both hosts,"
             " or set `refuse_socket_transport: false`",
         )  # fmt: skip
-    stage.sink(HostSaid("", f"warning: NCCL uses {transport.evidence}: {cause}"))
+    stage.sink(HostSaid("", f"warning: NCCL goes over NET/Socket ({transport.evidence}): {cause}"))

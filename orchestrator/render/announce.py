@@ -7,7 +7,7 @@ import shlex
 from dataclasses import asdict
 from typing import Any
 
-from cluster.values import Announcement
+from cluster.values import Announcement, Transport
 from orchestrator.render.text import UNICODE, Marks, clean, count, duration
 
 
@@ -65,6 +65,11 @@ def _transport(announcement: Announcement) -> str:
     transport = announcement.transport
     if transport is None:
         return "not looked at" if len(announcement.hosts) > 1 else "within one host"
+    return network(transport)
+
+
+def network(transport: Transport) -> str:
+    """NET/Socket, slow: TCP instead of RDMA (Using network Socket)."""
     slow = ", slow: TCP instead of RDMA" if transport.kind == "NET/Socket" else ""
     return f"{transport.kind}{slow}{f' ({transport.evidence})' if transport.evidence else ''}"
 

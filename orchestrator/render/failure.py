@@ -53,6 +53,8 @@ def headline(error: ClusterError) -> str:
             return findings.headline(error.findings)
         case NotReady():
             place = f"{clean(error.host)}: " if error.host else ""
+            if error.waited <= 0:
+                return f"{place}{clean(error.what)} did not come"
             return f"{place}waited {duration(error.waited)} for {clean(error.what)}"
         case NotFreed():
             return f"{count(len(error.leftovers), 'thing')} could not be proved gone"

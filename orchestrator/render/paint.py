@@ -34,14 +34,17 @@ def paint(state: State, now: float, width: int, height: int, marks: Marks = UNIC
 
 
 def summary(state: State, now: float, width: int, marks: Marks = UNICODE) -> Text:
-    """What stays in the terminal after the screen is gone: the phases with their times."""
-    rows = tuple(_broken_off(row, now) if row.mood is Mood.RUNNING else row for row in state.rows)
+    """What stays in the terminal after the screen is gone: the phases with their times. Why one failed comes after
+    it, in full."""
+    rows = tuple(_left(row, now) for row in state.rows)
     left = replace(state, rows=rows)
     return _joined([_header(left, now, width), *_phases(left, now, width, marks)], width, marks)
 
 
-def _broken_off(row: Row, now: float) -> Row:
-    return replace(row, mood=Mood.WARNING, seconds=now - row.began, note="broken off")
+def _left(row: Row, now: float) -> Row:
+    if row.mood is Mood.RUNNING:
+        return replace(row, mood=Mood.WARNING, seconds=now - row.began, note="broken off")
+    return replace(row, note="") if row.mood is Mood.FAILED else row
 
 
 def _joined(rows: Iterable[Text], width: int, marks: Marks) -> Text:
@@ -70,7 +73,7 @@ def _spaced(sections: list[list[Text]], height: int) -> list[list[Text]]:
 
 
 def _header(state: State, now: float, width: int) -> Text:
-    what = Text(f"{state.verb} {state.cluster}".strip() or "starting", style="bold")
+    what = Text(clean(f"{state.verb} {state.cluster}").strip() or "starting", style="bold")
     if state.hosts:
         what.append(f"  {count(len(state.hosts), 'host')}", style="dim")
     elapsed = clock(now - state.began)

@@ -1,4 +1,4 @@
-"""One line an event, for logs and for people without a live screen."""
+"""One line an event, for logs and for people without a live screen. Why a phase failed is said at the end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from orchestrator.events import (
     Undone,
     Waiting,
 )
-from orchestrator.render import failure, findings
+from orchestrator.render import announce, findings
 from orchestrator.render.text import UNICODE, Marks, clean, clock, count, duration, marks_for, quantity, write
 
 #: Seconds between two lines on the same wait or the same progress; an hour of loading stays readable.
@@ -53,15 +53,15 @@ def line(event: Event, elapsed: float, marks: Marks = UNICODE) -> str | None:
 
 def throttle(every: float = _EVERY) -> Callable[[Event, float], bool]:
     """Whether an event deserves a line: of a wait or a progress one each `every` seconds."""
-    shown: dict[tuple[type, str], float] = {}
+    shown: dict[tuple[type, str, bool], float] = {}
 
     def worth(event: Event, elapsed: float) -> bool:
         if not isinstance(event, Progress | Waiting):
             shown.clear()
             return True
-        key = (type(event), event.what)
         ended = isinstance(event, Progress) and event.done >= event.total
-        if key in shown and not ended and elapsed - shown[key] < every:
+        key = (type(event), event.what, ended)
+        if key in shown and elapsed - shown[key] < every:
             return False
         shown[key] = elapsed
         return True
@@ -82,7 +82,7 @@ def _words(event: Event, marks: Marks) -> str:
         case Waiting(what, seconds, last):
             return f"{marks.dot} waiting for {clean(what)}, {duration(seconds)}{_after(last)}"
         case TransportLearned(transport):
-            return f"{marks.dot} transport: {clean(transport.evidence or transport.kind)}"
+            return f"{marks.dot} transport: {clean(announce.network(transport))}"
         case EngineReady(None):
             return f"{marks.dot} the engine is healthy"
         case EngineReady(tokens):
@@ -102,12 +102,12 @@ def _phase_words(event: PhaseStarted | PhaseSkipped | PhaseDone | PhaseFailed | 
             return f"{marks.skipped} {title}: skipped, {clean(reason)}"
         case PhaseDone(title, seconds):
             return f"{marks.done} {title}: done in {duration(seconds)}"
-        case PhaseFailed(title, seconds, error):
-            return f"{marks.failed} {title}: failed after {duration(seconds)}: {failure.headline(error)}"
+        case PhaseFailed(title, seconds, _):
+            return f"{marks.failed} {title}: failed after {duration(seconds)}"
         case Undone(title, None):
             return f"{marks.undone} {title}: taken back"
-        case Undone(title, ClusterError() as error):
-            return f"{marks.failed} {title}: could not be taken back: {failure.headline(error)}"
+        case Undone(title, ClusterError()):
+            return f"{marks.failed} {title}: could not be taken back"
     raise AssertionError(event)
 
 

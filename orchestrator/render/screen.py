@@ -24,7 +24,7 @@ from orchestrator.events import (
     Undone,
     Waiting,
 )
-from orchestrator.render import failure, findings
+from orchestrator.render import announce, failure, findings
 from orchestrator.render.text import clean, duration
 
 #: Lines kept; a screen shows as many of them as it has room for.
@@ -105,7 +105,7 @@ def reduce(state: State, event: Event, now: float) -> State:
         case Waiting():
             return replace(state, waiting=event, asked=now)
         case TransportLearned(transport):
-            return _said(state, f"transport: {transport.evidence or transport.kind}")
+            return _said(state, f"transport: {announce.network(transport)}")
         case EngineReady() | Proved():
             return replace(state, waiting=None)
         case Announced(announcement):

@@ -56,7 +56,7 @@ def write(stream: TextIO, text: str) -> None:
     A terminal that has gone away must not end the work that it watched.
     """
     encoding = stream.encoding or "utf-8"
-    with suppress(OSError):
+    with suppress(OSError, ValueError):
         stream.write(text.encode(encoding, "replace").decode(encoding))
         stream.flush()
 

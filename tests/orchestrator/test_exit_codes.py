@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.errors import ClusterError, FleetError, HostError
+from cluster.errors import ClusterError, FleetError, HostError, UsageError
 from orchestrator.exit_codes import exit_code
+from orchestrator.interrupts import Interrupted
 from tests.orchestrator.render import story
 
 
@@ -26,6 +27,8 @@ from tests.orchestrator.render import story
         (story.not_freed, 7),
         (story.held, 8),
         (KeyboardInterrupt(), 130),
+        (Interrupted("interrupted"), 130),
+        (UsageError("no cluster is known"), 2),
         (ClusterError("?"), 1),
         (ZeroDivisionError(), 1),
     ],

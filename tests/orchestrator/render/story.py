@@ -18,6 +18,7 @@ from cluster.errors import (
 from cluster.values import Announcement, Finding, Lease, Leftover, Transport
 from orchestrator.events import (
     Announced,
+    EngineReady,
     Event,
     Found,
     HostSaid,
@@ -26,7 +27,9 @@ from orchestrator.events import (
     PhaseSkipped,
     PhaseStarted,
     Progress,
+    Proved,
     RunStarted,
+    TransportLearned,
     Undone,
     Waiting,
 )
@@ -109,6 +112,7 @@ inventory = InventoryError(
     ["line 14: hosts[1].adress: unknown key; did you mean `address`?", "line 21: serve.port: 99999 is not a port"],
 )
 
+TRANSPORT = Transport("NET/IB/GDRDMA", "Channel 00/0 : 8[0] -> 0[0] [receive] via NET/IB/0/GDRDMA")
 ANNOUNCEMENT = Announcement(
     url="http://10.0.0.1:8000",
     model="baidu/ERNIE-4.5-VL-424B-A47B-PT",
@@ -117,7 +121,7 @@ ANNOUNCEMENT = Announcement(
     pipeline_parallel=1,
     hosts=("gpu-a", "gpu-b"),
     gpus=16,
-    transport=Transport("NET/IB/GDRDMA", "Channel 00/0 : 8[0] -> 0[0] [receive] via NET/IB/0/GDRDMA"),
+    transport=TRANSPORT,
     kv_cache_tokens=1_203_456,
     proved_from="this machine",
     token=" Paris",
@@ -154,6 +158,9 @@ BAD: tuple[tuple[float, Event], ...] = (
 )
 ENDED: tuple[tuple[float, Event], ...] = (
     *GOOD,
+    (150.0, TransportLearned(TRANSPORT)),
+    (560.4, EngineReady(1_203_456)),
     (560.4, PhaseDone("Load the model", 552.4)),
+    (560.9, Proved("http://10.0.0.1:8000", "this machine", " Paris")),
     (561.0, Announced(ANNOUNCEMENT)),
 )

@@ -15,6 +15,7 @@ from orchestrator.events import (
     PhaseDone,
     PhaseFailed,
     RunStarted,
+    TransportLearned,
     Undone,
 )
 from orchestrator.render import announce, failure, jsonl
@@ -43,6 +44,7 @@ def test_errors_are_told_in_full() -> None:
 
 def test_findings_and_announcements_are_objects() -> None:
     assert json.loads(jsonl.line(Found(story.SHM), AT))["finding"]["found"] == "4.0 GiB"
+    assert json.loads(jsonl.line(TransportLearned(story.TRANSPORT), AT))["transport"]["kind"] == "NET/IB/GDRDMA"
     told = json.loads(jsonl.line(Announced(story.ANNOUNCEMENT), AT))["announcement"]
     assert told == json.loads(json.dumps(announce.document(story.ANNOUNCEMENT)))
 

@@ -105,6 +105,11 @@ def test_the_summary_says_what_was_broken_off() -> None:
     )
 
 
+def test_the_summary_leaves_the_reasons_to_what_comes_after_it() -> None:
+    assert "waited" in paint(after(story.BAD), 161.0, 100, 30).plain
+    assert "waited" not in summary(after(story.BAD), 161.0, 100).plain
+
+
 def test_before_anything_is_known() -> None:
     assert paint(State(began=0.0), 1.0, 30, 5).plain == "starting                  0:01"
 

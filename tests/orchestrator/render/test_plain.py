@@ -6,9 +6,10 @@ import io
 
 import pytest
 
-from cluster.values import Finding
+from cluster.values import Finding, Transport
 from orchestrator.events import (
     Announced,
+    EngineReady,
     Event,
     Found,
     HostSaid,
@@ -17,7 +18,9 @@ from orchestrator.events import (
     PhaseSkipped,
     PhaseStarted,
     Progress,
+    Proved,
     RunStarted,
+    TransportLearned,
     Undone,
     Waiting,
 )
@@ -35,12 +38,12 @@ from tests.orchestrator.render import story
         (PhaseDone("Join Ray workers", 4.13), "✓ Join Ray workers: done in 4.1 s"),
         (
             PhaseFailed("Join Ray workers", 4.13, story.failed),
-            "✗ Join Ray workers: failed after 4.1 s: gpu-b: could not start the Ray worker (exit status 1)",
+            "✗ Join Ray workers: failed after 4.1 s",
         ),
         (Undone("Join Ray workers"), "↶ Join Ray workers: taken back"),
         (
             Undone("Join Ray workers", story.unreachable),
-            "✗ Join Ray workers: could not be taken back: gpu-b: could not connect (unreachable)",
+            "✗ Join Ray workers: could not be taken back",
         ),
         (Found(story.SHM), "! gpu-b: /dev/shm: 4.0 GiB, wanted 16.0 GiB (mount -o remount,size=16G /dev/shm)"),
         (Found(Finding("libcuda", "", "unchecked", "no libcuda")), "? libcuda: not checked: no libcuda"),
@@ -52,6 +55,17 @@ from tests.orchestrator.render import story
         (Progress("weights", 33.5, 790.3, "GiB"), "· weights: 33.5 of 790.3 GiB"),
         (Waiting("one token", 72, ""), "· waiting for one token, 1 min 12 s"),
         (Waiting("one token", 72, "HTTP 503"), "· waiting for one token, 1 min 12 s: HTTP 503"),
+        (
+            TransportLearned(story.TRANSPORT),
+            "· transport: NET/IB/GDRDMA (Channel 00/0 : 8[0] -> 0[0] [receive] via NET/IB/0/GDRDMA)",
+        ),
+        (TransportLearned(Transport("unknown")), "· transport: unknown"),
+        (EngineReady(1_203_456), "· the engine is healthy, 1,203,456 tokens of KV cache"),
+        (EngineReady(None), "· the engine is healthy"),
+        (
+            Proved("http://10.0.0.1:8000", "gpu-a", "\n"),
+            "· http://10.0.0.1:8000 gave a token, asked from gpu-a",
+        ),
     ],
 )
 def test_every_event_is_one_line(event: Event, shown: str) -> None:
@@ -86,6 +100,12 @@ def test_the_end_of_a_progress_and_another_one_are_always_shown() -> None:
     events = [Progress("weights", 99, 100, "%"), Progress("weights", 100, 100, "%"), Progress("graphs", 1, 67, "")]
     assert [worth(event, 0) for event in events] == [True, True, True]
     assert not worth(Progress("weights", 99, 100, "%"), 1)
+
+
+def test_an_end_that_is_said_again_and_again_is_shown_once_in_a_while() -> None:
+    worth = plain.throttle(10)
+    shown = [second for second in range(0, 31) if worth(Progress("weights", 13, 13, "shards"), second)]
+    assert shown == [0, 10, 20, 30]
 
 
 def test_a_new_phase_begins_anew() -> None:

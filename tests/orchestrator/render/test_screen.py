@@ -6,6 +6,7 @@ import pytest
 
 from orchestrator.events import (
     Announced,
+    EngineReady,
     Event,
     Found,
     HostSaid,
@@ -14,7 +15,9 @@ from orchestrator.events import (
     PhaseSkipped,
     PhaseStarted,
     Progress,
+    Proved,
     RunStarted,
+    TransportLearned,
     Undone,
     Waiting,
 )
@@ -66,6 +69,13 @@ def test_a_run_begins_anew() -> None:
 )
 def test_a_phase(events: list[Event], row: Row) -> None:
     assert after((2, PhaseStarted("Serve")), *((9.0, event) for event in events)).rows == (row,)
+
+
+def test_what_was_learned_is_said_and_nothing_is_waited_for_any_more() -> None:
+    state = after((1, Waiting("one token", 3, "")), (2, TransportLearned(story.TRANSPORT)))
+    assert state.said == ("transport: NET/IB/GDRDMA (Channel 00/0 : 8[0] -> 0[0] [receive] via NET/IB/0/GDRDMA)",)
+    for event in (EngineReady(640), Proved("http://10.0.0.1:8000", "this machine", "")):
+        assert reduce(state, event, 3.0).waiting is None
 
 
 def test_a_skip_needs_no_start_and_a_phase_may_run_twice() -> None:

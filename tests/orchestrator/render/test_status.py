@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from cluster.values import Presence
-from cluster.values import EndpointStatus, HostStatus
+from cluster.values import EndpointStatus, HostStatus, Presence
 from orchestrator.render.status import document, table
 from orchestrator.render.text import ASCII
 

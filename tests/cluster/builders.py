@@ -1,0 +1,110 @@
+"""Inventories and what is seen of healthy hosts, as values; a test says what it wants otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cluster.inventory import HostSpec, Inventory
+from cluster.observe import Observed
+from cluster.unit import Name, Unit
+from cluster.values import Facts, Gpu, GpuProcess, HostView, ModelFiles, Presence, Sighting
+
+STATE = "/var/tmp/o-1000/0123abcd"
+BOOT = "3f0c2a4e-0000-4000-8000-000000000001"
+ABSENT = Sighting(presence=Presence.ABSENT)
+
+_VERSIONS = {"ray": "2.60.0", "vllm": "0.32.0", "torch": "2.9.1", "transformers": "5.0.0"}
+
+
+def inventory(hosts: int = 2, gpus: int = 8, each: dict[str, Any] | None = None, **overrides: Any) -> Inventory:
+    """gpu-a (10.0.0.1, the head), gpu-b (10.0.0.2) and so on, all GPUs in one tensor-parallel group.
+
+    `each` goes over every host; an override goes over a section (`serve={"port": 9000}`) or replaces a value.
+    """
+    written: dict[str, Any] = {
+        "cluster": "demo",
+        "model": {"id": "baidu/ERNIE-4.5-VL-424B-A47B-PT", "served_name": "ernie"},
+        "serve": {"tensor_parallel_size": hosts * gpus},
+        "runtime": {"venv": "/opt/vllm"},
+        "hosts": tuple(_host(number, gpus, each or {}) for number in range(hosts)),
+        "ray": {},
+    }
+    for key, value in overrides.items():
+        written[key] = {**written[key], **value} if isinstance(value, dict) else value
+    return Inventory.model_validate(written)
+
+
+def _host(number: int, gpus: int, each: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": f"gpu-{chr(ord('a') + number)}",
+        "address": f"10.0.0.{number + 1}",
+        "cluster_address": f"192.168.0.{number + 1}",
+        "role": "worker" if number else "head",
+        "gpus": gpus,
+        **each,
+    }
+
+
+def card(index: int, *processes: GpuProcess, host: str = "gpu-a", **overrides: Any) -> Gpu:
+    """An H100 80GB, idle unless it has `processes`."""
+    used = sum(one.used_mib for one in processes)
+    values: dict[str, Any] = {
+        "index": index,
+        "uuid": f"GPU-{host}-{index}",
+        "name": "NVIDIA H100 80GB HBM3",
+        "memory_mib": 81559,
+        "used_mib": used,
+        "processes": processes,
+    }
+    return Gpu(**{**values, **overrides})
+
+
+def facts(spec: HostSpec, **overrides: Any) -> Facts:
+    """A healthy H100 host as `spec` declares it, on which nothing of ours runs."""
+    indices = spec.gpu_ids if spec.gpu_ids is not None else range(spec.gpus)
+    values: dict[str, Any] = {
+        "boot_id": BOOT,
+        "uid": 1000,
+        "user": "ubuntu",
+        "hostname": spec.name,
+        "python": "3.12.3",
+        "python_is_venvs": True,
+        "versions": _VERSIONS,
+        "driver": "580.95.05",
+        "gpus": tuple(card(index, host=spec.name) for index in indices),
+        "gpu_problem": "",
+        "addresses": {"lo": ("127.0.0.1",), "eth0": (spec.address,), "eth1": (spec.cluster_address,)},
+        "listeners": (),
+        "nofile": 1048576,
+        "memlock": -1,
+        "kill_user_processes": False,
+        "linger": False,
+        "state": STATE,
+        "state_problem": "",
+        "free_mib": 500_000,
+        "model": ModelFiles(path="/models/ernie", sizes={"config.json": 9000, "model.safetensors": 5_000_000}),
+        "ray": ABSENT,
+        "vllm": ABSENT,
+    }
+    return Facts(**{**values, **overrides})
+
+
+def view(spec: HostSpec, **overrides: Any) -> HostView:
+    """A host that could be looked at."""
+    return HostView(spec.name, facts(spec, **overrides))
+
+
+def seen(inventory: Inventory, **overrides: Any) -> Observed:
+    """Every host of `inventory`, all with the same overrides."""
+    return {spec.name: view(spec, **overrides) for spec in inventory.hosts}
+
+
+def alive(unit: Unit, **overrides: Any) -> Sighting:
+    """What is seen of `unit` while it runs as wanted."""
+    values: dict[str, Any] = {"presence": Presence.ALIVE, "argv": unit.argv, "fingerprint": unit.fingerprint}
+    return Sighting(**{**values, "pids": (4001, 4002), "age": 60.0, **overrides})
+
+
+def dead(*pids: int, name: Name = "ray") -> Sighting:
+    """A unit whose keeper or leader is gone, of which `pids` still live."""
+    return Sighting(presence=Presence.DEAD, argv=(name,), pids=pids)

@@ -1,0 +1,49 @@
+"""All findings of all hosts at once."""
+
+from __future__ import annotations
+
+from cluster.errors import Unreachable
+from cluster.preflight import check
+from cluster.values import HostView
+from tests.cluster.builders import facts, inventory, seen, view
+
+
+def test_healthy_hosts_have_no_findings() -> None:
+    for one in (inventory(), inventory(1), inventory(gpus=2, each={"gpu_ids": (0, 5)})):
+        assert check(one, seen(one)) == ()
+
+
+def test_findings_of_all_hosts_come_together() -> None:
+    one = inventory(hosts=3)
+    found = check(
+        one,
+        {
+            "gpu-a": HostView(
+                "gpu-a", problem=Unreachable("gpu-a", "connect", cause="no route", cure="see the cable")
+            ),
+            "gpu-b": view(one.host("gpu-b"), gpus=facts(one.host("gpu-b")).gpus[:7], nofile=1024),
+            "gpu-c": view(one.host("gpu-c"), python="3.13.0"),
+        },
+    )
+    assert [(one.name, one.host, one.severity) for one in found] == [
+        ("reachable", "gpu-a", "blocking"),
+        ("gpu-number", "gpu-b", "blocking"),
+        ("open-files", "gpu-b", "warning"),
+        ("versions-equal", "", "blocking"),
+    ]
+    assert (found[0].found, found[0].cure) == ("connect: no route", "see the cable")
+
+
+def test_every_finding_says_why() -> None:
+    one = inventory()
+    sick = {
+        "gpu_problem": "gone",
+        "gpus": (),
+        "python_is_venvs": False,
+        "addresses": {},
+        "free_mib": 1,
+        "nofile": 1,
+    }
+    found = check(one, seen(one, **sick, kill_user_processes=True, memlock=1))
+    assert len({one.name for one in found}) == 7
+    assert all(one.why and one.cure and one.found and one.wanted for one in found)

@@ -1,0 +1,81 @@
+"""GPUs: number, memory, idleness."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cluster.preflight.gpus import idle, memory, number
+from cluster.values import Gpu, GpuProcess
+from tests.cluster.builders import card, facts, inventory
+from tests.cluster.preflight.findings import found
+
+OURS = GpuProcess(pid=7, name="VLLM::Worker", used_mib=61_000, ours=True)
+THEIRS = GpuProcess(pid=8, name="python train.py", used_mib=900, ours=False)
+
+
+def cards(*indices: int) -> tuple[Gpu, ...]:
+    return tuple(map(card, indices))
+
+
+@pytest.mark.parametrize(
+    ("ids", "gpus", "said"),
+    [
+        (None, cards(0, 1), []),
+        (None, cards(0), ["1 GPUs (index 0)"]),
+        (None, (), ["0 GPUs (index none)"]),
+        (None, cards(0, 1, 2), ["3 GPUs (index 0, 1, 2)"]),
+        ((1, 3), cards(0, 1, 2, 3), []),
+        ((1, 3), cards(0, 1, 2), ["3 GPUs (index 0, 1, 2)"]),
+    ],
+)
+def test_as_many_as_declared(ids: tuple[int, ...] | None, gpus: tuple[Gpu, ...], said: list[str]) -> None:
+    one = inventory(gpus=2, each={"gpu_ids": ids})
+    assert found(number, {"gpus": gpus}, one) == [("blocking", text) for text in said]
+
+
+def test_what_was_wanted_names_the_chosen_ones() -> None:
+    one = inventory(gpus=2, each={"gpu_ids": (1, 3)})
+    assert [finding.wanted for finding in number(one, one.head, facts(one.head, gpus=()))] == ["GPUs 1, 3"]
+
+
+def test_without_nvidia_smi_nothing_is_known() -> None:
+    assert found(number, {"gpus": (), "gpu_problem": "nvidia-smi: gone"}) == [("blocking", "nvidia-smi: gone")]
+
+
+@pytest.mark.parametrize(
+    ("least", "sizes", "said"),
+    [
+        (0, (1, 1), []),
+        (81_000, (81_559, 81_559), []),
+        (81_000, (81_559, 40_960), [("blocking", "GPU 1: 40960 MiB")]),
+        (81_000, (0, 40_960), [("blocking", "GPU 0, 1: 0 MiB")]),
+    ],
+)
+def test_as_large_as_declared(least: int, sizes: tuple[int, ...], said: list[tuple[str, str]]) -> None:
+    one = inventory(gpus=2, each={"min_gpu_memory_mib": least})
+    gpus = tuple(card(index, memory_mib=size) for index, size in enumerate(sizes))
+    assert found(memory, {"gpus": gpus}, one) == said
+
+
+@pytest.mark.parametrize(
+    ("gpu", "said"),
+    [
+        (card(0), []),
+        (card(0, used_mib=700), []),
+        (card(0, OURS), []),
+        (card(0, OURS, used_mib=70_000), []),
+        (card(0, THEIRS), ["GPU 0: pid 8 python train.py (900 MiB)"]),
+        (card(0, OURS, THEIRS), ["GPU 0: pid 8 python train.py (900 MiB)"]),
+        (card(0, used_mib=9000), ["GPU 0: 9000 MiB in use, by no process that nvidia-smi shows"]),
+    ],
+)
+def test_idle_but_for_our_own(gpu: Gpu, said: list[str]) -> None:
+    assert found(idle, {"gpus": (gpu, card(1))}) == [("blocking", text) for text in said]
+
+
+def test_gpus_that_we_do_not_use_may_be_busy() -> None:
+    one = inventory(gpus=1, each={"gpu_ids": (1,)})
+    seen: dict[str, Any] = {"gpus": (card(0, THEIRS), card(1))}
+    assert found(idle, seen, one) == []

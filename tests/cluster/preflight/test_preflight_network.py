@@ -1,0 +1,36 @@
+"""Addresses and ports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cluster.preflight.network import cluster_address, ports
+from cluster.values import Listener
+from tests.cluster.preflight.findings import found
+
+
+@pytest.mark.parametrize(
+    ("addresses", "said"),
+    [
+        ({"lo": ("127.0.0.1",), "ib0": ("192.168.0.1", "fe80::1")}, []),
+        ({"lo": ("127.0.0.1",), "eth0": ("10.0.0.1",)}, ["the host holds 10.0.0.1 (eth0)"]),
+        ({"lo": ("127.0.0.1",)}, ["the host holds none"]),
+    ],
+)
+def test_an_interface_holds_the_cluster_address(addresses: dict[str, Any], said: list[str]) -> None:
+    assert found(cluster_address, {"addresses": addresses}) == [("blocking", text) for text in said]
+
+
+@pytest.mark.parametrize(
+    ("pid", "ours", "said"),
+    [
+        (7, True, []),
+        (7, False, [("blocking", "port 6379 is taken by pid 7 redis-server")]),
+        (0, False, [("blocking", "port 6379 is taken by a process of another user")]),
+    ],
+)
+def test_ports_are_free_but_for_our_own(pid: int, ours: bool, said: list[tuple[str, str]]) -> None:
+    listener = Listener(port=6379, pid=pid, command="redis-server", ours=ours)
+    assert found(ports, {"listeners": (listener,)}) == said

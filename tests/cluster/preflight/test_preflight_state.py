@@ -1,0 +1,27 @@
+"""The state directory: ours, writable, with room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cluster.preflight.state import directory
+from tests.cluster.preflight.findings import found
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        ({}, []),
+        ({"free_mib": 1024}, []),
+        ({"free_mib": 1023}, [("blocking", "1023 MiB free")]),
+        ({"state_problem": "/var/tmp is not writable"}, [("blocking", "/var/tmp is not writable")]),
+        (
+            {"state_problem": "x belongs to somebody else", "free_mib": 0},
+            [("blocking", "x belongs to somebody else")],
+        ),
+    ],
+)
+def test_the_state_directory(seen: dict[str, Any], said: list[tuple[str, str]]) -> None:
+    assert found(directory, seen) == said

@@ -1,0 +1,42 @@
+"""Versions: there, and the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cluster.preflight.versions import equal, installed
+from tests.cluster.builders import inventory
+from tests.cluster.preflight.findings import differing, found
+
+
+@pytest.mark.parametrize(
+    ("hosts", "seen", "said"),
+    [
+        (2, {}, []),
+        (2, {"python_is_venvs": False, "versions": {}}, ["no /opt/vllm/bin/python"]),
+        (2, {"versions": {"vllm": "1"}}, ["ray is not in /opt/vllm"]),
+        (2, {"versions": {}}, ["ray is not in /opt/vllm", "vllm is not in /opt/vllm"]),
+        (1, {"versions": {"vllm": "1"}}, []),
+        (1, {"versions": {"ray": "1"}}, ["vllm is not in /opt/vllm"]),
+    ],
+)
+def test_what_must_be_installed(hosts: int, seen: dict[str, Any], said: list[str]) -> None:
+    assert found(installed, seen, inventory(hosts)) == [("blocking", text) for text in said]
+
+
+@pytest.mark.parametrize(
+    ("each", "said"),
+    [
+        (({}, {}), []),
+        (({},), []),
+        (({"python": "3.12.3"}, {"python": "3.12.4"}), ["python: gpu-a has 3.12.3, gpu-b has 3.12.4"]),
+        (({"driver": "580"}, {"driver": ""}), ["driver: gpu-a has 580, gpu-b has none"]),
+        (({"versions": {"ray": "1"}}, {"versions": {"ray": "2"}}), ["ray: gpu-a has 1, gpu-b has 2"]),
+        (({"versions": {"torch": "1"}}, {"versions": {}}), ["torch: gpu-a has 1, gpu-b has none"]),
+        (({"versions": {"other": "1"}}, {"versions": {"other": "2"}}), []),
+    ],
+)
+def test_the_same_everywhere(each: tuple[dict[str, Any], ...], said: list[str]) -> None:
+    assert differing(equal, *each) == [("", text) for text in said]

@@ -1,0 +1,95 @@
+"""This machine as a host: commands run for real, in a shell, as sshd would hand them over."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from cluster.command import Command, Result
+from cluster.errors import Unreachable
+from cluster.host import Host
+
+T = TypeVar("T")
+
+#: Programs run under the Python of the tests.
+VENV = sys.prefix
+
+
+class LocalChannel:
+    """A running command whose stdin stays open."""
+
+    def __init__(self, command: Command) -> None:
+        self.process = subprocess.Popen(
+            ["/bin/sh", "-c", command.line()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+        )
+        self.send(command.stdin)
+
+    def send(self, data: bytes) -> None:
+        assert self.process.stdin
+        try:
+            self.process.stdin.write(data)
+        except BrokenPipeError:
+            raise Unreachable("here", "send") from None
+
+    def read_line(self, timeout: float) -> str | None:
+        """Of our programs, which write whole lines."""
+        assert self.process.stdout
+        if not select.select([self.process.stdout], [], [], timeout)[0]:
+            return None
+        line = self.process.stdout.readline()
+        if not line:
+            raise EOFError
+        return line.decode()
+
+    def result(self) -> Result:
+        return Result(self.process.wait(10), "", "")
+
+    def close(self) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.close()
+        self.process.wait(10)
+        self.process.stdout.close()
+
+
+class LocalTransport:
+    """`environ` goes over the environment of every command."""
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = {**os.environ, **(environ or {})}
+
+    def execute(self, command: Command, said: Callable[[str], None] | None = None) -> Result:
+        done = subprocess.run(
+            ["/bin/sh", "-c", command.line()], input=command.stdin, capture_output=True, env=self._environ
+        )
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def open(self, command: Command) -> LocalChannel:
+        return LocalChannel(command)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def here(environ: Mapping[str, str] | None = None) -> Host:
+    return Host("here", LocalTransport(environ))
+
+
+def eventually(look: Callable[[], T], patience: float = 15.0) -> T:
+    """What `look` sees once it is true."""
+    end = time.monotonic() + patience
+    pause = threading.Event()
+    while not (seen := look()):
+        assert time.monotonic() < end, f"not within {patience} s"
+        pause.wait(0.01)
+    return seen

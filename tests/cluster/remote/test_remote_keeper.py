@@ -1,0 +1,148 @@
+"""Units launched under a keeper: what runs, what is written down, and what is not."""
+
+from __future__ import annotations
+
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from cluster import unit
+from cluster.errors import CommandFailed
+from cluster.remote.processes import boot_id, command_line, process
+from cluster.values import Presence
+from tests.cluster.remote.cell import FOREVER, HOST, Cell
+from tests.cluster.remote.local import VENV, eventually, here
+
+SHOW = (sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)), flush=True)")
+
+
+def test_a_launch_returns_once_it_runs(cell: Cell) -> None:
+    one = cell.launch(FOREVER)
+    record = cell.record()
+    keeper = process(record["keeper"])
+    assert keeper is not None
+    assert (keeper.session, keeper.ticks, record["boot"]) == (keeper.pid, record["ticks"], boot_id())
+    assert (record["cluster"], record["host"], record["unit"]) == ("demo", "here", "vllm")
+    assert (record["argv"], record["fingerprint"]) == (list(FOREVER), one.fingerprint)
+    assert record["status"] is None
+    assert {"sleep 600"} < {command_line(pid) for pid in cell.pids()}
+    assert cell.look().presence is Presence.ALIVE
+
+
+def test_folders_and_files_are_ours_alone(cell: Cell) -> None:
+    cell.launch(FOREVER)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in [*cell.folder().parents, *cell.folder().iterdir()]}
+    assert {modes[name] for name in ("o-0", "0123abcd")} == {0o700}
+    assert {modes[name] for name in ("record.json", "log")} == {0o600}
+
+
+def test_nothing_of_ours_holds_the_channel(cell: Cell) -> None:
+    """`launch` would not have returned otherwise; and nothing reads the terminal."""
+    cell.launch(("sh", "-c", "read x; echo read $?; exec sleep 600"))
+    cell.says("read 1")
+    keeper = cell.record()["keeper"]
+    assert {os.readlink(f"/proc/{keeper}/fd/{number}") for number in (0, 1, 2)} == {"/dev/null"}
+
+
+def test_output_goes_to_the_log(cell: Cell) -> None:
+    cell.launch(("sh", "-c", "echo out; echo err >&2"))
+    cell.says("out\nerr\n")
+
+
+def test_what_ended_leaves_its_status(cell: Cell) -> None:
+    cell.launch(("sh", "-c", "exit 3"))
+    eventually(lambda: not cell.pids())
+    assert cell.record()["status"] == 3
+    look = cell.look()
+    assert (look.presence, look.status) == (Presence.DEAD, 3)
+
+
+def test_a_signal_is_a_negative_status(cell: Cell) -> None:
+    cell.launch(("sh", "-c", "kill -9 $$"))
+    eventually(lambda: not cell.pids())
+    assert cell.record()["status"] == -9
+
+
+def test_the_environment(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OF_THE_SESSION", "stays")
+    monkeypatch.setenv("BOTH", "session")
+    shell = ("sh", "-c", 'echo "$OF_THE_SESSION,$BOTH,$SECRET_KEY,$PATH"; ulimit -Sn; ulimit -Hn; pwd')
+    here().run(unit.launch(cell.unit(shell, env=(("BOTH", "ours"),), secrets=(("SECRET_KEY", "hush"),)), VENV))
+    eventually(lambda: not cell.pids())
+    variables, soft, hard, folder = cell.log().splitlines()
+    assert variables.startswith(f"stays,ours,hush,{VENV}/bin:")
+    assert soft == hard
+    assert folder == str(cell.folder())
+
+
+def test_secrets_are_written_nowhere(cell: Cell) -> None:
+    cell.launch(FOREVER, secrets=(("HF_TOKEN", "hush-hush-hush"),), env=(("A", "1"),))
+    assert cell.record()["env"] == {"A": "1"}
+    written = [path.read_text() for path in Path(cell.state).rglob("*") if path.is_file()]
+    lines = [command_line(int(name)) for name in filter(str.isdigit, os.listdir("/proc"))]
+    assert not any("hush-hush-hush" in text for text in written + lines)
+
+
+def test_a_second_launch_is_refused(cell: Cell) -> None:
+    cell.launch(FOREVER)
+    before = cell.record()
+    with pytest.raises(CommandFailed) as caught:
+        cell.launch(FOREVER)
+    assert "runs already" in caught.value.said
+    assert caught.value.cause == "another launch was faster"
+    assert cell.record() == before
+
+
+def test_of_many_launches_at_once_one_wins(cell: Cell) -> None:
+    def launch(_: int) -> bool:
+        try:
+            HOST.run(unit.launch(cell.unit(FOREVER), VENV))
+        except CommandFailed:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(launch, range(6))) == 1
+    assert len([pid for pid in cell.pids() if command_line(pid) == "sleep 600"]) == 1
+
+
+def test_the_log_begins_empty_and_older_ones_are_kept(cell: Cell) -> None:
+    for number in range(7):
+        cell.launch(("echo", f"launch {number}"))
+        eventually(lambda: not cell.pids())
+    logs = {path.name: path.read_text().strip() for path in cell.folder().glob("log*")}
+    assert logs == {"log": "launch 6", **{f"log.{age}": f"launch {6 - age}" for age in range(1, 5)}}
+
+
+def test_what_cannot_be_run_is_said(cell: Cell) -> None:
+    with pytest.raises(CommandFailed) as caught:
+        cell.launch(("/nowhere/bin/vllm", "serve"))
+    assert caught.value.said == "/nowhere/bin/vllm: No such file or directory"
+    assert caught.value.cause == "the program is not in the venv of this host"
+    eventually(lambda: not cell.pids())
+    assert cell.record()["status"] == 127
+    assert cell.look().presence is Presence.DEAD
+    cell.launch(FOREVER)
+    assert cell.look().presence is Presence.ALIVE
+
+
+def test_a_folder_of_somebody_else_is_refused(cell: Cell, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "o-0").symlink_to(tmp_path / "theirs")
+    with pytest.raises(CommandFailed) as caught:
+        cell.launch(FOREVER)
+    assert caught.value.said.endswith("o-0 belongs to somebody else")
+    assert list((tmp_path / "theirs").iterdir()) == []
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_record_that_cannot_be_written_is_said(cell: Cell) -> None:
+    cell.folder().mkdir(parents=True)
+    (cell.folder() / "record.json.new").symlink_to("/dev/full")
+    with pytest.raises(CommandFailed) as caught:
+        cell.launch(FOREVER)
+    assert "No space left" in caught.value.said
+    assert cell.pids() == set()

@@ -1,0 +1,52 @@
+"""Addresses and listeners of this machine, out of the kernel's tables."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from cluster.command import remote_source
+from tests.cluster.http_server import closed_port
+
+
+@pytest.fixture(scope="module")
+def network() -> SimpleNamespace:
+    """The program as it runs on a host: after `processes`, in one namespace."""
+    space: dict[str, object] = {}
+    for name in ("processes", "network"):
+        exec(compile(remote_source(name), name, "exec"), space)
+    return SimpleNamespace(**space)
+
+
+def test_this_machine_has_a_loopback(network: SimpleNamespace) -> None:
+    found = network.addresses()
+    assert "127.0.0.1" in found["lo"]
+    assert set(found) <= {name for _, name in socket.if_nameindex()}
+
+
+@pytest.fixture(params=["127.0.0.1", "::1"])
+def listening(request: pytest.FixtureRequest) -> Iterator[int]:
+    host: str = request.param
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        one = socket.create_server((host, 0), family=family)
+    except OSError:
+        pytest.skip(f"no {host} here")
+    with one:
+        yield one.getsockname()[1]
+
+
+def test_who_listens(network: SimpleNamespace, listening: int) -> None:
+    found = network.listeners([listening, closed_port()])
+    assert found == [{"port": listening, "pid": os.getpid()}]
+
+
+def test_a_connection_is_no_listener(network: SimpleNamespace, listening: int) -> None:
+    assert network.listeners([]) == []
+    with socket.socket(socket.AF_INET) as one:
+        one.bind(("127.0.0.1", 0))
+        assert network.listeners([one.getsockname()[1]]) == []

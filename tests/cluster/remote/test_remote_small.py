@@ -1,0 +1,142 @@
+"""The small programs: the token, the sweep, a request from the host, NCCL's lines."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from cluster import endpoint, nccl, ray, unit
+from cluster.command import remote_source
+from cluster.errors import CommandFailed
+from cluster.vllm.requests import Answer, Request
+from tests.cluster.http_server import closed_port, serving
+from tests.cluster.remote.cell import FOREVER, HOST, Cell
+from tests.cluster.remote.local import VENV, here
+
+PROGRAMS = sorted(path.stem for path in Path(nccl.__file__).with_name("remote").glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_are_for_old_pythons_too(name: str) -> None:
+    ast.parse(remote_source(name), feature_version=(3, 9))
+
+
+def test_parts_of_a_program_share_no_name() -> None:
+    """They are one text on the host: a second `links` would silently replace the first."""
+    parts = ("processes", "files", "network", "gpus", "model")
+    for name in PROGRAMS:
+        defined = [one for part in {*parts, name} for one in names(part)]
+        assert sorted(defined) == sorted(set(defined))
+
+
+def names(part: str) -> list[str]:
+    """What it defines at the top, but for its imports."""
+    body = ast.parse(remote_source(part)).body
+    functions = [one.name for one in body if isinstance(one, ast.FunctionDef | ast.ClassDef)]
+    assigned = [one.targets[0] for one in body if isinstance(one, ast.Assign)]
+    return functions + [one.id for one in assigned if isinstance(one, ast.Name)]
+
+
+def token(cell: Cell, wanted: str = "") -> str:
+    return HOST.run(ray.token(cell.state, VENV, wanted)).stdout.strip()
+
+
+def test_a_token_is_made_once(cell: Cell) -> None:
+    first = token(cell)
+    assert len(bytes.fromhex(first)) == 32
+    assert token(cell) == first
+    path = Path(cell.state, "ray.token")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == (first, 0o600)
+
+
+def test_a_token_that_is_given_is_kept(cell: Cell) -> None:
+    token(cell)
+    assert token(cell, "ours") == "ours"
+    assert token(cell) == "ours"
+
+
+def test_a_token_in_somebody_elses_folder_is_refused(cell: Cell, tmp_path: Path) -> None:
+    (tmp_path / "o-0").mkdir()
+    Path(cell.state).symlink_to(tmp_path)
+    with pytest.raises(CommandFailed):
+        token(cell)
+    assert not (tmp_path / "ray.token").exists()
+
+
+def sweep(cell: Cell) -> set[str]:
+    HOST.run(unit.sweep(cell.state, VENV))
+    state = Path(cell.state)
+    return set(os.listdir(state)) if state.exists() else set()
+
+
+def test_a_sweep_leaves_the_caches(cell: Cell) -> None:
+    state = Path(cell.state)
+    (state / "cache" / "triton").mkdir(parents=True)
+    (state / "ray" / "session").mkdir(parents=True)
+    (state / "nccl.host.7.log").write_text("")
+    (state / "ray.token").write_text("hush")
+    assert sweep(cell) == {"cache"}
+
+
+def test_without_caches_nothing_is_left(cell: Cell, tmp_path: Path) -> None:
+    (Path(cell.state) / "cache").mkdir(parents=True)
+    assert sweep(cell) == set()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cluster_beside_is_left_alone(cell: Cell) -> None:
+    beside = Path(cell.state).with_name("89abcdef")
+    beside.mkdir(parents=True)
+    assert sweep(cell) == set()
+    assert beside.exists()
+
+
+def test_what_lives_and_the_lease_are_left_alone(cell: Cell) -> None:
+    cell.launch(FOREVER)
+    Path(cell.state, "lease").write_text("")
+    Path(cell.state, "ray").mkdir()
+    assert sweep(cell) == {"vllm", "lease"}
+    assert cell.look().alive
+
+
+def test_a_sweep_of_nothing_is_well(cell: Cell) -> None:
+    assert sweep(cell) == set()
+
+
+def ask(port: int, request: Request) -> Answer:
+    return endpoint.Endpoint("", "here", "127.0.0.1", port, HOST, "hush", VENV).ask(request, 5)
+
+
+def test_the_host_asks_for_us() -> None:
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
+    with serving({"/a": (200, "ä"), "/b": (503, "busy"), "/c": b"SSH-2.0\r\n", "/d": raw}) as served:
+        assert ask(served.port, Request("/a")) == Answer(200, "ä")
+        assert ask(served.port, Request("/b", {"x": "ä"})) == Answer(503, "busy")
+        assert [ask(served.port, Request(path)).status for path in ("/none", "/c", "/d")] == [404, 0, 0]
+    get, post, *_ = served.asked
+    assert (get.method, get.key) == ("GET", "Bearer hush")
+    assert (post.method, json.loads(post.body)) == ("POST", {"x": "ä"})
+
+
+def test_nobody_answers_the_host() -> None:
+    answer = ask(closed_port(), Request("/a"))
+    assert answer.status == 0
+    assert "refused" in answer.text
+
+
+def test_nccl_lines_of_living_ranks(cell: Cell) -> None:
+    state = Path(cell.state)
+    state.mkdir(parents=True)
+    said = "h:1:2 [0] NCCL INFO Using network IB\nh:1:2 [0] NCCL INFO Trees [0] -1\n"
+    (state / f"nccl.a.host.name.{os.getpid()}.log").write_text(said * 3)
+    (state / f"nccl.h.{1 << 30}.log").write_text("NCCL INFO Using network Socket\n")
+    (state / "nccl.h.%p.log").write_text("NCCL INFO Using network Socket\n")
+    assert HOST.ask(nccl.lines(cell.state, VENV)) == ("h:1:2 [0] NCCL INFO Using network IB",)
+
+
+def test_without_nccl_there_are_no_lines(cell: Cell) -> None:
+    assert here().ask(nccl.lines(cell.state, VENV)) == ()

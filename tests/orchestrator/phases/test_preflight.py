@@ -1,0 +1,64 @@
+"""Nothing is started on hosts that are not fit."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.command import Command
+from cluster.errors import ClusterError, CommandFailed, FleetError, PreflightFailed, Unreachable
+from cluster.observe import Observed
+from cluster.values import HostView
+from orchestrator.events import Found
+from orchestrator.phases.preflight import Preflight
+from tests.cluster import builders
+from tests.orchestrator.played import played
+
+TWO = builders.inventory()
+LOST_A, LOST_B = Unreachable("gpu-a", "connect"), Unreachable("gpu-b", "connect")
+NO_PYTHON = CommandFailed("gpu-b", Command(("x",), "look at the host"), 127, "", "not found")
+
+
+def seen(**problems: ClusterError) -> Observed:
+    found = builders.seen(TWO)
+    return found | {
+        name.replace("_", "-"): HostView(name.replace("_", "-"), problem=problem)  # type: ignore[arg-type]
+        for name, problem in problems.items()
+    }
+
+
+def test_healthy_hosts_pass() -> None:
+    play = played()
+    Preflight().run(play.stage)
+    assert play.ran == []
+
+
+def test_what_does_not_forbid_a_start_is_said() -> None:
+    play = played(seen=builders.seen(TWO, nofile=1024))
+    Preflight().run(play.stage)
+    assert {one.finding.host for one in play.said(Found)} == {"gpu-a", "gpu-b"}
+
+
+def test_all_findings_of_all_hosts_come_at_once() -> None:
+    cards = tuple(builders.card(index) for index in range(7))
+    with pytest.raises(PreflightFailed) as caught:
+        Preflight().run(played(seen=builders.seen(TWO, gpus=cards, nofile=1024)).stage)
+    assert {one.host for one in caught.value.findings if one.blocking} == {"gpu-a", "gpu-b"}
+    assert any(not one.blocking for one in caught.value.findings)
+
+
+def test_one_lost_host_is_unreachable() -> None:
+    with pytest.raises(Unreachable) as caught:
+        Preflight().run(played(seen=seen(gpu_b=LOST_B)).stage)
+    assert caught.value is LOST_B
+
+
+def test_two_lost_hosts_are_both_named() -> None:
+    with pytest.raises(FleetError) as caught:
+        Preflight().run(played(seen=seen(gpu_a=LOST_A, gpu_b=LOST_B)).stage)
+    assert caught.value.errors == (LOST_A, LOST_B)
+
+
+def test_a_lost_head_does_not_hide_what_is_wrong_with_the_others() -> None:
+    with pytest.raises(PreflightFailed) as caught:
+        Preflight().run(played(seen=seen(gpu_a=LOST_A, gpu_b=NO_PYTHON)).stage)
+    assert {one.host for one in caught.value.findings} == {"gpu-a", "gpu-b"}

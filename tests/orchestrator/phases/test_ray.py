@@ -1,0 +1,118 @@
+"""Ray on the head, then on the workers."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.command import Command
+from cluster.desired import ray_unit
+from cluster.errors import CommandFailed, CommandTimedOut, FleetError, NotFreed, Unreachable
+from cluster.observe import Observed
+from cluster.values import HostView
+from orchestrator.phase import Phase
+from orchestrator.phases.ray import JoinWorkers, StartHead
+from tests.cluster import builders
+from tests.doubles import Script, failed
+from tests.orchestrator.played import left, played
+
+ONE, TWO, THREE = builders.inventory(hosts=1), builders.inventory(), builders.inventory(hosts=3)
+LOST = Unreachable("gpu-b", "stop ray", cause="no route", cure="see its cable")
+STARTS: dict[str, Script] = {"prepare Ray's token": "welcome\nt0ken\n", "launch ray": ""}
+
+
+def running(*names: str) -> Observed:
+    seen = builders.seen(TWO)
+    return {
+        name: builders.view(TWO.host(name), ray=builders.alive(ray_unit(TWO, view))) if name in names else view
+        for name, view in seen.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("phase", "seen", "reason"),
+    [
+        (StartHead(), running(), None),
+        (StartHead(), running("gpu-b"), None),
+        (StartHead(), running("gpu-a"), "it runs as wanted"),
+        (JoinWorkers(), running("gpu-a"), None),
+        (JoinWorkers(), running("gpu-b"), "it runs as wanted on all of them"),
+        (StartHead(), builders.seen(TWO, ray=builders.dead()), None),
+    ],
+)
+def test_skipped_where_it_runs_as_wanted(phase: Phase, seen: Observed, reason: str | None) -> None:
+    assert phase.skip(TWO, seen) == reason
+
+
+@pytest.mark.parametrize("phase", [StartHead(), JoinWorkers()])
+def test_one_host_needs_no_ray(phase: Phase) -> None:
+    assert phase.skip(ONE, builders.seen(ONE)) == "one host serves alone, without Ray"
+
+
+def test_the_head_gets_a_token_and_then_ray() -> None:
+    play = played(STARTS)
+    StartHead().run(play.stage)
+    assert play.ran == [("gpu-a", "prepare Ray's token"), ("gpu-a", "launch ray")]
+    assert "--head" in play.payloads("gpu-a", "launch ray")[0]["argv"]
+
+
+def test_workers_get_the_heads_token_and_join_at_once() -> None:
+    play = played(STARTS, THREE)
+    JoinWorkers().run(play.stage)
+    assert play.ran[0] == ("gpu-a", "prepare Ray's token")
+    assert sorted(play.ran[1:]) == sorted(
+        (name, title) for name in ("gpu-b", "gpu-c") for title in ("prepare Ray's token", "launch ray")
+    )
+    assert play.payloads("gpu-b", "prepare Ray's token")[0]["token"] == "t0ken"
+    assert "--address=192.168.0.1:6379" in play.payloads("gpu-c", "launch ray")[0]["argv"]
+
+
+def test_a_worker_that_has_joined_is_left_alone() -> None:
+    seen = builders.seen(THREE)
+    runs = builders.alive(ray_unit(THREE, seen["gpu-b"]))
+    play = played(STARTS, THREE, seen | {"gpu-b": builders.view(THREE.host("gpu-b"), ray=runs)})
+    JoinWorkers().run(play.stage)
+    assert ("gpu-c", "launch ray") in play.ran
+    assert not any(host == "gpu-b" for host, _ in play.ran)
+
+
+def test_every_worker_that_cannot_is_named() -> None:
+    answers = {**STARTS, "launch ray": failed(1, "No space left on device")}
+    with pytest.raises(FleetError) as caught:
+        JoinWorkers().run(played(answers, THREE).stage)
+    assert [one.host for one in caught.value.errors] == ["gpu-b", "gpu-c"]
+    assert all(isinstance(one, CommandFailed) and "full" in one.cause for one in caught.value.errors)
+
+
+@pytest.mark.parametrize(("phase", "host"), [(StartHead(), "gpu-a"), (JoinWorkers(), "gpu-b")])
+def test_a_host_that_was_lost_after_preflight_says_so(phase: Phase, host: str) -> None:
+    lost = Unreachable(host, "look at the host")
+    with pytest.raises(Unreachable) as caught:
+        phase.run(played(STARTS, seen=builders.seen(TWO) | {host: HostView(host, problem=lost)}).stage)
+    assert caught.value is lost
+
+
+def test_undo_stops_what_was_not_there_before() -> None:
+    play = played({"stop ray": left()}, seen=running("gpu-a"))
+    JoinWorkers().undo(play.stage)
+    StartHead().undo(play.stage)
+    assert play.ran == [("gpu-b", "stop ray")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "what", "cure"),
+    [
+        (left("raylet"), "pid 70: raylet", "ssh gpu-b kill -9 70"),
+        (LOST, "ray could not be stopped: no route", "see its cable"),
+        (
+            CommandTimedOut("gpu-b", Command(("x",), "stop ray")),
+            "ray could not be stopped: no answer within 30 s",
+            "log in to gpu-b and see what hangs there",
+        ),
+    ],
+)
+def test_what_undo_could_not_stop_is_named(answer: Script, what: str, cure: str) -> None:
+    play = played(lambda host: {"stop ray": answer if host == "gpu-b" else left()}, THREE)
+    with pytest.raises(NotFreed) as caught:
+        JoinWorkers().undo(play.stage)
+    assert [(one.host, one.what, one.cure) for one in caught.value.leftovers] == [("gpu-b", what, cure)]
+    assert ("gpu-c", "stop ray") in play.ran

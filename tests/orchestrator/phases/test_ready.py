@@ -1,0 +1,100 @@
+"""Progress is shown, a death is seen at once, and only a stall ends the wait."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cluster.errors import NotReady, Unreachable
+from cluster.values import Presence
+from orchestrator.events import EngineReady, Progress, Waiting
+from orchestrator.phases.ready import Ready
+from orchestrator.render import plain
+from tests.cluster import builders
+from tests.orchestrator.played import Played, look, played
+
+RECORDED = Path(__file__).parents[2] / "recorded" / "vllm"
+SHARDS = "Loading safetensors checkpoint shards:  {}% Completed | {}/4\n"
+READY = look("GPU KV cache size: 1,203,456 tokens\n", health=200)
+
+
+def waiting(*engine: str | Unreachable, ray: str = "", load: float = 5.0) -> Played:
+    return played({"look at vllm": engine, "look at ray": ray or look()}, load=load)
+
+
+def failure(play: Played) -> NotReady:
+    with pytest.raises(NotReady) as caught:
+        Ready().run(play.stage)
+    return caught.value
+
+
+def test_a_healthy_engine_is_ready_at_once() -> None:
+    play = waiting(READY)
+    Ready().run(play.stage)
+    assert play.events == [EngineReady(1_203_456)]
+
+
+def test_the_log_is_read_on_from_where_it_was() -> None:
+    play = waiting(look("abc", offset=3), look("def", offset=6), READY)
+    Ready().run(play.stage)
+    assert [one["offset"] for one in play.payloads("gpu-a", "look at vllm")] == [0, 3, 6]
+
+
+def test_progress_is_shown_when_there_is_some() -> None:
+    engine = (SHARDS.format(25, 1, 4), "", SHARDS.format(50, 2, 4), "")
+    play = waiting(*map(look, engine), READY)
+    Ready().run(play.stage)
+    assert [(one.done, one.total) for one in play.said(Progress)] == [(1, 4), (2, 4)]
+
+
+def test_what_is_waited_for_reads_well() -> None:
+    loading = look("Starting to load model\n" + SHARDS.format(25, 1, 4), read=3 << 30)
+    play = waiting(loading, READY, ray=look(read=1 << 30))
+    Ready().run(play.stage)
+    shown = plain.line(Waiting("the engine to load", 72.0, play.said(Waiting)[0].last), 72)
+    assert shown == (
+        "   1:12  · waiting for the engine to load, 1 min 12 s:"
+        " loading weights (1 of 4 shards), 4.0 GiB read by all ranks"
+    )
+
+
+@pytest.mark.parametrize("presence", list(Presence))
+def test_a_crash_is_told_with_its_cause_whether_or_not_the_process_lives(presence: Presence) -> None:
+    log = (RECORDED / "crash-kv-too-small.log").read_text()
+    error = failure(waiting(look("starting\n"), look(log, presence)))
+    assert error.host == "gpu-a"
+    assert "nothing is left for the KV cache" in error.cause
+
+
+def test_a_death_without_words() -> None:
+    error = failure(waiting(look("some line\n", Presence.DEAD, status=-9)))
+    assert (error.cause, error.last) == ("vLLM has ended (exit status -9)", "some line")
+
+
+def test_a_worker_that_dies_takes_its_ranks_with_it() -> None:
+    error = failure(waiting(look(), ray=look("raylet died", Presence.DEAD)))
+    assert (error.host, error.cause) == ("gpu-b", "Ray on gpu-b has ended, and the ranks there with it")
+
+
+def test_a_stall_ends_it_and_says_where_to_look() -> None:
+    error = failure(waiting(look("Starting to load model\n"), look(""), load=0.05))
+    assert error.host == "gpu-a"
+    assert error.cause.startswith("nothing has moved for 0.05 s")
+    assert f"{builders.STATE}/vllm/log" in error.cure
+    assert error.last.startswith("loading weights")
+
+
+def test_as_long_as_a_rank_reads_it_is_no_stall() -> None:
+    moving = [look("", read=step << 30) for step in range(200)]
+    play = waiting(*moving, READY, load=0.2)
+    Ready().run(play.stage)
+    assert play.said(EngineReady)
+
+
+def test_a_line_that_breaks_for_a_moment_is_waited_out() -> None:
+    lost = Unreachable("gpu-a", "look at vllm", cause="the connection broke while the command ran")
+    play = waiting(lost, look(), READY)
+    Ready().run(play.stage)
+    assert play.said(Waiting)[0].last == "gpu-a: look at vllm"
+    assert play.said(EngineReady)

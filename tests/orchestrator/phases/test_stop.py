@@ -1,0 +1,60 @@
+"""vLLM first, then Ray on the workers, then on the head; a lost host does not stop the rest."""
+
+from __future__ import annotations
+
+from cluster.command import Command
+from cluster.errors import CommandTimedOut, Unreachable
+from cluster.observe import Observed
+from cluster.values import HostView, Presence, Sighting
+from orchestrator.events import HostSaid
+from orchestrator.phases.stop import StopRay, StopVllm
+from tests.cluster import builders
+from tests.doubles import Script
+from tests.orchestrator.played import left, played
+
+THREE = builders.inventory(hosts=3)
+ALIVE = Sighting(presence=Presence.ALIVE)
+HUNG = CommandTimedOut("gpu-b", Command(("x",), "stop ray"))
+
+
+def seen(**overrides: object) -> Observed:
+    return builders.seen(THREE, **overrides)
+
+
+def test_nothing_to_stop() -> None:
+    for phase in (StopVllm(), StopRay()):
+        assert phase.skip(THREE, seen()) == "it does not run"
+
+
+def test_workers_before_the_head() -> None:
+    play = played({"stop ray": left()}, THREE, seen(ray=ALIVE))
+    assert StopRay().skip(THREE, play.stage.seen) is None
+    StopRay().run(play.stage)
+    assert sorted(play.ran[:2]) == [("gpu-b", "stop ray"), ("gpu-c", "stop ray")]
+    assert play.ran[2:] == [("gpu-a", "stop ray")]
+
+
+def test_whatever_is_left_of_one_is_stopped_dead_or_alive() -> None:
+    found = seen() | {"gpu-a": builders.view(THREE.host("gpu-a"), vllm=builders.dead(70, name="vllm"))}
+    play = played({"stop vllm": left()}, THREE, found)
+    assert StopVllm().skip(THREE, found) is None
+    StopVllm().run(play.stage)
+    assert play.ran == [("gpu-a", "stop vllm")]
+
+
+def test_a_host_that_cannot_be_looked_at_is_passed_over() -> None:
+    lost = HostView("gpu-b", problem=Unreachable("gpu-b", "connect"))
+    play = played({"stop ray": left()}, THREE, seen(ray=ALIVE) | {"gpu-b": lost})
+    StopRay().run(play.stage)
+    assert play.ran == [("gpu-c", "stop ray"), ("gpu-a", "stop ray")]
+
+
+def test_what_will_not_go_is_said_and_the_rest_is_stopped() -> None:
+    answers: dict[str, Script] = {"gpu-b": HUNG, "gpu-c": left("raylet"), "gpu-a": left()}
+    play = played(lambda host: {"stop ray": answers[host]}, THREE, seen(ray=ALIVE))
+    StopRay().run(play.stage)
+    assert play.events == [
+        HostSaid("gpu-b", "ray could not be stopped: no answer within 30 s"),
+        HostSaid("gpu-c", "still there after SIGKILL: pid 70: raylet"),
+    ]
+    assert play.ran[-1] == ("gpu-a", "stop ray")

@@ -1,0 +1,135 @@
+"""The command line: what it understands and refuses, and what it imports for that."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator import cli
+from tests.orchestrator.simulated import World, run, written
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("up a.yaml", ("up", Path("a.yaml"), None, None, False)),
+        ("up a.yaml --keep --output json", ("up", Path("a.yaml"), None, "json", True)),
+        ("down", ("down", None, None, None, False)),
+        ("down --cluster demo", ("down", None, "demo", None, False)),
+        ("down a.yaml --output plain", ("down", Path("a.yaml"), None, "plain", False)),
+        ("status --output live", ("status", None, None, "live", False)),
+    ],
+)
+def test_words(words: str, expected: tuple[object, ...]) -> None:
+    found = cli.parser().parse_args(words.split())
+    assert (found.verb, found.inventory, found.cluster, found.output, found.keep) == expected
+
+
+@pytest.mark.parametrize(
+    "words", ["", "up", "sideways a.yaml", "up a.yaml --output loud", "down --keep", "up a.yaml --cluster demo"]
+)
+def test_words_that_mean_nothing(words: str, capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(words.split())
+    assert caught.value.code == 2
+    assert "usage: orchestrator" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--help"], ["up", "--help"], ["down", "--help"], ["status", "--help"]])
+def test_help_shows_an_example(words: list[str], capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(words)
+    assert caught.value.code == 0
+    assert "Example: orchestrator" in capsys.readouterr().out
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = ["pydantic", "pydantic_settings", "fabric", "paramiko", "rich", "tenacity", "yaml", "cluster.errors"]
+    code = f"""
+import sys
+from orchestrator.cli import main
+try:
+    main(["up", "--help"])
+except SystemExit:
+    print([name for name in {heavy!r} if name in sys.modules])
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "[]"
+
+
+def remembered(folder: Path, *clusters: str) -> None:
+    """This machine has used these."""
+    for cluster in clusters:
+        assert run(World(), "up", written(folder, cluster), "--output", "plain") == 0
+
+
+@pytest.mark.parametrize(
+    ("verb", "text", "said"),
+    [
+        ("up", None, "no such file"),
+        ("status", "", "is empty"),
+        ("down", "cluster: demo\nhost: []\n", "host"),
+        ("up", "cluster: [\n", "stream end"),
+    ],
+)
+def test_an_inventory_that_cannot_be_used(
+    tmp_path: Path, capsys: Captured, verb: str, text: str | None, said: str
+) -> None:
+    path = tmp_path / "inventory.yaml"
+    if text is not None:
+        path.write_text(text)
+    assert cli.main([verb, str(path), "--output", "plain"]) == 2
+    shown = capsys.readouterr()
+    assert said in shown.err
+    assert f"next   correct {path}" in shown.err
+    assert shown.out == ""
+
+
+@pytest.mark.parametrize(
+    ("clusters", "words", "said"),
+    [
+        ([], ["down"], "no cluster is known on this machine"),
+        (["demo"], ["down", "--cluster", "other"], "no cluster other is known"),
+        (
+            ["demo", "other"],
+            ["status"],
+            "several clusters are in use: demo, other\n  next   say which: --cluster demo",
+        ),
+        (["demo"], ["status", "demo.yaml", "--cluster", "demo"], "--cluster names an inventory used before"),
+    ],
+)
+def test_which_cluster(tmp_path: Path, capsys: Captured, clusters: list[str], words: list[str], said: str) -> None:
+    remembered(tmp_path, *clusters)
+    capsys.readouterr()
+    assert cli.main(words) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ORCHESTRATOR_OUTPUT", "loud"),
+        ("ORCHESTRATOR_PATIENCE_LOAD", "soon"),
+        ("ORCHESTRATOR_PATIENCE_CONNECT", "0"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert cli.main(["status", "inventory.yaml"]) == 2
+    assert f"the environment: {name}: Input should be" in capsys.readouterr().err
+
+
+def test_the_environment_may_choose_the_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_OUTPUT", "json")
+    assert cli.main(["status", str(tmp_path / "missing.yaml")]) == 2
+    assert json.loads(capsys.readouterr().out)["kind"] == "InventoryError"

@@ -1,0 +1,115 @@
+"""The table of contents, and whole runs along it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cluster.values import Presence
+from orchestrator.plans import DOWN, UP
+from tests.orchestrator.played import look
+from tests.orchestrator.simulated import World, run, written
+
+LAUNCHES = ["gpu-a: launch ray", "gpu-b: launch ray", "gpu-a: launch vllm"]
+STOPS = ["gpu-a: stop vllm", "gpu-b: stop ray", "gpu-a: stop ray"]
+
+
+def test_the_order_is_the_table_of_contents() -> None:
+    assert [phase.title for phase in UP] == [
+        "Check the hosts",
+        "Take the lease",
+        "Stop what is outdated",
+        "Start Ray on the head",
+        "Start Ray on the workers",
+        "Prove the GPUs through Ray",
+        "Launch vLLM",
+        "Learn the transport",
+        "Wait until the engine is ready",
+        "Prove it with a token",
+    ]
+    assert [phase.title for phase in DOWN] == [
+        "Take the lease",
+        "Stop vLLM",
+        "Stop Ray",
+        "Prove that everything is free",
+    ]
+
+
+def test_every_phase_that_starts_something_can_take_it_back() -> None:
+    undoable = [phase.title for phase in UP if "undo" in vars(type(phase))]
+    assert undoable == [phase.title for phase in UP if phase.starts]
+    assert not [phase for phase in DOWN if phase.starts]
+
+
+def test_up_announces_and_up_again_only_proves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world, path = World(), written(tmp_path)
+    assert run(world, "up", path, "--output", "json") == 0
+    assert world.ran == LAUNCHES
+    announced = json.loads(capsys.readouterr().out)
+    assert (announced["tensor_parallel"], announced["kv_cache_tokens"], announced["token"]) == (2, 640, " Paris")
+    assert announced["proved_from"] == "gpu-a"
+    assert run(world, "up", path, "--output", "json") == 0
+    assert world.ran == LAUNCHES
+    phases = [one["title"] for one in json.loads(capsys.readouterr().out)["phases"]]
+    assert phases[-2:] == ["Wait until the engine is ready", "Prove it with a token"]
+    assert not any("Start" in title or "Launch" in title for title in phases)
+
+
+def test_an_engine_that_dies_is_told_once_and_all_is_taken_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB."
+    world = World(engine=look(log, Presence.DEAD, status=1))
+    assert run(world, "up", written(tmp_path), "--output", "plain") == 6
+    assert world.ran == [*LAUNCHES, *STOPS]
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("the model does not fit into the memory of the GPUs") == 1
+    assert said.err.count("Wait until the engine is ready: failed after") == 1
+    assert "gpu-a: the engine did not come" in said.err
+    assert said.err.index("taken back") < said.err.index("did not come")
+
+
+def test_a_failed_undo_names_what_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = World(engine=look("", Presence.DEAD), broken=frozenset({"stop ray"}))
+    path = written(tmp_path)
+    assert run(world, "up", path, "--output", "plain") == 6
+    said = capsys.readouterr().err
+    assert "could not be taken back: Start Ray on the workers\n" in said
+    assert "gpu-b: ray could not be stopped: no route (see its cable)" in said
+    assert f"something of this run is left: `orchestrator down {path}` takes it away" in said
+
+
+def test_keep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world, path = World(engine=look("", Presence.DEAD)), written(tmp_path)
+    assert run(world, "up", path, "--keep", "--output", "plain") == 6
+    assert world.ran == LAUNCHES
+    left = f"what this run started was left for a look: `orchestrator down {path}` takes it away"
+    assert capsys.readouterr().err.count(left) == 1
+
+
+def test_down_without_an_inventory_takes_the_last_one_and_then_forgets_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World()
+    assert run(world, "up", written(tmp_path), "--output", "plain") == 0
+    assert run(world, "down", "--output", "plain") == 0
+    assert world.ran == [*LAUNCHES, *STOPS]
+    assert capsys.readouterr().out.endswith("demo is down: nothing of it is left on gpu-a, gpu-b\n")
+    assert run(world, "down", "--output", "plain") == 2
+
+
+def test_a_down_that_proved_too_little_is_not_forgotten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_PATIENCE_FREE", "0.01")
+    world = World()
+    assert run(world, "up", written(tmp_path), "--output", "plain") == 0
+    world.broken = frozenset({"stop ray"})
+    assert run(world, "down", "--output", "plain") == 7
+    assert "gpu-b: pid 7 of ray" in capsys.readouterr().err
+    world.broken = frozenset()
+    assert run(world, "down", "--output", "json") == 0
+    assert json.loads(capsys.readouterr().out)["free"] is True

@@ -1,0 +1,55 @@
+"""Closed and broken streams do not end the work."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.orchestrator.simulated import written
+from tests.orchestrator.test_plans import LAUNCHES
+
+UP = [sys.executable, "-m", "tests.orchestrator.simulated", "up", "--output"]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONWARNINGS": "error", "TERM": "xterm"}
+
+
+def test_stderr_that_nobody_reads(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [*UP, "plain", str(written(tmp_path))],
+            env=environment(), stdout=subprocess.PIPE, stderr=writing, text=True, timeout=30,
+        )  # fmt: skip
+    finally:
+        os.close(writing)
+    assert done.returncode == 0
+    assert done.stdout.endswith("\n".join([*LAUNCHES, "the end\n"]))
+
+
+def test_streams_that_were_closed_from_the_start(tmp_path: Path) -> None:
+    argv = ["/bin/sh", "-c", 'exec "$@" 0<&- 2>&-', "sh", *UP, "plain", str(written(tmp_path))]
+    done = subprocess.run(argv, env=environment(), stdout=subprocess.PIPE, text=True, timeout=30)
+    assert done.returncode == 0
+    assert "curl -sS" in done.stdout
+
+
+@pytest.mark.parametrize("words", [["status", "/nonexistent", "--output", "json"], ["up", "--help"]])
+def test_stdout_that_nobody_reads(words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "orchestrator", *words],
+            env=environment(), stdout=writing, stderr=subprocess.PIPE, text=True, timeout=30,
+        )  # fmt: skip
+    finally:
+        os.close(writing)
+    assert done.returncode == (0 if "--help" in words else 2)
+    assert "BrokenPipe" not in done.stderr

@@ -1,0 +1,37 @@
+"""Sandbox hosts are made once for all scenarios of a shape; every scenario leaves them as it found them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.hosts import Hosts
+from tests.scenarios.operator import Operator
+
+HOSTS = ("node0", "node1")
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Operator:
+    return Operator(tmp_path / "state")
+
+
+@pytest.fixture(scope="session")
+def pair_of_hosts() -> Iterator[Hosts]:
+    """Two hosts of two GPUs with the scripted engine."""
+    hosts = Hosts.up("pair", 2, 2, "scripted")
+    yield hosts
+    hosts.down()
+
+
+@pytest.fixture
+def pair(pair_of_hosts: Hosts, operator: Operator) -> Iterator[Hosts]:
+    """The two hosts, clean before and, whatever the scenario did, clean after."""
+    yield pair_of_hosts
+    for host in HOSTS:
+        pair_of_hosts.run(host, "rm", "-f", "/etc/sandbox/engine.json")
+    done = operator.run("down", pair_of_hosts.inventory, "--output", "plain")
+    assert done.returncode == 0, done.stderr
+    pair_of_hosts.assert_clean(*HOSTS)

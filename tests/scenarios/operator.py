@@ -1,0 +1,59 @@
+"""The operator: the program as a person starts it, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.scenarios.hosts import ROOT
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Somebody with a machine of their own: `state` is what it remembers."""
+
+    state: Path
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return {**os.environ, "ORCHESTRATOR_STATE": str(self.state), "PYTHONWARNINGS": "error", **more}
+
+    def run(self, *words: str | Path, timeout: float = 240, **more: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-m", "orchestrator", *map(str, words)]
+        return subprocess.run(
+            argv, cwd=ROOT, env=self.environment(**more), capture_output=True, text=True, timeout=timeout
+        )
+
+    def start(self, *words: str | Path, **more: str) -> subprocess.Popen[str]:
+        """In the background, in a session of its own, as in a terminal of its own."""
+        argv = [sys.executable, "-m", "orchestrator", *map(str, words)]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            argv,
+            cwd=ROOT,
+            env=self.environment(**more),
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            start_new_session=True,
+        )
+
+    def up(self, inventory: Path, **more: str) -> dict[str, Any]:
+        """The announcement."""
+        done = self.run("up", inventory, "--output", "json", timeout=240, **more)
+        assert done.returncode == 0, done.stderr[-3000:]
+        announced: dict[str, Any] = json.loads(done.stdout)
+        return announced
+
+    def down(self, *words: str | Path) -> None:
+        done = self.run("down", *words, "--output", "plain")
+        assert done.returncode == 0, done.stderr
+
+    def events(self, done: subprocess.CompletedProcess[str], kind: str) -> list[dict[str, Any]]:
+        """Of one kind, out of the JSON lines on stderr."""
+        lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+        return [event for event in lines if event["event"] == kind]

@@ -1,0 +1,62 @@
+"""Starts that cannot succeed: explained with host, cause and cure, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.conftest import HOSTS
+from tests.scenarios.hosts import Hosts
+from tests.scenarios.operator import Operator
+
+pytestmark = pytest.mark.scenario
+
+
+def test_a_missing_gpu_is_found_before_anything_is_started(pair: Hosts, operator: Operator) -> None:
+    before = pair.run("node1", "cat", "/etc/sandbox/gpus.json")
+    state = json.loads(before)
+    pair.write("node1", "/etc/sandbox/gpus.json", json.dumps({**state, "gpus": state["gpus"][:1]}))
+    try:
+        done = operator.run("up", pair.inventory, "--output", "plain")
+    finally:
+        pair.write("node1", "/etc/sandbox/gpus.json", before)
+    assert done.returncode == 3, done.stderr
+    assert "node1" in done.stderr
+    assert "1 GPUs" in done.stderr
+    pair.assert_clean(*HOSTS)
+
+
+def test_an_engine_that_dies_while_loading_is_explained(pair: Hosts, operator: Operator) -> None:
+    pair.behave(behaviour="crash")
+    done = operator.run("up", pair.inventory, "--output", "plain")
+    assert done.returncode == 6, done.stderr
+    assert "Traceback (most recent call last)" not in done.stderr.splitlines()
+    assert "node0" in done.stderr
+    pair.assert_idle(*HOSTS)
+
+
+def test_an_engine_that_fails_and_stays_alive_is_not_waited_for(pair: Hosts, operator: Operator) -> None:
+    pair.behave(behaviour="linger")
+    done = operator.run("up", pair.inventory, "--output", "plain")
+    assert done.returncode == 6, done.stderr
+    pair.assert_idle(*HOSTS)
+
+
+def test_a_healthy_engine_without_tokens_is_not_announced(pair: Hosts, operator: Operator) -> None:
+    pair.behave(behaviour="tokenless")
+    done = operator.run("up", pair.inventory, "--output", "plain", ORCHESTRATOR_PATIENCE_TOKEN="3")
+    assert done.returncode == 6, done.stderr
+    assert done.stdout == ""
+    pair.assert_idle(*HOSTS)
+
+
+def test_a_model_that_one_host_lacks_is_found_before_anything_is_started(
+    pair: Hosts, operator: Operator, tmp_path: Path
+) -> None:
+    inventory = pair.edited(tmp_path / "hub.yaml", lambda one: one["model"].update(id="baidu/not-here"))
+    done = operator.run("up", inventory, "--output", "plain")
+    assert done.returncode == 3, done.stderr
+    assert "hf download baidu/not-here" in done.stderr
+    pair.assert_clean(*HOSTS)

@@ -1,0 +1,90 @@
+"""The main job: up announces what it proved, up again does nothing, down leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scenarios.conftest import HOSTS
+from tests.scenarios.hosts import Hosts
+from tests.scenarios.operator import Operator
+
+pytestmark = pytest.mark.scenario
+
+#: What runs on every `up`, whatever is there already.
+ALWAYS = [
+    "Check the hosts",
+    "Take the lease",
+    "Learn the transport",
+    "Wait until the engine is ready",
+    "Prove it with a token",
+]
+
+
+def completion(announced: dict[str, Any]) -> int:
+    """Tokens that the announced endpoint gives to anybody who asks."""
+    body = json.dumps({"model": announced["served_name"], "prompt": "1", "max_tokens": 3, "ignore_eos": True})
+    request = urllib.request.Request(
+        announced["url"] + "/v1/completions", body.encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return int(json.load(answer)["usage"]["completion_tokens"])
+
+
+def test_up_up_again_a_changed_argument_and_down(pair: Hosts, operator: Operator, tmp_path: Path) -> None:
+    announced = operator.up(pair.inventory)
+    assert completion(announced) == 3
+    assert (announced["tensor_parallel"], announced["gpus"], announced["hosts"]) == (4, 4, list(HOSTS))
+    assert announced["transport"]["kind"] == "NET/Socket"
+    assert [pair.gpus_in_use(host) for host in HOSTS] == [2, 2]
+    raylets = {host: pair.pids(host, "raylet/raylet") for host in HOSTS}
+    assert [len(pids) for pids in raylets.values()] == [1, 1]
+    engine = pair.pids("node0", "vllm serve")
+    assert engine
+    assert not pair.pids("node1", "vllm serve")
+
+    again = operator.run("up", pair.inventory, "--output", "json")
+    assert again.returncode == 0, again.stderr
+    assert [event["title"] for event in operator.events(again, "phase_done")] == ALWAYS
+    assert pair.pids("node0", "vllm serve") == engine
+
+    shown = operator.run("status", "--output", "json")
+    status = json.loads(shown.stdout)
+    assert [host["gpus_used"] for host in status["hosts"]] == [2, 2]
+    assert status["endpoint"]["tokens"] is True
+
+    changed = pair.edited(tmp_path / "changed.yaml", lambda one: one["serve"]["arguments"].append("--seed=7"))
+    operator.up(changed)
+    assert {host: pair.pids(host, "raylet/raylet") for host in HOSTS} == raylets
+    assert not set(pair.pids("node0", "vllm serve")) & set(engine)
+    assert pair.pids("node0", "--seed=7")
+
+    operator.down()
+    pair.assert_clean(*HOSTS)
+    operator.down(pair.inventory)
+
+
+def test_records_hold_no_secret_and_nobody_else_can_read_them(
+    pair: Hosts, operator: Operator, tmp_path: Path
+) -> None:
+    key = "sk-0123456789-do-not-show"
+    (tmp_path / "key").write_text(key)
+    inventory = pair.edited(
+        tmp_path / "keyed.yaml", lambda one: one["serve"].update(api_key={"file": str(tmp_path / "key")})
+    )
+    done = operator.run("up", inventory, "--output", "json")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout + done.stderr + "".join(path.read_text() for path in operator.state.rglob("*.jsonl"))
+    assert key not in said
+    for host in HOSTS:
+        assert key not in pair.run(host, "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+        assert pair.run(host, "sh", "-c", 'grep -rl "$1" /var/tmp /tmp || true', "sh", key) == ""
+        # What lies below belongs to Ray, which opens its own folder to all: nobody gets that far.
+        assert pair.run(host, "find", "/var/tmp/o-0", "-maxdepth", "1", "-printf", "%m ") == "700 700 "
+        assert pair.run(host, "find", "/var/tmp/o-0", "-name", "ray.token", "-printf", "%m") == "600"
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        completion(json.loads(done.stdout))
