@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from cluster.errors import FleetError, HostError
@@ -16,6 +18,16 @@ T = TypeVar("T")
 _ATTENTION = 0.2
 #: How long hanging up may take, in seconds, for all hosts together.
 _FAREWELL = 5.0
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals wait: Ctrl-C in the middle of `Thread.start` leaves one of its locks in disorder."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Job(Generic[T]):
@@ -81,7 +93,8 @@ class Fleet:
         Waits for all. Any other exception is a defect of ours: it is raised, once all are done.
         """
         hosts = self if among is None else self.subset(among)
-        jobs = {host.name: _Job(work, host) for host in hosts}
+        with _undisturbed():
+            jobs = {host.name: _Job(work, host) for host in hosts}
         for job in jobs.values():
             job.wait()
         return {name: job.outcome() for name, job in jobs.items()}
@@ -98,7 +111,8 @@ class Fleet:
 
     def close(self) -> None:
         """Hang up everywhere at once; a host that does not let go is left behind."""
-        jobs = [_Job(Host.close, host) for host in self]
+        with _undisturbed():
+            jobs = [_Job(Host.close, host) for host in self]
         deadline = time.monotonic() + _FAREWELL
         for job in jobs:
             job.wait(deadline)

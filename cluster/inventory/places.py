@@ -88,9 +88,7 @@ def _syntax(error: yaml.YAMLError, text: str) -> Problem:
     line = mark.line + 1 if mark else 0
     variable = "${" in "".join(text.split("\n")[line - 1 : line])
     hint = ' (within { } or [ ] a "${VAR}" needs quotes)' if variable else ""
-    return Problem(
-        (), f"this is not YAML: {getattr(error, 'problem', None) or 'it cannot be read'}{hint}", line
-    )
+    return Problem((), f"this is not YAML: {getattr(error, 'problem', None) or 'it cannot be read'}{hint}", line)
 
 
 class _Reader:

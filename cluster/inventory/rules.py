@@ -34,9 +34,7 @@ def _names(settled: Settled) -> Iterator[Problem]:
 
 
 def _addresses(settled: Settled) -> Iterator[Problem]:
-    yield from _repeated(
-        settled, "address", [(host.address.lower(), host.port or 22) for host in settled.hosts]
-    )
+    yield from _repeated(settled, "address", [(host.address.lower(), host.port or 22) for host in settled.hosts])
 
 
 def _repeated(settled: Settled, key: str, values: list[Hashable]) -> Iterator[Problem]:
@@ -45,9 +43,7 @@ def _repeated(settled: Settled, key: str, values: list[Hashable]) -> Iterator[Pr
         first = values.index(value)
         if value is not None and first < index:
             other = quoted(settled.hosts[first].name)
-            yield Problem(
-                ("hosts", index, key), f"hosts[{first}] ({other}) has the same {key.replace('_', ' ')}"
-            )
+            yield Problem(("hosts", index, key), f"hosts[{first}] ({other}) has the same {key.replace('_', ' ')}")
 
 
 def _cluster_addresses(settled: Settled) -> Iterator[Problem]:
@@ -149,10 +145,6 @@ def _ports(settled: Settled) -> Iterator[Problem]:
 def _source(settled: Settled) -> Iterator[Problem]:
     model = settled.written.model
     if model.id.startswith("/") and model.revision is not None:
-        yield Problem(
-            ("model", "revision"), "a folder has no revisions: leave it out, or give a repository id"
-        )
+        yield Problem(("model", "revision"), "a folder has no revisions: leave it out, or give a repository id")
     if model.id.startswith("/") and model.download:
-        yield Problem(
-            ("model", "download"), "a folder is not downloaded: leave it out, or give a repository id"
-        )
+        yield Problem(("model", "download"), "a folder is not downloaded: leave it out, or give a repository id")

@@ -115,10 +115,7 @@ class Settled:
 
     def place(self, index: int, key: str) -> Loc:
         """Where the value that a host has was written: in its entry, or else in the defaults."""
-        if (
-            key not in self.written.hosts[index].model_fields_set
-            and key in self.written.defaults.model_fields_set
-        ):
+        if key not in self.written.hosts[index].model_fields_set and key in self.written.defaults.model_fields_set:
             return ("defaults", key)
         return ("hosts", index, key)
 

@@ -29,9 +29,7 @@ def test_the_reference_is_what_its_first_lines_say() -> None:
         min_gpu_memory_mib=81000,
         environment=(("NCCL_IB_HCA", "mlx5"),),
     )
-    assert [(worker.name, worker.cluster_address) for worker in inventory.workers] == [
-        ("gpu-b", "192.168.10.12")
-    ]
+    assert [(worker.name, worker.cluster_address) for worker in inventory.workers] == [("gpu-b", "192.168.10.12")]
     assert (inventory.gpus, inventory.uses_ray) == (16, True)
     assert inventory.host("gpu-b").role == "worker"
 

@@ -119,9 +119,7 @@ def test_two_hosts_at_one_address_are_refused_but_not_at_two_ports(tmp_path: Pat
 
 
 def test_all_hosts_of_a_circle_are_named(tmp_path: Path) -> None:
-    text = edited(
-        ("role: head", "role: head\n    jump: gpu-b"), ("role: worker", "role: worker\n    jump: gpu-a")
-    )
+    text = edited(("role: head", "role: head\n    jump: gpu-b"), ("role: worker", "role: worker\n    jump: gpu-a"))
     assert [problem.partition(" (")[0] for problem in problems(tmp_path, text)] == [
         "8: hosts[0].jump: goes round in a circle: gpu-a -> gpu-b -> gpu-a",
         "12: hosts[1].jump: goes round in a circle: gpu-b -> gpu-a -> gpu-b",

@@ -67,9 +67,7 @@ def test_a_file_is_refused(tmp_path: Path, content: bytes, problem: str) -> None
     assert problems(tmp_path, content) == [problem]
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"), [("none", "no such file"), (".", "this is a folder, not a file")]
-)
+@pytest.mark.parametrize(("name", "reason"), [("none", "no such file"), (".", "this is a folder, not a file")])
 def test_a_path_is_refused(tmp_path: Path, name: str, reason: str) -> None:
     with pytest.raises(InventoryError) as caught:
         load(tmp_path / name, {})

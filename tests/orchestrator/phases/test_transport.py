@@ -37,7 +37,7 @@ def test_the_transport_is_learned_as_soon_as_a_rank_names_it() -> None:
     play = learning([chosen(), chosen(), chosen(IB)], look("loading"))
     LearnTransport().run(play.stage)
     assert [one.transport.kind for one in play.said(TransportLearned)] == ["NET/IB/GDRDMA"]
-    assert play.said(Waiting)[0].last == "no word of NCCL yet"
+    assert play.said(Waiting)[0].last == "vLLM is launched"
     assert play.said(HostSaid) == []
 
 
