@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from cluster.inventory import Inventory
 from cluster.vllm.requests import Answer, Request
 
 #: A host behind a firewall drops what is sent to it; a reachable one answers the first packet in far less.
-_CONNECT_PATIENCE = 3.0
+_CONNECT_PATIENCE = 2.0
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -40,7 +41,7 @@ def endpoint(inventory: Inventory, head: Host, addresses: tuple[str, ...]) -> En
     """The first of the head's `addresses` that can be reached from here; through the head when none can."""
     serve = inventory.serve
     bound = (serve.host,) if serve.host not in _ANY else addresses
-    reached = next((one for one in bound if _connects(one, serve.port)), None)
+    reached = _first_reached(bound, serve.port)
     shown, asked = reached or bound[0], reached or _ANY.get(serve.host, serve.host)
     return Endpoint(
         url=f"http://{_bracketed(shown)}:{serve.port}",
@@ -61,6 +62,13 @@ def local_url(inventory: Inventory, path: str) -> str:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+def _first_reached(addresses: tuple[str, ...], port: int) -> str | None:
+    """Tried all at once: one that a firewall drops must not hold up the others."""
+    with ThreadPoolExecutor(len(addresses)) as pool:
+        answers = pool.map(lambda one: _connects(one, port), addresses)
+    return next((one for one, connects in zip(addresses, answers, strict=True) if connects), None)
 
 
 def _connects(host: str, port: int) -> bool:

@@ -12,6 +12,7 @@ ClusterError
 ├── PreflightFailed         findings that forbid a start
 ├── NotReady                what was waited for did not come
 ├── Held                    somebody else works on this cluster
+│   └── LeaseLost           and took the lease from us
 └── NotFreed                what is left on the hosts after all was tried
 """
 
@@ -129,6 +130,10 @@ class Held(ClusterError):
             cure="wait until they are done, or break the lease with `orchestrator unlock --reason WHY`",
         )
         self.lease = lease
+
+
+class LeaseLost(Held):
+    """The lease was ours and is not any more: whoever has it now may be at work, so nothing is taken back."""
 
 
 class NotFreed(ClusterError):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
-from cluster.command import Command, last_json, program
-from cluster.errors import Held, HostError, Unintelligible, Unreachable
+from cluster.command import Command, Hint, Probe, last_json, program
+from cluster.errors import CommandFailed, Held, HostError, LeaseLost, Unintelligible, Unreachable
 from cluster.host import Channel, Host
 from cluster.values import Lease
 
@@ -15,27 +15,46 @@ from cluster.values import Lease
 _BEAT = 2.0
 _SILENCE = 20.0
 
-#: Seconds that a good-bye may take.
+#: Seconds that a good-bye may take, and an answer.
 _FAREWELL = 5.0
+_ANSWER = 30.0
 
 _DAY = 86400.0
+
+_HINTS = (
+    Hint("No space left", "the disk of the state directory is full", "free some space there"),
+    Hint("Read-only file system", "the state directory is on a read-only disk", "choose another one"),
+    Hint("belongs to somebody else", "the state directory was made by another user", "choose another one"),
+)
 
 
 def hold(lease: Lease, state: str, venv: str) -> Command:
     """The program that holds the lease."""
-    fields = {"owner": lease.owner, "machine": lease.machine, "since": lease.since, "reason": lease.reason}
-    payload = {"folder": state, "lease": fields, "silence": _SILENCE}
+    payload = {"folder": state, "lease": _fields(lease), "silence": _SILENCE}
     parts = ("processes", "files", "lease")
-    return program(parts, payload, title="take the lease", venv=venv, timeout=7 * _DAY)
+    return program(parts, payload, title="take the lease", venv=venv, timeout=7 * _DAY, hints=_HINTS)
 
 
-@dataclass(frozen=True)
-class HeldLease:
-    """A lease that is ours until `release`; `left_by` is the owner before us where they left without a word."""
+def breaking(by: Lease, state: str, venv: str) -> Probe[Lease | None]:
+    """Ends the program that holds the lease; says whose it was, None when nobody held it."""
+    payload = {"folder": state, "by": _fields(by)}
+    command = program(("processes", "files", "unlock"), payload, title="break the lease", venv=venv)
+    return Probe(command, lambda said: _lease(last_json(said)["held"]))
 
-    left_by: Lease | None
-    _channel: Channel
-    _done: threading.Event
+
+def break_lease(head: Host, state: str, venv: str, by: Lease) -> Lease | None:
+    """Breaks the lease on purpose; its owner hears who did it and why. The lease that was broken comes back."""
+    return head.ask(breaking(by, state, venv))
+
+
+class _Hold:
+    """One run of the program that holds the lease, kept alive by a heartbeat."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._done = threading.Event()
+        self.lost = threading.Event()
+        threading.Thread(target=self._beat, daemon=True).start()
 
     def release(self) -> None:
         """Says good-bye and waits until the host has heard it; an owner who vanishes without is told of later."""
@@ -45,44 +64,88 @@ class HeldLease:
             self._channel.read_line(_FAREWELL)
         self._channel.close()
 
+    def broken_by(self) -> Lease | None:
+        """Who broke it, where the program could still say so."""
+        with suppress(HostError, EOFError, ValueError, KeyError):
+            return _lease(last_json(self._channel.read_line(0.5) or "")["broken"])
+        return None
 
-def take(host: Host, cluster: str, lease: Lease, state: str, venv: str, patience: float = 30.0) -> HeldLease:
+    def _beat(self) -> None:
+        while not self._done.wait(_BEAT):
+            try:
+                self._channel.send(b"\n")
+            except HostError:
+                self.lost.set()
+                return
+
+
+class HeldLease:
+    """A lease that is ours until `release`; `left_by` is the owner before us where they left without a word."""
+
+    def __init__(self, cluster: str, mine: Lease, hold: Callable[[], tuple[_Hold, Lease | None]]) -> None:
+        self._cluster = cluster
+        self._mine = mine
+        self._again = hold
+        self._hold, self.left_by = hold()
+
+    def release(self) -> None:
+        self._hold.release()
+
+    def check(self) -> None:
+        """Raises LeaseLost when it is ours no more. One that only lost its connection is taken again."""
+        if not self._hold.lost.is_set():
+            return
+        breaker = self._hold.broken_by()
+        self._hold.release()
+        if breaker:
+            raise LeaseLost(self._cluster, breaker)
+        try:
+            self._hold, before = self._again()
+        except Held as held:
+            raise LeaseLost(self._cluster, held.lease) from None
+        if before != self._mine:
+            # Somebody had it in between: what we saw of the hosts may no longer be so.
+            raise LeaseLost(self._cluster, before or _SOMEBODY)
+
+
+_SOMEBODY = Lease("somebody", "a machine that did not say", "", "unknown")
+
+
+def take(host: Host, cluster: str, lease: Lease, state: str, venv: str, patience: float = _ANSWER) -> HeldLease:
     """Takes the lease on the head and keeps it alive. Raises `Held` when somebody else has it."""
-    channel = host.open(hold(lease, state, venv))
+    return HeldLease(cluster, lease, lambda: _take(host, cluster, hold(lease, state, venv), patience))
+
+
+def _take(host: Host, cluster: str, command: Command, patience: float) -> tuple[_Hold, Lease | None]:
+    channel = host.open(command)
     try:
-        said = last_json(_first_line(host, channel, patience))
+        said = last_json(_first_line(host, command, channel, patience))
         if "held" in said:
-            unknown = Lease("somebody", "a machine that did not say", "", "unknown")
-            raise Held(cluster, _lease(said["held"]) or unknown)
+            raise Held(cluster, _lease(said["held"]) or _SOMEBODY)
+        return _Hold(channel), _lease(said["taken"])
     except BaseException as error:
         channel.close()
-        if isinstance(error, ValueError):
-            raise Unintelligible(host.name, "take the lease", str(error)) from None
+        if isinstance(error, ValueError | KeyError):
+            raise Unintelligible(host.name, command.title, str(error)) from None
         raise
-    done = threading.Event()
-    threading.Thread(target=_beat, args=(channel, done), daemon=True).start()
-    return HeldLease(_lease(said["taken"]), channel, done)
 
 
-def _first_line(host: Host, channel: Channel, patience: float) -> str:
+def _first_line(host: Host, command: Command, channel: Channel, patience: float) -> str:
     """The first line that is JSON: a user's shell may greet before it runs our program."""
     try:
         while True:
             line = channel.read_line(patience)
             if line is None:
-                raise Unreachable(host.name, "take the lease", cause=f"no answer within {patience:g} s")
+                raise Unreachable(host.name, command.title, cause=f"no answer within {patience:g} s")
             if line.startswith("{"):
                 return line
     except EOFError:
-        raise Unintelligible(host.name, "take the lease", "the program that holds it ended at once") from None
+        result = channel.result()
+        raise CommandFailed(host.name, command, result.status, result.stdout, result.stderr) from None
 
 
-def _beat(channel: Channel, done: threading.Event) -> None:
-    while not done.wait(_BEAT):
-        try:
-            channel.send(b"\n")
-        except HostError:
-            return
+def _fields(lease: Lease) -> dict[str, str]:
+    return {"owner": lease.owner, "machine": lease.machine, "since": lease.since, "reason": lease.reason}
 
 
 def _lease(said: dict[str, str] | None) -> Lease | None:

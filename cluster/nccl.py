@@ -6,6 +6,8 @@ import re
 from typing import Literal
 
 from cluster.command import Probe, last_json, program
+from cluster.errors import NotReady
+from cluster.inventory import Inventory
 from cluster.values import Transport
 
 Kind = Literal["NET/IB/GDRDMA", "NET/IB", "NET/Socket"]
@@ -30,3 +32,19 @@ def transport(said: tuple[str, ...]) -> Transport:
             if sign.search(line):
                 return Transport(kind, line.partition("NCCL INFO ")[2].strip() or line.strip())
     return Transport("unknown")
+
+
+SLOW = "no InfiniBand or RoCE device was usable, so every token waits for TCP"
+
+
+def judge(inventory: Inventory, transport: Transport) -> None:
+    """Raises NotReady on NET/Socket where the inventory refuses it."""
+    if transport.kind == "NET/Socket" and inventory.serve.refuse_socket_transport:
+        cure = "see NCCL_IB_HCA, nvidia_peermem and /dev/infiniband on every host"
+        raise NotReady(
+            "a transport faster than NET/Socket",
+            0.0,
+            transport.evidence,
+            cause=SLOW,
+            cure=f"{cure}, or set `refuse_socket_transport: false`",
+        )

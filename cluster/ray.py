@@ -9,7 +9,7 @@ from typing import Any
 from cluster.command import Command, Hint, json_lines, program
 from cluster.environment import authentication, environment, public, ray_address, secret, token_path, versions
 from cluster.inventory import HostSpec, Inventory
-from cluster.unit import Unit
+from cluster.unit import STATE_HINTS, Unit
 from cluster.values import Facts
 
 #: Small on purpose: the defaults are every core (one idle worker each) and 30 % of the memory, and the executor
@@ -66,7 +66,8 @@ def _words(inventory: Inventory, spec: HostSpec, facts: Facts) -> tuple[str, ...
 def token(state: str, venv: str, wanted: str = "") -> Command:
     """Keeps (or makes, or writes) the token on a host and says it. Its output is a secret."""
     payload = {"path": token_path(state), "token": wanted}
-    return program(("processes", "files", "token"), payload, title="prepare Ray's token", venv=venv)
+    parts = ("processes", "files", "token")
+    return program(parts, payload, title="prepare Ray's token", venv=venv, hints=STATE_HINTS)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ Name = Literal["ray", "vllm"]
 #: on an idle cluster; a serving vLLM after 1, one that is loading does not hear it at all (both measured).
 PATIENCE: tuple[tuple[Name, float], ...] = (("ray", 20.0), ("vllm", 8.0))
 
-_HINTS = (
+#: What keeps any program of ours from writing in the state directory.
+STATE_HINTS = (
     Hint(
         "belongs to somebody else",
         "the state directory was made by another user",
@@ -28,6 +29,9 @@ _HINTS = (
         "the state directory is on a read-only disk",
         "choose another one under `runtime: state_directory:`",
     ),
+)
+_HINTS = (
+    *STATE_HINTS,
     Hint("runs already", "another launch was faster", "run the same command again"),
     Hint(
         "No such file or directory",
@@ -98,7 +102,9 @@ def stop(name: Name, host: str, state: str, venv: str) -> Probe[tuple[Leftover, 
     """Ends the unit and everything it started; what is left after SIGKILL comes back."""
     patience = dict(PATIENCE)[name]
     payload = {"folder": f"{state}/{name}", "patience": patience}
-    command = program(("processes", "stop"), payload, title=f"stop {name}", venv=venv, timeout=patience + 30)
+    command = program(
+        ("processes", "files", "stop"), payload, title=f"stop {name}", venv=venv, timeout=patience + 30
+    )
 
     def parse(said: str) -> tuple[Leftover, ...]:
         return tuple(_leftover(host, one) for one in last_json(said)["left"])

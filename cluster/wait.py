@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from cluster.errors import NotReady, Unreachable
+from cluster.errors import FleetError, NotReady, Unreachable
 
 T = TypeVar("T")
 
@@ -27,6 +27,13 @@ class Stalled(Generic[T]):
 
     def over(self) -> bool:
         return time.monotonic() - self._since > self._patience
+
+
+def _lost(error: BaseException) -> bool:
+    """A connection that broke, or those of several hosts and nothing worse: the host may be back."""
+    if isinstance(error, FleetError):
+        return all(isinstance(one, Unreachable) for one in error.errors)
+    return isinstance(error, Unreachable)
 
 
 def until(
@@ -54,7 +61,7 @@ def until(
     def look_once() -> T:
         try:
             seen = look()
-        except Unreachable as error:
+        except (Unreachable, FleetError) as error:
             last[0] = str(error)
             raise
         stalled.saw(seen)
@@ -62,8 +69,7 @@ def until(
         return seen
 
     retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(Unreachable)
-        | tenacity.retry_if_result(lambda seen: not done(seen)),
+        retry=tenacity.retry_if_exception(_lost) | tenacity.retry_if_result(lambda seen: not done(seen)),
         stop=lambda state: stalled.over(),
         wait=tenacity.wait_fixed(interval),
         before_sleep=lambda state: notice(time.monotonic() - begun, last[0]),

@@ -50,22 +50,23 @@ class Engine:
                 raise
 
     def _forward(self, phases: Sequence[Phase], entered: list[tuple[Phase, Stage]], end: ExitStack) -> None:
-        stage = self._stage(end)
+        stage = self._stage(end, [])
         for phase in phases:
             reason = phase.skip(self.inventory, stage.seen)
             if reason is not None:
                 self.sink(PhaseSkipped(phase.title, reason))
                 continue
+            stage.guard()
             entered.append((phase, stage))
             self._enter(phase, stage)
-            stage = self._stage(end) if phase.acts else stage
+            stage = self._stage(end, stage.guards) if phase.acts else stage
 
-    def _stage(self, end: ExitStack) -> Stage:
+    def _stage(self, end: ExitStack, guards: list[Callable[[], None]]) -> Stage:
         def at_end(release: Callable[[], None]) -> None:
             end.callback(lambda: None if self.interrupts.leaving else release())
 
         seen = observe(self.inventory, self.fleet)
-        return Stage(self.inventory, self.fleet, seen, self.sink, self.patience, self.reason, at_end)
+        return Stage(self.inventory, self.fleet, seen, self.sink, self.patience, self.reason, at_end, guards)
 
     def _enter(self, phase: Phase, stage: Stage) -> None:
         begun = time.monotonic()

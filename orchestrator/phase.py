@@ -33,7 +33,8 @@ class Advice:
 class Stage:
     """All that a phase may see and do. Immutable: what was seen is what was seen before the phase ran.
 
-    `at_end` registers what must be given back when the whole run is over, however it ends.
+    `at_end` registers what must be given back when the whole run is over, however it ends; `guards` are asked
+    before each phase and each look while one waits.
     """
 
     inventory: Inventory
@@ -43,6 +44,12 @@ class Stage:
     patience: Patience
     reason: str
     at_end: Callable[[Callable[[], None]], None]
+    guards: list[Callable[[], None]]
+
+    def guard(self) -> None:
+        """Raises when the run may not go on, because its lease is somebody else's by now."""
+        for one in self.guards:
+            one()
 
     @property
     def head(self) -> Host:
@@ -80,8 +87,12 @@ class Stage:
         def notice(seconds: float, last: str) -> None:
             self.sink(Waiting(what, seconds, last))
 
+        def guarded() -> T:
+            self.guard()
+            return look()
+
         try:
-            return wait.until(what, look, done, patience=patience, notice=notice, mark=mark)
+            return wait.until(what, guarded, done, patience=patience, notice=notice, mark=mark)
         except NotReady as error:
             if advice and not error.cause:
                 error.host, error.cause, error.cure = advice.host, advice.cause, advice.cure

@@ -16,14 +16,15 @@ Output = Literal["auto", "live", "plain", "json"]
 class Patience(BaseSettings):
     """How long to wait for what, in seconds.
 
-    connect: for a host to answer SSH. gate: for every host to join Ray with all of its GPUs. transport: for NCCL
-    to say what it chose. load: for anything to move while the engine loads, not for the whole load. token: for
-    the first token, for which kernels are compiled. free: for GPUs to be free, since a rank can outlive SIGKILL
-    in the driver.
+    lease: for somebody else to be done; 0 does not wait. connect: for a host to answer SSH. gate: for every host
+    to join Ray with all of its GPUs. transport: for NCCL to say what it chose. load: for anything to move while
+    the engine loads, not for the whole load. token: for the first token, for which kernels are compiled. free:
+    for GPUs to be free, since a rank can outlive SIGKILL in the driver.
     """
 
     model_config = SettingsConfigDict(env_prefix="ORCHESTRATOR_PATIENCE_", frozen=True)
 
+    lease: Annotated[float, Field(ge=0)] = 0.0
     connect: Seconds = 10.0
     gate: Seconds = 180.0
     transport: Seconds = 300.0

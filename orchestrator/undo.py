@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cluster.errors import ClusterError, FleetError, HostError, NotFreed
+from cluster.errors import ClusterError, FleetError, HostError, LeaseLost, NotFreed
 from orchestrator.events import HostSaid, Sink, Undone
 from orchestrator.interrupts import Interrupted, Interrupts
 from orchestrator.phase import Phase, Stage
@@ -28,6 +28,9 @@ class Undo:
         Raises Interrupted when a person will not wait for it.
         """
         self.interrupts.no_more()
+        if isinstance(error, LeaseLost):
+            self._clean(error, "somebody else may be at work, so nothing was taken back")
+            return
         started = [(phase, stage) for phase, stage in reversed(entered) if phase.starts]
         if not started:
             return

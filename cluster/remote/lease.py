@@ -2,12 +2,14 @@
 
 Data: folder, lease (owner, machine, since, reason), silence (seconds without a heartbeat after which the owner
 counts as gone). Says one line of JSON: taken with the lease of an owner who left without a word (or null), or
-held with the lease of who has it. Then holds until stdin says "bye", ends or falls silent.
+held with the lease of who has it. Then holds until stdin says "bye", ends or falls silent, or until SIGTERM: then
+the file lease.broken beside it says who broke it, and so does the program.
 """
 
 import fcntl
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -86,8 +88,17 @@ def hold(silence: float) -> None:
             os._exit(1)
 
 
+def tell_who_broke_it(folder: str) -> None:
+    try:
+        with open(os.path.join(folder, "lease.broken")) as file:
+            print(json.dumps({"broken": json.load(file)}), flush=True)
+    finally:
+        os._exit(1)
+
+
 def main() -> None:
     data = payload()
+    signal.signal(signal.SIGTERM, lambda *_: tell_who_broke_it(data["folder"]))
     lock, ours = take(data["folder"])
     if not ours:
         print(json.dumps({"held": holder(lock)}), flush=True)

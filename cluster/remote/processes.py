@@ -70,7 +70,7 @@ def runs(record: dict[str, Any]) -> bool:
     """
     keeper = process(record["keeper"]) if record["boot"] == boot_id() else None
     lives = keeper is not None and keeper.ticks == record["ticks"] and keeper.state not in "ZX"
-    return lives and record["status"] is None
+    return lives and record["status"] is None and not record.get("stopping")
 
 
 def unit_pids(folder: str, table: dict[int, Process]) -> set[int]:

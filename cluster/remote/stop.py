@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cluster.remote.files import write_private
     from cluster.remote.processes import command_line, payload, processes, read_record, unit_pids
 
 KILL_PATIENCE = 10.0
@@ -40,7 +41,11 @@ def gone_within(folder: str, patience: float, again: int = 0) -> bool:
 def stop(folder: str, patience: float) -> set[int]:
     table = processes()
     pids = unit_pids(folder, table)
-    keeper = (read_record(folder) or {}).get("keeper")
+    record = read_record(folder) or {}
+    keeper = record.get("keeper")
+    if record and pids:
+        # Whoever looks while it drains must not take it for one that runs.
+        write_private(os.path.join(folder, "record.json"), json.dumps({**record, "stopping": True}))
     # Without its keeper the tree has nobody to pass the signal on.
     send({keeper} if keeper in pids else pids, signal.SIGTERM)
     if gone_within(folder, patience) or gone_within(folder, KILL_PATIENCE, signal.SIGKILL):

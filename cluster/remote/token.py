@@ -5,6 +5,7 @@ Data: path, token (empty: keep the one there is, or make one). Says the token, o
 
 import os
 import secrets
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,4 +25,7 @@ def main() -> None:
     print(token)
 
 
-main()
+try:
+    main()
+except OSError as problem:
+    sys.exit(f"{problem.filename}: {problem.strerror}")

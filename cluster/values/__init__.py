@@ -3,10 +3,12 @@
 from cluster.values.said import (
     Announcement,
     EndpointStatus,
+    Executed,
     Finding,
     HostStatus,
     Lease,
     Leftover,
+    LogLine,
     Severity,
     Transport,
 )
@@ -15,6 +17,7 @@ from cluster.values.seen import Facts, Gpu, GpuProcess, HostView, Listener, Mode
 __all__ = [
     "Announcement",
     "EndpointStatus",
+    "Executed",
     "Facts",
     "Finding",
     "Gpu",
@@ -24,6 +27,7 @@ __all__ = [
     "Lease",
     "Leftover",
     "Listener",
+    "LogLine",
     "ModelFiles",
     "Presence",
     "Severity",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from cluster.errors import HostError
 from cluster.values.seen import Presence
 
 Severity = Literal["blocking", "warning", "unchecked"]
@@ -78,6 +79,26 @@ class Announcement:
     token: str
     needs_key: bool
     seconds: tuple[tuple[str, float], ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A line of a log; `source` is the unit, or the name of the file."""
+
+    source: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Executed:
+    """What became of an operator's command on a host; `status` None where it had no end of its own, and `problem`
+    says why."""
+
+    host: str
+    status: int | None
+    stdout: str = ""
+    stderr: str = ""
+    problem: HostError | None = None
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from cluster import nccl, unit
+from cluster import nccl
 from cluster.endpoint import Endpoint, endpoint
 from cluster.errors import ClusterError, NotReady
-from cluster.values import Transport
+from cluster.follow import Follower
 from cluster.vllm.failure import engine_failed, is_dead
 from cluster.vllm.requests import Answer, Request, Token, completion, image_question, token
 from orchestrator.events import HostSaid, Proved, TransportLearned
@@ -34,9 +34,8 @@ class Prove(Phase):
         found = _ask(stage, where, "a generated token", completion(model))
         if stage.inventory.serve.prove_image:
             _ask(stage, where, "a token about an image", image_question(model))
-        transport = _transport(stage)
-        if stage.inventory.uses_ray and transport.kind != "unknown":
-            stage.sink(TransportLearned(transport))
+        if stage.inventory.uses_ray:
+            _learn_transport(stage)
         stage.sink(Proved(where.url, where.origin, found.text))
 
 
@@ -46,10 +45,13 @@ def _addresses(stage: Stage) -> tuple[str, ...]:
     return tuple(dict.fromkeys((head.address, head.cluster_address)))
 
 
-def _transport(stage: Stage) -> Transport:
+def _learn_transport(stage: Stage) -> None:
     """Once more: channels, and with them GDRDMA, are named only when the first data has travelled."""
     answers = stage.fleet.all(lambda host: host.ask(nccl.lines(stage.facts(host.name).state, stage.venv)))
-    return nccl.transport(tuple(line for lines in answers.values() for line in lines))
+    transport = nccl.transport(tuple(line for lines in answers.values() for line in lines))
+    nccl.judge(stage.inventory, transport)
+    if transport.kind != "unknown":
+        stage.sink(TransportLearned(transport))
 
 
 @dataclass
@@ -81,7 +83,10 @@ def _ask(stage: Stage, where: Endpoint, what: str, request: Request) -> Token:
     begun = time.monotonic()
     under_way = _Request(where, request, stage.patience.token).start()
     patience = stage.patience.token + _GRACE
-    stage.until(what, lambda: _look(stage, under_way), lambda seen: seen.answered, patience, advice=_advice(stage))
+    engine = Follower(stage.head, "vllm", stage.facts(stage.head.name).state, stage.venv)
+    stage.until(
+        what, lambda: _look(engine, under_way), lambda seen: seen.answered, patience, advice=_advice(stage)
+    )
     if under_way.error:
         raise under_way.error
     assert under_way.answer is not None
@@ -106,11 +111,11 @@ class _Seen:
         return self.last
 
 
-def _look(stage: Stage, under_way: _Request) -> _Seen:
+def _look(engine: Follower, under_way: _Request) -> _Seen:
     """Whether the answer is there. Raises NotReady with the root cause when the engine dies over it."""
     if under_way.done.wait(0.2):
         return _Seen(True)
-    engine = stage.head.ask(unit.look("vllm", stage.facts(stage.head.name).state, stage.venv))
-    if is_dead(engine, engine.text):
-        raise engine_failed(stage.head.name, engine, engine.text)
-    return _Seen(under_way.done.is_set(), next(reversed(engine.text.splitlines()), ""))
+    seen = engine.look()
+    if is_dead(seen, engine.log):
+        raise engine_failed(engine.host, seen, engine.log)
+    return _Seen(under_way.done.is_set(), next(reversed(engine.log.splitlines()), ""))

@@ -8,6 +8,7 @@ import socket
 from datetime import UTC, datetime
 
 from cluster import lease
+from cluster.errors import Held
 from cluster.values import Lease
 from orchestrator.events import HostSaid
 from orchestrator.phase import Phase, Stage
@@ -25,11 +26,29 @@ class Lock(Phase):
             return
         since = datetime.now(UTC).isoformat("T", "seconds")
         mine = Lease(_owner(), socket.gethostname(), since, stage.reason)
-        held = lease.take(stage.head, stage.inventory.cluster, mine, facts.state, stage.venv)
+        held = self._take(stage, mine, facts.state)
         stage.at_end(held.release)
+        stage.guards.append(held.check)
         if held.left_by:
             before = held.left_by
             stage.sink(HostSaid(head, f"took over the lease of {before.owner} on {before.machine}, who is gone"))
+
+    def _take(self, stage: Stage, mine: Lease, state: str) -> lease.HeldLease:
+        """Raises Held at once, or waits until whoever has it is done, where patience for that was asked for."""
+        found: list[lease.HeldLease] = []
+
+        def look() -> str:
+            try:
+                found.append(lease.take(stage.head, stage.inventory.cluster, mine, state, stage.venv))
+                return ""
+            except Held as error:
+                if not stage.patience.lease:
+                    raise
+                return str(error)
+
+        what = "the lease, which somebody else holds"
+        stage.until(what, look, lambda held: not held, stage.patience.lease)
+        return found[0]
 
 
 def _owner() -> str:

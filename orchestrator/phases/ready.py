@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cluster import unit
 from cluster.endpoint import local_url
 from cluster.errors import NotReady
+from cluster.follow import Follower
 from cluster.host import Host
 from cluster.vllm import log
 from cluster.vllm.failure import engine_failed, is_dead
@@ -63,20 +64,18 @@ class _Watch:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._url = local_url(stage.inventory, "/health")
-        self._offset = 0
-        self._log = ""
+        head = stage.head
+        self._engine = Follower(head, "vllm", stage.facts(head.name).state, stage.venv)
         self._shards = (0, 0)
 
     def look(self) -> _Seen:
         answers = self._stage.fleet.all(self._ask)
         engine = answers[self._stage.head.name]
-        self._offset = engine.offset
-        self._log += engine.text
         self._fail_if_dead(answers)
-        loading = log.loading(self._log)
+        loading = log.loading(self._engine.log)
         self._show(loading)
         read = sum(one.read for one in answers.values())
-        return _Seen(engine, loading, read, log.moving_lines(self._log))
+        return _Seen(engine, loading, read, log.moving_lines(self._engine.log))
 
     def _show(self, loading: log.Loading) -> None:
         if self._shards != (loading.shards, loading.of):
@@ -84,15 +83,14 @@ class _Watch:
             self._stage.sink(Progress("weights of rank 0", loading.shards, loading.of, "shards"))
 
     def _ask(self, host: Host) -> unit.Look:
-        state, venv = self._stage.facts(host.name).state, self._stage.venv
         if host.name == self._stage.head.name:
-            return host.ask(unit.look("vllm", state, venv, self._offset, self._url))
-        return host.ask(unit.look("ray", state, venv))
+            return self._engine.look(self._url)
+        return host.ask(unit.look("ray", self._stage.facts(host.name).state, self._stage.venv))
 
     def _fail_if_dead(self, answers: dict[str, unit.Look]) -> None:
         engine = answers[self._stage.head.name]
-        if is_dead(engine, self._log):
-            raise engine_failed(self._stage.head.name, engine, self._log)
+        if is_dead(engine, self._engine.log):
+            raise engine_failed(self._stage.head.name, engine, self._engine.log)
         for host, look in answers.items():
             if not look.alive:
                 raise NotReady(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cluster import nccl, unit
+from cluster import nccl
 from cluster.errors import NotReady
+from cluster.follow import Follower
 from cluster.inventory import Inventory
 from cluster.observe import Observed
 from cluster.values import Transport
@@ -38,15 +39,18 @@ class LearnTransport(Phase):
         stage.sink(TransportLearned(transport))
         if transport.kind == "unknown":
             stage.sink(HostSaid("", "the transport is not known: no rank has a word of NCCL"))
-        elif transport.kind == "NET/Socket":
-            _judge_socket(stage, transport)
+        else:
+            nccl.judge(stage.inventory, transport)
+        if transport.kind == "NET/Socket":
+            stage.sink(HostSaid("", f"warning: NCCL goes over NET/Socket ({transport.evidence}): {nccl.SLOW}"))
 
     def _wait(self, stage: Stage) -> Transport:
         """An engine that takes its time is no failure here: the transport is then not known yet."""
+        engine = Follower(stage.head, "vllm", stage.facts(stage.head.name).state, stage.venv)
         try:
             return stage.until(
                 "NCCL to say which transport it chose",
-                lambda: _look(stage),
+                lambda: _look(stage, engine),
                 lambda seen: seen.settled,
                 stage.patience.transport,
                 lambda seen: seen.loading,
@@ -55,23 +59,12 @@ class LearnTransport(Phase):
             return Transport("unknown")
 
 
-def _look(stage: Stage) -> _Seen:
+def _look(stage: Stage, engine: Follower) -> _Seen:
     """Settled as well once there is nothing to wait for: no NCCL, a dead engine, weights already loaded."""
     answers = stage.fleet.all(lambda host: host.ask(nccl.lines(stage.facts(host.name).state, stage.venv)))
     chosen = nccl.transport(tuple(line for lines in answers.values() for line in lines))
-    engine = stage.head.ask(unit.look("vllm", stage.facts(stage.head.name).state, stage.venv))
-    if gloo := log.without_nccl(engine.text):
+    seen = engine.look()
+    if gloo := log.without_nccl(engine.log):
         chosen = Transport("gloo", gloo)
-    over = is_dead(engine, engine.text) or log.loaded(engine.text)
-    return _Seen(chosen, chosen.kind != "unknown" or over, log.loading(engine.text))
-
-
-def _judge_socket(stage: Stage, transport: Transport) -> None:
-    cause = "no InfiniBand or RoCE device was usable, so every token waits for TCP"
-    if stage.inventory.serve.refuse_socket_transport:
-        raise NotReady(
-            "a transport faster than NET/Socket", 0.0, transport.evidence, cause=cause,
-            cure="see NCCL_IB_HCA, nvidia_peermem and /dev/infiniband on both hosts,"
-            " or set `refuse_socket_transport: false`",
-        )  # fmt: skip
-    stage.sink(HostSaid("", f"warning: NCCL goes over NET/Socket ({transport.evidence}): {cause}"))
+    over = is_dead(seen, engine.log) or log.loaded(engine.log)
+    return _Seen(chosen, chosen.kind != "unknown" or over, log.loading(engine.log))

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from cluster import lease
-from cluster.errors import Held, Unintelligible, Unreachable
+from cluster.errors import CommandFailed, Held, Unintelligible, Unreachable
 from cluster.host import Host
 from cluster.lease import HeldLease
 from cluster.values import Lease
@@ -62,8 +62,8 @@ def test_a_held_lease_is_refused(held: dict[str, object] | None, owner: str) -> 
 @pytest.mark.parametrize(
     ("lines", "error"),
     [
-        ((), Unintelligible),
-        (("Traceback (most recent call last):",), Unintelligible),
+        ((), CommandFailed),
+        (("Traceback (most recent call last):",), CommandFailed),
         (("{ no JSON",), Unintelligible),
         (("Welcome", None), Unreachable),
     ],

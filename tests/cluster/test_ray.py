@@ -65,6 +65,7 @@ def test_the_token_travels_on_stdin() -> None:
     command = ray.token(STATE, "/opt/vllm", "hush")
     assert sent(command) == {"path": f"{STATE}/ray.token", "token": "hush"}
     assert "hush" not in command.line()
+    assert [hint.cause for hint in command.hints if hint.fits("ray.token: No space left on device")]
 
 
 def test_the_gate_is_told_whom_to_expect() -> None:

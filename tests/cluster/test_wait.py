@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from cluster.command import Command
-from cluster.errors import CommandFailed, NotReady, Unreachable
+from cluster.errors import CommandFailed, FleetError, NotReady, Unreachable
 from cluster.wait import Stalled, until
 
 LOST = Unreachable("a", "look at ray")
@@ -109,3 +109,10 @@ def test_progress_is_what_the_mark_says(monkeypatch: pytest.MonkeyPatch) -> None
             interval=0,
         )
     assert 25 <= caught.value.waited <= 27
+
+
+def test_several_lost_connections_are_looked_over_but_nothing_worse_among_them() -> None:
+    lost = FleetError([LOST, Unreachable("b", "look at ray")])
+    assert wait(Eyes(lost, "done")) == "done"
+    with pytest.raises(FleetError):
+        wait(Eyes(FleetError([LOST, CommandFailed("b", Command((), "x"), 1, "", "")]), "done"))

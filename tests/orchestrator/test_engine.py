@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.errors import HostError, NotFreed, NotReady
-from cluster.values import Leftover
+from cluster.errors import HostError, LeaseLost, NotFreed, NotReady
+from cluster.values import Lease, Leftover
 from orchestrator.events import HostSaid, PhaseDone, PhaseFailed, PhaseSkipped, PhaseStarted, Undone
 from orchestrator.interrupts import Interrupted, Interrupts
 from orchestrator.phase import Phase, Stage
@@ -185,3 +185,23 @@ class Stuck(Phase):
     def undo(self, stage: Stage) -> None:
         for _ in range(self._times):
             self._interrupts.arrived()
+
+
+class Guarded(Phase):
+    """Takes a lease that is lost as soon as the next phase wants to begin."""
+
+    title = "Take the lease"
+
+    def run(self, stage: Stage) -> None:
+        stage.guards.append(self.check)
+
+    def check(self) -> None:
+        raise LeaseLost("demo", Lease("bob", "desk", "2026-11-22T09:00:00+00:00", "maintenance"))
+
+
+def test_a_run_whose_lease_is_lost_ends_and_takes_nothing_back() -> None:
+    one, notes = driven(), list[str]()
+    with pytest.raises(LeaseLost) as caught:
+        one.engine.run([Noted("A", notes), Guarded(), Noted("B", notes)])
+    assert [note for note in notes if note.startswith(("run", "undo"))] == ["run A: python 1"]
+    assert any(CLEAN in note for note in caught.value.__notes__)

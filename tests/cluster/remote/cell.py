@@ -82,7 +82,7 @@ class Cell:
     def stop(self, name: Name = "vllm", patience: float = 10.0) -> list[dict[str, Any]]:
         """What is left, after at most `patience` for SIGTERM."""
         data = {"folder": str(self.folder(name)), "patience": patience}
-        command = program(("processes", "stop"), data, title="stop", venv=VENV)
+        command = program(("processes", "files", "stop"), data, title="stop", venv=VENV)
         left: list[dict[str, Any]] = last_json(HOST.run(command).stdout)["left"]
         return left
 

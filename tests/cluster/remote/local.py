@@ -72,6 +72,8 @@ class LocalTransport:
         done = subprocess.run(
             ["/bin/sh", "-c", command.line()], input=command.stdin, capture_output=True, env=self._environ
         )
+        for line in done.stdout.decode().splitlines() if said else ():
+            said(line)
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def open(self, command: Command) -> LocalChannel:

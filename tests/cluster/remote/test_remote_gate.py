@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cluster import ray
+from cluster.host import Channel
 from cluster.inventory import RuntimeSpec
 from tests.cluster.builders import inventory
 from tests.cluster.remote.local import here
@@ -77,11 +80,23 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def gate(venv: Path, patience: float = 10.0, **told: Any) -> list[dict[str, Any]]:
     """What it says, in a Ray that is well but for what is told otherwise."""
+    with contextlib.closing(gate_of(venv, patience, **told)) as channel:
+        return list(lines_of(channel))
+
+
+def gate_of(venv: Path, patience: float, **told: Any) -> Channel:
     (path,) = venv.glob("lib/python*/site-packages/ray")
     (path / "told.json").write_text(json.dumps(WELL | told))
     runtime = RuntimeSpec.model_construct(venv=str(venv), state_directory="/nowhere")
     one = inventory(gpus=2).model_copy(update={"runtime": runtime})
-    return list(ray.gate_lines(here().run(ray.gate(one, "/nowhere", patience)).stdout))
+    return here().open(ray.gate(one, "/nowhere", patience))
+
+
+def lines_of(channel: Channel) -> Iterator[dict[str, Any]]:
+    """All that it says, with its stdin open: the gate ends with whoever asked."""
+    with contextlib.suppress(EOFError):
+        while (line := channel.read_line(30)) is not None:
+            yield from ray.gate_lines(line)
 
 
 def test_all_is_proved(venv: Path) -> None:
@@ -123,3 +138,10 @@ def test_what_is_wrong_is_said(venv: Path, told: dict[str, Any], stage: str, why
 def test_cuda_that_could_not_be_checked_is_no_failure(venv: Path) -> None:
     said = gate(venv, tasks=[one | {"cuda": "not checked"} for one in TOUCHED])
     assert {one.cuda for one in ray.touched(said[-1])} == {"not checked"}
+
+
+def test_the_gate_ends_with_whoever_asked(venv: Path) -> None:
+    channel = gate_of(venv, 600, deaf=100000, why="not yet")
+    assert channel.read_line(30)
+    channel.close()
+    assert channel.result().status == 1

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from cluster import lease as module
 from cluster.command import program
-from cluster.errors import Held
+from cluster.errors import Held, LeaseLost
 from cluster.lease import HeldLease, take
 from cluster.values import Lease
 from tests.cluster.remote.cell import HOST, kill
@@ -160,3 +161,44 @@ def test_a_file_that_says_nothing_is_no_owner(state: str, left: str) -> None:
     held = taken(state, "ann")
     assert held.left_by is None
     held.release()
+
+
+def test_a_lease_is_broken_on_purpose_and_its_owner_hears_who_did_it(
+    state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BEAT", 0.01)
+    held = taken(state, "ann")
+    held.check()
+    assert module.break_lease(HOST, state, VENV, lease("bob")) == lease("ann")
+    assert module.break_lease(HOST, state, VENV, lease("bob")) is None
+    with pytest.raises(LeaseLost) as caught:
+        eventually(lambda: held.check())
+    assert caught.value.lease.owner == "bob"
+    taken(state, "cat").release()
+
+
+def test_a_lease_that_lost_its_connection_is_taken_again(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_BEAT", 0.01)
+    held = taken(state, "ann")
+    before = holders(state)
+    kill(before)
+
+    def taken_again() -> bool:
+        held.check()
+        return holders(state) != before
+
+    eventually(taken_again)
+    with pytest.raises(Held):
+        taken(state, "bob")
+    held.release()
+
+
+def test_a_lease_that_somebody_had_in_between_is_lost(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_BEAT", 0.01)
+    held = taken(state, "ann")
+    kill(holders(state))
+    theirs = eventually(lambda: taken(state, "bob"))
+    with pytest.raises(LeaseLost) as caught:
+        eventually(lambda: held.check())
+    assert caught.value.lease.owner == "bob"
+    theirs.release()

@@ -67,6 +67,13 @@ def test_a_token_in_somebody_elses_folder_is_refused(cell: Cell, tmp_path: Path)
     assert not (tmp_path / "ray.token").exists()
 
 
+def test_a_token_that_cannot_be_written_says_why(cell: Cell) -> None:
+    Path(cell.state, "ray.token.new").mkdir(parents=True)
+    with pytest.raises(CommandFailed) as caught:
+        token(cell)
+    assert caught.value.said.endswith("ray.token.new: Is a directory")
+
+
 def sweep(cell: Cell) -> set[str]:
     HOST.run(unit.sweep(cell.state, VENV))
     state = Path(cell.state)

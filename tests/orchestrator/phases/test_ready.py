@@ -43,7 +43,9 @@ def test_the_log_is_read_on_from_where_it_was() -> None:
 
 def test_progress_is_shown_when_there_is_some() -> None:
     engine = (SHARDS.format(25, 1, 4), "", SHARDS.format(50, 2, 4), "")
-    play = waiting(*map(look, engine), READY)
+    play = waiting(
+        *(look(text, offset=100 * at) for at, text in enumerate(engine, 1)), look(health=200, offset=500)
+    )
     Ready().run(play.stage)
     assert [(one.done, one.total) for one in play.said(Progress)] == [(1, 4), (2, 4)]
 
@@ -78,7 +80,7 @@ def test_a_worker_that_dies_takes_its_ranks_with_it() -> None:
 
 
 def test_a_stall_ends_it_and_says_where_to_look() -> None:
-    error = failure(waiting(look("Starting to load model\n"), look(""), load=0.05))
+    error = failure(waiting(look("Starting to load model\n"), look("", offset=23), load=0.05))
     assert error.host == "gpu-a"
     assert error.cause.startswith("nothing has moved for 0.05 s")
     assert f"{builders.STATE}/vllm/log" in error.cure

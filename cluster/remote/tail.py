@@ -1,0 +1,150 @@
+"""The last lines of log files, and the next ones as they come.
+
+Data: state (root of the state directory), folder (of this cluster and host below it), files (pairs of a pattern
+below that and a label; without a label a file goes by its name), lines (how many of each file to begin with), and
+follow. Says JSON lines: first files (how many there are), then source and text. Who follows ends with its stdin,
+so that nothing is left behind when we go.
+"""
+
+import glob
+import json
+import os
+import select
+import stat
+import sys
+from typing import TYPE_CHECKING, BinaryIO, Iterator
+
+if TYPE_CHECKING:
+    from cluster.remote.processes import payload
+
+BLOCK = 1 << 16
+LONGEST = 1 << 16
+PAUSE = 0.2
+
+
+class Tail:
+    """One file that is being read, and the line in it that has not ended yet."""
+
+    def __init__(self, path: str, source: str, file: BinaryIO) -> None:
+        self.path = path
+        self.source = source
+        self.file = file
+        self.rest = b""
+
+    def replaced(self) -> bool:
+        """Whether another file has this name by now: each launch begins a log of its own."""
+        try:
+            return not os.path.samestat(os.stat(self.path), os.fstat(self.file.fileno()))
+        except OSError:
+            return True
+
+    def news(self) -> Iterator[bytes]:
+        """The lines that have ended since the last look; one without an end is cut up."""
+        if os.fstat(self.file.fileno()).st_size < self.file.tell():
+            self.file.seek(0)
+        while True:
+            block = self.file.read(BLOCK)
+            *whole, self.rest = (self.rest + block).split(b"\n")
+            yield from whole
+            if len(self.rest) > LONGEST:
+                yield self.take_rest()
+            if not block:
+                return
+
+    def take_rest(self) -> bytes:
+        rest, self.rest = self.rest, b""
+        return rest
+
+    def say_news(self) -> None:
+        for line in self.news():
+            self.say(line)
+
+    def say_all(self) -> None:
+        """For the last time."""
+        self.say_news()
+        if self.rest:
+            self.say(self.take_rest())
+        self.file.close()
+
+    def say(self, line: bytes) -> None:
+        print(json.dumps({"source": self.source, "text": line.decode(errors="replace")}))
+
+
+def rewind(file: BinaryIO, count: int) -> None:
+    """Goes to where the last `count` lines of the file begin."""
+    size = start = file.seek(0, os.SEEK_END)
+    while start > 0 and count > 0:
+        end, start = start, max(start - BLOCK, 0)
+        file.seek(start)
+        block = file.read(end - start)
+        # The newline at the very end begins no line.
+        at = block.rfind(b"\n", 0, len(block) - (end == size))
+        while at >= 0:
+            count -= 1
+            if count == 0:
+                file.seek(start + at + 1)
+                return
+            at = block.rfind(b"\n", 0, at)
+    file.seek(start)
+
+
+def opened(path: str) -> "BinaryIO | None":
+    """None where there is no file to read; to open a pipe would take for ever."""
+    try:
+        return open(path, "rb", buffering=0) if stat.S_ISREG(os.stat(path).st_mode) else None
+    except OSError:
+        return None
+
+
+def found(base: str, files: "list[list[str]]") -> "dict[str, str]":
+    """The source of each file that there is, by its path."""
+    return {
+        path: label or os.path.basename(path)
+        for pattern, label in files
+        for path in sorted(glob.glob(os.path.join(glob.escape(base), pattern)))
+    }
+
+
+class Tails:
+    def __init__(self, lines: int) -> None:
+        self.lines = lines
+        self.open: dict[str, Tail] = {}
+
+    def look(self, files: "dict[str, str]", last: bool = False) -> None:
+        """Says what is new in `files`: of those there are at the first look some lines, of a newer one all."""
+        for path in [path for path, tail in self.open.items() if path not in files or tail.replaced()]:
+            self.open.pop(path).say_all()
+        for path, source in files.items():
+            tail = self.open.get(path) or self.begin(path, source)
+            if tail:
+                tail.say_all() if last else tail.say_news()
+        self.lines = -1
+        sys.stdout.flush()
+
+    def begin(self, path: str, source: str) -> "Tail | None":
+        file = opened(path)
+        if file is None:
+            return None
+        if self.lines >= 0:
+            rewind(file, self.lines)
+        self.open[path] = Tail(path, source, file)
+        return self.open[path]
+
+
+def parted() -> bool:
+    """Whether our stdin has ended; takes a pause to see."""
+    return bool(select.select([0], [], [], PAUSE)[0]) and not os.read(0, BLOCK)
+
+
+def main() -> None:
+    data = payload()
+    base = os.path.join(data["state"], f"o-{os.getuid()}", data["folder"])
+    files = found(base, data["files"])
+    print(json.dumps({"files": len(files)}))
+    tails = Tails(data["lines"])
+    tails.look(files, last=not data["follow"])
+    while data["follow"] and not parted():
+        tails.look(found(base, data["files"]))
+
+
+main()
