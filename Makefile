@@ -24,6 +24,7 @@ check: $(INSTALLED)
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
+	.venv/bin/hadolint Dockerfile
 
 format: $(INSTALLED)
 	.venv/bin/ruff format .
