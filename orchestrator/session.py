@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import sys
@@ -10,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 from cluster.errors import UsageError
 from cluster.fleet import Fleet
@@ -28,13 +29,25 @@ from orchestrator.settings import Output, Patience, Settings
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for on the command line; `path` None: the inventory last used (of `cluster`)."""
+    """What was asked for on the command line; `path` None: the inventory last used (of `cluster`).
+
+    `keep` and `wait` are of `up` and `down`, `reason` is of `unlock`; `hosts` (none: all) of `logs` and `exec`,
+    `unit`, `lines` and `follow` of the one, `timeout` and `command` of the other.
+    """
 
     verb: str
     path: Path | None
     cluster: str | None
     output: Output
     keep: bool = False
+    wait: bool = False
+    reason: str = ""
+    hosts: tuple[str, ...] = ()
+    unit: Literal["ray", "vllm", "ranks"] | None = None
+    lines: int = 0
+    follow: bool = False
+    timeout: float = 0.0
+    command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,15 @@ class Session:
     sink: Sink
     interrupts: Interrupts
     events: list[Event] = field(default_factory=list)
+
+    @property
+    def chosen(self) -> Fleet:
+        """The hosts that were asked for. Raises UsageError for one that the cluster does not have."""
+        unknown = [name for name in self.request.hosts if name not in self.fleet.names]
+        if unknown:
+            has = f"its hosts are {', '.join(self.fleet.names)}"
+            raise UsageError(f"{self.inventory.cluster} has no host {', '.join(unknown)}", cure=has)
+        return self.fleet.subset(self.request.hosts or self.fleet.names)
 
     @property
     def cleaning(self) -> str:
@@ -76,7 +98,7 @@ class Session:
             self.inventory,
             self.fleet,
             self.sink,
-            Patience(),
+            Patience(lease=math.inf) if self.request.wait else Patience(),
             reason=f"{self.request.verb} {self.inventory.cluster}",
             cleaning=self.cleaning,
             keep=self.request.keep,

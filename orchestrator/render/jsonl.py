@@ -23,7 +23,11 @@ def utc() -> datetime:
 
 def sink(stream: TextIO, now: Callable[[], datetime] = utc) -> Sink:
     """Writes a JSON line an event to `stream`."""
-    return lambda event: write(stream, line(event, now()) + "\n")
+
+    def show(event: Event) -> None:
+        write(stream, line(event, now()) + "\n")
+
+    return show
 
 
 def line(event: Event, at: datetime) -> str:

@@ -50,20 +50,27 @@ def marks_for(stream: TextIO) -> Marks:
     return UNICODE
 
 
-def write(stream: TextIO, text: str) -> None:
+def write(stream: TextIO, text: str) -> bool:
     """Write in one piece (threads do not mix their lines); what the stream cannot encode becomes `?`.
 
-    A terminal that has gone away must not end the work that it watched.
+    A terminal that has gone away must not end the work that it watched; False says that it has gone.
     """
     encoding = stream.encoding or "utf-8"
     with suppress(OSError, ValueError):
         stream.write(text.encode(encoding, "replace").decode(encoding))
         stream.flush()
+        return True
+    return False
 
 
 def clean(text: str) -> str:
     """`text` as one line, safe to show."""
     return " ".join(lines_of(text))
+
+
+def one_line(text: str) -> str:
+    """A single line as it stands, with nothing that a terminal would obey."""
+    return _harmless(_last_state(_SEQUENCES.sub("", text)))
 
 
 def lines_of(text: str) -> list[str]:

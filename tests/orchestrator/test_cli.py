@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator import cli
+from orchestrator.arguments import parse
 from tests.orchestrator.simulated import World, run, written
 
 Captured = pytest.CaptureFixture[str]
+VERBS = ("up", "down", "status", "logs", "exec", "unlock")
 
 
 @pytest.mark.parametrize(
@@ -27,12 +29,65 @@ Captured = pytest.CaptureFixture[str]
     ],
 )
 def test_words(words: str, expected: tuple[object, ...]) -> None:
-    found = cli.parser().parse_args(words.split())
+    found = parse(words.split())
     assert (found.verb, found.inventory, found.cluster, found.output, found.keep) == expected
 
 
 @pytest.mark.parametrize(
-    "words", ["", "up", "sideways a.yaml", "up a.yaml --output loud", "down --keep", "up a.yaml --cluster demo"]
+    ("words", "inventory", "hosts"),
+    [
+        ("logs", None, ()),
+        ("logs gpu-a gpu-b", None, ("gpu-a", "gpu-b")),
+        ("logs --unit ray a.yaml gpu-a --follow gpu-b", Path("a.yaml"), ("gpu-a", "gpu-b")),
+        ("logs --cluster demo gpu-a", None, ("gpu-a",)),
+        ("exec a.yml -- ls", Path("a.yml"), ()),
+        ("exec gpu-a --timeout 5 gpu-b -- ls", None, ("gpu-a", "gpu-b")),
+    ],
+)
+def test_words_for_an_inventory_and_hosts(words: str, inventory: Path | None, hosts: tuple[str, ...]) -> None:
+    found = parse(words.split())
+    assert (found.inventory, found.hosts) == (inventory, hosts)
+
+
+def test_words_behind_two_dashes_are_not_ours() -> None:
+    found = parse(["exec", "gpu-a", "--", "ls", "--output", "json", "--", "a.yaml", "; b"])
+    assert found.command == ("ls", "--output", "json", "--", "a.yaml", "; b")
+    assert (found.output, found.hosts, found.timeout) == (None, ("gpu-a",), 600)
+
+
+def test_words_of_the_other_commands() -> None:
+    logs = parse(["logs", "--unit", "ranks", "--lines", "5", "--follow"])
+    assert (logs.unit, logs.lines, logs.follow) == ("ranks", 5, True)
+    assert (parse(["logs"]).unit, parse(["logs"]).lines, parse(["logs"]).follow) == (None, 200, False)
+    unlock = parse(["unlock", "a.yaml", "--reason", "bob has left"])
+    assert (unlock.inventory, unlock.reason) == (Path("a.yaml"), "bob has left")
+    assert [parse(["up", "a.yaml", *wait]).wait for wait in ([], ["--wait"])] == [False, True]
+    assert parse(["down", "--wait"]).wait
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "up",
+        "sideways a.yaml",
+        "up a.yaml --output loud",
+        "down --keep",
+        "up a.yaml --cluster demo",
+        "up a.yaml b.yaml",
+        "down -- a.yaml b.yaml",
+        "exec gpu-a ls",
+        "exec gpu-a ls -l",
+        "exec gpu-a --",
+        "exec --timeout 0 -- ls",
+        "exec --timeout inf -- ls",
+        "exec --timeout soon -- ls",
+        "logs --lines -1",
+        "logs --lines few",
+        "logs --unit gpu",
+        "logs --tail",
+        "unlock a.yaml",
+    ],
 )
 def test_words_that_mean_nothing(words: str, capsys: Captured) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -41,7 +96,7 @@ def test_words_that_mean_nothing(words: str, capsys: Captured) -> None:
     assert "usage: orchestrator" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["--help"], ["up", "--help"], ["down", "--help"], ["status", "--help"]])
+@pytest.mark.parametrize("words", [["--help"], *([verb, "--help"] for verb in VERBS)])
 def test_help_shows_an_example(words: list[str], capsys: Captured) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(words)

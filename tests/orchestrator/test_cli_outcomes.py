@@ -37,7 +37,7 @@ def test_every_failure_has_its_code_and_is_told(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(cli, "_status", fail)
+    monkeypatch.setattr("orchestrator.verbs.status.run", fail)
     assert cli.main(["status", "--output", output]) == code
     shown = capsys.readouterr()
     if output == "json":
@@ -54,7 +54,7 @@ def test_a_failure_whose_undo_was_left_is_told_first(capsys: Captured, monkeypat
             "interrupted twice", cure="`orchestrator down a.yaml` takes it away"
         ) from story.not_ready
 
-    monkeypatch.setattr(cli, "_status", fail)
+    monkeypatch.setattr("orchestrator.verbs.status.run", fail)
     assert cli.main(["status", "--output", "plain"]) == 130
     said = capsys.readouterr().err
     assert said.index("one token from") < said.index("✗ interrupted twice\n  next   `orchestrator down")
@@ -64,8 +64,8 @@ def test_an_impatient_person_sees_no_traceback(monkeypatch: pytest.MonkeyPatch, 
     def again(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_status", again)
-    monkeypatch.setattr(cli, "_report", again)
+    monkeypatch.setattr("orchestrator.verbs.status.run", again)
+    monkeypatch.setattr("orchestrator.outcome.report", again)
     assert cli.main(["status"]) == 130
 
 

@@ -136,6 +136,20 @@ def test_how_to_clean(
         assert one.cleaning == cleaning
 
 
+def test_the_hosts_that_were_asked_for(tmp_path: Path) -> None:
+    path, settings = written(tmp_path), Settings(state=tmp_path)
+
+    def chosen(*hosts: str) -> tuple[str, ...]:
+        with session(Request("logs", path, None, "plain", hosts=hosts), settings, watched=False) as one:
+            return one.chosen.names
+
+    assert chosen() == chosen("gpu-b", "gpu-a", "gpu-b") == ("gpu-a", "gpu-b")
+    assert chosen("gpu-b") == ("gpu-b",)
+    with pytest.raises(UsageError, match="demo has no host gpu-c, gpu-d") as refused:
+        chosen("gpu-a", "gpu-c", "gpu-d")
+    assert refused.value.cure == "its hosts are gpu-a, gpu-b"
+
+
 def test_what_cannot_be_used_is_refused_before_any_host_is_touched(tmp_path: Path) -> None:
     settings = Settings(state=tmp_path)
     with pytest.raises(InventoryError), session(request(tmp_path / "missing.yaml"), settings):

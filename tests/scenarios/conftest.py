@@ -35,3 +35,10 @@ def pair(pair_of_hosts: Hosts, operator: Operator) -> Iterator[Hosts]:
     done = operator.run("down", pair_of_hosts.inventory, "--output", "plain")
     assert done.returncode == 0, done.stderr
     pair_of_hosts.assert_clean(*HOSTS)
+
+
+@pytest.fixture
+def untouched(pair_of_hosts: Hosts) -> Iterator[Hosts]:
+    """The two hosts, for scenarios in which nothing may be started on them at all."""
+    yield pair_of_hosts
+    pair_of_hosts.assert_clean(*HOSTS)

@@ -53,6 +53,11 @@ class Hosts:
     def cluster_address(self, host: str) -> str:
         return self.address(host, "cluster_address")
 
+    def init(self, host: str) -> int:
+        """The process, on this machine, that is the host: its sshd. Killing it is pulling the plug."""
+        hosts = json.loads((self.inventory.parent / "hosts.json").read_text())["hosts"]
+        return int(next(one["pid"] for one in hosts if one["name"] == host))
+
     def down(self) -> None:
         done = sandbox("down", "--name", self.name)
         assert done.returncode == 0, done.stderr

@@ -37,21 +37,6 @@ def test_an_engine_that_dies_while_loading_is_explained(pair: Hosts, operator: O
     pair.assert_idle(*HOSTS)
 
 
-def test_an_engine_that_fails_and_stays_alive_is_not_waited_for(pair: Hosts, operator: Operator) -> None:
-    pair.behave(behaviour="linger")
-    done = operator.run("up", pair.inventory, "--output", "plain")
-    assert done.returncode == 6, done.stderr
-    pair.assert_idle(*HOSTS)
-
-
-def test_a_healthy_engine_without_tokens_is_not_announced(pair: Hosts, operator: Operator) -> None:
-    pair.behave(behaviour="tokenless")
-    done = operator.run("up", pair.inventory, "--output", "plain", ORCHESTRATOR_PATIENCE_TOKEN="3")
-    assert done.returncode == 6, done.stderr
-    assert done.stdout == ""
-    pair.assert_idle(*HOSTS)
-
-
 def test_a_model_that_one_host_lacks_is_found_before_anything_is_started(
     pair: Hosts, operator: Operator, tmp_path: Path
 ) -> None:

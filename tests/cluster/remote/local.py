@@ -72,8 +72,9 @@ class LocalTransport:
         done = subprocess.run(
             ["/bin/sh", "-c", command.line()], input=command.stdin, capture_output=True, env=self._environ
         )
-        for line in done.stdout.decode().splitlines() if said else ():
-            said(line)
+        if said:
+            for line in done.stdout.decode().splitlines():
+                said(line)
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def open(self, command: Command) -> LocalChannel:

@@ -1,0 +1,125 @@
+"""The words of the command line, and what a person is told of them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from orchestrator.words import at_least_zero, inventory_and_hosts, seconds
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Leaves the program, with its usage, where the words mean nothing."""
+    words, command = _split(list(words))
+    arguments, more = parser().parse_known_args(words)
+    if hasattr(arguments, "places") and not any(word.startswith("-") for word in more):
+        # Words behind an option are hosts as well: argparse takes only those that stand together.
+        arguments.inventory, arguments.hosts = inventory_and_hosts([*arguments.places, *more])
+    elif more:
+        arguments.refuse(f"unrecognized arguments: {' '.join(more)}")
+    if arguments.verb == "exec" and not command:
+        arguments.refuse("say what to run behind `--`")
+    arguments.command = tuple(command)
+    return arguments
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """Ours and, for `exec`, those behind `--`, which belong to somebody else."""
+    if words[:1] != ["exec"] or "--" not in words:
+        return words, []
+    end = words.index("--")
+    return words[:end], words[end + 1 :]
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="orchestrator",
+        description="Serves one very large model over several GPU hosts, and proves every step.",
+        epilog="Example: orchestrator up inventory.yaml",
+    )
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    _add_runs(verbs)
+    _add(verbs, "status", "what runs where, and whether tokens come")
+    _add_logs(verbs)
+    _add_exec(verbs)
+    unlock = _add(
+        verbs, "unlock", "break the lease of somebody who works on the cluster", 'unlock --reason "bob has left"'
+    )
+    unlock.add_argument("--reason", metavar="WHY", required=True, help="is told to whoever holds it")
+    return top
+
+
+def _add_runs(verbs: Any) -> None:
+    up = _new(verbs, "up", "bring the cluster up, and announce the endpoint once it gave a token")
+    up.add_argument("inventory", type=Path, help="the inventory file")
+    up.add_argument("--keep", action="store_true", help="when it fails, leave what was started for a look")
+    down = _add(verbs, "down", "take it away, and prove that every GPU is free")
+    for verb in (up, down):
+        verb.add_argument("--wait", action="store_true", help="wait while somebody else works on the cluster")
+
+
+def _add_logs(verbs: Any) -> None:
+    example = "logs gpu-b --unit ranks --follow"
+    logs = _add(verbs, "logs", "what Ray, vLLM and the ranks have said on the hosts", example, places=True)
+    logs.add_argument(
+        "--unit",
+        choices=("ray", "vllm", "ranks"),
+        help="of this alone; ranks: the files of Ray's workers and of NCCL",
+    )
+    logs.add_argument(
+        "--lines",
+        metavar="N",
+        type=at_least_zero,
+        default=200,
+        help="the last N of each file (default: %(default)s)",
+    )
+    logs.add_argument("--follow", action="store_true", help="go on with what comes, until Ctrl-C")
+
+
+def _add_exec(verbs: Any) -> None:
+    example = "exec gpu-a gpu-b -- nvidia-smi -L"
+    run = _add(verbs, "exec", "run a command on the hosts, the venv first on PATH", example, places=True)
+    run.usage = (
+        "orchestrator exec [INVENTORY] [HOST ...] [--cluster NAME] [--timeout SECONDS] [--output ...] -- CMD ..."
+    )
+    run.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=seconds,
+        default=600.0,
+        help="end it after that (default: %(default)g)",
+    )
+
+
+def _add(verbs: Any, name: str, what: str, example: str = "", places: bool = False) -> argparse.ArgumentParser:
+    """A command that needs no inventory once one was used; `places`: and that can be given hosts."""
+    verb = _new(verbs, name, what, example)
+    if places:
+        verb.add_argument(
+            "places",
+            nargs="*",
+            metavar="INVENTORY | HOST",
+            help="the inventory file (default: the one last used); hosts (default: all)",
+        )
+    else:
+        verb.add_argument(
+            "inventory", type=Path, nargs="?", help="the inventory file (default: the one last used)"
+        )
+    verb.add_argument("--cluster", metavar="NAME", help="which cluster, when several were used from here")
+    return verb
+
+
+def _new(verbs: Any, name: str, what: str, example: str = "") -> argparse.ArgumentParser:
+    epilog = f"Example: orchestrator {example or f'{name} inventory.yaml'}"
+    verb: argparse.ArgumentParser = verbs.add_parser(
+        name, help=what, description=f"{name}: {what}.", epilog=epilog
+    )
+    verb.set_defaults(keep=False, cluster=None, refuse=verb.error)
+    verb.add_argument(
+        "--output",
+        choices=("auto", "live", "plain", "json"),
+        help="how to show it; json: for a program, the result on stdout, events as JSON lines on stderr",
+    )
+    return verb

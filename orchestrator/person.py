@@ -1,0 +1,23 @@
+"""Who works here: the person, and the machine they work on."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from datetime import UTC, datetime
+
+from cluster.values import Lease
+
+
+def lease(reason: str) -> Lease:
+    """As of now."""
+    return Lease(_name(), socket.gethostname(), datetime.now(UTC).isoformat("T", "seconds"), reason)
+
+
+def _name() -> str:
+    """In a container, a user may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

@@ -1,0 +1,94 @@
+"""A run of the program that a scenario follows event by event, and ends in its own way."""
+
+from __future__ import annotations
+
+import json
+import queue
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.scenarios.hosts import Hosts
+from tests.scenarios.operator import Operator
+
+#: Seconds within which any phase of a healthy run begins.
+_BOUND = 90.0
+
+#: Seconds from Ctrl-C to a clean prompt, where the hosts are well.
+_SOON = 20.0
+
+
+@dataclass(frozen=True)
+class Running:
+    """`said` is every event so far, in order."""
+
+    process: subprocess.Popen[str]
+    said: list[dict[str, Any]] = field(default_factory=list)
+    _lines: queue.Queue[str | None] = field(default_factory=queue.Queue)
+
+    def read(self) -> None:
+        """Until the process is gone."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def until_phase(self, title: str) -> None:
+        """Returns as soon as the phase has begun; fails when it is skipped, or the run ends without."""
+        for event in self._events():
+            if event.get("title") == title:
+                assert event["event"] == "phase_started", event
+                return
+        raise AssertionError(f"ended before {title!r}: {self.said[-3:]}")
+
+    def send(self, number: signal.Signals) -> float:
+        """The seconds from this signal to the end of the process."""
+        begun = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(60)
+        return time.monotonic() - begun
+
+    def finish(self) -> int:
+        """Waits for its own end; the exit code."""
+        for _ in self._events():
+            pass
+        return self.process.wait(10)
+
+    def lines(self) -> list[str]:
+        """What it told a person about hosts."""
+        return [event["line"] for event in self.said if event["event"] == "host_said"]
+
+    def _events(self) -> Iterator[dict[str, Any]]:
+        while (line := self._lines.get(timeout=_BOUND)) is not None:
+            if line.startswith("{"):
+                self.said.append(json.loads(line))
+                yield self.said[-1]
+
+
+@contextmanager
+def running(operator: Operator, verb: str, inventory: Path, **more: str) -> Iterator[Running]:
+    """Begun in a terminal of its own; whatever is left of the process in the end is killed."""
+    with operator.start(verb, inventory, "--output", "json", **more) as process:
+        one = Running(process)
+        reader = threading.Thread(target=one.read, daemon=True)
+        reader.start()
+        try:
+            yield one
+        finally:
+            process.kill()
+            process.wait(10)
+            reader.join(10)
+
+
+def interrupt(operator: Operator, hosts: Hosts, title: str) -> None:
+    """Ctrl-C as soon as this phase of `up` has begun."""
+    with running(operator, "up", hosts.inventory) as run:
+        run.until_phase(title)
+        assert run.send(signal.SIGINT) < _SOON, title
+        assert run.process.returncode == 130, title

@@ -1,0 +1,66 @@
+"""What preflight finds: all of it at once, on all hosts, with nothing started and nothing of others ended."""
+
+from __future__ import annotations
+
+import json
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.hosts import Hosts, wait_for
+from tests.scenarios.operator import Operator
+
+pytestmark = pytest.mark.scenario
+
+_LISTEN = "import socket, signal; one = socket.create_server(('', 8000)); signal.pause()"
+
+
+@contextmanager
+def somebody_elses(hosts: Hosts, host: str, word: str, *argv: str) -> Iterator[None]:
+    """A process that is none of ours, known by `word`; it must have survived."""
+    hosts.run(host, "sh", "-c", 'exec setsid -f "$@" >/dev/null 2>&1 </dev/null', "sh", *argv)
+    wait_for(f"{word} on {host}", lambda: hosts.pids(host, word))
+    (pid,) = hosts.pids(host, word)
+    try:
+        yield
+        assert hosts.pids(host, word) == [pid]
+    finally:
+        hosts.run(host, "kill", "-9", str(pid), check=False)
+        wait_for(f"{host} to be idle", lambda: not hosts.pids(host, word))
+
+
+@contextmanager
+def another_ray(hosts: Hosts, host: str) -> Iterator[None]:
+    """The version is read from the name of the metadata folder."""
+    packages = Path(sysconfig.get_path("purelib"))
+    (mine,) = packages.glob("ray-*.dist-info")
+    other = packages / "ray-2.1.0.dist-info"
+    hosts.run(host, "mv", str(mine), str(other))
+    try:
+        yield
+    finally:
+        hosts.run(host, "mv", str(other), str(mine))
+
+
+def test_all_that_is_wrong_on_all_hosts_at_once(untouched: Hosts, operator: Operator) -> None:
+    with (
+        somebody_elses(untouched, "node1", "sleep infinity", "hold-gpu", "1"),
+        somebody_elses(untouched, "node0", "socket", sys.executable, "-c", _LISTEN),
+        another_ray(untouched, "node1"),
+    ):
+        done = operator.run("up", untouched.inventory, "--output", "json")
+    assert done.returncode == 3, done.stderr
+    found = {
+        (one["name"], one["host"]): one["found"]
+        for one in json.loads(done.stdout)["findings"]
+        if one["severity"] == "blocking"
+    }
+    assert {("gpu-idle", "node1"), ("port-free", "node0")} <= found.keys()
+    assert "sleep" in found["gpu-idle", "node1"]
+    assert "port 8000 is taken by pid" in found["port-free", "node0"]
+    assert "2.1.0" in " ".join(found.values())
+    assert len(found) == 3, found

@@ -1,0 +1,29 @@
+"""Ctrl-C in the phases up to the engine: nothing is left of what the run started, soon."""
+
+from __future__ import annotations
+
+
+import pytest
+
+from tests.scenarios.conftest import HOSTS
+from tests.scenarios.hosts import Hosts
+from tests.scenarios.operator import Operator
+from tests.scenarios.running import interrupt
+
+pytestmark = pytest.mark.scenario
+
+_TITLES = (
+    "Check the hosts",
+    "Take the lease",
+    "Start Ray on the head",
+    "Start Ray on the workers",
+    "Prove the GPUs through Ray",
+    "Wait until the engine is ready",
+)
+
+
+def test_nothing_is_left_of_what_a_run_started(pair: Hosts, operator: Operator) -> None:
+    pair.behave(behaviour="hang")
+    for title in _TITLES:
+        interrupt(operator, pair, title)
+        pair.assert_idle(*HOSTS)

@@ -1,0 +1,46 @@
+"""Two at one cluster, a lost terminal, and an engine that takes its time on one rank."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.conftest import HOSTS
+from tests.scenarios.hosts import Hosts, wait_for
+from tests.scenarios.operator import Operator
+from tests.scenarios.running import running
+
+pytestmark = pytest.mark.scenario
+
+
+def test_one_at_a_time_and_a_lost_terminal_ends_the_watching_alone(
+    pair: Hosts, operator: Operator, tmp_path: Path
+) -> None:
+    """A rank on node1 reads for longer than anybody here has patience with an engine that stands still."""
+    pair.behave(slow_rank={"rank": 3, "seconds": 14})
+    impatient = {"ORCHESTRATOR_PATIENCE_LOAD": "4"}
+    somebody = Operator(tmp_path / "somebody")
+    with running(operator, "up", pair.inventory, **impatient) as run:
+        run.until_phase("Wait until the engine is ready")
+        engine = pair.pids("node0", "vllm serve")
+        for verb in ("up", "down"):
+            refused = somebody.run(verb, pair.inventory, "--output", "json")
+            assert refused.returncode == 8, refused.stderr
+            lease = json.loads(refused.stdout)["lease"]
+            assert (lease["owner"], lease["machine"]) == (getpass.getuser(), socket.gethostname())
+        assert pair.pids("node0", "vllm serve") == engine
+        run.send(signal.SIGHUP)
+    assert run.process.returncode == -signal.SIGHUP
+    assert pair.pids("node0", "vllm serve") == engine
+    wait_for("the lease to be free", lambda: not pair.pids("node0", "lease"))
+
+    with running(somebody, "up", pair.inventory, **impatient) as run:
+        assert run.finish() == 0, run.said[-3:]
+    assert [one["title"] for one in run.said if one["event"] == "phase_skipped"][-1] == "Launch vLLM"
+    assert pair.pids("node0", "vllm serve") == engine
+    assert [pair.gpus_in_use(host) for host in HOSTS] == [2, 2]
