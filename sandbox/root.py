@@ -58,12 +58,12 @@ def build(folder: Path, shared_memory: str) -> Path:
     root = staging / "root"
     root.mkdir()
     _overlay(root, [layer, Path("/")], staging / "changes")
+    for scratch in _SCRATCH:
+        kernel.mount("tmpfs", root / scratch, options="mode=0755" if scratch == "run" else "mode=1777")
     _bring_python(root, layer, staging)
     kernel.mount("proc", root / "proc", "proc")
     kernel.mount("sysfs", root / "sys", "sysfs", kernel.READ_ONLY)
     _devices(root / "dev", shared_memory)
-    for scratch in _SCRATCH:
-        kernel.mount("tmpfs", root / scratch, options="mode=0755" if scratch == "run" else "mode=1777")
     return root
 
 
@@ -98,7 +98,8 @@ def _hide_home(layer: Path) -> None:
 
 
 def _bring_python(root: Path, layer: Path, staging: Path) -> None:
-    """A Python at home is hidden by now, and an overlay does not show what is mounted into the folder below it."""
+    """A Python at home or in a scratch folder is hidden by now, and an overlay does not show what is mounted into
+    the folder below it."""
     # The Python as the venv names it, and as it is after all symbolic links.
     paths = (interpreter().parents[1], Path(sys.base_prefix), venv())
     for number, path in enumerate(paths):

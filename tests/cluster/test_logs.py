@@ -28,6 +28,7 @@ def test_what_the_program_is_told() -> None:
     assert ["ray/session_latest/logs/worker-*.err", ""] in data["files"]
     assert (data["lines"], data["follow"]) == (7, False)
     assert sent(FOLLOWING)["follow"] is True
+    assert sent(FOLLOWING)["silence"] >= 5 * logs._BEAT
 
 
 def ask(said: str) -> Logs:
@@ -73,3 +74,16 @@ def test_one_that_ends_by_itself(status: int, error: type[Exception]) -> None:
     with pytest.raises(error, match="gpu-b: follow the logs"):
         follow(channel, threading.Event())
     assert channel.closed
+
+
+def test_the_program_hears_of_us_while_we_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_BEAT", 0.001)
+    channel, beaten, done = ScriptedChannel([FILES]), threading.Event(), threading.Event()
+    monkeypatch.setattr(channel, "send", lambda data: beaten.set() if data == b"\n" else None)
+
+    def hear(one: int | LogLine) -> None:
+        assert beaten.wait(20)
+        done.set()
+
+    host = Host("gpu-b", ScriptedTransport(channels={"follow the logs": channel}))
+    logs.follow(host, FOLLOWING, hear, done)

@@ -107,5 +107,5 @@ class Hosts:
         """Idle, and no file is left but compile caches, which a `down` keeps."""
         self.assert_idle(*hosts)
         for host in hosts:
-            left = self.run(host, "find", "/var/tmp", "-type", "f", "-not", "-path", "*/cache/*")
+            left = self.run(host, "find", "/var/tmp", "-xdev", "-type", "f", "-not", "-path", "*/cache/*")
             assert left == "", host

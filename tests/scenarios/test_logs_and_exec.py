@@ -47,11 +47,11 @@ def test_a_host_that_is_lost(pair: Hosts, operator: Operator, tmp_path: Path) ->
     lost = pair.edited(tmp_path / "lost.yaml", lambda one: one["hosts"][1].update(port=9))
     ran = operator.run("exec", lost, "--", "hostname")
     assert (ran.returncode, ran.stdout) == (4, "node0 | node0\n")
-    assert "✗ node1: could not connect (unreachable)" in ran.stderr
+    assert "✗ node1: could not connect to " in ran.stderr
     read = operator.run("logs", lost)
     assert (read.returncode, read.stdout) == (4, "")
     assert "node0: there is no log of ray or vllm" in read.stderr
-    assert "✗ node1: could not connect (unreachable)" in read.stderr
+    assert "✗ node1: could not connect to " in read.stderr
 
 
 @contextmanager
@@ -76,10 +76,6 @@ def ask(announced: dict[str, Any]) -> None:
     urllib.request.urlopen(request, timeout=30).close()
 
 
-def requests(heard: Path) -> int:
-    return heard.read_text().count('"POST /v1/completions HTTP/1.1" 200 OK')
-
-
 def test_the_logs_of_a_cluster(pair: Hosts, operator: Operator, tmp_path: Path) -> None:
     announced = operator.up(pair.inventory)
     read = operator.run("logs")
@@ -102,10 +98,7 @@ def test_the_logs_of_a_cluster(pair: Hosts, operator: Operator, tmp_path: Path) 
     with following(operator, tmp_path, "--lines", "0") as (process, heard):
         wait_for("both hosts are read", lambda: all(pair.pids(host, " tail") for host in HOSTS))
         ask(announced)
-        wait_for("the request is seen", lambda: requests(heard) == 1, 10)
-        changed = pair.edited(tmp_path / "changed.yaml", lambda one: one["serve"]["arguments"].append("--seed=7"))
-        operator.up(changed)
-        wait_for("the new log is read", lambda: requests(heard) == 2, 10)
+        wait_for("the request is seen", lambda: '"POST /v1/completions HTTP/1.1" 200 OK' in heard.read_text(), 10)
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
         assert process.stderr

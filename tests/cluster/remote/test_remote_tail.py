@@ -26,9 +26,9 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def data(folder: Path, lines: int, follow: bool) -> dict[str, Any]:
+def data(folder: Path, lines: int, follow: bool, silence: float = 60) -> dict[str, Any]:
     where = {"state": str(folder.parent.parent), "folder": folder.name}
-    return {**where, "files": FILES, "lines": lines, "follow": follow}
+    return {**where, "files": FILES, "lines": lines, "follow": follow, "silence": silence}
 
 
 def read(folder: Path, lines: int = 200) -> tuple[int, list[tuple[str, str]]]:
@@ -88,8 +88,8 @@ def test_what_is_no_file_is_left_out(folder: Path) -> None:
 class Follower:
     """The program under our own hand."""
 
-    def __init__(self, folder: Path, lines: int = 200) -> None:
-        command = program(("processes", "tail"), data(folder, lines, True), title="follow", venv=VENV)
+    def __init__(self, folder: Path, lines: int = 200, silence: float = 60) -> None:
+        command = program(("processes", "tail"), data(folder, lines, True, silence), title="follow", venv=VENV)
         self.channel = LocalChannel(command)
         assert "files" in self._next()
 
@@ -174,3 +174,12 @@ def test_it_ends_with_its_stdin(follower: Follower) -> None:
     begun = time.monotonic()
     assert follower.channel.process.wait(10) == 0
     assert time.monotonic() - begun < 2
+
+
+def test_it_ends_when_its_owner_is_silent(folder: Path) -> None:
+    follower = Follower(folder, silence=1)
+    for _ in range(8):
+        follower.channel.send(b"\n")
+        assert follower.channel.read_line(0.2) is None
+    assert follower.channel.process.wait(10) == 0
+    follower.channel.close()

@@ -18,6 +18,7 @@ from orchestrator.render.text import (
     fold,
     lines_of,
     marks_for,
+    one_line,
     quantity,
     write,
 )
@@ -45,6 +46,14 @@ def test_what_a_host_says_is_made_harmless(said: str, shown: str) -> None:
 @given(st.text())
 def test_no_control_character_is_left(said: str) -> None:
     assert all(line.isprintable() for line in lines_of(said))
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [("", ""), ("  a\tb", "  a b"), ("10%\r20%\r", "20%"), ("\x1b[31mred\x07\r", "red\\x07"), ("\n", "")],
+)
+def test_a_line_stays_a_line(said: str, shown: str) -> None:
+    assert one_line(said) == shown
 
 
 def test_indentation_of_a_traceback_stays() -> None:
@@ -116,7 +125,7 @@ def test_a_terminal_that_went_away_is_no_failure() -> None:
         def write(self, text: str, /) -> int:
             raise BrokenPipeError
 
-    write(Gone(), "✓ ready\n")
+    assert not write(Gone(), "✓ ready\n")
 
 
 def test_fold_joins_hosts_that_say_the_same_but_for_their_name() -> None:

@@ -1,0 +1,101 @@
+"""A cluster that runs: a wedged engine, a head's Ray that is killed, a full disk; a foreign Ray survives it all."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scenarios.conftest import HOSTS
+from tests.scenarios.hosts import Hosts, wait_for
+from tests.scenarios.operator import Operator
+
+pytestmark = pytest.mark.scenario
+
+_STATE = "/srv/state"
+_RAY = (
+    f"{sys.prefix}/bin/ray", "start", "--head", "--node-ip-address=127.0.0.1", "--port=7379",
+    "--node-manager-port=7380", "--object-manager-port=7381", "--min-worker-port=20002", "--max-worker-port=20100",
+    "--num-cpus=1", "--num-gpus=0", "--object-store-memory=80000000", "--include-dashboard=false",
+    "--temp-dir=/run/theirs", "--disable-usage-stats",
+)  # fmt: skip
+_TASK = "import ray; ray.init('127.0.0.1:7379', log_to_driver=False); print(ray.get(ray.remote(lambda: 6 * 7).remote()))"
+
+
+@pytest.fixture
+def foreign(pair: Hosts) -> Iterator[dict[int, str]]:
+    """Somebody's Ray on the head, started by hand with a token in their home; its processes by pid."""
+    pair.write("node0", "/root/.ray/auth_token", "ab" * 32)
+    pair.run("node0", *_RAY)
+    theirs = pair.processes("node0")
+    yield theirs
+    pair.run(
+        "node0", "sh", "-c", 'kill -9 "$@"; rm -rf /root/.ray /run/theirs', "sh", *map(str, theirs), check=False
+    )
+    wait_for("the foreign Ray to be gone", lambda: not pair.pids("node0", "/run/theirs"))
+
+
+@pytest.fixture
+def inventory(pair: Hosts, tmp_path: Path) -> Iterator[Path]:
+    """The state directory is a small disk of its own on the head."""
+    for host in HOSTS:
+        pair.run(host, "mkdir", "-p", _STATE)
+    pair.run("node0", "mount", "-t", "tmpfs", "-o", "size=1200m", "tmpfs", _STATE)
+    yield pair.edited(tmp_path / "disk.yaml", lambda one: one["runtime"].update(state_directory=_STATE))
+    pair.run("node0", "umount", "-l", _STATE)
+    for host in HOSTS:
+        pair.run(host, "rm", "-rf", _STATE)
+
+
+def test_what_becomes_of_it(pair: Hosts, operator: Operator, inventory: Path, foreign: dict[int, str]) -> None:
+    operator.up(inventory)
+    assert _status(operator)["endpoint"]["tokens"] is True
+    _wedge(pair, operator)
+    _kill_the_heads_ray(pair, operator, inventory)
+    pair.run(
+        "node0", "sh", "-c", 'fill=$1; shift; dd if=/dev/zero of="$fill" bs=1M || true', "sh", f"{_STATE}/fill"
+    )
+    operator.down()
+    assert pair.processes("node0").keys() == foreign.keys()
+    assert pair.run("node0", sys.executable, "-c", _TASK).split()[-1] == "42"
+    pair.assert_idle("node1")
+    for host in HOSTS:
+        left = pair.run(host, "find", _STATE, "-type", "f", "-not", "-path", "*/cache/*")
+        assert left.split() == ([f"{_STATE}/fill"] if host == "node0" else [])
+
+
+def _status(operator: Operator) -> dict[str, Any]:
+    shown = operator.run("status", "--output", "json")
+    assert shown.returncode == 0, shown.stderr
+    status: dict[str, Any] = json.loads(shown.stdout)
+    return status
+
+
+def _wedge(hosts: Hosts, operator: Operator) -> None:
+    """It is healthy all the time; only a token shows that it no longer works."""
+    hosts.behave(behaviour="wedge", tokens_before_wedge=0)
+    endpoint = _status(operator)["endpoint"]
+    assert (endpoint["healthy"], endpoint["tokens"]) == (True, False)
+    hosts.behave(behaviour="serve")
+
+
+def _kill_the_heads_ray(hosts: Hosts, operator: Operator, inventory: Path) -> None:
+    """Keeper and all, while the worker lives: the next `up` has a new head, and workers that joined it."""
+    (record,) = hosts.run("node0", "find", _STATE, "-path", "*/ray/record.json").split()
+    keeper = json.loads(hosts.run("node0", "cat", record))["keeper"]
+    worker = hosts.pids("node1", "raylet/raylet")
+    script = (
+        'for one in $(ps -o pid= --ppid "$1"); do kill -9 $(ps -o pid= --ppid "$one") "$one"; done; kill -9 "$1"'
+    )
+    hosts.run("node0", "sh", "-c", script, "sh", str(keeper), check=False)
+    announced = operator.up(inventory)
+    assert announced["hosts"] == list(HOSTS)
+    assert [hosts.gpus_in_use(host) for host in HOSTS] == [2, 2]
+    again = hosts.pids("node1", "raylet/raylet")
+    assert len(again) == 1
+    assert again != worker
