@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
 from cluster.command import Command, Probe, json_lines, program
-from cluster.errors import CommandFailed, Unreachable
-from cluster.host import Host
+from cluster.errors import CommandFailed, HostError, Unreachable
+from cluster.host import Channel, Host
 from cluster.inventory import Inventory
 from cluster.unit import folder_name
 from cluster.values import LogLine
@@ -29,8 +30,10 @@ _FILES: dict[Kind, tuple[tuple[str, str], ...]] = {
     ),
 }
 
-#: Longer than anybody watches; a follower ends when we hang up.
+#: Longer than anybody watches; a follower ends when we hang up, or are not heard for so long. Seconds.
 _FOLLOWING = 7 * 86400.0
+_SILENCE = 60.0
+_BEAT = 10.0
 #: How long the wish to end may go unheard, in seconds.
 _ATTENTION = 0.2
 
@@ -58,7 +61,8 @@ def follow(host: Host, command: Command, heard: Callable[[int | LogLine], None],
 
     Raises HostError when it ends before.
     """
-    channel = host.open(command)
+    channel, ended = host.open(command), threading.Event()
+    threading.Thread(target=_beat, args=(channel, ended), daemon=True).start()
     try:
         while not done.is_set():
             for one in _understood(channel.read_line(_ATTENTION) or ""):
@@ -70,7 +74,15 @@ def follow(host: Host, command: Command, heard: Callable[[int | LogLine], None],
             raise Unreachable(host.name, command.title, cause=cause, cure="follow again once it is up") from None
         raise CommandFailed(host.name, command, result.status, "", result.stderr) from None
     finally:
+        ended.set()
         channel.close()
+
+
+def _beat(channel: Channel, ended: threading.Event) -> None:
+    """In a thread of its own: whoever hears the lines may take their time, in a pager for instance."""
+    with suppress(HostError):
+        while not ended.wait(_BEAT):
+            channel.send(b"\n")
 
 
 def _program(inventory: Inventory, host: str, kinds: Sequence[Kind], lines: int, follow: bool) -> Command:
@@ -80,6 +92,7 @@ def _program(inventory: Inventory, host: str, kinds: Sequence[Kind], lines: int,
         "files": [pair for kind in kinds for pair in _FILES[kind]],
         "lines": lines,
         "follow": follow,
+        "silence": _SILENCE,
     }
     title, timeout = ("follow the logs", _FOLLOWING) if follow else ("read the logs", 60.0)
     return program(("processes", "tail"), payload, title=title, venv=inventory.runtime.venv, timeout=timeout)

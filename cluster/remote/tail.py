@@ -2,8 +2,8 @@
 
 Data: state (root of the state directory), folder (of this cluster and host below it), files (pairs of a pattern
 below that and a label; without a label a file goes by its name), lines (how many of each file to begin with), and
-follow. Says JSON lines: first files (how many there are), then source and text. Who follows ends with its stdin,
-so that nothing is left behind when we go.
+follow; then silence (seconds). Says JSON lines: first files (how many there are), then source and text. Who
+follows ends when its stdin ends or falls silent, so that nothing is left behind when we go or are cut off.
 """
 
 import glob
@@ -12,6 +12,7 @@ import os
 import select
 import stat
 import sys
+import time
 from typing import TYPE_CHECKING, BinaryIO, Iterator
 
 if TYPE_CHECKING:
@@ -131,9 +132,20 @@ class Tails:
         return self.open[path]
 
 
-def parted() -> bool:
-    """Whether our stdin has ended; takes a pause to see."""
-    return bool(select.select([0], [], [], PAUSE)[0]) and not os.read(0, BLOCK)
+class Owner:
+    """Whoever reads us; alive for as long as our stdin is heard from."""
+
+    def __init__(self, silence: float) -> None:
+        self.silence = silence
+        self.heard = time.monotonic()
+
+    def parted(self) -> bool:
+        """Takes a pause to see."""
+        if select.select([0], [], [], PAUSE)[0]:
+            if not os.read(0, BLOCK):
+                return True
+            self.heard = time.monotonic()
+        return time.monotonic() - self.heard > self.silence
 
 
 def main() -> None:
@@ -143,7 +155,8 @@ def main() -> None:
     print(json.dumps({"files": len(files)}))
     tails = Tails(data["lines"])
     tails.look(files, last=not data["follow"])
-    while data["follow"] and not parted():
+    owner = Owner(data["silence"])
+    while data["follow"] and not owner.parted():
         tails.look(found(base, data["files"]))
 
 
