@@ -22,5 +22,6 @@ def foreign(gpu: Gpu) -> tuple[GpuProcess, ...]:
 
 
 def unexplained_mib(gpu: Gpu) -> int:
-    """Memory in use that no listed process accounts for, above what an idle driver holds."""
-    return max(0, gpu.used_mib - sum(one.used_mib for one in gpu.processes) - IDLE_MIB)
+    """Memory in use that no listed process accounts for, above what an idle driver holds; 0 where nobody says."""
+    listed = sum(one.used_mib or 0 for one in gpu.processes)
+    return max(0, (gpu.used_mib or 0) - listed - IDLE_MIB)

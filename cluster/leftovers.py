@@ -38,7 +38,7 @@ def _memory(spec: HostSpec, facts: Facts) -> Iterator[Leftover]:
     for card in gpu.chosen(spec, facts):
         for process in card.processes:
             if process.ours:
-                what = f"GPU {card.index}: pid {process.pid} holds {process.used_mib} MiB"
+                what = f"GPU {card.index}: pid {process.pid} holds {process.used_mib or 'unknown'} MiB"
                 yield Leftover(spec.name, what, f"ssh {spec.name} kill -9 {process.pid}")
         if gpu.unexplained_mib(card):
             what = f"GPU {card.index}: {card.used_mib} MiB in use, by no process that nvidia-smi shows"

@@ -14,6 +14,7 @@ from cluster.values import Facts, Finding
 _OF_ONE_HOST: tuple[Callable[[Inventory, HostSpec, Facts], Iterator[Finding]], ...] = (
     gpus.number,
     gpus.memory,
+    gpus.reported,
     gpus.idle,
     versions.installed,
     network.cluster_address,

@@ -36,14 +36,27 @@ def _wanted(spec: HostSpec) -> str:
 
 
 def memory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    small = [one for one in gpu.chosen(spec, facts) if one.memory_mib < spec.min_gpu_memory_mib]
+    known = [(one.index, one.memory_mib) for one in gpu.chosen(spec, facts) if one.memory_mib is not None]
+    small = [(index, mib) for index, mib in known if mib < spec.min_gpu_memory_mib]
     if small:
         yield Finding(
             "gpu-memory", spec.name, "blocking",
-            f"GPU {', '.join(str(one.index) for one in small)}: {min(one.memory_mib for one in small)} MiB",
+            f"GPU {', '.join(str(index) for index, _ in small)}: {min(mib for _, mib in small)} MiB",
             f"{spec.min_gpu_memory_mib} MiB each",
             why="the share of the model that each GPU gets is equal",
             cure="correct `min_gpu_memory_mib:`, or use other GPUs",
+        )  # fmt: skip
+
+
+def reported(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
+    """What nvidia-smi keeps to itself is not taken for well."""
+    silent = [one.index for one in gpu.chosen(spec, facts) if None in (one.memory_mib, one.used_mib)]
+    if silent:
+        yield Finding(
+            "gpu-memory", spec.name, "unchecked",
+            f"GPU {', '.join(map(str, silent))}: nvidia-smi does not say how much memory there is or is in use",
+            why="neither their size nor whether they are idle could be checked",
+            cure="see on the host that nothing else uses them",
         )  # fmt: skip
 
 
@@ -51,11 +64,15 @@ def idle(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding
     for card in gpu.chosen(spec, facts):
         others = gpu.foreign(card)
         if others:
-            names = ", ".join(f"pid {one.pid} {one.name} ({one.used_mib} MiB)" for one in others)
+            names = ", ".join(f"pid {one.pid} {one.name} ({_size(one.used_mib)})" for one in others)
             yield _busy(spec, f"GPU {card.index}: {names}", "end these processes, or choose others: `gpu_ids:`")
         elif gpu.unexplained_mib(card) and not any(one.ours for one in card.processes):
             found = f"GPU {card.index}: {card.used_mib} MiB in use, by no process that nvidia-smi shows"
             yield _busy(spec, found, "look in other containers, and for a rank that hangs in the driver")
+
+
+def _size(mib: int | None) -> str:
+    return "of unknown size" if mib is None else f"{mib} MiB"
 
 
 def _busy(spec: HostSpec, found: str, cure: str) -> Finding:

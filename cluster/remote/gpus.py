@@ -70,6 +70,6 @@ def _gpu(row: list[str], on: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     return {"index": int(index), "uuid": uuid, "name": name, **sizes, "processes": on.get(uuid, [])}
 
 
-def _mib(text: str) -> int:
+def _mib(text: str) -> "int | None":
     """Some drivers and containers say [N/A] or [Insufficient Permissions] where a figure should stand."""
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdigit() else None

@@ -32,8 +32,12 @@ def read(lock: int) -> Any:
 
 
 def write(lock: int, text: bytes) -> None:
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, text, 0)
+    """Who it is that has the lock. On a full disk nobody can read it, but the lock is as good."""
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, text, 0)
+    except OSError:
+        pass
 
 
 def take(folder: str) -> "tuple[int, bool]":

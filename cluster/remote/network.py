@@ -49,7 +49,11 @@ def listeners(ports: list[int]) -> list[dict[str, Any]]:
     """Who listens on these ports; pid 0 where the process belongs to another user."""
     wanted = {inode: port for port, inode in _listening() if port in ports}
     owners = _owners(set(wanted)) if wanted else {}
-    return [{"port": port, "pid": owners.get(inode, 0)} for inode, port in sorted(wanted.items())]
+    # One without an owner may have ended between the two looks.
+    there = set(owners) if len(owners) == len(wanted) else {inode for _, inode in _listening()}
+    return [
+        {"port": port, "pid": owners.get(inode, 0)} for inode, port in sorted(wanted.items()) if inode in there
+    ]
 
 
 def _listening() -> Iterator[tuple[int, str]]:

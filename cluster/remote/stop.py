@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cluster.remote.files import write_private
@@ -38,14 +38,21 @@ def gone_within(folder: str, patience: float, again: int = 0) -> bool:
         time.sleep(0.05)
 
 
+def mark(folder: str, record: "dict[str, Any]") -> None:
+    """Whoever looks while it drains must not take it for one that runs. On a full disk it is stopped unmarked."""
+    try:
+        write_private(os.path.join(folder, "record.json"), json.dumps({**record, "stopping": True}))
+    except OSError:
+        pass
+
+
 def stop(folder: str, patience: float) -> set[int]:
     table = processes()
     pids = unit_pids(folder, table)
     record = read_record(folder) or {}
     keeper = record.get("keeper")
     if record and pids:
-        # Whoever looks while it drains must not take it for one that runs.
-        write_private(os.path.join(folder, "record.json"), json.dumps({**record, "stopping": True}))
+        mark(folder, record)
     # Without its keeper the tree has nobody to pass the signal on.
     send({keeper} if keeper in pids else pids, signal.SIGTERM)
     if gone_within(folder, patience) or gone_within(folder, KILL_PATIENCE, signal.SIGKILL):

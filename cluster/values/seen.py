@@ -17,22 +17,25 @@ class _Fact(BaseModel):
 
 
 class GpuProcess(_Fact):
-    """A process on a GPU, as nvidia-smi lists it; `ours` when it is in the tree of one of our units."""
+    """A process on a GPU, as nvidia-smi lists it; `ours` when it is in the tree of one of our units.
+
+    `used_mib` is None where nvidia-smi does not say.
+    """
 
     pid: int
     name: str
-    used_mib: int
+    used_mib: int | None
     ours: bool
 
 
 class Gpu(_Fact):
-    """One GPU as nvidia-smi reports it; memory in MiB."""
+    """One GPU as nvidia-smi reports it; memory in MiB, None where it does not say (GB10 does not)."""
 
     index: int
     uuid: str
     name: str
-    memory_mib: int
-    used_mib: int
+    memory_mib: int | None
+    used_mib: int | None
     processes: tuple[GpuProcess, ...] = ()
 
 

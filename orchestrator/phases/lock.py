@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
-from datetime import UTC, datetime
-
 from cluster import lease
 from cluster.errors import Held
 from cluster.values import Lease
+from orchestrator import person
 from orchestrator.events import HostSaid
 from orchestrator.phase import Phase, Stage
 
@@ -24,9 +20,7 @@ class Lock(Phase):
         if facts is None:
             stage.sink(HostSaid(head, "no lease: the head could not be looked at"))
             return
-        since = datetime.now(UTC).isoformat("T", "seconds")
-        mine = Lease(_owner(), socket.gethostname(), since, stage.reason)
-        held = self._take(stage, mine, facts.state)
+        held = self._take(stage, person.lease(stage.reason), facts.state)
         stage.at_end(held.release)
         stage.guards.append(held.check)
         if held.left_by:
@@ -49,11 +43,3 @@ class Lock(Phase):
         what = "the lease, which somebody else holds"
         stage.until(what, look, lambda held: not held, stage.patience.lease)
         return found[0]
-
-
-def _owner() -> str:
-    """In a container, a user may have no name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"

@@ -47,7 +47,7 @@ def _host(number: int, gpus: int, each: dict[str, Any]) -> dict[str, Any]:
 
 def card(index: int, *processes: GpuProcess, host: str = "gpu-a", **overrides: Any) -> Gpu:
     """An H100 80GB, idle unless it has `processes`."""
-    used = sum(one.used_mib for one in processes)
+    used = sum(one.used_mib or 0 for one in processes)
     values: dict[str, Any] = {
         "index": index,
         "uuid": f"GPU-{host}-{index}",

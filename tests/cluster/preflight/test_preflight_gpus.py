@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.preflight.gpus import idle, memory, number
+from cluster.preflight.gpus import idle, memory, number, reported
 from cluster.values import Gpu, GpuProcess
 from tests.cluster.builders import card, facts, inventory
 from tests.cluster.preflight.findings import found
@@ -79,3 +79,13 @@ def test_gpus_that_we_do_not_use_may_be_busy() -> None:
     one = inventory(gpus=1, each={"gpu_ids": (1,)})
     seen: dict[str, Any] = {"gpus": (card(0, THEIRS), card(1))}
     assert found(idle, seen, one) == []
+
+
+@pytest.mark.parametrize("missing", ["memory_mib", "used_mib"])
+def test_what_nvidia_smi_does_not_say_is_unchecked_and_not_well(missing: str) -> None:
+    one = inventory(gpus=1)
+    silent = {"gpus": (card(0, **{missing: None}),)}
+    (said,) = found(reported, silent, one)
+    assert said[0] == "unchecked"
+    assert found(memory, silent, one) + found(idle, silent, one) == []
+    assert found(reported, {"gpus": (card(0),)}, one) == []

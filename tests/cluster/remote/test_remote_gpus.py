@@ -59,8 +59,8 @@ def test_processes_of_ours_and_of_others(tmp_path: Path, cell: Cell) -> None:
 
 def test_figures_that_are_not_given(tmp_path: Path) -> None:
     found = asked(tmp_path, "0, GPU-0, NVIDIA GB10, [N/A], [N/A], 580.95.05\n", "GPU-0, 1, [N/A], x\n")
-    assert [(gpu.memory_mib, gpu.used_mib) for gpu in found.gpus] == [(0, 0)]
-    assert [one.used_mib for one in found.gpus[0].processes] == [0]
+    assert [(gpu.memory_mib, gpu.used_mib) for gpu in found.gpus] == [(None, None)]
+    assert [one.used_mib for one in found.gpus[0].processes] == [None]
 
 
 def test_a_warning_beside_the_answer_does_no_harm(tmp_path: Path) -> None:
