@@ -13,8 +13,9 @@ from cluster.values import Leftover, Presence, Sighting
 Name = Literal["ray", "vllm"]
 
 #: How long a unit may take to leave on SIGTERM, in seconds, before its whole tree is killed. Ray is gone after 4
-#: on an idle cluster; a serving vLLM after 1, one that is loading does not hear it at all (both measured).
-PATIENCE: tuple[tuple[Name, float], ...] = (("ray", 20.0), ("vllm", 8.0))
+#: on an idle cluster, one whose head is lost not within 20; a serving vLLM after 1, one that is loading does not
+#: hear it at all (all measured).
+PATIENCE: tuple[tuple[Name, float], ...] = (("ray", 10.0), ("vllm", 8.0))
 
 #: What keeps any program of ours from writing in the state directory.
 STATE_HINTS = (

@@ -84,7 +84,7 @@ def test_gpus_that_we_do_not_use_may_be_busy() -> None:
 @pytest.mark.parametrize("missing", ["memory_mib", "used_mib"])
 def test_what_nvidia_smi_does_not_say_is_unchecked_and_not_well(missing: str) -> None:
     one = inventory(gpus=1)
-    silent = {"gpus": (card(0, **{missing: None}),)}
+    silent = {"gpus": (card(0).model_copy(update={missing: None}),)}
     (said,) = found(reported, silent, one)
     assert said[0] == "unchecked"
     assert found(memory, silent, one) + found(idle, silent, one) == []

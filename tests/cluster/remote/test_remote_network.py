@@ -45,6 +45,27 @@ def test_who_listens(network: SimpleNamespace, listening: int) -> None:
     assert found == [{"port": listening, "pid": os.getpid()}]
 
 
+def test_one_that_ends_while_its_owner_is_looked_for_is_gone(
+    network: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port = one.getsockname()[1]
+
+        def end(inodes: set[str]) -> dict[str, int]:
+            one.close()
+            return {}
+
+        monkeypatch.setitem(network.listeners.__globals__, "_owners", end)
+        assert network.listeners([port]) == []
+
+
+def test_one_of_another_user_has_no_pid(network: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port = one.getsockname()[1]
+        monkeypatch.setitem(network.listeners.__globals__, "_owners", lambda inodes: {})
+        assert network.listeners([port]) == [{"port": port, "pid": 0}]
+
+
 def test_a_connection_is_no_listener(network: SimpleNamespace, listening: int) -> None:
     assert network.listeners([]) == []
     with socket.socket(socket.AF_INET) as one:

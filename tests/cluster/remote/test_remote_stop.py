@@ -45,6 +45,14 @@ def test_the_probe_stops_as_well(cell: Cell) -> None:
     assert cell.pids() == set()
 
 
+def test_a_record_that_cannot_be_marked_does_not_keep_it_alive(cell: Cell) -> None:
+    """As on a full disk."""
+    cell.launch(FOREVER)
+    (cell.folder() / "record.json.new").mkdir()
+    assert cell.stop() == []
+    assert cell.pids() == set()
+
+
 def test_one_that_ignores_sigterm_is_killed(cell: Cell) -> None:
     cell.launch(deaf())
     cell.says("ready")
