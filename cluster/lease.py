@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from cluster.command import Command, Hint, Probe, last_json, program
+from cluster.command import Command, Probe, last_json, program
 from cluster.errors import CommandFailed, Held, HostError, LeaseLost, Unintelligible, Unreachable
+from cluster.hints import STATE_HINTS
 from cluster.host import Channel, Host
 from cluster.values import Lease
 
@@ -21,18 +22,12 @@ _ANSWER = 30.0
 
 _DAY = 86400.0
 
-_HINTS = (
-    Hint("No space left", "the disk of the state directory is full", "free some space there"),
-    Hint("Read-only file system", "the state directory is on a read-only disk", "choose another one"),
-    Hint("belongs to somebody else", "the state directory was made by another user", "choose another one"),
-)
-
 
 def hold(lease: Lease, state: str, venv: str) -> Command:
     """The program that holds the lease."""
     payload = {"folder": state, "lease": _fields(lease), "silence": _SILENCE}
     parts = ("processes", "files", "lease")
-    return program(parts, payload, title="take the lease", venv=venv, timeout=7 * _DAY, hints=_HINTS)
+    return program(parts, payload, title="take the lease", venv=venv, timeout=7 * _DAY, hints=STATE_HINTS)
 
 
 def breaking(by: Lease, state: str, venv: str) -> Probe[Lease | None]:

@@ -8,8 +8,9 @@ from typing import Any
 
 from cluster.command import Command, Hint, json_lines, program
 from cluster.environment import authentication, environment, public, ray_address, secret, token_path, versions
+from cluster.hints import STATE_HINTS
 from cluster.inventory import HostSpec, Inventory
-from cluster.unit import STATE_HINTS, Unit
+from cluster.unit import Unit
 from cluster.values import Facts
 
 #: Small on purpose: the defaults are every core (one idle worker each) and 30 % of the memory, and the executor

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cluster.command import Command, Hint, Probe, last_json, program
+from cluster.hints import STATE_HINTS
 from cluster.values import Leftover, Presence, Sighting
 
 Name = Literal["ray", "vllm"]
@@ -17,20 +18,6 @@ Name = Literal["ray", "vllm"]
 #: hear it at all (all measured).
 PATIENCE: tuple[tuple[Name, float], ...] = (("ray", 10.0), ("vllm", 8.0))
 
-#: What keeps any program of ours from writing in the state directory.
-STATE_HINTS = (
-    Hint(
-        "belongs to somebody else",
-        "the state directory was made by another user",
-        "remove it, or choose another one under `runtime: state_directory:`",
-    ),
-    Hint("No space left", "the disk of the state directory is full", "free some space there"),
-    Hint(
-        "Read-only file system",
-        "the state directory is on a read-only disk",
-        "choose another one under `runtime: state_directory:`",
-    ),
-)
 _HINTS = (
     *STATE_HINTS,
     Hint("runs already", "another launch was faster", "run the same command again"),

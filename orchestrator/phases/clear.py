@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
+
 from cluster import unit
 from cluster.desired import outdated
 from cluster.errors import NotFreed
@@ -18,9 +21,19 @@ class Clear(Phase):
         return None if outdated(inventory, seen) else "nothing of ours is outdated"
 
     def run(self, stage: Stage) -> None:
-        """One after another, in the order of `outdated`: an engine must not lose its Ray while it stops."""
-        for host, name in outdated(stage.inventory, stage.seen):
+        """In the order of `outdated`, the hosts of one kind at once. Raises NotFreed when something stays."""
+        head = stage.head.name
+        stale = outdated(stage.inventory, stage.seen)
+        for (name, _), wave in groupby(stale, key=lambda one: (one[1], one[0] == head)):
+            self._stop(stage, name, [host for host, _ in wave])
+
+    def _stop(self, stage: Stage, name: unit.Name, hosts: Sequence[str]) -> None:
+        for host in hosts:
             stage.sink(HostSaid(host, f"{name} is not what it must be: stopping it"))
-            left = stage.fleet[host].ask(unit.stop(name, host, stage.facts(host).state, stage.venv))
-            if left:
-                raise NotFreed(left)
+        answers = stage.fleet.all(
+            lambda host: host.ask(unit.stop(name, host.name, stage.facts(host.name).state, stage.venv)),
+            among=hosts,
+        )
+        left = [one for answer in answers.values() for one in answer]
+        if left:
+            raise NotFreed(left)
