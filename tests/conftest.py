@@ -1,7 +1,7 @@
 """For all tests: signals as a person's shell leaves them.
 
-A shell starts what runs in its background with SIGINT ignored, and `nohup` with SIGHUP: every program that the tests
-start would inherit that, and Ctrl-C would be nothing.
+A shell starts what runs in its background with SIGINT ignored, and `nohup` with SIGHUP: every program that the
+tests start would inherit that, and Ctrl-C would be nothing.
 """
 
 import signal
