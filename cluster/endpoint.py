@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -67,16 +66,21 @@ def _bracketed(host: str) -> str:
 def _first_reached(addresses: tuple[str, ...], port: int) -> str | None:
     """Tried all at once: one that a firewall drops must not hold up the others."""
     with ThreadPoolExecutor(len(addresses)) as pool:
-        answers = pool.map(lambda one: _connects(one, port), addresses)
-    return next((one for one, connects in zip(addresses, answers, strict=True) if connects), None)
+        answers = pool.map(lambda one: _healthy(one, port), addresses)
+    return next((one for one, healthy in zip(addresses, answers, strict=True) if healthy), None)
 
 
-def _connects(host: str, port: int) -> bool:
+def _healthy(host: str, port: int) -> bool:
+    """Whether a vLLM in good health answers there, asked without the key: anybody may listen on an address that
+    is ours on another network only."""
+    connection = http.client.HTTPConnection(host, port, timeout=_CONNECT_PATIENCE)
     try:
-        socket.create_connection((host, port), timeout=_CONNECT_PATIENCE).close()
-    except OSError:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
         return False
-    return True
+    finally:
+        connection.close()
 
 
 def _ask(endpoint: Endpoint, request: Request, timeout: float) -> Answer:

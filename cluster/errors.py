@@ -133,7 +133,13 @@ class Held(ClusterError):
 
 
 class LeaseLost(Held):
-    """The lease was ours and is not any more: whoever has it now may be at work, so nothing is taken back."""
+    """The lease was ours and is not any more: whoever took it may be at work, so nothing is taken back."""
+
+    def __init__(self, cluster: str, lease: Lease) -> None:
+        super().__init__(cluster, lease)
+        self.message = f"the lease of {cluster} was taken by {lease.owner} on {lease.machine}: {lease.reason}"
+        self.args = (self.message,)
+        self.cure = "see what they do with `orchestrator status`, then run the same command again"
 
 
 class NotFreed(ClusterError):

@@ -6,7 +6,7 @@ from cluster.command import Hint, Probe, last_json, program
 from cluster.inventory import HostSpec, Inventory
 from cluster.unit import folder_name
 from cluster.values import Facts
-from cluster.vllm.log import FATAL
+from cluster.vllm.log import FATAL, READY
 
 _PARTS = ("processes", "network", "gpus", "model", "facts")
 _HINTS = (
@@ -24,6 +24,7 @@ def facts(inventory: Inventory, spec: HostSpec) -> Probe[Facts]:
         "folder": folder_name(inventory.cluster, spec.name),
         "ports": ports(inventory, spec),
         "fatal": FATAL,
+        "ready": READY,
         "model": {
             "id": inventory.model.id,
             "revision": inventory.model.revision,

@@ -59,6 +59,16 @@ class _Hold:
             self._channel.read_line(_FAREWELL)
         self._channel.close()
 
+    def lives(self) -> bool:
+        """Whether the program still hears us; asked now, not at the last beat."""
+        if self.lost.is_set():
+            return False
+        try:
+            self._channel.send(b"\n")
+        except HostError:
+            self.lost.set()
+        return not self.lost.is_set()
+
     def broken_by(self) -> Lease | None:
         """Who broke it, where the program could still say so."""
         with suppress(HostError, EOFError, ValueError, KeyError):
@@ -77,7 +87,10 @@ class _Hold:
 class HeldLease:
     """A lease that is ours until `release`; `left_by` is the owner before us where they left without a word."""
 
-    def __init__(self, cluster: str, mine: Lease, hold: Callable[[], tuple[_Hold, Lease | None]]) -> None:
+    def __init__(
+        self, host: str, cluster: str, mine: Lease, hold: Callable[[], tuple[_Hold, Lease | None]]
+    ) -> None:
+        self._host = host
         self._cluster = cluster
         self._mine = mine
         self._again = hold
@@ -88,7 +101,7 @@ class HeldLease:
 
     def check(self) -> None:
         """Raises LeaseLost when it is ours no more. One that only lost its connection is taken again."""
-        if not self._hold.lost.is_set():
+        if self._hold.lives():
             return
         breaker = self._hold.broken_by()
         self._hold.release()
@@ -97,6 +110,11 @@ class HeldLease:
         try:
             self._hold, before = self._again()
         except Held as held:
+            if held.lease == self._mine:
+                # The host has not noticed yet that our old connection is gone.
+                raise Unreachable(
+                    self._host, "take the lease again", cause="our own old lease is still held"
+                ) from None
             raise LeaseLost(self._cluster, held.lease) from None
         if before != self._mine:
             # Somebody had it in between: what we saw of the hosts may no longer be so.
@@ -108,7 +126,7 @@ _SOMEBODY = Lease("somebody", "a machine that did not say", "", "unknown")
 
 def take(host: Host, cluster: str, lease: Lease, state: str, venv: str, patience: float = _ANSWER) -> HeldLease:
     """Takes the lease on the head and keeps it alive. Raises `Held` when somebody else has it."""
-    return HeldLease(cluster, lease, lambda: _take(host, cluster, hold(lease, state, venv), patience))
+    return HeldLease(host.name, cluster, lease, lambda: _take(host, cluster, hold(lease, state, venv), patience))
 
 
 def _take(host: Host, cluster: str, command: Command, patience: float) -> tuple[_Hold, Lease | None]:

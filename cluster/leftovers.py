@@ -35,6 +35,11 @@ def _processes(facts: Facts, host: str) -> Iterator[Leftover]:
 
 
 def _memory(spec: HostSpec, facts: Facts) -> Iterator[Leftover]:
+    if facts.gpu_problem:
+        # A wedged driver is just when the proof matters.
+        yield Leftover(
+            spec.name, f"the GPUs could not be looked at: {facts.gpu_problem}", "see what nvidia-smi says"
+        )
     for card in gpu.chosen(spec, facts):
         for process in card.processes:
             if process.ours:

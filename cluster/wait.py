@@ -62,7 +62,7 @@ def until(
         try:
             seen = look()
         except (Unreachable, FleetError) as error:
-            last[0] = str(error)
+            last[0] = f"{error}: {error.cause}" if error.cause else str(error)
             raise
         stalled.saw(seen)
         last[0] = str(seen)

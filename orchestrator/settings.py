@@ -9,7 +9,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-Seconds = Annotated[float, Field(gt=0)]
+_WEEK = 7 * 86400
+
+Seconds = Annotated[float, Field(gt=0, le=_WEEK)]
 Output = Literal["auto", "live", "plain", "json"]
 
 
@@ -22,7 +24,7 @@ class Patience(BaseSettings):
     for GPUs to be free, since a rank can outlive SIGKILL in the driver.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ORCHESTRATOR_PATIENCE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="ORCHESTRATOR_PATIENCE_", frozen=True, env_ignore_empty=True)
 
     lease: Annotated[float, Field(ge=0)] = 0.0
     connect: Seconds = 10.0
@@ -40,7 +42,7 @@ class Settings(BaseSettings):
     journals of runs are kept.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ORCHESTRATOR_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="ORCHESTRATOR_", frozen=True, env_ignore_empty=True)
 
     output: Output = "auto"
     ssh_config: Path | None = None

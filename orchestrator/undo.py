@@ -28,7 +28,7 @@ class Undo:
         Raises Interrupted when a person will not wait for it.
         """
         self.interrupts.no_more()
-        if isinstance(error, LeaseLost):
+        if isinstance(error, LeaseLost) or not self._may(entered):
             self._clean(error, "somebody else may be at work, so nothing was taken back")
             return
         started = [(phase, stage) for phase, stage in reversed(entered) if phase.starts]
@@ -46,6 +46,17 @@ class Undo:
             raise self._left() from error
         if not all(undone):
             self._clean(error, "something of this run is left")
+
+    def _may(self, entered: Entered) -> bool:
+        """Whether the lease is still ours: what this run started may be somebody else's by now."""
+        try:
+            for _, stage in entered[-1:]:
+                stage.guard()
+        except LeaseLost:
+            return False
+        except ClusterError:
+            pass  # a head that is lost gives no lease to anybody
+        return True
 
     def _undo(self, phase: Phase, stage: Stage, error: BaseException) -> bool:
         problem: ClusterError | None = None

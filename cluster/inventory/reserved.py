@@ -11,6 +11,7 @@ _RESERVED = (
     (("--host",), "use serve.host"),
     (("--port",), "use serve.port"),
     (("--api-key",), "use serve.api_key"),
+    (("--hf-token",), "a secret must not stand in an argument list: use environment.HF_TOKEN"),
     (("--served-model-name",), "use model.served_name"),
     (("--revision",), "use model.revision"),
     (("--model",), "use model.id"),

@@ -1,7 +1,7 @@
 """Everything that has to be known of a host before anything is started on it, in one JSON document.
 
-Data: venv, state (root of the state directory), folder (of this cluster and host below it), ports,
-model (id, revision, hf_home, hf_hub_cache), fatal (patterns of vLLM's log that mean it will not come up).
+Data: venv, state (root of the state directory), folder (of this cluster and host below it), ports, model (id,
+revision, hf_home), fatal (patterns of vLLM's log that mean it will not come up), ready (one that means it has).
 """
 
 import getpass
@@ -37,13 +37,13 @@ def versions() -> dict[str, str]:
     return found
 
 
-def sighting(folder: str, pids: set[int], fatal: list[str]) -> dict[str, Any]:
+def sighting(folder: str, pids: set[int], fatal: list[str], ready: str) -> dict[str, Any]:
     """What runs of a unit; one whose log holds a fatal line is dead, whether or not its process has left."""
     record = read_record(folder)
     if record is None:
         return {"presence": "dead" if pids else "absent", "pids": sorted(pids)}
     return {
-        "presence": "alive" if runs(record) and not says(folder, fatal) else "dead",
+        "presence": "alive" if runs(record) and not says(folder, fatal, ready) else "dead",
         "argv": record["argv"],
         "fingerprint": record["fingerprint"],
         "pids": sorted(pids),
@@ -52,12 +52,19 @@ def sighting(folder: str, pids: set[int], fatal: list[str]) -> dict[str, Any]:
     }
 
 
-def says(folder: str, signs: list[str]) -> bool:
+def says(folder: str, signs: list[str], ready: str) -> bool:
+    """Whether the log of the start holds one of these signs. Once the engine is `ready` its log has what its
+    clients wrote, and grows for months."""
     try:
         with open(os.path.join(folder, "log"), errors="replace") as file:
-            return any(re.search(sign, line) for line in file for sign in signs)
+            for line in file:
+                if re.search(ready, line):
+                    return False
+                if any(re.search(sign, line) for sign in signs):
+                    return True
     except OSError:
-        return False
+        pass
+    return False
 
 
 def user() -> str:
@@ -128,8 +135,8 @@ def main() -> None:
         "state_problem": state_problem(state),
         "free_mib": room.f_bavail * room.f_frsize >> 20,
         "model": model_files(data["model"]),
-        "ray": sighting(os.path.join(folder, "ray"), trees["ray"], []),
-        "vllm": sighting(os.path.join(folder, "vllm"), trees["vllm"], data["fatal"]),
+        "ray": sighting(os.path.join(folder, "ray"), trees["ray"], [], data["ready"]),
+        "vllm": sighting(os.path.join(folder, "vllm"), trees["vllm"], data["fatal"], data["ready"]),
     }
     print(json.dumps(facts))
 

@@ -99,7 +99,7 @@ def pass_on(folder: str, leader: "subprocess.Popen[bytes]") -> None:
     for pid in targets:
         try:
             os.kill(pid, signal.SIGTERM)
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):
             pass
 
 

@@ -87,8 +87,15 @@ def unit_pids(folder: str, table: dict[int, Process]) -> set[int]:
     if now and now.ticks == ticks:
         return below(table, {keeper})
     # A pid that is a session's id is not given out again while the session has members.
-    session = set() if now else {one.pid for one in table.values() if one.session == keeper}
+    session = set() if now else {one.pid for one in table.values() if one.session == keeper and is_ours(one.pid)}
     return below(table, session | set(writers(folder)))
+
+
+def is_ours(pid: int) -> bool:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid == os.getuid()
+    except OSError:
+        return False
 
 
 def below(table: dict[int, Process], roots: set[int]) -> set[int]:

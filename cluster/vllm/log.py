@@ -16,6 +16,9 @@ FATAL = (
     r"Cannot provide a placement group",
 )
 
+#: The engine is up. What its log holds from here on may be a client's own words.
+READY = r"Application startup complete"
+
 #: How far a start is, in the order in which the lines come (vLLM 0.32).
 _STAGES = (
     ("starting", r"non-default args|vLLM API server version"),
@@ -29,7 +32,7 @@ _STAGES = (
     ("preparing the KV cache", r"Available KV cache memory|KV cache size"),
     ("capturing CUDA graphs", r"Capturing CUDA graphs"),
     ("starting the server", r"init engine .* took|Starting vLLM server"),
-    ("serving", r"Application startup complete"),
+    ("serving", READY),
 )
 
 _SHARDS = re.compile(r"Loading safetensors checkpoint shards:\s+\d+% Completed \| (\d{1,9})/(\d{1,9})")
@@ -66,11 +69,23 @@ def loading(log: str) -> Loading:
     return Loading(stage, done, of, int(tokens[1].replace(",", "")) if tokens else None)
 
 
+#: An engine that dies while it serves says so itself, in a line of its own.
+_DEAD = re.compile(
+    r"^\S*\((?:EngineCore|RayWorkerProc)[^)]*\).* ERROR [^]]*\] "
+    r"(?:EngineCore encountered a fatal error|.*died unexpectedly, shutting down executor)",
+    re.MULTILINE,
+)
+
+
 def failed(log: str) -> bool:
-    """Whether the log says that the engine will not come up. A wait for GPUs that has ended is no such word."""
-    if any(re.search(sign, log) for sign in FATAL):
+    """Whether the log says that the engine will not come up, or has died. A wait for GPUs that has ended is no
+    such word, nor is what clients write into the log of one that serves."""
+    start, ready, after = log.partition(READY)
+    if any(re.search(sign, start) for sign in FATAL):
         return True
-    return len(_WAITS.findall(log)) > 1 and loading(log).stage == "reserving GPUs"
+    if ready:
+        return _DEAD.search(after) is not None
+    return len(_WAITS.findall(start)) > 1 and loading(start).stage == "reserving GPUs"
 
 
 def without_nccl(log: str) -> str:

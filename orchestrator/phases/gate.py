@@ -50,6 +50,7 @@ class Gate(Phase):
         looked = time.monotonic()
         while True:
             try:
+                stage.guard()
                 line = channel.read_line(_LOOK_EVERY)
             except EOFError:
                 return last

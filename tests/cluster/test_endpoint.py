@@ -27,6 +27,7 @@ def served() -> Iterator[Served]:
     answers: dict[str, tuple[int, str] | bytes] = {
         "/v1/completions": (200, '{"choices": []}'),
         "/metrics": (200, "vllm:x 1\nä"),
+        "/health": (200, ""),
         "/broken": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
         "/odd": b"SSH-2.0-OpenSSH\r\n",
     }
@@ -47,6 +48,14 @@ def test_the_first_address_that_can_be_reached_is_announced(served: Served) -> N
     one = inventory(serve={"port": served.port})
     found = endpoint(one, head()[0], ("127.0.0.9", "127.0.0.1"))
     assert (found.url, found.origin, found.head) == (served.url(""), "this machine", None)
+
+
+def test_somebody_elses_server_on_such_an_address_is_not_taken_for_ours_nor_shown_the_key() -> None:
+    with serving({}) as stranger:
+        gpu_a, _ = head()
+        one = inventory(serve={"port": stranger.port, "api_key": SecretStr("hush")})
+        assert endpoint(one, gpu_a, ("127.0.0.1",)).head is gpu_a
+        assert [asked.key for asked in stranger.asked] == [None]
 
 
 def test_otherwise_the_head_asks_itself() -> None:

@@ -11,7 +11,7 @@ from cluster.facts import facts, ports
 from cluster.host import Host
 from cluster.unit import folder_name
 from cluster.values import Facts
-from cluster.vllm.log import FATAL
+from cluster.vllm.log import FATAL, READY
 from tests.cluster import builders
 from tests.cluster.builders import inventory
 from tests.cluster.test_unit import sent
@@ -27,6 +27,7 @@ def test_what_is_asked() -> None:
         "folder": folder_name("demo", "gpu-a"),
         "ports": [6380, 6381, 6379, 8000],
         "fatal": list(FATAL),
+        "ready": READY,
         "model": {"id": one.model.id, "revision": "refs/pr/1", "hf_home": "/hf", "hf_hub_cache": "/hub"},
     }
 

@@ -51,3 +51,12 @@ def test_a_lost_host_is_not_proved_free() -> None:
     assert leftovers(one, seen(one) | {"gpu-b": lost}) == (
         Leftover("gpu-b", "could not be looked at: no route", "run `down` again once it answers", provable=False),
     )
+
+
+def test_gpus_that_cannot_be_looked_at_are_not_taken_for_free() -> None:
+    one = inventory()
+    problem = "nvidia-smi: Unable to determine the device handle"
+    wedged = {spec.name: view(spec, gpus=(), gpu_problem=problem) for spec in one.hosts}
+    found = leftovers(one, wedged)
+    assert [left.host for left in found] == ["gpu-a", "gpu-b"]
+    assert all(problem in left.what and left.provable for left in found)

@@ -205,3 +205,17 @@ def test_a_run_whose_lease_is_lost_ends_and_takes_nothing_back() -> None:
         one.engine.run([Noted("A", notes), Guarded(), Noted("B", notes)])
     assert [note for note in notes if note.startswith(("run", "undo"))] == ["run A: python 1"]
     assert any(CLEAN in note for note in caught.value.__notes__)
+
+
+def test_an_undo_asks_first_whether_the_lease_is_still_ours() -> None:
+    one, notes = driven(), list[str]()
+
+    class Loses(Noted):
+        def run(self, stage: Stage) -> None:
+            stage.guards.append(Guarded().check)
+            super().run(stage)
+
+    with pytest.raises(NotReady) as caught:
+        one.engine.run([Noted("A", notes), Loses("B", notes, fails=LOST)])
+    assert not [note for note in notes if note.startswith("undo")]
+    assert any("somebody else may be at work" in note for note in caught.value.__notes__)

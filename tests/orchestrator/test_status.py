@@ -32,7 +32,9 @@ def shown(inventory: Inventory, **answers: Script) -> tuple[list[HostStatus], En
     """`answers` by host, dashes written as underscores; the others are healthy, and nothing runs there."""
     looks = {name.replace("_", "-"): answer for name, answer in answers.items()}
     healthy: dict[str, Script] = {spec.name: told(builders.facts(spec)) for spec in inventory.hosts}
-    fleet, _, _ = hosts(inventory, lambda name: {"look at the host": {**healthy, **looks}[name]}, {})
+    # What is asked from the head itself, where nothing healthy answers from here.
+    asked = {"ask the endpoint from the head": '{"status": 404, "text": "not found"}'}
+    fleet, _, _ = hosts(inventory, lambda name: {"look at the host": {**healthy, **looks}[name], **asked}, {})
     return status(inventory, fleet)
 
 
@@ -82,7 +84,7 @@ def test_a_dead_engine_is_not_asked(vllm: Served) -> None:
 def test_an_idle_engine_is_asked_for_a_token(vllm: Served) -> None:
     found = endpoint(vllm)
     assert (found.health, found.tokens, found.detail) == (True, True, "it gave one just now")
-    assert vllm.asked == ["/health", "/metrics", "/v1/completions"]
+    assert vllm.asked == ["/health", "/health", "/metrics", "/v1/completions"]
 
 
 def test_a_busy_engine_is_known_by_its_counter_and_not_asked(vllm: Served) -> None:

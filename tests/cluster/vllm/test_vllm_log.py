@@ -130,3 +130,10 @@ def test_arbitrary_logs_never_fail(lines: list[str]) -> None:
     assert loading(log).shards >= 0
     assert isinstance(failed(log), bool)
     assert moving_lines(log) >= 0
+
+
+@pytest.mark.parametrize("words", ["Started a local Ray instance", "EngineCore encountered a fatal error"])
+def test_what_clients_write_into_the_log_of_one_that_serves_is_no_death(words: str) -> None:
+    client = f"(APIServer pid=203) ERROR 11-22 18:05:15 [serving.py:274] Error with model {words} does not exist"
+    assert not failed(f"INFO:     Application startup complete.\n{client}\n")
+    assert failed(f"{words}\nINFO:     Application startup complete.\n")

@@ -21,6 +21,7 @@ from tests.orchestrator.served import HANG, TOKEN, Served, closed_port, served
 NO_TOKEN = json.dumps({"usage": {"completion_tokens": 0}, "choices": [{"text": ""}]})
 CHAT = json.dumps({"usage": {"completion_tokens": 1}, "choices": [{"message": {"content": "red"}}]})
 IB = "gpu-b:71:90 [0] NCCL INFO Channel 00/0 : 8[0] -> 0[0] [receive] via NET/IB/0/GDRDMA"
+HEALTH = "/health"
 COMPLETIONS = "/v1/completions"
 
 
@@ -53,7 +54,7 @@ def test_a_token_proves_the_endpoint_and_tells_the_transport(vllm: Served) -> No
     assert play.said(Proved) == [Proved(url, "this machine", " Paris")]
     assert play.said(TransportLearned)[0].transport.kind == "NET/IB/GDRDMA"
     assert play.said(HostSaid) == []
-    assert vllm.asked == [COMPLETIONS]
+    assert vllm.asked == [HEALTH, COMPLETIONS]
 
 
 def test_one_host_has_no_transport(vllm: Served) -> None:
@@ -66,12 +67,12 @@ def test_the_key_is_sent(vllm: Served) -> None:
     inventory = serving(vllm.port)
     serve = inventory.serve.model_copy(update={"api_key": SecretStr("sk-1")})
     Prove().run(proving(inventory.model_copy(update={"serve": serve})).stage)
-    assert vllm.keys == ["Bearer sk-1"]
+    assert vllm.keys == [None, "Bearer sk-1"]
 
 
 def test_an_image_where_the_inventory_asks_for_it(vllm: Served) -> None:
     Prove().run(proving(serving(vllm.port, prove_image=True)).stage)
-    assert vllm.asked == [COMPLETIONS, "/v1/chat/completions"]
+    assert vllm.asked == [HEALTH, COMPLETIONS, "/v1/chat/completions"]
 
 
 def test_an_endpoint_that_cannot_be_reached_from_here_is_asked_from_the_head() -> None:

@@ -98,5 +98,5 @@ def test_a_line_that_breaks_for_a_moment_is_waited_out() -> None:
     lost = Unreachable("gpu-a", "look at vllm", cause="the connection broke while the command ran")
     play = waiting(lost, look(), READY)
     Ready().run(play.stage)
-    assert play.said(Waiting)[0].last == "gpu-a: look at vllm"
+    assert play.said(Waiting)[0].last == "gpu-a: look at vllm: the connection broke while the command ran"
     assert play.said(EngineReady)
