@@ -41,7 +41,8 @@ class Command:
     """One command for one host.
 
     `title` says what we are doing in the operator's words ("ask for its facts"); `timeout` is in seconds and is
-    enforced on the host as well. Secrets travel on `stdin` alone, which is never shown.
+    enforced on the host as well. Secrets travel on `stdin` alone, which is never shown; with `secret`, what comes
+    on stdout is one as well.
     """
 
     argv: tuple[str, ...]
@@ -49,6 +50,7 @@ class Command:
     stdin: bytes = b""
     timeout: float = 30.0
     hints: tuple[Hint, ...] = ()
+    secret: bool = False
 
     def line(self) -> str:
         """The words, quoted for the host's shell, under a time limit that outlives the connection.

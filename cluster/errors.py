@@ -63,11 +63,16 @@ class Unreachable(HostError):
     """No connection to the host, or the one there was broke."""
 
 
+def spoken(command: Command, stdout: str, stderr: str) -> str:
+    """What a person may read of a command that went wrong: never a secret, which may be on its stdout."""
+    return stderr.strip() or ("" if command.secret else stdout.strip())
+
+
 class CommandFailed(HostError):
     """A command on the host ended with `status` (negative: lost, the connection broke under it)."""
 
     def __init__(self, host: str, command: Command, status: int, stdout: str, stderr: str) -> None:
-        said = stderr.strip() or stdout.strip()
+        said = spoken(command, stdout, stderr)
         hint = next((h for h in command.hints if h.fits(stderr + "\n" + stdout)), None)
         super().__init__(
             host, command.title, said, cause=hint.cause if hint else "", cure=hint.cure if hint else ""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from cluster.command import Command, Probe, Result
-from cluster.errors import CommandFailed, CommandTimedOut, HostError, Unintelligible, Unreachable
+from cluster.errors import CommandFailed, CommandTimedOut, HostError, Unintelligible, Unreachable, spoken
 
 T = TypeVar("T")
 
@@ -74,7 +74,8 @@ class Host:
             return probe.parse(said)
         except (ValueError, KeyError, TypeError) as problem:
             cause = f"its answer cannot be read: {problem}"
-            raise Unintelligible(self.name, probe.command.title, said, cause=cause) from problem
+            shown = "" if probe.command.secret else said
+            raise Unintelligible(self.name, probe.command.title, shown, cause=cause) from problem
 
     def open(self, command: Command) -> Channel:
         return self._transport.open(command)
@@ -83,7 +84,7 @@ class Host:
         self._transport.close()
 
     def _failure(self, command: Command, result: Result, took: float) -> HostError:
-        said = result.stderr.strip() or result.stdout.strip()
+        said = spoken(command, result.stdout, result.stderr)
         if result.status == _LOST:
             cause = "the connection broke while the command ran"
             cure = f"see whether {self.name} is up; what runs there ends within {command.timeout:g} s"

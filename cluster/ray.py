@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from cluster.command import Command, Hint, json_lines, program
+from cluster.command import Command, Hint, Probe, json_lines, last_json, program
 from cluster.environment import authentication, environment, public, ray_address, secret, token_path, versions
 from cluster.hints import STATE_HINTS
 from cluster.inventory import HostSpec, Inventory
@@ -64,11 +64,12 @@ def _words(inventory: Inventory, spec: HostSpec, facts: Facts) -> tuple[str, ...
     return (*words, f"--num-gpus={spec.gpus}") if ray.declare_gpus else words
 
 
-def token(state: str, venv: str, wanted: str = "") -> Command:
-    """Keeps (or makes, or writes) the token on a host and says it. Its output is a secret."""
+def token(state: str, venv: str, wanted: str = "") -> Probe[str]:
+    """Keeps (or makes, or writes) the token on a host, and brings it."""
     payload = {"path": token_path(state), "token": wanted}
     parts = ("processes", "files", "token")
-    return program(parts, payload, title="prepare Ray's token", venv=venv, hints=STATE_HINTS)
+    command = program(parts, payload, title="prepare Ray's token", venv=venv, hints=STATE_HINTS)
+    return Probe(replace(command, secret=True), lambda said: str(last_json(said)["token"]))
 
 
 @dataclass(frozen=True)

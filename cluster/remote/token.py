@@ -3,6 +3,7 @@
 Data: path, token (empty: keep the one there is, or make one). Says the token, on stdout, which nobody records.
 """
 
+import json
 import os
 import secrets
 import sys
@@ -22,7 +23,7 @@ def main() -> None:
             token = file.read().strip()
     token = token or secrets.token_hex(32)
     write_private(path, token)
-    print(token)
+    print(json.dumps({"token": token}))
 
 
 try:

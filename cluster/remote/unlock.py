@@ -24,19 +24,51 @@ def locked(file: int) -> bool:
         return False
 
 
-def end(holder: int, file: int) -> None:
-    """SIGTERM lets it tell its owner; one that does not hear it is killed."""
+def holder(file: int) -> int:
+    """The process that has the lock, as the kernel knows it; 0 when nobody has."""
+    inode = str(os.fstat(file).st_ino)
+    with open("/proc/locks") as table:
+        rows = [line.split() for line in table]
+    return next((int(row[4]) for row in rows if row[1] == "FLOCK" and row[5].rpartition(":")[2] == inode), 0)
+
+
+def end(pid: int, file: int) -> None:
+    """SIGTERM lets it tell its owner; one that does not hear it is killed. Somebody else may have it at once."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
-            os.kill(holder, number)
+            os.kill(pid, number)
         except ProcessLookupError:
             pass
         until = time.monotonic() + 3
         while time.monotonic() < until:
-            if locked(file):
+            if locked(file) or holder(file) not in (0, pid):
                 return
             time.sleep(0.02)
-    raise SystemExit(f"pid {holder} holds the lease and cannot be ended")
+    raise SystemExit(f"pid {pid} holds the lease and cannot be ended")
+
+
+def remove(path: str, file: int) -> None:
+    """Only the very file that we have locked: the path may be somebody's new lease by now."""
+    try:
+        if locked(file) and os.path.samestat(os.fstat(file), os.stat(path)):
+            os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def forget(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def tell(path: str, by: dict[str, Any]) -> None:
+    """The owner hears who it was; on a full disk only that it is gone."""
+    try:
+        write_private(path, json.dumps(by))
+    except OSError:
+        pass
 
 
 def unlock(folder: str, by: dict[str, Any]) -> Any:
@@ -45,15 +77,23 @@ def unlock(folder: str, by: dict[str, Any]) -> Any:
         file = os.open(path, os.O_RDWR)
     except FileNotFoundError:
         return None
-    if locked(file):
-        os.unlink(path)
+    pid = 0 if locked(file) else holder(file)
+    if not pid:
+        remove(path, file)
         return None
-    held = json.loads(os.pread(file, 65536, 0))
-    write_private(f"{path}.broken", json.dumps(by))
-    end(held["pid"], file)
-    os.unlink(f"{path}.broken")
-    os.unlink(path)
+    held = read(file) or {"owner": f"pid {pid}", "machine": "this host", "since": "", "reason": "unknown"}
+    tell(f"{path}.broken", by)
+    end(pid, file)
+    forget(f"{path}.broken")
+    remove(path, file)
     return held
+
+
+def read(file: int) -> Any:
+    try:
+        return json.loads(os.pread(file, 65536, 0))
+    except ValueError:
+        return None
 
 
 def main() -> None:

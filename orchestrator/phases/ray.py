@@ -25,7 +25,7 @@ class StartHead(Phase):
 
     def run(self, stage: Stage) -> None:
         """Raises CommandFailed when the head cannot launch it."""
-        stage.head.run(ray.token(stage.facts(stage.head.name).state, stage.venv))
+        stage.head.ask(ray.token(stage.facts(stage.head.name).state, stage.venv))
         _launch(stage, stage.head)
 
     def undo(self, stage: Stage) -> None:
@@ -43,10 +43,10 @@ class JoinWorkers(Phase):
 
     def run(self, stage: Stage) -> None:
         """All at once; they wait for the head by themselves. Raises the errors of every host that cannot."""
-        token = stage.head.run(ray.token(stage.facts(stage.head.name).state, stage.venv)).stdout.split()[-1]
+        token = stage.head.ask(ray.token(stage.facts(stage.head.name).state, stage.venv))
 
         def join(host: Host) -> None:
-            host.run(ray.token(stage.facts(host.name).state, stage.venv, token))
+            host.ask(ray.token(stage.facts(host.name).state, stage.venv, token))
             _launch(stage, host)
 
         stage.fleet.all(join, among=[spec.name for spec in _missing(stage.inventory, stage.seen)])

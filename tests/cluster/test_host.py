@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.command import Command, Hint, Probe, Result
-from cluster.errors import CommandFailed, CommandTimedOut, Unintelligible, Unreachable
+from cluster.errors import CommandFailed, CommandTimedOut, HostError, Unintelligible, Unreachable
 from cluster.host import Host
 from tests.doubles import ScriptedChannel, ScriptedTransport, failed
 
@@ -89,3 +89,12 @@ def test_a_channel_and_hanging_up() -> None:
     assert (opened.read_line(1), channel.sent, transport.titles) == ("held", [b"beat"], [LOOK.title])
     host.close()
     assert transport.closed
+
+
+@pytest.mark.parametrize("status", [-1, 1, 124])
+def test_a_secret_on_stdout_is_never_what_a_host_said(status: int) -> None:
+    command = Command(("token",), "prepare Ray's token", secret=True)
+    host = Host("a", ScriptedTransport({command.title: Result(status, "t0ken-hush", "")}))
+    with pytest.raises(HostError) as caught:
+        host.run(command)
+    assert "hush" not in caught.value.said + str(caught.value)

@@ -62,7 +62,8 @@ def test_the_unit_is_made_of_what_was_seen() -> None:
 
 
 def test_the_token_travels_on_stdin() -> None:
-    command = ray.token(STATE, "/opt/vllm", "hush")
+    command = ray.token(STATE, "/opt/vllm", "hush").command
+    assert command.secret
     assert sent(command) == {"path": f"{STATE}/ray.token", "token": "hush"}
     assert "hush" not in command.line()
     assert [hint.cause for hint in command.hints if hint.fits("ray.token: No space left on device")]

@@ -72,7 +72,7 @@ _CHANNELS = {
     "prove the GPUs through Ray": json.dumps({"proved": _CARDS}),
 }
 _ALWAYS = {
-    "prepare Ray's token": "t0ken",
+    "prepare Ray's token": '{"token": "t0ken"}',
     "look at ray": look(),
     "read what NCCL chose": json.dumps({"lines": []}),
 }
@@ -116,7 +116,7 @@ class Simulated:
             case ["ask", *_]:
                 return json.dumps({"status": 200, "text": TOKEN})
         return {
-            "prepare Ray's token": "t0ken",
+            "prepare Ray's token": '{"token": "t0ken"}',
             "look at ray": look(),
             "read what NCCL chose": '{"lines": []}',
         }.get(title, "")

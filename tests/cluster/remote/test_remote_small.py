@@ -42,7 +42,7 @@ def names(part: str) -> list[str]:
 
 
 def token(cell: Cell, wanted: str = "") -> str:
-    return HOST.run(ray.token(cell.state, VENV, wanted)).stdout.strip()
+    return HOST.ask(ray.token(cell.state, VENV, wanted))
 
 
 def test_a_token_is_made_once(cell: Cell) -> None:

@@ -17,7 +17,7 @@ from tests.orchestrator.played import left, played
 
 ONE, TWO, THREE = builders.inventory(hosts=1), builders.inventory(), builders.inventory(hosts=3)
 LOST = Unreachable("gpu-b", "stop ray", cause="no route", cure="see its cable")
-STARTS: dict[str, Script] = {"prepare Ray's token": "welcome\nt0ken\n", "launch ray": ""}
+STARTS: dict[str, Script] = {"prepare Ray's token": 'welcome\n{"token": "t0ken"}\nbye\n', "launch ray": ""}
 
 
 def running(*names: str) -> Observed:
