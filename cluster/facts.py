@@ -8,7 +8,7 @@ from cluster.unit import folder_name
 from cluster.values import Facts
 from cluster.vllm.log import FATAL, READY
 
-_PARTS = ("processes", "network", "gpus", "model", "facts")
+_PARTS = ("processes", "network", "gpus", "model", "hardware", "software", "links", "machine", "facts")
 _HINTS = (
     Hint(r"python3?: (?:[Nn]ot found|No such file)", "neither the venv's Python nor python3 is on this host",
          "install Python 3.9 or newer, and the venv that the inventory names under `runtime: venv:`"),
@@ -23,6 +23,8 @@ def facts(inventory: Inventory, spec: HostSpec) -> Probe[Facts]:
         "state": inventory.runtime.state_directory,
         "folder": folder_name(inventory.cluster, spec.name),
         "ports": ports(inventory, spec),
+        "cluster_address": spec.cluster_address,
+        "peers": {one.name: one.cluster_address for one in inventory.hosts if one.name != spec.name},
         "fatal": FATAL,
         "ready": READY,
         "model": {

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 from cluster.errors import HostError
 from cluster.facts import facts
 from cluster.fleet import Fleet
+from cluster.host import Host
 from cluster.inventory import Inventory
 from cluster.values import HostView
 
@@ -14,8 +17,13 @@ Observed = dict[str, HostView]
 
 def observe(inventory: Inventory, fleet: Fleet) -> Observed:
     """One look at every host at once. A host that cannot be looked at is a view with its problem."""
-    answers = fleet.each(lambda host: host.ask(facts(inventory, inventory.host(host.name))))
+    answers = fleet.each(lambda host: _look(host, inventory))
     return {
-        name: HostView(name, problem=answer) if isinstance(answer, HostError) else HostView(name, facts=answer)
+        name: HostView(name, problem=answer) if isinstance(answer, HostError) else answer
         for name, answer in answers.items()
     }
+
+
+def _look(host: Host, inventory: Inventory) -> HostView:
+    known = host.ask(facts(inventory, inventory.host(host.name)))
+    return HostView(host.name, known, clock_offset=known.clock - time.time())

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.words import at_least_zero, inventory_and_hosts, seconds
+from orchestrator.words import at_least_zero, check_name, inventory_and_hosts, seconds
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -22,6 +22,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     if arguments.verb == "exec" and not command:
         arguments.refuse("say what to run behind `--`")
     arguments.command = tuple(command)
+    arguments.skip = tuple(getattr(arguments, "skip", ()))
     return arguments
 
 
@@ -41,6 +42,9 @@ def parser() -> argparse.ArgumentParser:
     )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     _add_runs(verbs)
+    _add_check(verbs)
+    plan = _add(verbs, "plan", "whether the model fits, and what would be run where")
+    plan.add_argument("--hosts", dest="ask_hosts", action="store_true", help="ask the hosts as well")
     _add(verbs, "status", "what runs where, and whether tokens come")
     _add_logs(verbs)
     _add_exec(verbs)
@@ -55,9 +59,30 @@ def _add_runs(verbs: Any) -> None:
     up = _new(verbs, "up", "bring the cluster up, and announce the endpoint once it gave a token")
     up.add_argument("inventory", type=Path, help="the inventory file")
     up.add_argument("--keep", action="store_true", help="when it fails, leave what was started for a look")
+    _add_skip(up)
     down = _add(verbs, "down", "take it away, and prove that every GPU is free")
     for verb in (up, down):
         verb.add_argument("--wait", action="store_true", help="wait while somebody else works on the cluster")
+
+
+def _add_check(verbs: Any) -> None:
+    check = _add(verbs, "check", "whether the hosts are fit, with what to do where they are not")
+    check.add_argument("--all", action="store_true", help="list what is well, too")
+    check.add_argument("--strict", action="store_true", help="a warning is an exit status of 3 as well")
+    check.add_argument("--deep", action="store_true", help="compare hashes of the model's files (minutes)")
+    check.add_argument("--fabric", action="store_true", help="an all-reduce over all GPUs as well (a minute)")
+    _add_skip(check)
+
+
+def _add_skip(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--skip",
+        metavar="CHECK",
+        type=check_name,
+        action="append",
+        default=[],
+        help="its findings do not count in this run; may be given several times",
+    )
 
 
 def _add_logs(verbs: Any) -> None:

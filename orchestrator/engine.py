@@ -23,7 +23,7 @@ class Engine:
     """One run over one cluster.
 
     `reason` is what the lease shows to others, `cleaning` the command that takes away what a run leaves, and with
-    `keep` a run that fails leaves everything.
+    `keep` a run that fails leaves everything. `skip` are names of checks whose findings do not count.
     """
 
     inventory: Inventory
@@ -34,6 +34,7 @@ class Engine:
     cleaning: str
     keep: bool = False
     interrupts: Interrupts = field(default_factory=Interrupts)
+    skip: tuple[str, ...] = ()
 
     def run(self, phases: Sequence[Phase]) -> None:
         """Every phase, or an error after what this run did was taken back. Raises Interrupted for Ctrl-C."""
@@ -66,7 +67,9 @@ class Engine:
             end.callback(lambda: None if self.interrupts.leaving else release())
 
         seen = observe(self.inventory, self.fleet)
-        return Stage(self.inventory, self.fleet, seen, self.sink, self.patience, self.reason, at_end, guards)
+        return Stage(
+            self.inventory, self.fleet, seen, self.sink, self.patience, self.reason, at_end, guards, self.skip
+        )
 
     def _enter(self, phase: Phase, stage: Stage) -> None:
         begun = time.monotonic()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cluster.errors import ClusterError
-from cluster.values import Announcement, Finding, Transport
+from cluster.values import Announcement, Excused, Finding, Transport
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,13 @@ class Found:
     """A finding that does not stop the run: a warning, or something that could not be checked."""
 
     finding: Finding
+
+
+@dataclass(frozen=True)
+class FoundExcused:
+    """A finding that does not count in this run, and why."""
+
+    excused: Excused
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,7 @@ Event = (
     | PhaseFailed
     | Undone
     | Found
+    | FoundExcused
     | HostSaid
     | Progress
     | Waiting

@@ -34,7 +34,7 @@ class Stage:
     """All that a phase may see and do. Immutable: what was seen is what was seen before the phase ran.
 
     `at_end` registers what must be given back when the whole run is over, however it ends; `guards` are asked
-    before each phase and each look while one waits.
+    before each phase and each look while one waits. `skip` are names of checks whose findings do not count.
     """
 
     inventory: Inventory
@@ -45,6 +45,7 @@ class Stage:
     reason: str
     at_end: Callable[[Callable[[], None]], None]
     guards: list[Callable[[], None]]
+    skip: tuple[str, ...] = ()
 
     def guard(self) -> None:
         """Raises when the run may not go on, because its lease is somebody else's by now."""

@@ -31,7 +31,8 @@ from orchestrator.settings import Output, Patience, Settings
 class Request:
     """What was asked for on the command line; `path` None: the inventory last used (of `cluster`).
 
-    `keep` and `wait` are of `up` and `down`, `reason` is of `unlock`; `hosts` (none: all) of `logs` and `exec`,
+    `keep` and `wait` are of `up` and `down`, `skip` is of `up` and `check`; `strict`, `deep`, `fabric` and `all`
+    are of `check`, `ask_hosts` is of `plan`, `reason` is of `unlock`; `hosts` (none: all) of `logs` and `exec`,
     `unit`, `lines` and `follow` of the one, `timeout` and `command` of the other.
     """
 
@@ -41,6 +42,12 @@ class Request:
     output: Output
     keep: bool = False
     wait: bool = False
+    skip: tuple[str, ...] = ()
+    strict: bool = False
+    deep: bool = False
+    fabric: bool = False
+    all: bool = False
+    ask_hosts: bool = False
     reason: str = ""
     hosts: tuple[str, ...] = ()
     unit: Literal["ray", "vllm", "ranks"] | None = None
@@ -102,6 +109,7 @@ class Session:
             reason=f"{self.request.verb} {self.inventory.cluster}",
             cleaning=self.cleaning,
             keep=self.request.keep,
+            skip=self.request.skip,
             interrupts=self.interrupts,
         )
         try:

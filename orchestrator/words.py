@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 _INVENTORIES = (".yaml", ".yml")
@@ -35,3 +36,13 @@ def seconds(word: str) -> float:
     if not (number > 0 and math.isfinite(number)):
         raise argparse.ArgumentTypeError(f"{word} is no time to wait")
     return number
+
+
+def check_name(word: str) -> str:
+    """Raises for what is no check, and guesses which was meant."""
+    from cluster.values.checks import CHECKS
+
+    if word not in CHECKS:
+        near = get_close_matches(word, CHECKS, 1)
+        raise argparse.ArgumentTypeError(f"{word} is no check{f' (did you mean {near[0]}?)' if near else ''}")
+    return word

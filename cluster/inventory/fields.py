@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from difflib import get_close_matches
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from cluster.inventory.replace import Replaced
+from cluster.values.checks import CHECKS
 
 #: What must not be in a path that ends up in PATH, in a shebang or in the name of a socket.
 _PATH = re.compile(r"(/[A-Za-z0-9_@%+=,.-]+)+")
@@ -95,6 +97,24 @@ def _distinct(numbers: tuple[int, ...]) -> tuple[int, ...]:
     return numbers
 
 
+def _check(name: str) -> str:
+    if name not in CHECKS:
+        near = get_close_matches(name, CHECKS, 1)
+        raise ValueError(f"is no check{f' (did you mean {near[0]}?)' if near else ''}")
+    return name
+
+
+def _reason(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty: say why this is well")
+    return text
+
+
+def _decimal(value: object) -> object:
+    whole = isinstance(value, Replaced) and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value)
+    return float(whole[0]) if whole else value
+
+
 def _without_nul(text: str) -> str:
     if "\0" in text:
         raise ValueError("must not hold NUL")
@@ -123,4 +143,7 @@ HostPath = Annotated[str, AfterValidator(_path)]
 ShortHostPath = Annotated[HostPath, _matching(r".{1,40}", "at most 40 characters long")]
 ModelId = Annotated[Word, AfterValidator(_model)]
 Text = Annotated[str, AfterValidator(_without_nul)]
+CheckName = Annotated[str, AfterValidator(_check)]
+Reason = Annotated[Text, AfterValidator(_reason)]
+Positive = Annotated[float, BeforeValidator(_decimal), Field(gt=0, allow_inf_nan=False)]
 VariableName = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable")]

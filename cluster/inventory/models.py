@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, f
 
 from cluster.inventory.fields import (
     Address,
+    CheckName,
     ClusterAddress,
     ClusterName,
     Count,
@@ -19,6 +20,8 @@ from cluster.inventory.fields import (
     Mebibytes,
     ModelId,
     Port,
+    Positive,
+    Reason,
     Role,
     ShortHostPath,
     Text,
@@ -118,6 +121,27 @@ class RuntimeSpec(Frozen):
     state_directory: ShortHostPath = "/var/tmp"
 
 
+class AcceptedFinding(Frozen):
+    """A finding that somebody has looked at and lives with; `hosts` empty: on every host."""
+
+    check: CheckName
+    reason: Reason
+    hosts: tuple[HostName, ...] = ()
+
+
+class FabricSpec(Frozen):
+    """An all-reduce over all GPUs before the start; its bus bandwidth must reach the floor, in GB/s."""
+
+    min_gb_per_second: Positive
+
+
+class PreflightSpec(Frozen):
+    """What is accepted of the hosts, and what is asked of them besides."""
+
+    accept: tuple[AcceptedFinding, ...] = ()
+    fabric: FabricSpec | None = None
+
+
 class Inventory(Frozen):
     """One cluster: one head, and as many GPUs as the layout takes. `known_hosts` None: the user's own."""
 
@@ -127,6 +151,7 @@ class Inventory(Frozen):
     runtime: RuntimeSpec
     hosts: tuple[HostSpec, ...]
     ray: RaySpec = RaySpec()
+    preflight: PreflightSpec = PreflightSpec()
     known_hosts: str | None = None
 
     @property

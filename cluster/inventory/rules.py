@@ -25,6 +25,7 @@ def problems(settled: Settled) -> Iterator[Problem]:
         _heads,
         _ports,
         _source,
+        _accepted,
     ):
         yield from rule(settled)
 
@@ -148,3 +149,13 @@ def _source(settled: Settled) -> Iterator[Problem]:
         yield Problem(("model", "revision"), "a folder has no revisions: leave it out, or give a repository id")
     if model.id.startswith("/") and model.download:
         yield Problem(("model", "download"), "a folder is not downloaded: leave it out, or give a repository id")
+
+
+def _accepted(settled: Settled) -> Iterator[Problem]:
+    """What is accepted of a host must be of one that is there."""
+    names = [host.name for host in settled.hosts]
+    for index, one in enumerate(settled.written.preflight.accept):
+        for place, host in enumerate(one.hosts):
+            if host not in names:
+                where = ("preflight", "accept", index, "hosts", place)
+                yield Problem(where, f"is no host of this cluster{did_you_mean(host, names)}")

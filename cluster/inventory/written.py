@@ -30,6 +30,7 @@ from cluster.inventory.models import (
     Inventory,
     JumpSpec,
     ModelSpec,
+    PreflightSpec,
     RaySpec,
     RuntimeSpec,
     ServeSpec,
@@ -104,6 +105,7 @@ class Written(Frozen):
     serve: ServeSpec
     ray: Annotated[RaySpec, BeforeValidator(_nothing_is_empty)] = RaySpec()
     runtime: RuntimeSpec
+    preflight: Annotated[PreflightSpec, BeforeValidator(_nothing_is_empty)] = PreflightSpec()
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,7 @@ def build(settled: Settled) -> Inventory:
         serve=written.serve,
         ray=written.ray,
         runtime=written.runtime,
+        preflight=written.preflight,
         hosts=tuple(_host(host, by_name) for host in settled.hosts),
     )
 

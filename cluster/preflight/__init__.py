@@ -1,9 +1,10 @@
-"""Checks by concern: pure functions from the facts of all hosts to findings.
+"""Checks by concern: pure functions from what is known of all hosts to findings.
 
 A finding says what was found and what was wanted, why that matters, and the command that cures it. What could not
 be looked at is a finding too (`unchecked`): it is never taken for well.
 """
 
-from cluster.preflight.check import check
+from cluster.preflight.catalogue import Evidence
+from cluster.preflight.check import report
 
-__all__ = ["check"]
+__all__ = ["Evidence", "report"]

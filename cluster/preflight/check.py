@@ -1,49 +1,71 @@
-"""All checks over all hosts at once."""
+"""All checks over all hosts at once, and what a person has excused of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 
 from cluster.errors import HostError
-from cluster.inventory import HostSpec, Inventory
-from cluster.observe import Observed
-from cluster.preflight import gpus, limits, model, network, state, versions
-from cluster.values import Facts, Finding
-
-#: What is checked of each host by itself, in the order in which a person would look.
-_OF_ONE_HOST: tuple[Callable[[Inventory, HostSpec, Facts], Iterator[Finding]], ...] = (
-    gpus.number,
-    gpus.memory,
-    gpus.reported,
-    gpus.idle,
-    versions.installed,
-    network.cluster_address,
-    network.ports,
-    model.present,
-    state.directory,
-    limits.open_files,
-    limits.locked_memory,
-    limits.left_alone,
+from cluster.inventory import Inventory
+from cluster.preflight import (
+    fabric,
+    gpus,
+    hardware,
+    limits,
+    links,
+    machine,
+    model,
+    network,
+    software,
+    state,
+    versions,
 )
+from cluster.preflight.catalogue import Check, Evidence
+from cluster.values import CHECKS, Excused, Finding, Report
 
-#: What only all hosts together can show.
-_OF_ALL_HOSTS: tuple[Callable[[dict[str, Facts]], Iterator[Finding]], ...] = (versions.equal, model.equal)
 
-
-def check(inventory: Inventory, seen: Observed) -> tuple[Finding, ...]:
-    """Every finding of every host. A host that could not be looked at is one finding, blocking."""
-    facts = {name: view.facts for name, view in seen.items() if view.facts}
-    unseen = (_unseen(name, view.problem) for name, view in seen.items() if view.problem)
-    alone = (
-        finding
-        for name, known in facts.items()
-        for one in _OF_ONE_HOST
-        for finding in one(inventory, inventory.host(name), known)
-    )
-    together = (finding for one in _OF_ALL_HOSTS for finding in one(facts))
-    return (*unseen, *alone, *together)
+def _reachable(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
+    for name, view in evidence.seen.items():
+        if view.problem:
+            yield _unseen(name, view.problem)
 
 
 def _unseen(host: str, problem: HostError) -> Finding:
     found = f"{problem.doing}: {problem.cause or problem.said}"
     return Finding("reachable", host, "blocking", found, "an answer over SSH", cure=problem.cure)
+
+
+_CONCERNS = (gpus, hardware, versions, software, network, links, limits, machine, state, model, fabric)
+
+ALL: tuple[Check, ...] = (Check("reachable", _reachable), *(one for part in _CONCERNS for one in part.CHECKS))
+
+
+def report(inventory: Inventory, evidence: Evidence, skip: Collection[str] = ()) -> Report:
+    """Every finding of every host. A host that could not be looked at is one finding, blocking.
+
+    `skip` are names of checks whose findings do not count, in this run.
+    """
+    found = [finding for one in ALL for finding in one.run(inventory, evidence)]
+    found.sort(key=lambda finding: CHECKS.index(finding.name))
+    excuses = [(finding, _excuse(inventory, finding, skip)) for finding in found]
+    tripped = {finding.name for finding in found}
+    return Report(
+        findings=tuple(finding for finding, reason in excuses if not reason),
+        excused=tuple(Excused(finding, reason) for finding, reason in excuses if reason),
+        passed=tuple(name for name in _looked_at(evidence) if name not in tripped and name not in skip),
+        skipped=tuple(name for name in CHECKS if name in skip),
+    )
+
+
+def _looked_at(evidence: Evidence) -> Iterator[str]:
+    """In the order of the catalogue; what has not been tried has not passed."""
+    there = {one.name for one in ALL}
+    return (name for name in CHECKS if name in there)
+
+
+def _excuse(inventory: Inventory, finding: Finding, skip: Collection[str]) -> str:
+    if finding.name in skip:
+        return "skipped in this run"
+    for one in inventory.preflight.accept:
+        if one.check == finding.name and (not one.hosts or finding.host in one.hosts):
+            return one.reason
+    return ""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cluster import gpu
 from cluster.inventory import HostSpec, Inventory
+from cluster.preflight.catalogue import of_each
 from cluster.values import Facts, Finding
 
 
@@ -78,3 +79,11 @@ def _size(mib: int | None) -> str:
 def _busy(spec: HostSpec, found: str, cure: str) -> Finding:
     why = "vLLM takes the free memory of a GPU for granted and fails at load"
     return Finding("gpu-idle", spec.name, "blocking", found, "no foreign process", why=why, cure=cure)
+
+
+CHECKS = (
+    of_each("gpu-number", number),
+    of_each("gpu-memory", memory),
+    of_each("gpu-memory", reported),
+    of_each("gpu-idle", idle),
+)

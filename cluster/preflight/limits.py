@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
+from cluster.preflight.catalogue import of_each
 from cluster.values import Facts, Finding
 
 _OPEN_FILES = 65535
@@ -38,3 +39,10 @@ def left_alone(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[F
             why="Ray and vLLM would be killed when our connection closes",
             cure=f"loginctl enable-linger {facts.user}",
         )  # fmt: skip
+
+
+CHECKS = (
+    of_each("open-files", open_files),
+    of_each("locked-memory", locked_memory),
+    of_each("left-alone", left_alone),
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
+from cluster.preflight.catalogue import of_all, of_each
 from cluster.values import Facts, Finding
 
 
@@ -40,3 +41,6 @@ def equal(facts: dict[str, Facts]) -> Iterator[Finding]:
             why="ranks would compute with different weights",
             cure=f"copy the model from {first} again",
         )  # fmt: skip
+
+
+CHECKS = (of_each("model", present), of_all("model-equal", equal))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
+from cluster.preflight.catalogue import of_each
 from cluster.values import Facts, Finding
 
 
@@ -28,3 +29,6 @@ def ports(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Findin
                 why="Ray or vLLM will not start",
                 cure="end that process, or choose other ports under `ray:` and `serve:`",
             )  # fmt: skip
+
+
+CHECKS = (of_each("cluster-address", cluster_address), of_each("port-free", ports))

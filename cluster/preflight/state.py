@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
+from cluster.preflight.catalogue import of_each
 from cluster.values import Facts, Finding
 
 _FREE_MIB = 1024
@@ -23,3 +24,6 @@ def directory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Fi
             why="Ray refuses to work on a full disk, and logs would be lost",
             cure=f"free space for {facts.state}",
         )  # fmt: skip
+
+
+CHECKS = (of_each("state-directory", directory),)

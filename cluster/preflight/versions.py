@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from cluster.inventory import HostSpec, Inventory
+from cluster.preflight.catalogue import of_all, of_each
 from cluster.values import Facts, Finding
 
 _SAME = ("ray", "vllm", "torch", "transformers", "nvidia_nccl_cu12", "nvidia_nccl_cu13")
@@ -47,3 +48,6 @@ def equal(facts: dict[str, Facts]) -> Iterator[Finding]:
 
 def _version(name: str) -> Callable[[Facts], str]:
     return lambda one: one.versions.get(name, "")
+
+
+CHECKS = (of_each("venv", installed), of_all("versions-equal", equal))

@@ -19,9 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cluster.remote.gpus import gpus
+    from cluster.remote.hardware import hardware
+    from cluster.remote.links import links_between
+    from cluster.remote.machine import machine
     from cluster.remote.model import model_files
     from cluster.remote.network import addresses, listeners
     from cluster.remote.processes import boot_id, command_line, payload, processes, read_record, runs, unit_pids
+    from cluster.remote.software import software
 
 DISTRIBUTIONS = ("ray", "vllm", "torch", "transformers", "nvidia_nccl_cu12", "nvidia_nccl_cu13")
 
@@ -138,6 +142,11 @@ def main() -> None:
         "ray": sighting(os.path.join(folder, "ray"), trees["ray"], [], data["ready"]),
         "vllm": sighting(os.path.join(folder, "vllm"), trees["vllm"], data["fatal"], data["ready"]),
     }
+    facts["hardware"] = hardware(data)
+    facts["software"] = software(data)
+    facts["links"] = links_between(data)
+    facts["machine"] = machine(data)
+    facts["clock"] = time.time()
     print(json.dumps(facts))
 
 

@@ -1,36 +1,59 @@
 """What travels between the layers."""
 
+from cluster.values.checks import CHECKS, CONCERNS, concern_of
+from cluster.values.fabric import Fabric, HostReduced
+from cluster.values.hardware import Hardware
+from cluster.values.links import Links
+from cluster.values.machine import Machine
 from cluster.values.said import (
     Announcement,
     EndpointStatus,
+    Excused,
     Executed,
     Finding,
     HostStatus,
     Lease,
     Leftover,
     LogLine,
+    Report,
     Severity,
     Transport,
 )
 from cluster.values.seen import Facts, Gpu, GpuProcess, HostView, Listener, ModelFiles, Presence, Sighting
+from cluster.values.software import Software
+from cluster.values.tried import Reach, Tried, VenvTrial
 
 __all__ = [
+    "CHECKS",
+    "CONCERNS",
     "Announcement",
     "EndpointStatus",
+    "Excused",
     "Executed",
+    "Fabric",
     "Facts",
     "Finding",
     "Gpu",
     "GpuProcess",
+    "Hardware",
+    "HostReduced",
     "HostStatus",
     "HostView",
     "Lease",
     "Leftover",
+    "Links",
     "Listener",
     "LogLine",
+    "Machine",
     "ModelFiles",
     "Presence",
+    "Reach",
+    "Report",
     "Severity",
     "Sighting",
+    "Software",
     "Transport",
+    "Tried",
+    "VenvTrial",
+    "concern_of",
 ]

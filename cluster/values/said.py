@@ -15,7 +15,8 @@ Severity = Literal["blocking", "warning", "unchecked"]
 class Finding:
     """Something that is not as it must be, or could not be looked at (`unchecked`).
 
-    `host` is empty where the finding is about several hosts together.
+    `name` is that of the check; `host` is empty where the finding is about several hosts together; `source` is
+    where the fact behind it comes from (a thread, a manual, a measurement).
     """
 
     name: str
@@ -25,10 +26,33 @@ class Finding:
     wanted: str = ""
     why: str = ""
     cure: str = ""
+    source: str = ""
 
     @property
     def blocking(self) -> bool:
         return self.severity == "blocking"
+
+
+@dataclass(frozen=True)
+class Excused:
+    """A finding that does not count, and why: it was skipped here, or the inventory accepts it."""
+
+    finding: Finding
+    reason: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the checks have shown, in the order of the checks; `passed` and `skipped` are names of checks."""
+
+    findings: tuple[Finding, ...] = ()
+    excused: tuple[Excused, ...] = ()
+    passed: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def blocking(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.blocking)
 
 
 @dataclass(frozen=True)

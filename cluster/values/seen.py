@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
-
 from cluster.errors import HostError
+from cluster.values.fact import Fact
+from cluster.values.hardware import Hardware
+from cluster.values.links import Links
+from cluster.values.machine import Machine
+from cluster.values.software import Software
 
 
-class _Fact(BaseModel):
-    """Part of what the probe on a host brings; an unknown or missing key is an unintelligible answer."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class GpuProcess(_Fact):
+class GpuProcess(Fact):
     """A process on a GPU, as nvidia-smi lists it; `ours` when it is in the tree of one of our units.
 
     `used_mib` is None where nvidia-smi does not say.
@@ -28,7 +25,7 @@ class GpuProcess(_Fact):
     ours: bool
 
 
-class Gpu(_Fact):
+class Gpu(Fact):
     """One GPU as nvidia-smi reports it; memory in MiB, None where it does not say (GB10 does not)."""
 
     index: int
@@ -39,7 +36,7 @@ class Gpu(_Fact):
     processes: tuple[GpuProcess, ...] = ()
 
 
-class Listener(_Fact):
+class Listener(Fact):
     """Who listens on a port of interest; `pid` 0 when the kernel does not say (another user's process)."""
 
     port: int
@@ -56,7 +53,7 @@ class Presence(StrEnum):
     DEAD = "dead"
 
 
-class Sighting(_Fact):
+class Sighting(Fact):
     """What was seen of one unit. DEAD: a record whose keeper or leader is gone, `pids` may still be alive.
 
     `fingerprint` covers everything that decides whether the unit is still the wanted one, the secrets of its
@@ -71,7 +68,7 @@ class Sighting(_Fact):
     status: int | None = None
 
 
-class ModelFiles(_Fact):
+class ModelFiles(Fact):
     """The model on a host: the folder found, and size in bytes by file name; `problem` when it is not usable."""
 
     path: str
@@ -79,8 +76,11 @@ class ModelFiles(_Fact):
     problem: str = ""
 
 
-class Facts(_Fact):
-    """All that one round trip brings from a host. Limits are hard limits, -1 is unlimited; sizes in MiB."""
+class Facts(Fact):
+    """All that one round trip brings from a host. Limits are hard limits, -1 is unlimited; sizes in MiB.
+
+    `clock` is the host's time of day, in seconds, as the very last thing that it said.
+    """
 
     boot_id: str
     uid: int
@@ -104,6 +104,11 @@ class Facts(_Fact):
     model: ModelFiles
     ray: Sighting
     vllm: Sighting
+    hardware: Hardware
+    software: Software
+    links: Links
+    machine: Machine
+    clock: float
 
     def interface(self, address: str) -> str:
         """The interface that holds `address`; empty when none does."""
@@ -112,11 +117,15 @@ class Facts(_Fact):
 
 @dataclass(frozen=True)
 class HostView:
-    """One host as last seen: its facts, or why there are none."""
+    """One host as last seen: its facts, or why there are none.
+
+    `clock_offset`: its clock against ours, in seconds; too small by the time that the answer was on its way.
+    """
 
     name: str
     facts: Facts | None = None
     problem: HostError | None = None
+    clock_offset: float = 0.0
 
     @property
     def ray(self) -> Sighting:

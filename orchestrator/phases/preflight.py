@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from cluster.desired import vllm_runs
 from cluster.errors import FleetError, PreflightFailed, Unreachable
-from cluster.preflight import check
-from orchestrator.events import Found
+from cluster.preflight import Evidence, report
+from cluster.trials import try_out
+from cluster.values import Report
+from orchestrator.events import Found, FoundExcused
 from orchestrator.phase import Phase, Stage
 
 
@@ -14,13 +17,24 @@ class Preflight(Phase):
 
     def run(self, stage: Stage) -> None:
         """All findings of all hosts at once. Raises PreflightFailed, or Unreachable where that is all there is."""
-        findings = check(stage.inventory, stage.seen)
-        blocking = [finding for finding in findings if finding.blocking]
-        if not blocking:
-            for finding in findings:
+        found = _report(stage)
+        for one in found.excused:
+            stage.sink(FoundExcused(one))
+        if not found.blocking:
+            for finding in found.findings:
                 stage.sink(Found(finding))
             return
         lost = [view.problem for view in stage.seen.values() if isinstance(view.problem, Unreachable)]
-        if len(lost) == len(blocking):
+        if len(lost) == len(found.blocking):
             raise lost[0] if len(lost) == 1 else FleetError(lost)
-        raise PreflightFailed(findings)
+        raise PreflightFailed(found.findings)
+
+
+def _report(stage: Stage) -> Report:
+    """What runs as wanted has been tried by running: only a start needs the second step, and only where the first
+    found the hosts fit for it."""
+    first = report(stage.inventory, Evidence(stage.seen), stage.skip)
+    if first.blocking or vllm_runs(stage.inventory, stage.seen):
+        return first
+    tried = try_out(stage.inventory, stage.fleet, stage.seen)
+    return report(stage.inventory, Evidence(stage.seen, tried), stage.skip)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cluster.values import Finding, Severity
+from cluster.values import Excused, Finding, Severity
 from orchestrator.render.text import UNICODE, Block, Marks, clean, count, fold
 
 _TITLES: dict[Severity, str] = {"blocking": "blocking", "warning": "warnings", "unchecked": "not checked"}
@@ -34,6 +34,13 @@ def one_line(finding: Finding) -> str:
     unchecked = "not checked: " if finding.severity == "unchecked" else ""
     cure = f" ({finding.cure})" if finding.cure else ""
     return clean(f"{place}{finding.name}: {unchecked}{finding.found}{wanted}{cure}")
+
+
+def excused_line(excused: Excused) -> str:
+    """A finding that does not count, and why."""
+    finding = excused.finding
+    place = f"{finding.host}: " if finding.host else ""
+    return clean(f"{place}{finding.name}: {finding.found}, accepted: {excused.reason}")
 
 
 def mark_of(severity: Severity, marks: Marks) -> str:

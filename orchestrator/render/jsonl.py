@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from cluster.errors import ClusterError
-from cluster.values import Announcement, Finding, Transport
+from cluster.values import Announcement, Excused, Finding, Transport
 from orchestrator.events import Event, Sink
 from orchestrator.render import announce, failure
 from orchestrator.render.text import write
@@ -41,7 +41,7 @@ def _value(value: Any) -> Any:
     match value:
         case ClusterError():
             return failure.report(value)
-        case Finding() | Transport():
+        case Finding() | Excused() | Transport():
             return asdict(value)
         case Announcement():
             return announce.document(value)

@@ -12,6 +12,7 @@ from orchestrator.events import (
     EngineReady,
     Event,
     Found,
+    FoundExcused,
     HostSaid,
     PhaseDone,
     PhaseFailed,
@@ -73,6 +74,8 @@ def _words(event: Event, marks: Marks) -> str:
     match event:
         case RunStarted(verb, cluster, hosts):
             return f"{verb} {cluster} on {count(len(hosts), 'host')}: {', '.join(hosts)}"
+        case FoundExcused(excused):
+            return f"{marks.unknown} {findings.excused_line(excused)}"
         case Found(finding):
             return f"{findings.mark_of(finding.severity, marks)} {findings.one_line(finding)}"
         case HostSaid(host, said):

@@ -12,6 +12,7 @@ from orchestrator.events import (
     EngineReady,
     Event,
     Found,
+    FoundExcused,
     HostSaid,
     PhaseDone,
     PhaseFailed,
@@ -95,6 +96,8 @@ def reduce(state: State, event: Event, now: float) -> State:
         case RunStarted(verb, cluster, hosts):
             idle = tuple((host, Mood.IDLE) for host in hosts)
             return State(began=now, verb=verb, cluster=cluster, hosts=idle)
+        case FoundExcused(excused):
+            return _said(state, findings.excused_line(excused))
         case Found(finding):
             told = _said(state, f"{finding.severity}: {findings.one_line(finding)}")
             return _felt(told, [finding.host], Mood.WARNING)

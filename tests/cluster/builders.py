@@ -7,7 +7,19 @@ from typing import Any
 from cluster.inventory import HostSpec, Inventory
 from cluster.observe import Observed
 from cluster.unit import Name, Unit
-from cluster.values import Facts, Gpu, GpuProcess, HostView, ModelFiles, Presence, Sighting
+from cluster.values import (
+    Facts,
+    Gpu,
+    GpuProcess,
+    Hardware,
+    HostView,
+    Links,
+    Machine,
+    ModelFiles,
+    Presence,
+    Sighting,
+    Software,
+)
 
 STATE = "/var/tmp/o-1000/0123abcd"
 BOOT = "3f0c2a4e-0000-4000-8000-000000000001"
@@ -28,6 +40,7 @@ def inventory(hosts: int = 2, gpus: int = 8, each: dict[str, Any] | None = None,
         "runtime": {"venv": "/opt/vllm"},
         "hosts": tuple(_host(number, gpus, each or {}) for number in range(hosts)),
         "ray": {},
+        "preflight": {},
     }
     for key, value in overrides.items():
         written[key] = {**written[key], **value} if isinstance(value, dict) else value
@@ -85,6 +98,11 @@ def facts(spec: HostSpec, **overrides: Any) -> Facts:
         "model": ModelFiles(path="/models/ernie", sizes={"config.json": 9000, "model.safetensors": 5_000_000}),
         "ray": ABSENT,
         "vllm": ABSENT,
+        "hardware": Hardware(),
+        "software": Software(),
+        "links": Links(),
+        "machine": Machine(),
+        "clock": 0.0,
     }
     return Facts(**{**values, **overrides})
 

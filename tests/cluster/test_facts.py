@@ -26,6 +26,8 @@ def test_what_is_asked() -> None:
         "state": "/var/tmp",
         "folder": folder_name("demo", "gpu-a"),
         "ports": [6380, 6381, 6379, 8000],
+        "cluster_address": "192.168.0.1",
+        "peers": {"gpu-b": "192.168.0.2"},
         "fatal": list(FATAL),
         "ready": READY,
         "model": {"id": one.model.id, "revision": "refs/pr/1", "hf_home": "/hf", "hf_hub_cache": "/hub"},

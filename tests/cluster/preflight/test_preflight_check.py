@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from cluster.errors import Unreachable
-from cluster.preflight import check
-from cluster.values import HostView
+from cluster.inventory import Inventory
+from cluster.observe import Observed
+from cluster.preflight import Evidence, report
+from cluster.values import Finding, HostView
 from tests.cluster.builders import facts, inventory, seen, view
+
+
+def findings(one: Inventory, seen: Observed) -> tuple[Finding, ...]:
+    return report(one, Evidence(seen)).findings
 
 
 def test_healthy_hosts_have_no_findings() -> None:
     for one in (inventory(), inventory(1), inventory(gpus=2, each={"gpu_ids": (0, 5)})):
-        assert check(one, seen(one)) == ()
+        assert findings(one, seen(one)) == ()
 
 
 def test_findings_of_all_hosts_come_together() -> None:
     one = inventory(hosts=3)
-    found = check(
+    found = findings(
         one,
         {
             "gpu-a": HostView(
@@ -28,8 +34,8 @@ def test_findings_of_all_hosts_come_together() -> None:
     assert [(one.name, one.host, one.severity) for one in found] == [
         ("reachable", "gpu-a", "blocking"),
         ("gpu-number", "gpu-b", "blocking"),
-        ("open-files", "gpu-b", "warning"),
         ("versions-equal", "", "blocking"),
+        ("open-files", "gpu-b", "warning"),
     ]
     assert (found[0].found, found[0].cure) == ("connect: no route", "see the cable")
 
@@ -44,6 +50,6 @@ def test_every_finding_says_why() -> None:
         "free_mib": 1,
         "nofile": 1,
     }
-    found = check(one, seen(one, **sick, kill_user_processes=True, memlock=1))
+    found = findings(one, seen(one, **sick, kill_user_processes=True, memlock=1))
     assert len({one.name for one in found}) == 7
     assert all(one.why and one.cure and one.found and one.wanted for one in found)

@@ -15,12 +15,13 @@ from cluster.errors import (
     Unintelligible,
     Unreachable,
 )
-from cluster.values import Announcement, Finding, Lease, Leftover, Transport
+from cluster.values import Announcement, Excused, Finding, Lease, Leftover, Transport
 from orchestrator.events import (
     Announced,
     EngineReady,
     Event,
     Found,
+    FoundExcused,
     HostSaid,
     PhaseDone,
     PhaseFailed,
@@ -67,6 +68,7 @@ SHM = Finding(
     "vLLM broadcasts through it",
     "mount -o remount,size=16G /dev/shm",
 )
+NOFILE = Finding("open-files", "gpu-b", "warning", "hard limit 20000", "65535 or more")
 FINDINGS = (
     Finding("libcuda", "gpu-a", "unchecked", "no libcuda on this host"),
     SHM,
@@ -151,6 +153,7 @@ GOOD: tuple[tuple[float, Event], ...] = (
     (140.0, Waiting("the model to load", 132.0, "Loading safetensors checkpoint shards:   8% Completed | 13/163")),
 )
 BAD: tuple[tuple[float, Event], ...] = (
+    (0.1, FoundExcused(Excused(NOFILE, "this rack has always served with it"))),
     *GOOD,
     (150.0, PhaseFailed("Load the model", 142.0, not_ready)),
     (155.0, Undone("Load the model")),

@@ -1,0 +1,63 @@
+"""What a check is, and what it looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from cluster.inventory import HostSpec, Inventory
+from cluster.observe import Observed
+from cluster.values import Fabric, Facts, Finding, Tried
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known of all hosts: what was seen, and, by host, what was tried (nothing where it was not).
+
+    `fabric` is None where no all-reduce was asked for.
+    """
+
+    seen: Observed
+    tried: dict[str, Tried] = field(default_factory=dict)
+    fabric: Fabric | None = None
+
+    @property
+    def facts(self) -> dict[str, Facts]:
+        """Of the hosts that could be looked at."""
+        return {name: view.facts for name, view in self.seen.items() if view.facts}
+
+
+Run = Callable[[Inventory, Evidence], Iterator[Finding]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """`name` is one of `cluster.values.CHECKS`; several functions may go by one name. `run` is pure."""
+
+    name: str
+    run: Run
+
+
+def of_each(name: str, look: Callable[[Inventory, HostSpec, Facts], Iterator[Finding]]) -> Check:
+    """A check of each host by itself."""
+
+    def run(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
+        for host, facts in evidence.facts.items():
+            yield from look(inventory, inventory.host(host), facts)
+
+    return Check(name, run)
+
+
+def of_all(name: str, look: Callable[[dict[str, Facts]], Iterator[Finding]]) -> Check:
+    """A check of what only all hosts together can show."""
+    return Check(name, lambda _, evidence: look(evidence.facts))
+
+
+def of_tried(name: str, look: Callable[[Inventory, HostSpec, Tried], Iterator[Finding]]) -> Check:
+    """A check of what was tried on each host."""
+
+    def run(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
+        for host, tried in evidence.tried.items():
+            yield from look(inventory, inventory.host(host), tried)
+
+    return Check(name, run)

@@ -1,0 +1,14 @@
+"""The second step of preflight: what only trying can show, on all hosts at once."""
+
+from __future__ import annotations
+
+from cluster.fleet import Fleet
+from cluster.inventory import Inventory
+from cluster.observe import Observed
+from cluster.values import Tried
+
+
+def try_out(inventory: Inventory, fleet: Fleet, seen: Observed, deep: bool = False) -> dict[str, Tried]:
+    """By host, of those that could be looked at. `deep`: hashes of the model's files as well (minutes)."""
+    names = [name for name, view in seen.items() if view.facts]
+    return {name: Tried(name) for name in names}

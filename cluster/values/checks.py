@@ -1,0 +1,64 @@
+"""Every check by name, in the order in which a person would look: what `--skip` and `accept:` take."""
+
+from __future__ import annotations
+
+#: Concern -> names of its checks. `cluster/preflight` holds one function or more for each.
+CONCERNS: dict[str, tuple[str, ...]] = {
+    "hosts": ("reachable", "clock"),
+    "GPUs": (
+        "gpu-number",
+        "gpu-memory",
+        "gpu-model",
+        "gpu-idle",
+        "gpu-mig",
+        "gpu-ecc",
+        "gpu-xid",
+        "gpu-persistence",
+        "gpu-fabric-manager",
+        "gpu-driver",
+        "cuda",
+    ),
+    "software": (
+        "venv",
+        "versions-equal",
+        "versions-floor",
+        "versions-known-bad",
+        "tools-on-path",
+        "decord",
+        "model-config",
+    ),
+    "network": (
+        "cluster-address",
+        "hostname",
+        "routes",
+        "mtu",
+        "proxies",
+        "port-free",
+        "reach",
+        "rdma-links",
+        "rdma-gid",
+        "rdma-peermem",
+        "fabric",
+    ),
+    "machine": (
+        "shared-memory",
+        "memory",
+        "open-files",
+        "locked-memory",
+        "process-limit",
+        "left-alone",
+        "state-directory",
+        "leftovers",
+    ),
+    "model": ("model", "model-equal", "model-hashes", "model-space"),
+}
+
+CHECKS: tuple[str, ...] = tuple(name for names in CONCERNS.values() for name in names)
+
+
+def concern_of(check: str) -> str:
+    """Raises KeyError for what is no check."""
+    for concern, names in CONCERNS.items():
+        if check in names:
+            return concern
+    raise KeyError(check)

@@ -1,0 +1,32 @@
+"""What the second step brings: things that only trying them can show. Frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cluster.errors import HostError
+from cluster.values.fact import Fact
+
+
+class Reach(Fact):
+    """One try to connect from a host to `peer`; `problem` is empty where it went well."""
+
+    peer: str
+    address: str
+    port: int
+    problem: str
+
+
+class VenvTrial(Fact):
+    """What the venv's own Python could do on a host."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What was tried on one host. `reaches` None and `venv` None where it was not tried; `problems` say what kept
+    a try from being made."""
+
+    name: str
+    reaches: tuple[Reach, ...] | None = None
+    venv: VenvTrial | None = None
+    problems: tuple[HostError, ...] = ()
