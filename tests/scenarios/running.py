@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from tests.scenarios.operator import Operator
 
 #: Seconds within which any phase of a healthy run begins.
 _BOUND = 90.0
+
+#: Seconds after which a second Ctrl-C is a person's.
+_ECHO = 0.7
 
 #: Seconds from Ctrl-C to a clean prompt, where the hosts are well.
 _SOON = 20.0
@@ -52,6 +55,16 @@ class Running:
         begun = time.monotonic()
         self.process.send_signal(number)
         self.process.wait(60)
+        return time.monotonic() - begun
+
+    def hurry(self) -> float:
+        """Ctrl-C once, and once more as soon as that cannot be an echo of the first; the seconds to the end."""
+        begun = time.monotonic()
+        self.process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(_ECHO)
+        assert self.process.poll() is None, "the first one was no undo"
+        self.send(signal.SIGINT)
         return time.monotonic() - begun
 
     def finish(self) -> int:

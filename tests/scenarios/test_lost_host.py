@@ -42,3 +42,13 @@ def test_a_host_lost_between_up_and_down(mortal: Hosts, operator: Operator) -> N
     assert done.returncode == 7, done.stderr
     assert [(one["host"], one["provable"]) for one in json.loads(done.stdout)["leftovers"]] == [("node1", False)]
     mortal.assert_clean("node0")
+
+
+def test_a_head_lost_between_up_and_down(mortal: Hosts, operator: Operator) -> None:
+    """Without it there is no lease either; its worker is taken down all the same."""
+    operator.up(mortal.inventory)
+    os.kill(mortal.init("node0"), signal.SIGKILL)
+    done = operator.run("down", "--output", "json", ORCHESTRATOR_PATIENCE_CONNECT="1")
+    assert done.returncode == 7, done.stderr
+    assert [(one["host"], one["provable"]) for one in json.loads(done.stdout)["leftovers"]] == [("node0", False)]
+    mortal.assert_clean("node1")
