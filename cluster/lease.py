@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from contextlib import suppress
+from typing import NamedTuple
 
 from cluster.command import Command, Probe, last_json, program
-from cluster.errors import CommandFailed, Held, HostError, LeaseLost, Unintelligible, Unreachable
+from cluster.errors import CommandFailed, Held, LeaseLost, Unintelligible, Unreachable
+from cluster.heartbeat import SILENCE, Hold, lease_of, now
 from cluster.hints import STATE_HINTS
 from cluster.host import Channel, Host
 from cluster.values import Lease
 
-#: Seconds between two heartbeats, and of silence after which the owner counts as gone.
-_BEAT = 2.0
-_SILENCE = 20.0
-
-#: Seconds that a good-bye may take, and an answer.
-_FAREWELL = 5.0
+#: Seconds that an answer may take.
 _ANSWER = 30.0
 
 _DAY = 86400.0
@@ -25,7 +20,7 @@ _DAY = 86400.0
 
 def hold(lease: Lease, state: str, venv: str) -> Command:
     """The program that holds the lease."""
-    payload = {"folder": state, "lease": _fields(lease), "silence": _SILENCE}
+    payload = {"folder": state, "lease": _fields(lease), "silence": SILENCE}
     parts = ("processes", "files", "lease")
     return program(parts, payload, title="take the lease", venv=venv, timeout=7 * _DAY, hints=STATE_HINTS)
 
@@ -34,7 +29,7 @@ def breaking(by: Lease, state: str, venv: str) -> Probe[Lease | None]:
     """Ends the program that holds the lease; says whose it was, None when nobody held it."""
     payload = {"folder": state, "by": _fields(by)}
     command = program(("processes", "files", "unlock"), payload, title="break the lease", venv=venv)
-    return Probe(command, lambda said: _lease(last_json(said)["held"]))
+    return Probe(command, lambda said: lease_of(last_json(said)["held"]))
 
 
 def break_lease(head: Host, state: str, venv: str, by: Lease) -> Lease | None:
@@ -42,59 +37,25 @@ def break_lease(head: Host, state: str, venv: str, by: Lease) -> Lease | None:
     return head.ask(breaking(by, state, venv))
 
 
-class _Hold:
-    """One run of the program that holds the lease, kept alive by a heartbeat."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-        self._done = threading.Event()
-        self.lost = threading.Event()
-        threading.Thread(target=self._beat, daemon=True).start()
-
-    def release(self) -> None:
-        """Says good-bye and waits until the host has heard it; an owner who vanishes without is told of later."""
-        self._done.set()
-        with suppress(HostError, EOFError):
-            self._channel.send(b"bye\n")
-            self._channel.read_line(_FAREWELL)
-        self._channel.close()
-
-    def lives(self) -> bool:
-        """Whether the program still hears us; asked now, not at the last beat."""
-        if self.lost.is_set():
-            return False
-        try:
-            self._channel.send(b"\n")
-        except HostError:
-            self.lost.set()
-        return not self.lost.is_set()
-
-    def broken_by(self) -> Lease | None:
-        """Who broke it, where the program could still say so."""
-        with suppress(HostError, EOFError, ValueError, KeyError):
-            return _lease(last_json(self._channel.read_line(0.5) or "")["broken"])
-        return None
-
-    def _beat(self) -> None:
-        while not self._done.wait(_BEAT):
-            try:
-                self._channel.send(b"\n")
-            except HostError:
-                self.lost.set()
-                return
+class _Taken(NamedTuple):
+    hold: Hold
+    left_by: Lease | None
+    unwritten: str
 
 
 class HeldLease:
-    """A lease that is ours until `release`; `left_by` is the owner before us where they left without a word."""
+    """A lease that is ours until `release`.
 
-    def __init__(
-        self, host: str, cluster: str, mine: Lease, hold: Callable[[], tuple[_Hold, Lease | None]]
-    ) -> None:
+    `left_by` is the owner before us where they left without a word; `unwritten` is why nobody else can read that
+    it is ours, or empty.
+    """
+
+    def __init__(self, host: str, cluster: str, mine: Lease, hold: Callable[[], _Taken]) -> None:
         self._host = host
         self._cluster = cluster
         self._mine = mine
         self._again = hold
-        self._hold, self.left_by = hold()
+        self._hold, self.left_by, self.unwritten = hold()
 
     def release(self) -> None:
         self._hold.release()
@@ -104,11 +65,11 @@ class HeldLease:
         if self._hold.lives():
             return
         breaker = self._hold.broken_by()
-        self._hold.release()
+        self._hold.abandon()
         if breaker:
             raise LeaseLost(self._cluster, breaker)
         try:
-            self._hold, before = self._again()
+            self._hold, before, _ = self._again()
         except Held as held:
             if held.lease == self._mine:
                 # The host has not noticed yet that our old connection is gone.
@@ -129,13 +90,14 @@ def take(host: Host, cluster: str, lease: Lease, state: str, venv: str, patience
     return HeldLease(host.name, cluster, lease, lambda: _take(host, cluster, hold(lease, state, venv), patience))
 
 
-def _take(host: Host, cluster: str, command: Command, patience: float) -> tuple[_Hold, Lease | None]:
+def _take(host: Host, cluster: str, command: Command, patience: float) -> _Taken:
+    begun = now()
     channel = host.open(command)
     try:
         said = last_json(_first_line(host, command, channel, patience))
         if "held" in said:
-            raise Held(cluster, _lease(said["held"]) or _SOMEBODY)
-        return _Hold(channel), _lease(said["taken"])
+            raise Held(cluster, lease_of(said["held"]) or _SOMEBODY)
+        return _Taken(Hold(channel, begun), lease_of(said["taken"]), said.get("unwritten", ""))
     except BaseException as error:
         channel.close()
         if isinstance(error, ValueError | KeyError):
@@ -159,7 +121,3 @@ def _first_line(host: Host, command: Command, channel: Channel, patience: float)
 
 def _fields(lease: Lease) -> dict[str, str]:
     return {"owner": lease.owner, "machine": lease.machine, "since": lease.since, "reason": lease.reason}
-
-
-def _lease(said: dict[str, str] | None) -> Lease | None:
-    return Lease(said["owner"], said["machine"], said["since"], said["reason"]) if said else None

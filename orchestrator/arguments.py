@@ -43,8 +43,6 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     _add_runs(verbs)
     _add_check(verbs)
-    plan = _add(verbs, "plan", "whether the model fits, and what would be run where")
-    plan.add_argument("--hosts", dest="ask_hosts", action="store_true", help="ask the hosts as well")
     _add(verbs, "status", "what runs where, and whether tokens come")
     _add_logs(verbs)
     _add_exec(verbs)

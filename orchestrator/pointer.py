@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from cluster.errors import UsageError
@@ -13,23 +16,35 @@ _BASE = "base.json"
 
 
 def remember(state: Path, cluster: str, inventory: Path) -> None:
-    """Keeps the inventory as it is used now, and the folder that its paths are relative to.
+    """Keeps the inventory as it is now, and the folder that its paths are relative to.
 
     Raises OSError: a machine that cannot remember can still bring a cluster up.
     """
+    remembering(state, cluster, inventory)()
+
+
+def remembering(state: Path, cluster: str, inventory: Path) -> Callable[[], None]:
+    """Reads the inventory as it is used now; what comes back keeps it, later. Both raise OSError."""
     if not inventory.is_file():
         raise OSError(errno.EINVAL, "what was given can be read only once")
-    folder = state / cluster
+    return partial(_keep, state / cluster, inventory.absolute().parent, inventory.read_bytes())
+
+
+def _keep(folder: Path, base: Path, inventory: bytes) -> None:
+    """The inventory comes last, so that a pointer that is seen is a whole one."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write(folder / _BASE, json.dumps(str(inventory.absolute().parent)))
-    _write(folder / _INVENTORY, inventory.read_text())
+    _write(folder / _BASE, json.dumps(str(base)).encode())
+    _write(folder / _INVENTORY, inventory)
 
 
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all; the inventory comes last, so that a pointer that is seen is a whole one."""
-    scratch = path.with_suffix(".new")
-    scratch.write_text(text)
-    scratch.replace(path)
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all, whoever else writes it."""
+    scratch = path.with_suffix(f".{os.getpid()}.new")
+    try:
+        scratch.write_bytes(content)
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def forget(state: Path, cluster: str) -> None:
@@ -48,5 +63,13 @@ def recall(state: Path, cluster: str | None) -> tuple[Path, Path]:
     if name is None or name not in known:
         which = f"no cluster {name} is" if name else "no cluster is"
         raise UsageError(f"{which} known on this machine", cure="give the inventory file")
-    folder = state / name
-    return folder / _INVENTORY, Path(json.loads((folder / _BASE).read_text()))
+    return state / name / _INVENTORY, _base(state / name / _BASE)
+
+
+def _base(path: Path) -> Path:
+    """Bytes, since a person's locale is not that of whoever wrote it. Raises UsageError for a torn file."""
+    try:
+        return Path(json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError) as problem:
+        what = f"what this machine remembers of {path.parent.name} cannot be read"
+        raise UsageError(what, cause=f"{path}: {problem}", cure="give the inventory file") from None

@@ -6,7 +6,7 @@ import math
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ class Request:
     """What was asked for on the command line; `path` None: the inventory last used (of `cluster`).
 
     `keep` and `wait` are of `up` and `down`, `skip` is of `up` and `check`; `strict`, `deep`, `fabric` and `all`
-    are of `check`, `ask_hosts` is of `plan`, `reason` is of `unlock`; `hosts` (none: all) of `logs` and `exec`,
+    are of `check`, `reason` is of `unlock`; `hosts` (none: all) of `logs` and `exec`,
     `unit`, `lines` and `follow` of the one, `timeout` and `command` of the other.
     """
 
@@ -47,7 +47,6 @@ class Request:
     deep: bool = False
     fabric: bool = False
     all: bool = False
-    ask_hosts: bool = False
     reason: str = ""
     hosts: tuple[str, ...] = ()
     unit: Literal["ray", "vllm", "ranks"] | None = None
@@ -85,13 +84,27 @@ class Session:
         which = shlex.quote(str(path)) if path else f"--cluster {self.inventory.cluster}"
         return f"orchestrator down {which}"
 
-    def remember(self) -> None:
-        """So that later commands need no inventory; one that cannot be remembered has to be given."""
+    def remember(self) -> Callable[[], None]:
+        """So that later commands need no inventory; one that cannot be remembered has to be given.
+
+        It is read now, as it was loaded, and kept by what comes back: for when the cluster is ours.
+        """
         assert self.request.path is not None
         try:
-            pointer.remember(self.settings.state, self.inventory.cluster, self.request.path)
+            keep = pointer.remembering(self.settings.state, self.inventory.cluster, self.request.path)
         except OSError as error:
-            self.sink(HostSaid("", f"`down` will need the inventory: it cannot be remembered here: {error}"))
+            self._cannot_remember(error)
+            return lambda: None
+        return lambda: self._try(keep)
+
+    def _try(self, keep: Callable[[], None]) -> None:
+        try:
+            keep()
+        except OSError as error:
+            self._cannot_remember(error)
+
+    def _cannot_remember(self, error: OSError) -> None:
+        self.sink(HostSaid("", f"`down` will need the inventory: it cannot be remembered here: {error}"))
 
     def forget(self) -> None:
         try:

@@ -18,6 +18,9 @@ from .layout import PATH, HostLayout, Layout
 _OWN = kernel.NEW_NETWORK | kernel.NEW_MOUNTS | kernel.NEW_HOSTNAME | kernel.NEW_IPC
 _READY = b"."
 
+#: Room for the queues of 16 ranks, Ray's object store and NCCL; what nobody writes takes no memory.
+_SHARED_MEMORY = "8g"
+
 #: Soft and hard limit of open files, as on a GPU host made ready for vLLM.
 _OPEN_FILES = (1024, 1048576)
 
@@ -82,7 +85,7 @@ def _raise_limits() -> None:
 def _furnish(layout: Layout, host: HostLayout) -> None:
     order = layout.order
     socket.sethostname(host.name)
-    new = root.build(order.folder, "8g" if order.gpus >= 8 else "2g")
+    new = root.build(order.folder, _SHARED_MEMORY)
     (new / "etc/hostname").write_text(f"{host.name}\n")
     names = "".join(f"{other.address} {other.name}\n" for other in layout.hosts)
     (new / "etc/hosts").write_text(f"127.0.0.1 localhost\n{names}")

@@ -1,7 +1,8 @@
 """Launches a unit and stays with it: the parent of everything it starts, until the last of it is gone.
 
 Data: state and folder (of the cluster and of the unit), unit (its name), venv, argv, env (secrets too; it is
-written nowhere), and record, which is kept beside the log together with the keeper's own identity.
+written nowhere), and record, which is kept beside the log together with the keeper's own identity. Then log_bytes,
+which may be left out: how long the log may get.
 """
 
 import ctypes
@@ -12,24 +13,30 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cluster.remote.files import secure_folder, write_private
+    from cluster.remote.files import cut, rotate, secure_folder, write_private
     from cluster.remote.processes import boot_id, payload, process, processes, unit_pids
 
 PR_SET_NAME = 15
 PR_SET_CHILD_SUBREAPER = 36
-LOGS_KEPT = 5
+LOG_BYTES = 256 << 20
+LOG_LOOK = 2.0
 
 
-def rotate(log: str) -> None:
-    """The log of this launch begins empty; those of the launches before it are log.1, log.2 and so on."""
-    for number in range(LOGS_KEPT - 1, 0, -1):
-        newer = f"{log}.{number - 1}" if number > 1 else log
-        if os.path.exists(newer):
-            os.replace(newer, f"{log}.{number}")
+def watch_log(log: str, most: int) -> None:
+    """For as long as the keeper lives."""
+    while True:
+        time.sleep(LOG_LOOK)
+        try:
+            long = os.stat(log).st_size > most
+        except OSError:
+            continue  # removed by somebody: there is nothing to cut
+        if long:
+            cut(log)
 
 
 def raise_limits() -> None:
@@ -66,6 +73,8 @@ def keep(data: dict[str, Any], report: int) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.write(report, b"started")
     os.close(report)
+    log = os.path.join(data["folder"], "log")
+    threading.Thread(target=watch_log, args=(log, data.get("log_bytes", LOG_BYTES)), daemon=True).start()
     stay(data, record, leader, told)
 
 

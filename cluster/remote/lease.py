@@ -1,9 +1,10 @@
 """Holds the cluster for one operator: a lock that lives as long as its owner is heard from.
 
 Data: folder, lease (owner, machine, since, reason), silence (seconds without a heartbeat after which the owner
-counts as gone). Says one line of JSON: taken with the lease of an owner who left without a word (or null), or
-held with the lease of who has it. Then holds until stdin says "bye", ends or falls silent, or until SIGTERM: then
-the file lease.broken beside it says who broke it, and so does the program.
+counts as gone). Says one line of JSON: taken with the lease of an owner who left without a word (or null), and
+unwritten, why others cannot read who has it (or ""); or held with the lease of who has it. Then answers each line
+of stdin with the same words as heard, and holds until stdin says "bye", ends or falls silent, or until SIGTERM:
+then the file lease.broken beside it says who broke it, and so does the program.
 """
 
 import fcntl
@@ -16,7 +17,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cluster.remote.files import remove_if_empty, secure_folder
+    from cluster.remote.files import discard, is_lease, open_lease, remove_if_empty, secure_folder
     from cluster.remote.processes import payload
 
 FIELDS = {"owner", "machine", "since", "reason"}
@@ -26,18 +27,21 @@ def read(lock: int) -> Any:
     """Who wrote themselves down; None where nobody has, or not whole."""
     try:
         found = json.loads(os.pread(lock, 65536, 0))
-    except ValueError:
+    except (ValueError, OSError):
         return None
     return found if isinstance(found, dict) and set(found) >= FIELDS else None
 
 
-def write(lock: int, text: bytes) -> None:
-    """Who it is that has the lock. On a full disk nobody can read it, but the lock is as good."""
+def write(lock: int, text: bytes) -> str:
+    """Who it is that has the lock. Says why nobody can read it; the lock is as good."""
     try:
+        if fcntl.fcntl(lock, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            return "the state directory is read-only"
         os.ftruncate(lock, 0)
         os.pwrite(lock, text, 0)
-    except OSError:
-        pass
+    except OSError as problem:
+        return str(problem.strerror)
+    return ""
 
 
 def take(folder: str) -> "tuple[int, bool]":
@@ -45,22 +49,18 @@ def take(folder: str) -> "tuple[int, bool]":
 
     A holder that leaves removes both: a lock on a removed file is nobody's, so it is opened again.
     """
-    path = os.path.join(folder, "lease")
     while True:
         try:
             secure_folder(folder)
-            lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            lock = open_lease(folder, os.O_RDWR | os.O_CREAT)
         except FileNotFoundError:
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return lock, False
-        try:
-            if os.path.samestat(os.fstat(lock), os.stat(path)):
-                return lock, True
-        except FileNotFoundError:
-            pass
+        if is_lease(lock, folder):
+            return lock, True
         os.close(lock)
 
 
@@ -79,17 +79,27 @@ def hold(silence: float) -> None:
     parted = threading.Event()
 
     def listen() -> None:
-        for line in sys.stdin.buffer:
-            heard[0] = time.monotonic()
-            if line == b"bye\n":
-                parted.set()
-                return
-        os._exit(1)
+        try:
+            for line in sys.stdin.buffer:
+                heard[0] = time.monotonic()
+                if line == b"bye\n":
+                    parted.set()
+                    return
+                answer(line)
+        finally:
+            if not parted.is_set():
+                os._exit(1)
 
     threading.Thread(target=listen, daemon=True).start()
     while not parted.wait(0.1):
         if time.monotonic() - heard[0] > silence:
             os._exit(1)
+
+
+def answer(line: bytes) -> None:
+    """In one write: the main thread may have something to say at the same time."""
+    said = json.dumps({"heard": line.decode(errors="replace").strip()})
+    os.write(1, f"{said}\n".encode())
 
 
 def tell_who_broke_it(folder: str) -> None:
@@ -108,12 +118,15 @@ def main() -> None:
         print(json.dumps({"held": holder(lock)}), flush=True)
         return
     left = read(lock)
-    write(lock, json.dumps({**data["lease"], "pid": os.getpid()}).encode())
-    print(json.dumps({"taken": left}), flush=True)
+    unwritten = write(lock, json.dumps({**data["lease"], "pid": os.getpid()}).encode())
+    print(json.dumps({"taken": left, "unwritten": unwritten}), flush=True)
     hold(data["silence"])
-    os.unlink(os.path.join(data["folder"], "lease"))
+    discard(os.path.join(data["folder"], "lease"))
     remove_if_empty(data["folder"])
     remove_if_empty(os.path.dirname(data["folder"]))
 
 
-main()
+try:
+    main()
+except OSError as problem:
+    sys.exit(f"{problem.filename or 'lease'}: {problem.strerror}")

@@ -6,11 +6,12 @@ Data: folder, patience (seconds). Says, as JSON: left, the processes that are st
 import json
 import os
 import signal
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cluster.remote.files import write_private
+    from cluster.remote.files import discard, write_private
     from cluster.remote.processes import command_line, payload, processes, read_record, unit_pids
 
 KILL_PATIENCE = 10.0
@@ -64,11 +65,12 @@ def main() -> None:
     data = payload()
     left = stop(data["folder"], data["patience"])
     if not left:
-        try:
-            os.unlink(os.path.join(data["folder"], "record.json"))
-        except OSError:
-            pass
+        # A record that stays, as on a read-only disk, is of a process that is gone; the sweep names it.
+        discard(os.path.join(data["folder"], "record.json"))
     print(json.dumps({"left": [{"pid": pid, "command": command_line(pid)} for pid in sorted(left)]}))
 
 
-main()
+try:
+    main()
+except OSError as problem:
+    sys.exit(f"{problem.filename or 'stop'}: {problem.strerror}")

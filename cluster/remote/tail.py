@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 BLOCK = 1 << 16
 LONGEST = 1 << 16
 PAUSE = 0.2
+#: A log that has become too long is cut to this length by its keeper, which keeps all of it as log.1.
+CUT_TO = 1 << 20
 
 
 class Tail:
@@ -31,6 +33,7 @@ class Tail:
         self.source = source
         self.file = file
         self.rest = b""
+        self.older = inode(f"{path}.1")
 
     def replaced(self) -> bool:
         """Whether another file has this name by now: each launch begins a log of its own."""
@@ -41,10 +44,24 @@ class Tail:
 
     def news(self) -> Iterator[bytes]:
         """The lines that have ended since the last look; one without an end is cut up."""
-        if os.fstat(self.file.fileno()).st_size < self.file.tell():
-            self.file.seek(0)
+        size, at = os.fstat(self.file.fileno()).st_size, self.file.tell()
+        if size < at:
+            yield from self.before_the_cut(at)
+            self.file.seek(CUT_TO if size >= CUT_TO else 0)
+        self.older = inode(f"{self.path}.1")
+        yield from self.lines(self.file)
+
+    def before_the_cut(self, at: int) -> Iterator[bytes]:
+        """What was not read when the log was cut short, where it was kept since the last look."""
+        older = opened(f"{self.path}.1") if inode(f"{self.path}.1") != self.older else None
+        if older:
+            with older:
+                older.seek(at)
+                yield from self.lines(older)
+
+    def lines(self, file: BinaryIO) -> Iterator[bytes]:
         while True:
-            block = self.file.read(BLOCK)
+            block = file.read(BLOCK)
             *whole, self.rest = (self.rest + block).split(b"\n")
             yield from whole
             if len(self.rest) > LONGEST:
@@ -69,6 +86,14 @@ class Tail:
 
     def say(self, line: bytes) -> None:
         print(json.dumps({"source": self.source, "text": line.decode(errors="replace")}))
+
+
+def inode(path: str) -> int:
+    """0 where there is no such file."""
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return 0
 
 
 def rewind(file: BinaryIO, count: int) -> None:

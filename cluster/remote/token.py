@@ -29,4 +29,4 @@ def main() -> None:
 try:
     main()
 except OSError as problem:
-    sys.exit(f"{problem.filename}: {problem.strerror}")
+    sys.exit(f"{problem.filename or 'token'}: {problem.strerror}")

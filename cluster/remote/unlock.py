@@ -8,11 +8,12 @@ import fcntl
 import json
 import os
 import signal
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cluster.remote.files import write_private
+    from cluster.remote.files import discard, is_lease, open_lease, write_private
     from cluster.remote.processes import payload
 
 
@@ -47,20 +48,13 @@ def end(pid: int, file: int) -> None:
     raise SystemExit(f"pid {pid} holds the lease and cannot be ended")
 
 
-def remove(path: str, file: int) -> None:
-    """Only the very file that we have locked: the path may be somebody's new lease by now."""
-    try:
-        if locked(file) and os.path.samestat(os.fstat(file), os.stat(path)):
-            os.unlink(path)
-    except FileNotFoundError:
-        pass
+def remove(folder: str, file: int) -> None:
+    """Only the very file that we have locked: the path may be somebody's new lease by now.
 
-
-def forget(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
+    One that stays, as on a read-only disk, is nobody's once we are gone.
+    """
+    if locked(file) and is_lease(file, folder):
+        discard(os.path.join(folder, "lease"))
 
 
 def tell(path: str, by: dict[str, Any]) -> None:
@@ -72,27 +66,27 @@ def tell(path: str, by: dict[str, Any]) -> None:
 
 
 def unlock(folder: str, by: dict[str, Any]) -> Any:
-    path = os.path.join(folder, "lease")
     try:
-        file = os.open(path, os.O_RDWR)
+        file = open_lease(folder, os.O_RDWR)
     except FileNotFoundError:
         return None
     pid = 0 if locked(file) else holder(file)
     if not pid:
-        remove(path, file)
+        remove(folder, file)
         return None
     held = read(file) or {"owner": f"pid {pid}", "machine": "this host", "since": "", "reason": "unknown"}
-    tell(f"{path}.broken", by)
+    why = os.path.join(folder, "lease.broken")
+    tell(why, by)
     end(pid, file)
-    forget(f"{path}.broken")
-    remove(path, file)
+    discard(why)
+    remove(folder, file)
     return held
 
 
 def read(file: int) -> Any:
     try:
         return json.loads(os.pread(file, 65536, 0))
-    except ValueError:
+    except (ValueError, OSError):
         return None
 
 
@@ -101,4 +95,7 @@ def main() -> None:
     print(json.dumps({"held": unlock(data["folder"], data["by"])}))
 
 
-main()
+try:
+    main()
+except OSError as problem:
+    sys.exit(f"{problem.filename or 'unlock'}: {problem.strerror}")

@@ -22,6 +22,9 @@ _SEND_PATIENCE = 15.0
 _LAST_WORDS = 0.5
 #: What a shell says of a command that SIGKILL ended; SSH has no status for it.
 _KILLED = 137
+#: Bytes that are kept of what a command with an open stdin has said and somebody has read: it may go on for weeks.
+#: A line that is longer is told in pieces.
+_KEPT = 1 << 20
 _BROKEN = (paramiko.SSHException, OSError, EOFError)
 
 
@@ -46,12 +49,14 @@ class Running:
         self._deadline = time.monotonic() + command.timeout + _MARGIN
         self._out, self._err = bytearray(), bytearray()
         self._told = 0
+        self._endless = False
         self._refused = False
         self._news = _News()
         channel.in_buffer.set_event(self._news)
         channel.in_stderr_buffer.set_event(self._news)
 
     def start(self, keep_stdin: bool) -> None:
+        self._endless = keep_stdin
         self._starter = threading.Thread(target=self._start, args=(keep_stdin,), daemon=True)
         self._starter.start()
 
@@ -94,8 +99,11 @@ class Running:
         return line
 
     def result(self) -> Result:
+        """How it ended, and what it said; of a command with an open stdin the last of it."""
         if not self._channel.status_event.wait(max(self._deadline - time.monotonic(), 0)):
             raise self._timed_out()
+        if self._endless:
+            self._forget()
         return Result(self._status(), self._out.decode(errors="replace"), self._err.decode(errors="replace"))
 
     def close(self) -> None:
@@ -137,12 +145,23 @@ class Running:
                 self._err += self._channel.recv_stderr(_CHUNK)
         except _BROKEN as error:
             raise self._unreachable("the connection broke while the command ran") from error
-        return len(self._out) + len(self._err) > before
+        came = len(self._out) + len(self._err) > before
+        if self._endless:
+            self._forget()
+        return came
+
+    def _forget(self) -> None:
+        """All but the end of what was told, and of what nobody is told."""
+        old = max(min(self._told, len(self._out) - _KEPT), 0)
+        del self._out[:old]
+        self._told -= old
+        del self._err[:-_KEPT]
 
     def _line(self, at_end: bool) -> str | None:
         """The next line of stdout that was not told yet; at the end one without a newline as well."""
         end = self._out.find(b"\n", self._told)
-        if end < 0 and not (at_end and self._told < len(self._out)):
+        waiting = len(self._out) - self._told
+        if end < 0 and not (at_end and waiting) and not (self._endless and waiting > _KEPT):
             return None
         line = self._out[self._told : end if end >= 0 else len(self._out)]
         self._told = end + 1 if end >= 0 else len(self._out)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from cluster import unit
-from cluster.errors import HostError, NotFreed, NotReady
+from cluster.errors import CommandFailed, HostError, NotFreed, NotReady
 from cluster.leftovers import leftovers
 from cluster.observe import observe
 from cluster.values import Leftover
@@ -35,8 +35,8 @@ class Free(Phase):
         left = self._wait(stage)
         # The lease lies on the head: it goes last.
         head = stage.head.name
-        self._sweep(stage, [name for name in stage.fleet.names if name != head])
-        self._sweep(stage, [head])
+        left += self._sweep(stage, [name for name in stage.fleet.names if name != head])
+        left += self._sweep(stage, [head])
         if left:
             raise NotFreed(left)
         stage.sink(HostSaid("", "no process of ours, our ports free, and no memory of ours on any GPU"))
@@ -54,13 +54,18 @@ class Free(Phase):
             stage.until("everything to be free", look, _Left.is_final, stage.patience.free)
         return last.things
 
-    def _sweep(self, stage: Stage, hosts: Sequence[str]) -> None:
-        """Of hosts that were seen; what it leaves are files, and those do not make a `down` fail."""
+    def _sweep(self, stage: Stage, hosts: Sequence[str]) -> tuple[Leftover, ...]:
+        """Of hosts that were seen; files that cannot be removed come back."""
         known = [name for name in hosts if stage.seen[name].facts]
         answers = stage.fleet.each(
             lambda host: host.run(unit.sweep(stage.facts(host.name).state, stage.venv)), among=known
         )
-        for name, answer in answers.items():
-            if isinstance(answer, HostError):
-                why = answer.cause or answer.said
-                stage.sink(HostSaid(name, f"files of ours stay in {stage.facts(name).state}: {why}"))
+        failed = [answer for answer in answers.values() if isinstance(answer, HostError)]
+        return tuple(left for answer in failed for left in _files(answer, stage.facts(answer.host).state))
+
+
+def _files(error: HostError, state: str) -> Iterator[Leftover]:
+    """Each is on a line of its own; where the host says nothing of them, they are in the folder of the cluster."""
+    lines = error.said.splitlines() if isinstance(error, CommandFailed) else []
+    for line in lines or [f"files in {state}: {error.cause or error.said}"]:
+        yield Leftover(error.host, f"could not be removed: {line}", "run `down` again once it can be", False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cluster import lease
 from cluster.errors import Held
 from cluster.values import Lease
@@ -12,6 +14,10 @@ from orchestrator.phase import Phase, Stage
 
 class Lock(Phase):
     title = "Take the lease"
+
+    def __init__(self, taken: Callable[[], None] = lambda: None) -> None:
+        """`taken` is called once the lease is ours."""
+        self._taken = taken
 
     def run(self, stage: Stage) -> None:
         """Raises Held when somebody else works on this cluster. A head that is lost cannot give a lease."""
@@ -26,6 +32,9 @@ class Lock(Phase):
         if held.left_by:
             before = held.left_by
             stage.sink(HostSaid(head, f"took over the lease of {before.owner} on {before.machine}, who is gone"))
+        if held.unwritten:
+            stage.sink(HostSaid(head, f"nobody else can read who holds the lease: {held.unwritten}"))
+        self._taken()
 
     def _take(self, stage: Stage, mine: Lease, state: str) -> lease.HeldLease:
         """Raises Held at once, or waits until whoever has it is done, where patience for that was asked for."""

@@ -9,6 +9,8 @@ import pytest
 
 from cluster.values import Presence
 from orchestrator.plans import DOWN, UP
+from orchestrator.settings import Settings
+from tests.orchestrator import simulated
 from tests.orchestrator.played import look
 from tests.orchestrator.simulated import World, run, written
 
@@ -99,6 +101,24 @@ def test_down_without_an_inventory_takes_the_last_one_and_then_forgets_it(
     assert world.ran == [*LAUNCHES, *STOPS]
     assert capsys.readouterr().out.endswith("demo is down: nothing of it is left on gpu-a, gpu-b\n")
     assert run(world, "down", "--output", "plain") == 2
+
+
+def test_an_up_that_is_refused_the_lease_changes_nothing_of_what_is_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be another inventory: a host that it does not name would be forgotten by a `down` without one."""
+    world, path = World(), written(tmp_path)
+    assert run(world, "up", path, "--output", "plain") == 0
+    later = tmp_path / "later.yaml"
+    later.write_text(path.read_text() + "# another\n")
+    theirs = {"owner": "bob", "machine": "desk", "since": "2026-11-22T09:00:00+00:00", "reason": "up demo"}
+    with monkeypatch.context() as patched:
+        patched.setitem(simulated._CHANNELS, "take the lease", json.dumps({"held": theirs}))
+        assert run(world, "up", later, "--output", "plain") == 8
+    (kept,) = Settings().state.rglob("inventory.yaml")
+    assert kept.read_text() == path.read_text()
+    assert run(world, "up", later, "--output", "plain") == 0
+    assert kept.read_text() == later.read_text()
 
 
 def test_a_down_that_proved_too_little_is_not_forgotten(

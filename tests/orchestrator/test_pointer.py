@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,43 @@ def test_what_can_be_read_only_once_is_not_remembered(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="only once"):
         pointer.remember(tmp_path / "state", "demo", tmp_path / "pipe")
     assert not (tmp_path / "state").exists()
+
+
+def test_it_is_kept_later_as_it_was_read(tmp_path: Path) -> None:
+    """Between its use and the lease, somebody may edit it."""
+    inventory = tmp_path / "demo.yaml"
+    inventory.write_text("cluster: demo\n")
+    keep = pointer.remembering(tmp_path / "state", "demo", inventory)
+    inventory.write_text("cluster: edited\n")
+    assert not (tmp_path / "state").exists()
+    keep()
+    assert pointer.recall(tmp_path / "state", None)[0].read_text() == "cluster: demo\n"
+    assert sorted(path.name for path in (tmp_path / "state" / "demo").iterdir()) == ["base.json", "inventory.yaml"]
+
+
+def test_neither_text_nor_folder_depends_on_a_locale(tmp_path: Path) -> None:
+    """Kept where nobody has heard of umlauts, and recalled here."""
+    folder = tmp_path / "münchen"
+    folder.mkdir()
+    (folder / "demo.yaml").write_bytes("cluster: demo # grüße\n".encode())
+    code = "import sys, pathlib; from orchestrator import pointer; "
+    code += "pointer.remember(pathlib.Path(sys.argv[1]), 'demo', pathlib.Path(sys.argv[2])); "
+    code += "print(sys.flags.utf8_mode)"
+    argv = [sys.executable, "-X", "utf8=0", "-c", code, str(tmp_path / "state"), str(folder / "demo.yaml")]
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(argv, env=plain, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "0\n"), done.stderr
+    path, base = pointer.recall(tmp_path / "state", None)
+    assert path.read_bytes().decode() == "cluster: demo # grüße\n"
+    assert base.samefile(folder)
+
+
+@pytest.mark.parametrize("left", [b"", b'"/home/ann', b"null", b"7", b"\xff\xfe", None])
+def test_a_torn_pointer_is_explained(tmp_path: Path, left: bytes | None) -> None:
+    state = remembered(tmp_path, "demo")
+    base = state / "demo" / "base.json"
+    base.unlink() if left is None else base.write_bytes(left)
+    with pytest.raises(UsageError, match="what this machine remembers of demo cannot be read") as caught:
+        pointer.recall(state, None)
+    assert str(base) in caught.value.cause
+    assert caught.value.cure == "give the inventory file"

@@ -56,7 +56,7 @@ def test_a_machine_without_a_journal_says_so_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with session(request(written(tmp_path)), Settings(state=Path("/dev/null"))) as one:
-        one.remember()
+        one.remember()()
         one.sink(SAID)
     said = capsys.readouterr().err
     assert said.count("no journal of this run") == 1
@@ -131,7 +131,7 @@ def test_how_to_clean(
     settings = Settings(state=tmp_path / "state")
     written(tmp_path).rename("my inventory.yaml")
     with session(request(Path("my inventory.yaml")), settings, watched=False) as one:
-        one.remember()
+        one.remember()()
     with session(request(Path(path) if path else None, cluster=cluster), settings, watched=False) as one:
         assert one.cleaning == cleaning
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,8 +21,8 @@ def operator(tmp_path: Path) -> Operator:
 
 @pytest.fixture(scope="session")
 def pair_of_hosts() -> Iterator[Hosts]:
-    """Two hosts of two GPUs with the scripted engine."""
-    hosts = Hosts.up("pair", 2, 2, "scripted")
+    """Two hosts of two GPUs with the scripted engine, under a name that no other run of the tests has."""
+    hosts = Hosts.up(f"pair{os.getpid()}", 2, 2, "scripted")
     yield hosts
     hosts.down()
 

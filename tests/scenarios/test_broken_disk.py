@@ -55,3 +55,30 @@ def test_a_disk_that_takes_no_file_is_said_and_the_other_host_cleaned(
         pair.assert_idle(*HOSTS)
         operator.down(inventory)
         assert pair.run("node0", "find", _STATE, "-type", "f", "-not", "-path", "*/cache/*") == ""
+
+
+@contextmanager
+def frozen(hosts: Hosts) -> Iterator[None]:
+    """Read-only for whatever is opened from now on, as after an error of the disk; open files go on."""
+    for host in HOSTS:
+        hosts.run(host, "mount", "--bind", _STATE, _STATE)
+        hosts.run(host, "mount", "-o", "remount,bind,ro", _STATE)
+    yield
+    for host in HOSTS:
+        hosts.run(host, "umount", _STATE)
+
+
+def test_a_disk_that_became_read_only_keeps_nothing_alive(pair: Hosts, operator: Operator, tmp_path: Path) -> None:
+    """Neither lease nor record can be written: everything is stopped all the same, and what stays is named."""
+    with disk(pair, tmp_path, "size=2g") as inventory:
+        operator.up(inventory)
+        with frozen(pair):
+            done = operator.run("down", inventory, "--output", "plain")
+            assert done.returncode == 7, done.stderr
+            pair.assert_idle(*HOSTS)
+        assert "nobody else can read who holds the lease: the state directory is read-only" in done.stderr
+        for host in HOSTS:
+            assert f"{host}: could not be removed: {_STATE}/" in done.stderr
+        assert "Read-only file system" in done.stderr
+        assert "Traceback" not in done.stderr
+        operator.down()

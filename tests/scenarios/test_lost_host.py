@@ -19,7 +19,7 @@ pytestmark = pytest.mark.scenario
 @pytest.fixture
 def mortal(operator: Operator) -> Iterator[Hosts]:
     """Hosts of one scenario alone, which may kill them."""
-    hosts = Hosts.up("mortal", 2, 1, "scripted")
+    hosts = Hosts.up(f"mortal{os.getpid()}", 2, 1, "scripted")
     yield hosts
     hosts.down()
 

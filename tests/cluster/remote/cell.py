@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster import unit
-from cluster.command import last_json, program
+from cluster.command import Command, last_json, program
 from cluster.remote.processes import process, processes, unit_pids, writers
 from cluster.unit import Look, Name, Unit
 from tests.cluster.remote.local import VENV, eventually, here
@@ -42,6 +43,11 @@ def polite(status: int) -> tuple[str, ...]:
         "-c",
         _HEARING.format(answer=f"lambda *_: (print('heard', flush=True), os._exit({status}))"),
     )
+
+
+def without_disk(command: Command) -> Command:
+    """The same where no file can be written, as on a full disk."""
+    return dataclasses.replace(command, argv=("/bin/sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *command.argv))
 
 
 class Cell:
@@ -81,10 +87,12 @@ class Cell:
 
     def stop(self, name: Name = "vllm", patience: float = 10.0) -> list[dict[str, Any]]:
         """What is left, after at most `patience` for SIGTERM."""
-        data = {"folder": str(self.folder(name)), "patience": patience}
-        command = program(("processes", "files", "stop"), data, title="stop", venv=VENV)
-        left: list[dict[str, Any]] = last_json(HOST.run(command).stdout)["left"]
+        left: list[dict[str, Any]] = last_json(HOST.run(self.stopping(name, patience)).stdout)["left"]
         return left
+
+    def stopping(self, name: Name = "vllm", patience: float = 10.0) -> Command:
+        data = {"folder": str(self.folder(name)), "patience": patience}
+        return program(("processes", "files", "stop"), data, title="stop", venv=VENV)
 
     def clean(self) -> None:
         names: tuple[Name, ...] = ("ray", "vllm")

@@ -38,15 +38,18 @@ class LocalChannel:
         assert self.process.stdin
         try:
             self.process.stdin.write(data)
-        except BrokenPipeError:
+        except (BrokenPipeError, ValueError):  # the latter where somebody closed it meanwhile
             raise Unreachable("here", "send") from None
 
     def read_line(self, timeout: float) -> str | None:
         """Of our programs, which write whole lines."""
         assert self.process.stdout
-        if not select.select([self.process.stdout], [], [], timeout)[0]:
-            return None
-        line = self.process.stdout.readline()
+        try:
+            if not select.select([self.process.stdout], [], [], timeout)[0]:
+                return None
+            line = self.process.stdout.readline()
+        except ValueError:  # closed meanwhile
+            raise EOFError from None
         if not line:
             raise EOFError
         return line.decode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +15,7 @@ from cluster import unit
 from cluster.errors import CommandFailed
 from cluster.remote.processes import boot_id, command_line, process
 from cluster.values import Presence
-from tests.cluster.remote.cell import FOREVER, HOST, Cell
+from tests.cluster.remote.cell import FOREVER, HOST, Cell, without_disk
 from tests.cluster.remote.local import VENV, eventually, here
 
 SHOW = (sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)), flush=True)")
@@ -138,11 +140,40 @@ def test_a_folder_of_somebody_else_is_refused(cell: Cell, tmp_path: Path) -> Non
     assert list((tmp_path / "theirs").iterdir()) == []
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_record_that_cannot_be_written_is_said(cell: Cell) -> None:
-    cell.folder().mkdir(parents=True)
-    (cell.folder() / "record.json.new").symlink_to("/dev/full")
     with pytest.raises(CommandFailed) as caught:
-        cell.launch(FOREVER)
-    assert "No space left" in caught.value.said
+        HOST.run(without_disk(unit.launch(cell.unit(FOREVER), VENV)))
+    assert caught.value.said == "keeper: File too large"
     assert cell.pids() == set()
+    assert list(cell.folder().iterdir()) == []
+
+
+#: Says more than its log may hold, in numbered lines, and goes on once somebody lets it.
+TALKATIVE = """
+import os, sys, time
+for number in range(300_000):
+    print(f"{number:07}")
+sys.stdout.flush()
+while not os.path.exists("go on"):
+    time.sleep(0.02)
+print("after", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_log_that_becomes_too_long_is_cut_and_goes_on(cell: Cell) -> None:
+    """Its beginning stays, since what the start of an engine said decides for as long as it runs."""
+    command = unit.launch(cell.unit((sys.executable, "-c", TALKATIVE)), VENV)
+    *source, data = command.stdin.splitlines(keepends=True)
+    short = json.dumps({**json.loads(data), "log_bytes": 2 << 20}).encode() + b"\n"
+    HOST.run(dataclasses.replace(command, stdin=b"".join(source) + short))
+    older = cell.folder() / "log.1"
+    eventually(older.exists)
+    (cell.folder() / "go on").touch()
+    cell.says("after\n")
+    assert older.read_text() == "".join(f"{number:07}\n" for number in range(300_000))
+    log = cell.log()
+    assert log.startswith("0000000\n0000001\n")
+    assert len(log) < (1 << 20) + 100
+    assert "[what was said here is in log.1]\nafter\n" in log
+    assert {path.name for path in cell.folder().glob("log*")} == {"log", "log.1"}

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from cluster import heartbeat
 from cluster import lease as module
 from cluster.command import program
-from cluster.errors import Held, LeaseLost
+from cluster.errors import Held, LeaseLost, Unreachable
 from cluster.lease import HeldLease, take
 from cluster.values import Lease
 from tests.cluster.remote.cell import HOST, kill
@@ -127,8 +128,9 @@ def test_a_silent_owner_loses_it(state: str) -> None:
 
 def test_one_who_is_heard_keeps_it(state: str) -> None:
     one = Holder(state, "ann", silence=1.0)
-    for _ in range(12):
-        one.channel.send(b"\n")
+    for number in range(12):
+        one.channel.send(f"{number}\n".encode())
+        assert json.loads(one.channel.read_line(5) or "") == {"heard": str(number)}
         assert one.channel.read_line(0.1) is None
     assert one.channel.process.poll() is None
     one.leave()
@@ -166,7 +168,7 @@ def test_a_file_that_says_nothing_is_no_owner(state: str, left: str) -> None:
 def test_a_lease_is_broken_on_purpose_and_its_owner_hears_who_did_it(
     state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_BEAT", 0.01)
+    monkeypatch.setattr(heartbeat, "_BEAT", 0.01)
     held = taken(state, "ann")
     held.check()
     assert module.break_lease(HOST, state, VENV, lease("bob")) == lease("ann")
@@ -178,7 +180,7 @@ def test_a_lease_is_broken_on_purpose_and_its_owner_hears_who_did_it(
 
 
 def test_a_lease_that_lost_its_connection_is_taken_again(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_BEAT", 0.01)
+    monkeypatch.setattr(heartbeat, "_BEAT", 0.01)
     held = taken(state, "ann")
     before = holders(state)
     kill(before)
@@ -194,7 +196,7 @@ def test_a_lease_that_lost_its_connection_is_taken_again(state: str, monkeypatch
 
 
 def test_a_lease_that_somebody_had_in_between_is_lost(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_BEAT", 0.01)
+    monkeypatch.setattr(heartbeat, "_BEAT", 0.01)
     held = taken(state, "ann")
     kill(holders(state))
     theirs = eventually(lambda: taken(state, "bob"))
@@ -202,3 +204,45 @@ def test_a_lease_that_somebody_had_in_between_is_lost(state: str, monkeypatch: p
         eventually(lambda: held.check())
     assert caught.value.lease.owner == "bob"
     theirs.release()
+
+
+def test_an_owner_who_slept_for_too_long_asks_before_it_goes_on(
+    state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host still holds it: its answer is enough."""
+    held = taken(state, "ann")
+    program = holders(state)
+    slept_at = heartbeat.now()
+    monkeypatch.setattr(heartbeat, "now", lambda: slept_at + 3600)
+    held.check()
+    assert holders(state) == program
+    held.release()
+
+
+def test_an_owner_whose_host_does_not_answer_takes_it_again(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host may have freed it since: nothing is done on the strength of an old answer."""
+    held = taken(state, "ann")
+    frozen = holders(state)
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    hung: list[LocalChannel] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(heartbeat, "_TRUST", 0.0)
+        patched.setattr(heartbeat, "_PROOF", 0.05)
+        patched.setattr(LocalChannel, "close", lambda channel: hung.append(channel))
+        with pytest.raises(Unreachable, match="take the lease again"):
+            held.check()
+    kill(frozen)
+    for channel in hung:
+        channel.close()
+    eventually(lambda: again(held))
+    assert holders(state) != frozen
+    held.release()
+
+
+def again(held: HeldLease) -> bool:
+    try:
+        held.check()
+    except Unreachable:
+        return False
+    return True

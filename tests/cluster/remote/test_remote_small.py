@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 import json
 import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -68,10 +71,11 @@ def test_a_token_in_somebody_elses_folder_is_refused(cell: Cell, tmp_path: Path)
 
 
 def test_a_token_that_cannot_be_written_says_why(cell: Cell) -> None:
-    Path(cell.state, "ray.token.new").mkdir(parents=True)
+    Path(cell.state, "ray.token").mkdir(parents=True)
     with pytest.raises(CommandFailed) as caught:
         token(cell)
-    assert caught.value.said.endswith("ray.token.new: Is a directory")
+    assert caught.value.said.endswith("ray.token: Is a directory")
+    assert os.listdir(cell.state) == ["ray.token"]
 
 
 def sweep(cell: Cell) -> set[str]:
@@ -108,6 +112,27 @@ def test_what_lives_and_the_lease_are_left_alone(cell: Cell) -> None:
     Path(cell.state, "ray").mkdir()
     assert sweep(cell) == {"vllm", "lease"}
     assert cell.look().alive
+
+
+def test_what_cannot_be_removed_is_named_and_does_not_keep_the_rest(cell: Cell) -> None:
+    state = Path(cell.state)
+    (state / "ray" / "session").mkdir(parents=True)
+    (state / "vllm").mkdir()
+    (state / "zoo").write_text("")
+    with immovable(state / "ray" / "session" / "log"), pytest.raises(CommandFailed) as caught:
+        sweep(cell)
+    assert caught.value.said == f"{state}/ray: Operation not permitted"
+    assert os.listdir(state) == ["ray"]
+
+
+@contextmanager
+def immovable(path: Path) -> Iterator[None]:
+    """A file that even root cannot remove."""
+    path.touch()
+    if subprocess.run(["chattr", "+i", path], capture_output=True).returncode:
+        pytest.skip("no immutable files here")
+    yield
+    subprocess.run(["chattr", "-i", path], check=True)
 
 
 def test_a_sweep_of_nothing_is_well(cell: Cell) -> None:

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from cluster import unit
+from cluster.command import last_json
 from cluster.remote.processes import process, processes
 from cluster.values import Presence
-from tests.cluster.remote.cell import FOREVER, HOST, Cell, deaf, kill, polite
+from tests.cluster.remote.cell import FOREVER, HOST, Cell, deaf, kill, polite, without_disk
 from tests.cluster.remote.local import VENV, eventually
 
 #: The leader, a child in a session of its own that lost its parent, and a child of that.
@@ -48,9 +49,10 @@ def test_the_probe_stops_as_well(cell: Cell) -> None:
 def test_a_record_that_cannot_be_marked_does_not_keep_it_alive(cell: Cell) -> None:
     """As on a full disk."""
     cell.launch(FOREVER)
-    (cell.folder() / "record.json.new").mkdir()
-    assert cell.stop() == []
+    left = last_json(HOST.run(without_disk(cell.stopping())).stdout)["left"]
+    assert left == []
     assert cell.pids() == set()
+    assert {path.name for path in cell.folder().iterdir()} == {"log"}
 
 
 def test_one_that_ignores_sigterm_is_killed(cell: Cell) -> None:

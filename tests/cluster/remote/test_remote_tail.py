@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Any
 
 import pytest
 
-from cluster.command import json_lines, program
+from cluster.command import json_lines, program, remote_source
+from cluster.remote.files import LOG_HEAD
 from tests.cluster.remote.cell import FOREVER, HOST, Cell
 from tests.cluster.remote.local import VENV, LocalChannel, eventually
 
+CUT_TO = 1 << 20
 FILES = [["vllm/log", "vllm"], ["logs/*.err", ""]]
 
 
@@ -146,6 +149,25 @@ def test_a_log_that_was_emptied_or_removed_begins_anew(follower: Follower, log: 
     follower.hears_nothing()
     log.write_text("b\n")
     follower.hears("b")
+
+
+def test_a_log_that_its_keeper_cut_short_is_told_without_a_gap(follower: Follower, log: Path) -> None:
+    """Its beginning, which stays, is not told again; what was not read yet is in log.1."""
+    long = "x" * 63 + "\n"
+    append(log, long * (1 << 15))
+    follower.hears(*[long[:-1]] * (1 << 15))
+    follower.channel.process.send_signal(signal.SIGSTOP)
+    append(log, "unread\n")
+    log.with_name("log.1").write_bytes(log.read_bytes())
+    os.truncate(log, CUT_TO)
+    append(log, "\nafter\n")
+    follower.channel.process.send_signal(signal.SIGCONT)
+    follower.hears("unread", "", "after")
+
+
+def test_the_keeper_and_the_tail_agree_on_the_cut() -> None:
+    assert LOG_HEAD == CUT_TO
+    assert "CUT_TO = 1 << 20\n" in remote_source("tail")
 
 
 def test_a_new_file_is_told_from_its_start(follower: Follower, folder: Path) -> None:

@@ -89,6 +89,30 @@ def test_a_line_is_told_while_the_command_runs(host: Host, tmp_path: Path) -> No
     assert result.stdout == "here\nthere\n"
 
 
+def test_of_what_is_followed_only_the_end_is_kept(host: Host) -> None:
+    """It may go on for weeks; every line is told all the same."""
+    channel = host.open(sh("seq 600000; seq 300000 >&2; read go"))
+    told = [channel.read_line(10) for _ in range(600_000)]
+    assert told == [str(number) for number in range(1, 600_001)]
+    channel.send(b"go\n")
+    with pytest.raises(EOFError):
+        channel.read_line(5)
+    result = channel.result()
+    channel.close()
+    assert result.stdout.endswith("599999\n600000\n")
+    assert result.stderr.endswith("299999\n300000\n")
+    assert len(result.stdout) == len(result.stderr) == 1 << 20
+
+
+def test_a_line_without_an_end_is_told_in_pieces(host: Host) -> None:
+    channel = host.open(sh("head -c 3000000 /dev/zero | tr '\\0' x; read go"))
+    pieces = ""
+    while len(pieces) < 1_500_000:
+        pieces += channel.read_line(10) or ""
+    assert set(pieces) == {"x"}
+    channel.close()
+
+
 def test_closing_a_channel_ends_the_stdin_of_its_command(host: Host) -> None:
     channel = host.open(sh("echo $$; cat"))
     pid = int(channel.read_line(5) or 0)

@@ -80,7 +80,17 @@ def test_a_lost_host_is_not_waited_for_but_nothing_is_proved_of_it() -> None:
     assert ("gpu-a", SWEEP) in play.ran
 
 
-def test_files_that_stay_are_said() -> None:
-    play = freeing(*CLEAN, sweep=failed(1, "Read-only file system"))
-    Free().run(play.stage)
-    assert play.events[0] == HostSaid("gpu-b", f"files of ours stay in {builders.STATE}: Read-only file system")
+def test_files_that_stay_are_named_one_by_one() -> None:
+    play = freeing(*CLEAN, sweep=[failed(1, "/s/ray: Read-only file system\n/s/vllm: Read-only file system"), ""])
+    error = failure(play)
+    assert [(one.host, one.what) for one in error.leftovers] == [
+        (host, f"could not be removed: /s/{name}: Read-only file system")
+        for host in ("gpu-b", "gpu-a")
+        for name in ("ray", "vllm")
+    ]
+
+
+def test_files_of_a_host_that_is_lost_may_be_left() -> None:
+    play = freeing(*CLEAN, sweep=Unreachable("gpu-b", "clean", cause="no route"))
+    what = [one.what for one in failure(play).leftovers]
+    assert what[0] == f"could not be removed: files in {builders.STATE}: no route"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from contextlib import nullcontext
 
 import pytest
 
@@ -39,6 +40,26 @@ def test_one_who_is_gone_is_told_of() -> None:
     play, _ = locking({"taken": ANNA})
     Lock().run(play.stage)
     assert play.events == [HostSaid("gpu-a", "took over the lease of anna on laptop-7, who is gone")]
+    for release in play.at_end:
+        release()
+
+
+def test_a_lease_that_nobody_can_read_is_said() -> None:
+    play, _ = locking({"taken": None, "unwritten": "the state directory is read-only"})
+    Lock().run(play.stage)
+    words = "nobody else can read who holds the lease: the state directory is read-only"
+    assert play.events == [HostSaid("gpu-a", words)]
+    for release in play.at_end:
+        release()
+
+
+@pytest.mark.parametrize(("said", "times"), [({"taken": None}, 1), ({"held": ANNA}, 0)])
+def test_who_waits_for_the_lease_is_told_once_it_is_ours(said: dict[str, object], times: int) -> None:
+    play, _ = locking(said)
+    told: list[str] = []
+    with nullcontext() if times else pytest.raises(Held):
+        Lock(lambda: told.append("ours")).run(play.stage)
+    assert told == ["ours"] * times
     for release in play.at_end:
         release()
 
