@@ -17,13 +17,19 @@ from cluster.values import Fabric, Facts, HostReduced, Transport
 
 #: Seconds for torch to be imported, for all ranks to meet and for the rounds; NCCL over TCP needs most.
 _PATIENCE = 120.0
+#: Seconds for the other hosts to say what they saw of a failure; half of it goes by on the host itself.
+_GRACE = 10.0
 
 
 def measure(inventory: Inventory, fleet: Fleet, seen: Observed, patience: float = _PATIENCE) -> Fabric:
-    """On all hosts at once. Every host must have been looked at. Raises nothing for what a host can do."""
-    answers = fleet.each(lambda host: _ask(host, _probe(inventory, seen, host.name, patience), patience))
+    """On all hosts at once. Every host must have been looked at. Raises nothing for what a host can do.
+
+    Ranks wait for one that is not there until the end of their patience: the first problem ends it for all.
+    """
+    end = _End(patience + 30)
+    answers = fleet.each(lambda host: _ask(host, _probe(inventory, seen, host.name, patience), end))
     problems = [(name, _said(one)) for name, one in answers.items() if isinstance(one, HostError)]
-    found = {name: one for name, one in answers.items() if not isinstance(one, HostError)}
+    found = {name: one for name, one in answers.items() if isinstance(one, HostReduced)}
     problems += [(name, problem) for name, one in found.items() for problem in _problems(one)]
     lines = tuple(line for one in found.values() for line in one.network)
     if problems:
@@ -76,13 +82,42 @@ def _first(inventory: Inventory, name: str) -> int:
     return sum(spec.gpus for spec in ordered[:before])
 
 
-def _ask(host: Host, probe: Probe[HostReduced], patience: float) -> HostReduced:
+class _End:
+    """When no host is waited for any longer: the end of our patience, or soon after the first problem."""
+
+    def __init__(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+        self.early = False
+
+    def hasten(self) -> None:
+        self._at = min(self._at, time.monotonic() + _GRACE)
+        self.early = True
+
+    def reached(self) -> bool:
+        return time.monotonic() >= self._at
+
+
+def _ask(host: Host, probe: Probe[HostReduced], end: _End) -> HostReduced | None:
+    """None where it only waited for one that had failed."""
+    try:
+        answer = _answer(host, probe, end)
+    except HostError:
+        end.hasten()
+        raise
+    if answer and any(_problems(answer)):
+        end.hasten()
+    return answer
+
+
+def _answer(host: Host, probe: Probe[HostReduced], end: _End) -> HostReduced | None:
     """Over a channel that stays open, since the ranks end with it."""
     channel = host.open(probe.command)
     try:
-        said = "\n".join(_lines(channel.read_line, time.monotonic() + patience + 30))
+        said = "\n".join(_lines(channel.read_line, end))
     finally:
         channel.close()
+    if not said and end.early:
+        return None
     try:
         return probe.parse(said)
     except ValueError:
@@ -90,8 +125,8 @@ def _ask(host: Host, probe: Probe[HostReduced], patience: float) -> HostReduced:
         raise Unintelligible(host.name, probe.command.title, f"it answered {last}") from None
 
 
-def _lines(read: Callable[[float], str | None], end: float) -> Iterator[str]:
-    while time.monotonic() < end:
+def _lines(read: Callable[[float], str | None], end: _End) -> Iterator[str]:
+    while not end.reached():
         try:
             line = read(1.0)
         except EOFError:

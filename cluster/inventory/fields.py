@@ -110,11 +110,6 @@ def _reason(text: str) -> str:
     return text
 
 
-def _decimal(value: object) -> object:
-    whole = isinstance(value, Replaced) and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value)
-    return float(whole[0]) if whole else value
-
-
 def _without_nul(text: str) -> str:
     if "\0" in text:
         raise ValueError("must not hold NUL")
@@ -145,5 +140,4 @@ ModelId = Annotated[Word, AfterValidator(_model)]
 Text = Annotated[str, AfterValidator(_without_nul)]
 CheckName = Annotated[str, AfterValidator(_check)]
 Reason = Annotated[Text, AfterValidator(_reason)]
-Positive = Annotated[float, BeforeValidator(_decimal), Field(gt=0, allow_inf_nan=False)]
 VariableName = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable")]

@@ -20,7 +20,6 @@ from cluster.inventory.fields import (
     Mebibytes,
     ModelId,
     Port,
-    Positive,
     Reason,
     Role,
     ShortHostPath,
@@ -132,7 +131,7 @@ class AcceptedFinding(Frozen):
 class FabricSpec(Frozen):
     """An all-reduce over all GPUs before the start; its bus bandwidth must reach the floor, in GB/s."""
 
-    min_gb_per_second: Positive
+    min_gb_per_second: Count
 
 
 class PreflightSpec(Frozen):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 from cluster.inventory import HostSpec, Inventory
 from cluster.observe import Observed
@@ -32,10 +33,23 @@ Run = Callable[[Inventory, Evidence], Iterator[Finding]]
 
 @dataclass(frozen=True)
 class Check:
-    """`name` is one of `cluster.values.CHECKS`; several functions may go by one name. `run` is pure."""
+    """`name` is one of `cluster.values.CHECKS`; several functions may go by one name. `run` is pure.
+
+    `needs` is the evidence without which nothing can be said: a first look, what was tried, an all-reduce.
+    """
 
     name: str
     run: Run
+    needs: Literal["seen", "tried", "fabric"] = "seen"
+
+    def looked(self, evidence: Evidence) -> bool:
+        """Whether the evidence is there at all."""
+        match self.needs:
+            case "seen":
+                return bool(evidence.facts)
+            case "tried":
+                return bool(evidence.tried)
+        return evidence.fabric is not None
 
 
 def of_each(name: str, look: Callable[[Inventory, HostSpec, Facts], Iterator[Finding]]) -> Check:
@@ -60,4 +74,4 @@ def of_tried(name: str, look: Callable[[Inventory, HostSpec, Tried], Iterator[Fi
         for host, tried in evidence.tried.items():
             yield from look(inventory, inventory.host(host), tried)
 
-    return Check(name, run)
+    return Check(name, run, "tried")

@@ -15,6 +15,8 @@ from cluster.preflight import (
     machine,
     model,
     network,
+    rdma,
+    reach,
     software,
     state,
     versions,
@@ -34,7 +36,10 @@ def _unseen(host: str, problem: HostError) -> Finding:
     return Finding("reachable", host, "blocking", found, "an answer over SSH", cure=problem.cure)
 
 
-_CONCERNS = (gpus, hardware, versions, software, network, links, limits, machine, state, model, fabric)
+_CONCERNS = (
+    *(gpus, hardware, versions, software, network, links, reach, rdma),
+    *(limits, machine, state, model, fabric),
+)
 
 ALL: tuple[Check, ...] = (Check("reachable", _reachable), *(one for part in _CONCERNS for one in part.CHECKS))
 
@@ -48,18 +53,16 @@ def report(inventory: Inventory, evidence: Evidence, skip: Collection[str] = ())
     found.sort(key=lambda finding: CHECKS.index(finding.name))
     excuses = [(finding, _excuse(inventory, finding, skip)) for finding in found]
     tripped = {finding.name for finding in found}
+    there = {one.name for one in ALL}
+    blind = {one.name for one in ALL if not one.looked(evidence)}
+    looked = [name for name in CHECKS if name in there - blind]
     return Report(
         findings=tuple(finding for finding, reason in excuses if not reason),
         excused=tuple(Excused(finding, reason) for finding, reason in excuses if reason),
-        passed=tuple(name for name in _looked_at(evidence) if name not in tripped and name not in skip),
+        passed=tuple(name for name in looked if name not in tripped and name not in skip),
         skipped=tuple(name for name in CHECKS if name in skip),
+        untried=tuple(name for name in CHECKS if name in there and name not in looked and name not in tripped),
     )
-
-
-def _looked_at(evidence: Evidence) -> Iterator[str]:
-    """In the order of the catalogue; what has not been tried has not passed."""
-    there = {one.name for one in ALL}
-    return (name for name in CHECKS if name in there)
 
 
 def _excuse(inventory: Inventory, finding: Finding, skip: Collection[str]) -> str:

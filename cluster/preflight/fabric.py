@@ -55,4 +55,4 @@ def _rate(fabric: Fabric) -> str:
     return "of unknown rate" if fabric.gb_per_second is None else f"{fabric.gb_per_second:.3g} GB/s"
 
 
-CHECKS = (Check("fabric", completed), Check("fabric", bandwidth), Check("fabric", transport))
+CHECKS = tuple(Check("fabric", run, "fabric") for run in (completed, bandwidth, transport))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cluster import gpu
 from cluster.inventory import HostSpec, Inventory
 from cluster.preflight.catalogue import of_each
-from cluster.values import Facts, Finding
+from cluster.values import Facts, Finding, GpuProcess
 
 
 def number(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
@@ -15,7 +15,9 @@ def number(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Findi
         yield Finding(
             "gpu-number", spec.name, "blocking", facts.gpu_problem, f"{spec.gpus} GPUs",
             why="without nvidia-smi nothing can be known of the GPUs",
-            cure="install the driver, or repair it until `nvidia-smi` answers",
+            cure="reboot this host: its driver was updated under a running kernel module"
+            if "version mismatch" in facts.gpu_problem
+            else "install the driver, or repair it until `nvidia-smi` answers",
         )  # fmt: skip
     elif len(gpu.chosen(spec, facts)) < spec.gpus or (spec.gpu_ids is None and len(facts.gpus) != spec.gpus):
         yield Finding(
@@ -65,20 +67,33 @@ def idle(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding
     for card in gpu.chosen(spec, facts):
         others = gpu.foreign(card)
         if others:
-            names = ", ".join(f"pid {one.pid} {one.name} ({_size(one.used_mib)})" for one in others)
+            names = ", ".join(f"pid {one.pid} {one.name} ({_known(one)})" for one in others)
             yield _busy(spec, f"GPU {card.index}: {names}", "end these processes, or choose others: `gpu_ids:`")
         elif gpu.unexplained_mib(card) and not any(one.ours for one in card.processes):
             found = f"GPU {card.index}: {card.used_mib} MiB in use, by no process that nvidia-smi shows"
             yield _busy(spec, found, "look in other containers, and for a rank that hangs in the driver")
 
 
-def _size(mib: int | None) -> str:
-    return "of unknown size" if mib is None else f"{mib} MiB"
+def _known(one: GpuProcess) -> str:
+    """A process without a user is another container's, or the machine's below, or just leaves."""
+    size = "of unknown size" if one.used_mib is None else f"{one.used_mib} MiB"
+    return f"{size}, {f'of {one.user}{_since(one.age)}' if one.user else 'in no /proc here'}"
+
+
+def _since(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    sizes = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
+    name, size = next((one for one in sizes if seconds >= 2 * one[1]), sizes[-1])
+    return f" for {seconds // size:.0f} {name}"
 
 
 def _busy(spec: HostSpec, found: str, cure: str) -> Finding:
     why = "vLLM takes the free memory of a GPU for granted and fails at load"
-    return Finding("gpu-idle", spec.name, "blocking", found, "no foreign process", why=why, cure=cure)
+    return Finding(
+        "gpu-idle", spec.name, "blocking", found, "no foreign process", why=why, cure=cure,
+        source="vllm#20860, ray#64035",
+    )  # fmt: skip
 
 
 CHECKS = (

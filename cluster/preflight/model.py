@@ -1,12 +1,22 @@
-"""The model: on every host, the same files of the same sizes."""
+"""The model: on every host, the same files of the same sizes, or room to fetch it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.catalogue import of_all, of_each
+from cluster.preflight.catalogue import Check, Evidence, of_all, of_each
 from cluster.values import Facts, Finding
+
+#: What a rank reads: weights, configuration, remote code, tokenizer and chat template. The rest is for people.
+_READ = (
+    ".safetensors", ".bin", ".pt", ".pth", ".gguf", ".json", ".py", ".model", ".tiktoken", ".jinja",
+    "merges.txt", "vocab.txt",
+)  # fmt: skip
+#: In MiB, of models whose size no host can tell yet.
+_SIZES = {"baidu/ERNIE-4.5-VL-424B-A47B-PT": 848_000_000_000 >> 20}
+
+Sizes = dict[str, int]
 
 
 def present(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
@@ -16,6 +26,8 @@ def present(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Find
         yield Finding(
             "model", spec.name, "warning", facts.model.problem, "the model on this host",
             why="`download: true`: every rank of this host waits for the download, which nobody shows",
+            cure=f"hf download {inventory.model.id}  (on {spec.name})",
+            source="vllm#881, vllm#10886",
         )  # fmt: skip
         return
     yield Finding(
@@ -23,24 +35,88 @@ def present(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Find
         why="each rank reads it from its own host, and would fetch it there in silence",
         cure=f"hf download {inventory.model.id}  (on {spec.name}), or `download: true`"
         if not inventory.model.id.startswith("/") else f"copy {inventory.model.id} to {spec.name}",
+        source="vllm#881, vllm#10886",
     )  # fmt: skip
 
 
 def equal(facts: dict[str, Facts]) -> Iterator[Finding]:
-    """Compared with the first host that has the model."""
-    complete = {host: one.model for host, one in facts.items() if not one.model.problem}
-    first = next(iter(complete), None)
-    for host, model in complete.items():
-        if first is None or model.sizes == complete[first].sizes:
-            continue
-        names = sorted({*model.sizes.items()} ^ {*complete[first].sizes.items()})
-        differing = ", ".join(dict.fromkeys(name for name, _ in names))
+    """Compared with what most hosts have, among equals with the first that is complete."""
+    groups: dict[tuple[tuple[str, int], ...], list[str]] = {}
+    for host, one in facts.items():
+        if not one.model.problem:
+            groups.setdefault(tuple(sorted(_read(one.model.sizes).items())), []).append(host)
+    if len(groups) < 2:
+        return
+    best = max(groups, key=lambda sizes: len(groups[sizes]))
+    for sizes, hosts in groups.items():
+        if sizes != best:
+            yield _differs(hosts, dict(sizes), groups[best], dict(best))
+
+
+def _read(sizes: Sizes) -> Sizes:
+    return {name: size for name, size in sizes.items() if name.endswith(_READ) and not name.startswith(".")}
+
+
+def _differs(hosts: list[str], sizes: Sizes, others: list[str], best: Sizes) -> Finding:
+    names = sorted(name for name in {*sizes, *best} if sizes.get(name) != best.get(name))
+    shown = ", ".join(_difference(name, sizes, best) for name in names[:3])
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    who = f"{_several(hosts)}: " if len(hosts) > 1 else ""
+    return Finding(
+        "model-equal", hosts[0] if len(hosts) == 1 else "", "blocking",
+        f"{who}differs from {_several(others)} in {shown}{more}", "the same files and sizes on every host",
+        why="ranks would compute with different weights, or fail while they load",
+        cure=f"copy the model from {others[0]} again",
+        source="dynamo#4941, vLLM docs: parallelism and scaling",
+    )  # fmt: skip
+
+
+def _difference(name: str, sizes: Sizes, best: Sizes) -> str:
+    if name not in sizes:
+        return f"{name} (missing)"
+    return f"{name} ({sizes[name]} bytes, not {best[name]})" if name in best else f"{name} (only there)"
+
+
+def _several(hosts: list[str]) -> str:
+    more = f" and {len(hosts) - 4} more" if len(hosts) > 4 else ""
+    return ", ".join(hosts[:4]) + more
+
+
+def space(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
+    """Only where it will be fetched."""
+    if inventory.model.download:
+        size = _whole_mib(inventory, evidence.facts)
+        for host, facts in evidence.facts.items():
+            if facts.model.problem:
+                yield from _room(inventory, host, facts, size)
+
+
+def _whole_mib(inventory: Inventory, facts: dict[str, Facts]) -> int | None:
+    """As a host has it that is complete; 0 MiB is no size."""
+    known = [sum(one.model.sizes.values()) >> 20 for one in facts.values() if not one.model.problem]
+    return max(known, default=0) or _SIZES.get(inventory.model.id)
+
+
+def _room(inventory: Inventory, host: str, facts: Facts, size: int | None) -> Iterator[Finding]:
+    hub = facts.machine.hub
+    if hub is None:
+        return
+    if size is None or hub.free_mib is None:
+        room = "an unknown room" if hub.free_mib is None else f"{hub.free_mib >> 10} GiB free"
         yield Finding(
-            "model-equal", host, "blocking", f"differs from {first} in {differing[:200]}",
-            "the same files and sizes",
-            why="ranks would compute with different weights",
-            cure=f"copy the model from {first} again",
+            "model-space", host, "unchecked", f"{room} at {hub.path}, for a model of unknown size",
+            f"room for all of {inventory.model.id}",
+            why="a download that fills the disk fails after hours",
+            cure=f"compare it with `hf download --dry-run {inventory.model.id}`",
+        )  # fmt: skip
+    elif hub.free_mib < size - hub.held_mib:
+        yield Finding(
+            "model-space", host, "blocking", f"{hub.free_mib >> 10} GiB free at {hub.path}",
+            f"{(size - hub.held_mib >> 10) + 1} GiB free",
+            why="a download that fills the disk fails after hours",
+            cure="free space there, or set HF_HOME to a larger disk under `environment:`",
+            source=f"{inventory.model.id} takes {size >> 10} GiB",
         )  # fmt: skip
 
 
-CHECKS = (of_each("model", present), of_all("model-equal", equal))
+CHECKS = (of_each("model", present), of_all("model-equal", equal), Check("model-space", space))

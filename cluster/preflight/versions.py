@@ -33,7 +33,6 @@ def equal(facts: dict[str, Facts]) -> Iterator[Finding]:
     """Ray refuses a node whose Ray or Python differs, down to the patch; vLLM pickles its configuration."""
     asked: list[tuple[str, Callable[[Facts], str]]] = [("python", lambda one: one.python)]
     asked += [(name, _version(name)) for name in _SAME]
-    asked.append(("driver", lambda one: one.driver))
     for name, read in asked:
         found = {host: read(one) for host, one in facts.items()}
         if len(set(found.values())) > 1:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 #: Backend -> bytes of one all-reduce, rounds to warm up, rounds that count. Large enough for bandwidth rather
 #: than latency on GPUs; on CPUs only the way is to be proved.
 ROUNDS = {"nccl": (256 << 20, 5, 20), "gloo": (1 << 20, 1, 3)}
+#: Seconds for the others to tell what they saw of a rank that failed; they would wait for it until the end.
+GRACE = 5.0
 #: What is kept of the network lines, and of what a rank said at last.
 KEPT = 40
 
@@ -89,7 +91,7 @@ def launch(data: dict[str, Any], torch: Any) -> dict[int, tuple[int, int]]:
 
 
 def listen(children: dict[int, tuple[int, int]], end: float) -> dict[int, str]:
-    """What each rank said, until all have left or the time is over."""
+    """What each rank said, until all have left or the time is over, which one that failed cuts short."""
     said = {number: "" for _, number in children.values()}
     with selectors.DefaultSelector() as wanted:
         for come in children:
@@ -97,9 +99,12 @@ def listen(children: dict[int, tuple[int, int]], end: float) -> dict[int, str]:
         while wanted.get_map() and time.monotonic() < end:
             for key, _ in wanted.select(timeout=0.5):
                 more = os.read(key.fd, 65536)
-                said[children[key.fd][1]] += more.decode(errors="replace")
+                number = children[key.fd][1]
+                said[number] += more.decode(errors="replace")
                 if not more:
                     wanted.unregister(key.fd)
+                    if "problem" in outcome(number, said[number]):
+                        end = min(end, time.monotonic() + GRACE)
     return said
 
 

@@ -2,24 +2,34 @@
 
 import csv
 import os
+import pwd
 import subprocess
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cluster.remote.processes import process
+    from cluster.remote.processes import links, process
 
 GPU_FIELDS = "index,uuid,name,memory.total,memory.used,driver_version"
 PROCESS_FIELDS = "gpu_uuid,pid,used_memory,process_name"
+#: In seconds, for all that is asked at one time. Twice this is less than what the whole look may take.
+PATIENCE = 20
+#: Of the machine itself; the kernel gives every container one of its own.
+FIRST_NAMESPACE = "pid:[4026531836]"
 
 
 def gpus(ours: set[int]) -> dict[str, Any]:
     """GPUs, the driver's version, and the problem where nvidia-smi does not answer as it should."""
+    end = time.monotonic() + PATIENCE
+    asked: list[subprocess.Popen[str]] = []
     try:
-        asked = [_ask(f"--query-gpu={GPU_FIELDS}"), _ask(f"--query-compute-apps={PROCESS_FIELDS}")]
-        rows, running = [_answer(one) for one in asked]
+        asked += map(_ask, (f"--query-gpu={GPU_FIELDS}", f"--query-compute-apps={PROCESS_FIELDS}"))
+        rows, running = [_answer(one, end) for one in asked]
         on = _processes(running, ours)
         found = [_gpu(row, on) for row in rows]
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        for one in asked:
+            one.kill()
         return {"gpus": [], "driver": "", "gpu_problem": f"nvidia-smi: {error}"}
     return {"gpus": found, "driver": rows[0][5] if rows else "", "gpu_problem": ""}
 
@@ -31,9 +41,10 @@ def _ask(query: str) -> "subprocess.Popen[str]":
     )
 
 
-def _answer(asked: "subprocess.Popen[str]") -> list[list[str]]:
+def _answer(asked: "subprocess.Popen[str]", end: float) -> list[list[str]]:
+    """Until `end` on the monotonic clock: with a lost GPU it may hang for good, and even outlive its kill."""
     try:
-        said, warned = asked.communicate(timeout=20)
+        said, warned = asked.communicate(timeout=max(0.1, end - time.monotonic()))
     except subprocess.TimeoutExpired:
         asked.kill()
         raise
@@ -45,14 +56,54 @@ def _answer(asked: "subprocess.Popen[str]") -> list[list[str]]:
 def _processes(rows: list[list[str]], ours: set[int]) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for uuid, pid, used, *name in rows:
-        one = {
-            "pid": int(pid),
-            "name": ",".join(name),
-            "used_mib": _mib(used),
-            "ours": int(pid) in ours or dying(int(pid)),
-        }
+        one = {"pid": int(pid), "name": ",".join(name), "used_mib": _mib(used), **_whose(int(pid), ours)}
         found.setdefault(uuid, []).append(one)
     return found
+
+
+def _whose(pid: int, ours: set[int]) -> dict[str, Any]:
+    """In a container a driver may give pids of the machine, which mean nothing here, or mean somebody else.
+
+    Which of them is ours cannot be told by number then. But a GPU is given to one cluster: while a process of ours
+    has a GPU open, they are taken for ours, and while none has, they are others'.
+    """
+    if pid in ours or dying(pid):
+        return {"ours": True, **_owner(pid)}
+    if _meant(pid):
+        return {"ours": False, **_owner(pid)}
+    return {"ours": any(map(_has_gpu, ours)), "user": "", "age": None}
+
+
+def _meant(pid: int) -> bool:
+    """Whether the process that goes by this pid here is the one that nvidia-smi speaks of."""
+    try:
+        return os.readlink("/proc/self/ns/pid") == FIRST_NAMESPACE or _has_gpu(pid)
+    except OSError:
+        return True
+
+
+def _has_gpu(pid: int) -> bool:
+    files = (target for target, _ in links(f"/proc/{pid}/fd"))
+    return any(file.startswith("/dev/nvidia") and file[len("/dev/nvidia") :].isdigit() for file in files)
+
+
+def _owner(pid: int) -> dict[str, Any]:
+    one = process(pid)
+    try:
+        uid = os.stat(f"/proc/{pid}").st_uid
+        with open("/proc/uptime") as file:
+            up = float(file.read().split()[0])
+    except OSError:
+        return {"user": "", "age": None}
+    age = up - one.ticks / os.sysconf("SC_CLK_TCK") if one else None
+    return {"user": _named(uid), "age": age if age is None else max(0.0, age)}
+
+
+def _named(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def dying(pid: int) -> bool:

@@ -31,18 +31,50 @@ def files(path: str) -> dict[str, int]:
     return found
 
 
-def snapshot(asked: dict[str, Any]) -> str:
-    """Where huggingface_hub keeps this revision; a branch's name stands in refs/, a commit is its own folder."""
+def repository(asked: dict[str, Any]) -> str:
+    """Where huggingface_hub keeps this model."""
     home = asked["hf_home"] or os.environ.get("HF_HOME") or os.path.expanduser("~/.cache/huggingface")
     hub = asked["hf_hub_cache"] or os.environ.get("HF_HUB_CACHE") or os.path.join(home, "hub")
-    repository = os.path.join(hub, "models--" + asked["id"].replace("/", "--"))
+    return os.path.join(hub, "models--" + asked["id"].replace("/", "--"))
+
+
+def snapshot(asked: dict[str, Any]) -> str:
+    """A branch's name stands in refs/, a commit is its own folder."""
     revision = asked["revision"] or "main"
     try:
-        with open(os.path.join(repository, "refs", revision)) as file:
+        with open(os.path.join(repository(asked), "refs", revision)) as file:
             revision = file.read().strip()
     except OSError:
         pass
-    return os.path.join(repository, "snapshots", revision)
+    return os.path.join(repository(asked), "snapshots", revision)
+
+
+def hub_of(asked: dict[str, Any]) -> "dict[str, Any] | None":
+    """The cache that a download would go to, its room, and what is there of the model, whole or not."""
+    if asked["id"].startswith("/"):
+        return None
+    path = os.path.dirname(repository(asked))
+    try:
+        disk = os.statvfs(nearest(path))
+        free = disk.f_bavail * disk.f_frsize >> 20
+    except OSError:
+        free = None
+    return {"path": path, "free_mib": free, "held_mib": held(os.path.join(repository(asked), "blobs")) >> 20}
+
+
+def nearest(path: str) -> str:
+    """Itself, or where it would be made."""
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    return os.path.realpath(path)
+
+
+def held(blobs: str) -> int:
+    """A file that is being fetched may have its full size, and few of its blocks."""
+    try:
+        return sum(one.stat().st_blocks * 512 for one in os.scandir(blobs))
+    except OSError:
+        return 0
 
 
 def missing(path: str, sizes: dict[str, int]) -> str:
@@ -56,6 +88,12 @@ def missing(path: str, sizes: dict[str, int]) -> str:
             wanted.add("model.safetensors")
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"{path}/model.safetensors.index.json cannot be read"
-    lacking = sorted(name for name in wanted if not sizes.get(name))
-    more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
-    return f"{path} lacks {', '.join(lacking[:3])}{more}" if lacking else ""
+    lacking = sorted(name for name in wanted if name not in sizes)
+    empty = sorted(name for name in wanted if sizes.get(name) == 0)
+    said = [f"lacks {some(lacking)}"] * bool(lacking) + [f"holds empty files: {some(empty)}"] * bool(empty)
+    return f"{path} {' and '.join(said)}" if said else ""
+
+
+def some(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

@@ -4,12 +4,13 @@ import array
 import fcntl
 import ipaddress
 import os
+import pwd
 import socket
 import struct
 from typing import TYPE_CHECKING, Any, Iterator
 
 if TYPE_CHECKING:
-    from cluster.remote.processes import links
+    from cluster.remote.processes import links, process
 
 SIOCGIFCONF = 0x8912
 LISTEN = "0A"
@@ -47,16 +48,19 @@ def ipv6() -> Iterator[tuple[str, str]]:
 
 def listeners(ports: list[int]) -> list[dict[str, Any]]:
     """Who listens on these ports; pid 0 where the process belongs to another user."""
-    wanted = {inode: port for port, inode in _listening() if port in ports}
+    wanted = {inode: (port, uid) for inode, port, uid in _listening() if port in ports}
     owners = _owners(set(wanted)) if wanted else {}
     # One without an owner may have ended between the two looks.
-    there = set(owners) if len(owners) == len(wanted) else {inode for _, inode in _listening()}
+    there = set(owners) if len(owners) == len(wanted) else {inode for inode, _, _ in _listening()}
     return [
-        {"port": port, "pid": owners.get(inode, 0)} for inode, port in sorted(wanted.items()) if inode in there
+        {"port": port, "pid": owners.get(inode, 0), "user": _user(uid), "age": _age(owners.get(inode, 0))}
+        for inode, (port, uid) in sorted(wanted.items())
+        if inode in there
     ]
 
 
-def _listening() -> Iterator[tuple[int, str]]:
+def _listening() -> Iterator[tuple[str, int, int]]:
+    """Inode, port and the user who opened it."""
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             with open(table) as file:
@@ -65,7 +69,25 @@ def _listening() -> Iterator[tuple[int, str]]:
             continue
         for row in rows:
             if row[3] == LISTEN:
-                yield int(row[1].rpartition(":")[2], 16), row[9]
+                yield row[9], int(row[1].rpartition(":")[2], 16), int(row[7])
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _age(pid: int) -> "float | None":
+    """In seconds."""
+    one = process(pid)
+    try:
+        with open("/proc/uptime") as file:
+            up = float(file.read().split()[0])
+    except OSError:
+        return None
+    return max(0.0, up - one.ticks / os.sysconf("SC_CLK_TCK")) if one else None
 
 
 def _owners(inodes: set[str]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from cluster.values.checks import CHECKS, CONCERNS, concern_of
 from cluster.values.fabric import Fabric, HostReduced
 from cluster.values.hardware import Hardware
-from cluster.values.links import Links
+from cluster.values.links import Links, RdmaPort
 from cluster.values.machine import Machine
 from cluster.values.said import (
     Announcement,
@@ -47,6 +47,7 @@ __all__ = [
     "Machine",
     "ModelFiles",
     "Presence",
+    "RdmaPort",
     "Reach",
     "Report",
     "Severity",

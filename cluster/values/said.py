@@ -43,12 +43,16 @@ class Excused:
 
 @dataclass(frozen=True)
 class Report:
-    """What the checks have shown, in the order of the checks; `passed` and `skipped` are names of checks."""
+    """What the checks have shown, in the order of the checks.
+
+    `passed`, `skipped` and `untried` are names of checks; what nobody has tried has not passed.
+    """
 
     findings: tuple[Finding, ...] = ()
     excused: tuple[Excused, ...] = ()
     passed: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    untried: tuple[str, ...] = ()
 
     @property
     def blocking(self) -> tuple[Finding, ...]:

@@ -16,13 +16,16 @@ from cluster.values.software import Software
 class GpuProcess(Fact):
     """A process on a GPU, as nvidia-smi lists it; `ours` when it is in the tree of one of our units.
 
-    `used_mib` is None where nvidia-smi does not say.
+    `used_mib` is None where nvidia-smi does not say. `user` and `age`, in seconds, are unknown of a process that
+    /proc does not show, as from inside a container.
     """
 
     pid: int
     name: str
     used_mib: int | None
     ours: bool
+    user: str = ""
+    age: float | None = None
 
 
 class Gpu(Fact):
@@ -37,12 +40,17 @@ class Gpu(Fact):
 
 
 class Listener(Fact):
-    """Who listens on a port of interest; `pid` 0 when the kernel does not say (another user's process)."""
+    """Who listens on a port of interest; `pid` 0 when the kernel does not say (another user's process).
+
+    `age` is in seconds, None where /proc does not say.
+    """
 
     port: int
     pid: int
     command: str
     ours: bool
+    user: str = ""
+    age: float | None = None
 
 
 class Presence(StrEnum):

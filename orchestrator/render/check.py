@@ -1,18 +1,68 @@
-"""What `check` shows."""
+"""What `check` shows: findings by concern, the worst first; what is well is counted."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from cluster.values import Report
+from cluster.values import CONCERNS, Finding, Report, concern_of
 from orchestrator.render import findings
-from orchestrator.render.text import Marks
+from orchestrator.render.text import Marks, clean, count
+
+_WORST_FIRST = ("blocking", "warning", "unchecked")
+#: How to have tried what was not.
+_HOW = {"fabric": "--fabric", "model-hashes": "--deep"}
 
 
 def text(report: Report, everything: bool, marks: Marks) -> str:
-    return "\n".join(findings.table(report.findings, marks)) or "every check passed"
+    """For a person; `everything`: with what is well, check by check."""
+    lines = [*_concerns(report, marks), *_excused(report, marks)]
+    if everything:
+        lines += [f"  {marks.done} {name}" for name in report.passed]
+        lines += [f"  {marks.skipped} {name}: not tried{_how(name)}" for name in report.untried]
+    return "\n".join([*lines, _sum(report)])
 
 
 def document(report: Report) -> dict[str, Any]:
-    return asdict(report)
+    """For a program: the report as it is, each finding with its concern."""
+    found = asdict(report)
+    found["findings"] = [{"concern": concern_of(one.name), **asdict(one)} for one in report.findings]
+    return found
+
+
+def _concerns(report: Report, marks: Marks) -> Iterator[str]:
+    by_concern = {
+        concern: [one for one in report.findings if one.name in names] for concern, names in CONCERNS.items()
+    }
+    found = [(concern, among) for concern, among in by_concern.items() if among]
+    for concern, among in sorted(found, key=lambda one: _rank(one[1])):
+        yield concern
+        yield from findings.rows(sorted(among, key=lambda one: _WORST_FIRST.index(one.severity)), marks)
+
+
+def _rank(among: list[Finding]) -> int:
+    """That of the worst; concerns that are as bad stay in the order in which a person would look."""
+    return min(_WORST_FIRST.index(one.severity) for one in among)
+
+
+def _excused(report: Report, marks: Marks) -> Iterator[str]:
+    if report.excused:
+        yield "accepted"
+    for one in report.excused:
+        yield f"  {marks.skipped} {findings.excused_line(one)}"
+
+
+def _sum(report: Report) -> str:
+    parts = [findings.headline(report.findings)] if report.findings else []
+    if report.excused:
+        parts.append(f"{len(report.excused)} accepted")
+    parts.append(f"{count(len(report.passed), 'check')} passed")
+    if report.untried:
+        ways = ", ".join(f"{clean(name)}{_how(name)}" for name in report.untried)
+        parts.append(f"{len(report.untried)} not tried: {ways}")
+    return ", ".join(parts)
+
+
+def _how(name: str) -> str:
+    return f" ({_HOW[name]})" if name in _HOW else ""

@@ -27,6 +27,11 @@ def table(findings: Sequence[Finding], marks: Marks = UNICODE) -> list[str]:
     return [line for severity in _TITLES for line in _group(severity, findings, marks)]
 
 
+def rows(findings: Sequence[Finding], marks: Marks = UNICODE) -> list[str]:
+    """Lines without the titles of severities; the mark says how bad it is."""
+    return [line[2:] for severity in _TITLES for line in _group(severity, findings, marks)[1:]]
+
+
 def one_line(finding: Finding) -> str:
     """All that matters of a finding, on one line."""
     place = f"{finding.host}: " if finding.host else ""
@@ -62,5 +67,7 @@ def _rows(block: Block, mark: str, marks: Marks) -> list[str]:
 
 def _block(finding: Finding) -> Block:
     parts = {"found": finding.found, "wanted": finding.wanted, "why": finding.why, "cure": finding.cure}
+    if finding.source:
+        parts["source"] = finding.source
     rows = [f"{label:<7} {clean(words)}" for label, words in parts.items() if words]
     return finding.host, [clean(finding.name), *rows]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from cluster.observe import observe
+from cluster import fabric
+from cluster.observe import Observed, observe
 from cluster.preflight import Evidence, report
 from cluster.trials import try_out
-from cluster.values import Report
-from orchestrator.exit_codes import PREFLIGHT
+from cluster.values import Fabric, Presence, Report, Sighting
+from orchestrator.exit_codes import PREFLIGHT, UNREACHABLE
 from orchestrator.outcome import say
 from orchestrator.render import check as shown
 from orchestrator.render.text import marks_for
@@ -20,10 +21,30 @@ def run(request: Request, settings: Settings) -> int:
     with session(request, settings, watched=False) as one:
         found = _report(one)
     say(request, lambda: shown.text(found, request.all, marks_for(sys.stdout)), lambda: shown.document(found))
-    return PREFLIGHT if found.blocking or (request.strict and found.findings) else 0
+    return _status(found, request.strict)
 
 
 def _report(one: Session) -> Report:
-    seen = observe(one.inventory, one.fleet)
-    tried = try_out(one.inventory, one.fleet, seen, one.request.deep)
-    return report(one.inventory, Evidence(seen, tried), one.request.skip)
+    inventory, fleet, asked = one.inventory, one.fleet, one.request
+    seen = observe(inventory, fleet)
+    tried = try_out(inventory, fleet, seen, asked.deep)
+    reduced = _fabric(one, seen) if asked.fabric or inventory.preflight.fabric else None
+    return report(inventory, Evidence(seen, tried, reduced), asked.skip)
+
+
+def _fabric(one: Session, seen: Observed) -> Fabric | None:
+    """Not beside a vLLM that has the GPUs, and not without one of the hosts."""
+    if not all(view.facts for view in seen.values()) or any(_is_there(view.vllm) for view in seen.values()):
+        return None
+    return fabric.measure(one.inventory, one.fleet, seen)
+
+
+def _status(found: Report, strict: bool) -> int:
+    if found.blocking:
+        lost = all(finding.name == "reachable" for finding in found.blocking)
+        return UNREACHABLE if lost else PREFLIGHT
+    return PREFLIGHT if strict and found.findings else 0
+
+
+def _is_there(unit: Sighting) -> bool:
+    return unit.presence is not Presence.ABSENT

@@ -27,9 +27,14 @@ class Gpu(NamedTuple):
 
 
 class Machine(NamedTuple):
+    """`refused`: fields that a driver of this age does not know. `pid_offset`: the driver gives the pids of a
+    machine below, as one that knows nothing of containers does."""
+
     driver_version: str
     mib_per_process: int
     gpus: tuple[Gpu, ...]
+    refused: tuple[str, ...] = ()
+    pid_offset: int = 0
 
     def used_mib(self, gpu: Gpu) -> int:
         used = int(gpu.facts.get("used_mib", 0)) + self.mib_per_process * len(gpu.holders)
@@ -44,7 +49,8 @@ def machine() -> Machine:
         state = json.load(file)
     holders = _holders()
     gpus = tuple(Gpu(gpu["index"], gpu, tuple(holders.get(gpu["index"], ()))) for gpu in state["gpus"])
-    return Machine(state["driver_version"], state["mib_per_process"], gpus)
+    refused, offset = tuple(state.get("refused", ())), state.get("pid_offset", 0)
+    return Machine(state["driver_version"], state["mib_per_process"], gpus, refused, offset)
 
 
 def _holders() -> dict[int, list[Process]]:

@@ -35,6 +35,15 @@ GPU_FIELDS = {
     "ecc.errors.uncorrected.volatile.total": Field(
         "ecc.errors.uncorrected.volatile.total", _fact("ecc_uncorrected", 0)
     ),
+    "ecc.errors.uncorrected.aggregate.sram.thresholdExceeded": Field(
+        "ecc.errors.uncorrected.aggregate.sram.thresholdExceeded", _fact("sram_exceeded", "No")
+    ),
+    "retired_pages.pending": Field("retired_pages.pending", _fact("pages_pending", "[N/A]")),
+    "remapped_rows.pending": Field("remapped_rows.pending", _fact("rows_pending", "No")),
+    "remapped_rows.failure": Field("remapped_rows.failure", _fact("rows_failed", "No")),
+    "fabric.state": Field("fabric.state", _fact("fabric_state", "Completed")),
+    "fabric.status": Field("fabric.status", _fact("fabric_status", "Success")),
+    "gpu_recovery_action": Field("gpu_recovery_action", _fact("recovery", "None")),
     "pci.bus_id": Field("pci.bus_id", lambda _, gpu: f"00000000:{gpu.minor + 16:02X}:00.0"),
     "compute_cap": Field("compute_cap", _fact("compute_cap", "9.0")),
     "pstate": Field("pstate", _fact("pstate", "P0")),
@@ -56,7 +65,7 @@ _USED = ProcessField("used_gpu_memory", lambda machine, _, __: machine.mib_per_p
 PROCESS_FIELDS = {
     "gpu_uuid": ProcessField("gpu_uuid", lambda _, gpu, __: gpu.uuid),
     "gpu_name": ProcessField("gpu_name", lambda _, gpu, __: gpu.facts["name"]),
-    "pid": ProcessField("pid", lambda _, __, process: process.pid),
+    "pid": ProcessField("pid", lambda machine, __, process: process.pid + machine.pid_offset),
     "process_name": ProcessField("process_name", lambda _, __, process: process.name),
     "name": ProcessField("process_name", lambda _, __, process: process.name),
     "used_memory": _USED,

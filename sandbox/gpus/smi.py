@@ -24,9 +24,9 @@ class _Question(NamedTuple):
     names: list[str]
     format: list[str]
 
-    def picked(self, fields: dict[str, Field] | dict[str, ProcessField]) -> list[str]:
+    def picked(self, fields: dict[str, Field] | dict[str, ProcessField], refused: Sequence[str] = ()) -> list[str]:
         for name in self.names:
-            if name not in fields:
+            if name not in fields or name in refused:
                 raise _Refused(f'Field "{name}" is not a valid field to query.\n', _INVALID)
         return self.names
 
@@ -84,7 +84,7 @@ def _chosen(all_: Machine, ids: str) -> Machine:
 
 
 def _gpus(question: _Question, chosen: Machine) -> Iterable[str]:
-    fields = [GPU_FIELDS[name] for name in question.picked(GPU_FIELDS)]
+    fields = [GPU_FIELDS[name] for name in question.picked(GPU_FIELDS, chosen.refused)]
     if not chosen.gpus:
         raise _Refused("No devices were found", _NO_DEVICES)
     rows = [[(field.value(chosen, gpu), field.unit) for field in fields] for gpu in chosen.gpus]

@@ -29,8 +29,8 @@ def _gpu_details(machine: Machine, gpu: Gpu) -> Iterator[str]:
     yield from _detail(4, "Persistence Mode", GPU_FIELDS["persistence_mode"].value(machine, gpu))
     yield from _detail(4, "GPU UUID", gpu.uuid)
     yield "    Fabric"
-    yield from _detail(8, "State", gpu.facts.get("fabric_state", "Completed"))
-    yield from _detail(8, "Status", "Success")
+    yield from _detail(8, "State", GPU_FIELDS["fabric.state"].value(machine, gpu))
+    yield from _detail(8, "Status", GPU_FIELDS["fabric.status"].value(machine, gpu))
     yield "    FB Memory Usage"
     yield from _detail(8, "Total", f"{machine.total_mib(gpu)} MiB")
     yield from _detail(8, "Used", f"{machine.used_mib(gpu)} MiB")

@@ -17,9 +17,12 @@ from cluster.values import (
     Machine,
     ModelFiles,
     Presence,
+    RdmaPort,
     Sighting,
     Software,
 )
+from cluster.values.hardware import GpuHealth
+from cluster.values.machine import Hub
 
 STATE = "/var/tmp/o-1000/0123abcd"
 BOOT = "3f0c2a4e-0000-4000-8000-000000000001"
@@ -72,6 +75,30 @@ def card(index: int, *processes: GpuProcess, host: str = "gpu-a", **overrides: A
     return Gpu(**{**values, **overrides})
 
 
+def health(index: int, host: str = "gpu-a", **overrides: Any) -> GpuHealth:
+    """Of a `card` that is well."""
+    values: dict[str, Any] = {
+        "uuid": f"GPU-{host}-{index}", "bus": f"0000:{index + 16:02x}:00", "capability": "9.0",
+        "persistent": True, "mig": False, "uncorrected": 0, "pages_pending": None, "rows_pending": False,
+        "rows_failed": False, "sram_exceeded": False, "fabric_state": "Completed", "fabric_status": "Success",
+        "recovery": "None",
+    }  # fmt: skip
+    return GpuHealth(**{**values, **overrides})
+
+
+def hardware(spec: HostSpec, **overrides: Any) -> Hardware:
+    """GPUs behind NVSwitches, and a kernel log without a word of them."""
+    indices = spec.gpu_ids if spec.gpu_ids is not None else range(spec.gpus)
+    values: dict[str, Any] = {
+        "health": tuple(health(index, spec.name) for index in indices),
+        "xids": (),
+        "nvswitch": True,
+        "fabric_manager": True,
+        "fabric_manager_version": "580.95.05",
+    }
+    return Hardware(**{**values, **overrides})
+
+
 def facts(spec: HostSpec, **overrides: Any) -> Facts:
     """A healthy H100 host as `spec` declares it, on which nothing of ours runs."""
     indices = spec.gpu_ids if spec.gpu_ids is not None else range(spec.gpus)
@@ -98,13 +125,47 @@ def facts(spec: HostSpec, **overrides: Any) -> Facts:
         "model": ModelFiles(path="/models/ernie", sizes={"config.json": 9000, "model.safetensors": 5_000_000}),
         "ray": ABSENT,
         "vllm": ABSENT,
-        "hardware": Hardware(),
+        "hardware": hardware(spec),
         "software": Software(),
-        "links": Links(),
-        "machine": Machine(),
+        "links": links(spec),
+        "machine": machine(),
         "clock": 0.0,
     }
     return Facts(**{**values, **overrides})
+
+
+def machine(**overrides: Any) -> Machine:
+    """A GPU server with room for everything, on which nobody else works."""
+    values: dict[str, Any] = {
+        "shm_mib": 1_000_000,
+        "shm_free_mib": 1_000_000,
+        "memory_free_mib": 1_900_000,
+        "memlock_binds": True,
+        "tasks": 8_000_000,
+        "tasks_hard": 8_000_000,
+        "group_tasks": -1,
+        "ended_at_logout": False,
+        "state_system": "ext4",
+        "state_noexec": False,
+        "state_used": 0.3,
+        "strangers": (),
+        "hub": Hub(path="/hf/hub", free_mib=3_000_000, held_mib=0),
+    }
+    return Machine(**{**values, **overrides})
+
+
+def rdma(number: int, **overrides: Any) -> RdmaPort:
+    """A port of an H100 host's InfiniBand."""
+    values: dict[str, Any] = {"state": "ACTIVE", "physical": "LinkUp", "rate": "400 Gb/sec (4X NDR)"}
+    values |= {"device": f"mlx5_{number}", "port": 1, "layer": "InfiniBand", "roce_gids": ()}
+    return RdmaPort(**{**values, **overrides})
+
+
+def links(spec: HostSpec, **overrides: Any) -> Links:
+    """All well between the hosts; eight ports of InfiniBand."""
+    values: dict[str, Any] = {"resolved": (spec.address,), "sources": {}, "mtu": 9000, "environment": {}}
+    values |= {"rdma": tuple(map(rdma, range(8))), "peer_memory": True}
+    return Links(**{**values, **overrides})
 
 
 def view(spec: HostSpec, **overrides: Any) -> HostView:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from cluster import fabric
 from cluster.command import Command, Result
 from cluster.errors import Unreachable
 from cluster.fabric import measure
@@ -118,6 +119,23 @@ def test_one_reason_of_many_ranks_is_told_once() -> None:
     one, fleet = said(good(0), failed)
     found = measure(one, fleet, seen(one))
     assert found.problems == (("gpu-b", "rank 8, 9: no"),)
+
+
+class Waits(Says):
+    """A host whose ranks wait for others."""
+
+    def read_line(self, timeout: float) -> str | None:
+        return None
+
+
+def test_nobody_waits_for_a_rank_that_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an hour of patience, and nothing said of the host that only waited."""
+    monkeypatch.setattr(fabric, "_GRACE", 0.05)
+    failed = json.dumps({"ranks": [{"rank": 0, "problem": "address already in use"}], "network": []})
+    one = inventory(2, 8)
+    fleet = Fleet([Host("gpu-a", Says(failed)), Host("gpu-b", Waits())])
+    found = measure(one, fleet, seen(one), patience=3600)
+    assert found.problems == (("gpu-a", "rank 0: address already in use"),)
 
 
 @pytest.mark.parametrize("line", ["", "{}", "greeting", '{"ranks": [], "network": 3}', '{"ranks": [{}]}'])

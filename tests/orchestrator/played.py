@@ -12,6 +12,7 @@ from cluster.fleet import Fleet
 from cluster.host import Host
 from cluster.inventory import Inventory
 from cluster.observe import Observed
+from cluster.reach import CONNECTING, LISTENING
 from cluster.unit import Look
 from cluster.values import Facts, Presence
 from orchestrator.events import Event
@@ -23,6 +24,9 @@ from tests.doubles import Script, ScriptedChannel, ScriptedTransport
 E = TypeVar("E")
 Scripts = Mapping[str, Script]
 Answers = Scripts | Callable[[str], Scripts]
+
+#: As a host says it that holds a port open for its peers.
+LISTENING_ON = '{"listening": [6379]}'
 
 
 class Recorded(ScriptedTransport):
@@ -68,7 +72,8 @@ def played(
     channels: Mapping[str, ScriptedChannel] | None = None,
     **patience: float,
 ) -> Played:
-    """`answers` are those of every host, or what a host's name is given; `channels` are the head's."""
+    """`answers` are those of every host, or what a host's name is given; `channels` are the head's. Hosts let each
+    other through."""
     inventory = inventory or builders.inventory()
     fleet, ran, transports = hosts(inventory, answers or {}, channels or {})
     events: list[Event] = []
@@ -86,12 +91,19 @@ def hosts(
         spec.name: Recorded(
             spec.name,
             ran,
-            answers(spec.name) if callable(answers) else answers,
-            channels if spec.role == "head" else {},
+            {CONNECTING: connected, **(answers(spec.name) if callable(answers) else answers)},
+            {LISTENING: ScriptedChannel([LISTENING_ON]), **(channels if spec.role == "head" else {})},
         )
         for spec in inventory.hosts
     }
     return Fleet([Host(name, transport) for name, transport in transports.items()]), ran, transports
+
+
+def connected(command: Command, problem: str = "") -> Result:
+    """As one says it whom all peers let through, or whose tries all end with `problem`."""
+    keys = ("peer", "address", "port")
+    reaches = [{**{key: one[key] for key in keys}, "problem": problem} for one in payload(command)["targets"]]
+    return Result(0, json.dumps({"reaches": reaches}), "")
 
 
 def payload(command: Command) -> dict[str, Any]:

@@ -19,12 +19,13 @@ from cluster.errors import Unreachable
 from cluster.fleet import Fleet
 from cluster.host import Host
 from cluster.inventory import HostSpec, Inventory
+from cluster.reach import LISTENING
 from cluster.values import Presence, Sighting
 from orchestrator import cli
 from orchestrator.settings import Settings
 from tests.cluster import builders
 from tests.doubles import ScriptedChannel
-from tests.orchestrator.played import left, look, payload, told
+from tests.orchestrator.played import LISTENING_ON, connected, left, look, payload, told
 from tests.orchestrator.served import TOKEN, closed_port
 
 INVENTORY = """\
@@ -70,11 +71,7 @@ _CARDS = [{"uuid": uuid, "memory_mib": 81559, "cuda": "ok"} for uuid in ("a", "b
 _CHANNELS = {
     "take the lease": json.dumps({"taken": None}),
     "prove the GPUs through Ray": json.dumps({"proved": _CARDS}),
-}
-_ALWAYS = {
-    "prepare Ray's token": '{"token": "t0ken"}',
-    "look at ray": look(),
-    "read what NCCL chose": json.dumps({"lines": []}),
+    LISTENING: LISTENING_ON,
 }
 
 
@@ -113,6 +110,8 @@ class Simulated:
                 return left()
             case ["look", "at", "vllm"]:
                 return self.world.engine
+            case ["connect", "to", *_]:
+                return connected(command).stdout
             case ["ask", *_]:
                 return json.dumps({"status": 200, "text": TOKEN})
         return {

@@ -7,7 +7,7 @@ from cluster.inventory import Inventory
 from cluster.observe import Observed
 from cluster.preflight import Evidence, report
 from cluster.values import Finding, HostView
-from tests.cluster.builders import facts, inventory, seen, view
+from tests.cluster.builders import facts, inventory, machine, seen, view
 
 
 def findings(one: Inventory, seen: Observed) -> tuple[Finding, ...]:
@@ -50,6 +50,6 @@ def test_every_finding_says_why() -> None:
         "free_mib": 1,
         "nofile": 1,
     }
-    found = findings(one, seen(one, **sick, kill_user_processes=True, memlock=1))
-    assert len({one.name for one in found}) == 7
+    found = findings(one, seen(one, **sick, machine=machine(ended_at_logout=True), memlock=1))
+    assert len({one.name for one in found}) == 8
     assert all(one.why and one.cure and one.found and one.wanted for one in found)

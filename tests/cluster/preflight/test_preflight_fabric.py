@@ -24,7 +24,7 @@ def found(fabric: Fabric | None, one: Inventory | None = None, **written: Any) -
 
 def test_what_was_not_tried_or_is_well_is_no_finding() -> None:
     assert found(None) == []
-    assert found(Fabric(16, "nccl", 180.0, FAST), preflight={"fabric": {"min_gb_per_second": 20.0}}) == []
+    assert found(Fabric(16, "nccl", 180.0, FAST), preflight={"fabric": {"min_gb_per_second": 20}}) == []
     assert found(Fabric(4, "gloo", 0.1, Transport("gloo"))) == []
 
 
@@ -36,14 +36,14 @@ def test_a_host_whose_ranks_came_to_no_end_forbids_a_start() -> None:
 def test_too_slow_forbids_only_where_a_floor_is_written() -> None:
     slow = Fabric(16, "nccl", 3.21, FAST)
     assert found(slow) == []
-    assert found(slow, preflight={"fabric": {"min_gb_per_second": 20.0}}) == [
+    assert found(slow, preflight={"fabric": {"min_gb_per_second": 20}}) == [
         ("blocking", "", "3.21 GB/s over 16 ranks")
     ]
 
 
 def test_one_gpu_alone_has_no_bandwidth() -> None:
     alone = Fabric(1, "nccl", 0.0)
-    assert found(alone, inventory(1, 1, preflight={"fabric": {"min_gb_per_second": 20.0}})) == []
+    assert found(alone, inventory(1, 1, preflight={"fabric": {"min_gb_per_second": 20}})) == []
 
 
 @pytest.mark.parametrize(("refused", "severity"), [(False, "warning"), (True, "blocking")])

@@ -12,7 +12,8 @@ from tests.cluster.builders import card, facts, inventory
 from tests.cluster.preflight.findings import found
 
 OURS = GpuProcess(pid=7, name="VLLM::Worker", used_mib=61_000, ours=True)
-THEIRS = GpuProcess(pid=8, name="python train.py", used_mib=900, ours=False)
+THEIRS = GpuProcess(pid=8, name="python train.py", used_mib=900, ours=False, user="ann", age=3.5 * 3600)
+HIDDEN = GpuProcess(pid=9, name="[No data]", used_mib=None, ours=False)
 
 
 def cards(*indices: int) -> tuple[Gpu, ...]:
@@ -44,6 +45,13 @@ def test_without_nvidia_smi_nothing_is_known() -> None:
     assert found(number, {"gpus": (), "gpu_problem": "nvidia-smi: gone"}) == [("blocking", "nvidia-smi: gone")]
 
 
+def test_a_driver_that_was_updated_under_its_module_wants_a_reboot() -> None:
+    one = inventory(1)
+    said = "nvidia-smi: Failed to initialize NVML: Driver/library version mismatch"
+    (finding,) = number(one, one.head, facts(one.head, gpus=(), gpu_problem=said))
+    assert finding.cure.startswith("reboot this host")
+
+
 @pytest.mark.parametrize(
     ("least", "sizes", "said"),
     [
@@ -66,8 +74,9 @@ def test_as_large_as_declared(least: int, sizes: tuple[int, ...], said: list[tup
         (card(0, used_mib=700), []),
         (card(0, OURS), []),
         (card(0, OURS, used_mib=70_000), []),
-        (card(0, THEIRS), ["GPU 0: pid 8 python train.py (900 MiB)"]),
-        (card(0, OURS, THEIRS), ["GPU 0: pid 8 python train.py (900 MiB)"]),
+        (card(0, THEIRS), ["GPU 0: pid 8 python train.py (900 MiB, of ann for 3 hours)"]),
+        (card(0, OURS, THEIRS), ["GPU 0: pid 8 python train.py (900 MiB, of ann for 3 hours)"]),
+        (card(0, HIDDEN), ["GPU 0: pid 9 [No data] (of unknown size, in no /proc here)"]),
         (card(0, used_mib=9000), ["GPU 0: 9000 MiB in use, by no process that nvidia-smi shows"]),
     ],
 )

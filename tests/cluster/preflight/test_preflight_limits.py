@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cluster.preflight.limits import left_alone, locked_memory, open_files
-from tests.cluster.builders import facts, inventory
+from cluster.preflight.limits import left_alone, locked_memory, open_files, processes
+from tests.cluster.builders import facts, inventory, machine
 from tests.cluster.preflight.findings import found
 
 
@@ -15,9 +15,10 @@ from tests.cluster.preflight.findings import found
     ("nofile", "said"),
     [
         (-1, []),
-        (65_535, []),
-        (65_534, [("warning", "hard limit 65534")]),
-        (20_000, [("warning", "hard limit 20000")]),
+        (20_000, []),
+        (8192, []),
+        (4096, [("warning", "hard limit 4096")]),
+        (1024, [("warning", "hard limit 1024")]),
     ],
 )
 def test_open_files(nofile: int, said: list[tuple[str, str]]) -> None:
@@ -29,7 +30,7 @@ def test_open_files(nofile: int, said: list[tuple[str, str]]) -> None:
     [
         (2, {"memlock": -1}, []),
         (2, {"memlock": 8 << 20}, [("warning", "hard limit 8192 KiB")]),
-        (2, {"memlock": 8 << 20, "user": "root"}, []),
+        (2, {"memlock": 8 << 20, "machine": machine(memlock_binds=False)}, []),
         (1, {"memlock": 8 << 20}, []),
     ],
 )
@@ -37,9 +38,34 @@ def test_locked_memory(hosts: int, seen: dict[str, Any], said: list[tuple[str, s
     assert found(locked_memory, seen, inventory(hosts)) == said
 
 
-@pytest.mark.parametrize(("kills", "linger", "findings"), [(False, False, 0), (True, True, 0), (True, False, 1)])
-def test_what_a_user_leaves_running(kills: bool, linger: bool, findings: int) -> None:
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({}, []),
+        ({"tasks": 16384, "group_tasks": 16384}, []),
+        ({"tasks": -1, "tasks_hard": -1}, []),
+        (
+            {"tasks": 4096},
+            [("warning", "4096 processes and threads (`ulimit -u`, of 8000000 at most)")],
+        ),
+        (
+            {"tasks": 512, "tasks_hard": -1},
+            [("warning", "512 processes and threads (`ulimit -u`, of any number at most)")],
+        ),
+        (
+            {"group_tasks": 1000},
+            [("warning", "1000 processes and threads (pids.max of the control group)")],
+        ),
+    ],
+)
+def test_processes(limits: dict[str, int], said: list[tuple[str, str]]) -> None:
+    assert found(processes, {"machine": machine(**limits)}) == said
+
+
+def test_what_a_user_leaves_running() -> None:
     one = inventory()
-    seen = facts(one.head, kill_user_processes=kills, linger=linger)
-    cures = [(finding.severity, finding.cure) for finding in left_alone(one, one.head, seen)]
-    assert cures == [("blocking", "loginctl enable-linger ubuntu")] * findings
+    assert list(left_alone(one, one.head, facts(one.head))) == []
+    seen = facts(one.head, machine=machine(ended_at_logout=True))
+    (finding,) = left_alone(one, one.head, seen)
+    assert finding.severity == "blocking"
+    assert "KillUserProcesses=no" in finding.cure

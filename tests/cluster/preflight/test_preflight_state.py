@@ -1,4 +1,4 @@
-"""The state directory: ours, writable, with room."""
+"""The state directory: ours, writable, with room, on a disk of the host."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cluster.preflight.state import directory
+from tests.cluster.builders import machine
 from tests.cluster.preflight.findings import found
 
 
@@ -21,6 +22,11 @@ from tests.cluster.preflight.findings import found
             {"state_problem": "x belongs to somebody else", "free_mib": 0},
             [("blocking", "x belongs to somebody else")],
         ),
+        ({"machine": machine(state_noexec=True)}, [("blocking", "mounted noexec")]),
+        ({"machine": machine(state_system="nfs4")}, [("warning", "on nfs4")]),
+        ({"machine": machine(state_system="tmpfs")}, []),
+        ({"machine": machine(state_used=0.95)}, []),
+        ({"machine": machine(state_used=0.97)}, [("warning", "a disk that is 97% full")]),
     ],
 )
 def test_the_state_directory(seen: dict[str, Any], said: list[tuple[str, str]]) -> None:

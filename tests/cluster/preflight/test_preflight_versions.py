@@ -32,7 +32,6 @@ def test_what_must_be_installed(hosts: int, seen: dict[str, Any], said: list[str
         (({}, {}), []),
         (({},), []),
         (({"python": "3.12.3"}, {"python": "3.12.4"}), ["python: gpu-a has 3.12.3, gpu-b has 3.12.4"]),
-        (({"driver": "580"}, {"driver": ""}), ["driver: gpu-a has 580, gpu-b has none"]),
         (({"versions": {"ray": "1"}}, {"versions": {"ray": "2"}}), ["ray: gpu-a has 1, gpu-b has 2"]),
         (({"versions": {"torch": "1"}}, {"versions": {}}), ["torch: gpu-a has 1, gpu-b has none"]),
         (({"versions": {"other": "1"}}, {"versions": {"other": "2"}}), []),

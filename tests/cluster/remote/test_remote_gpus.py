@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from pathlib import Path
 
@@ -51,10 +52,18 @@ def test_processes_of_ours_and_of_others(tmp_path: Path, cell: Cell) -> None:
     cell.launch(FOREVER)
     ours = max(cell.pids())
     (gpu,) = asked(tmp_path, ONE, f"GPU-0, {ours}, 60000, VLLM::Worker\nGPU-0, {os.getpid()}, 900, a,b\n").gpus
-    assert gpu.processes == (
-        GpuProcess(pid=ours, name="VLLM::Worker", used_mib=60000, ours=True),
-        GpuProcess(pid=os.getpid(), name="a,b", used_mib=900, ours=False),
+    mine, theirs = gpu.processes
+    assert mine == GpuProcess(
+        pid=ours, name="VLLM::Worker", used_mib=60000, ours=True, user=getpass.getuser(), age=mine.age
     )
+    assert mine.age is not None
+    assert 0 <= mine.age < 60
+    assert (theirs.pid, theirs.name, theirs.used_mib, theirs.ours) == (os.getpid(), "a,b", 900, False)
+
+
+def test_a_pid_that_means_nothing_here(tmp_path: Path) -> None:
+    (gpu,) = asked(tmp_path, ONE, "GPU-0, 99999999, 900, [Not Found]\n").gpus
+    assert gpu.processes == (GpuProcess(pid=99999999, name="[Not Found]", used_mib=900, ours=False),)
 
 
 def test_figures_that_are_not_given(tmp_path: Path) -> None:

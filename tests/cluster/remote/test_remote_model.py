@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cluster.remote.model import model_files
+from cluster.remote.model import hub_of, model_files
 
 INDEX = "model.safetensors.index.json"
 SHARDS = {"a": "model-1.safetensors", "b": "model-2.safetensors", "c": "model-1.safetensors"}
@@ -48,8 +48,8 @@ def test_a_whole_model(tmp_path: Path) -> None:
         ({"config.json": "{}", "pytorch_model.bin": "w"}, ""),
         ({"config.json": "{}"}, "lacks model.safetensors"),
         ({"model.safetensors": "w"}, "lacks config.json"),
-        (WHOLE | {"config.json": ""}, "lacks config.json"),
-        (WHOLE | {"model-2.safetensors": ""}, "lacks model-2.safetensors"),
+        (WHOLE | {"config.json": ""}, "holds empty files: config.json"),
+        (WHOLE | {"model-2.safetensors": ""}, "holds empty files: model-2.safetensors"),
         (
             {name: text for name, text in WHOLE.items() if name != "model-1.safetensors"},
             "lacks model-1.safetensors",
@@ -127,3 +127,29 @@ def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("HF_HUB_CACHE")
     monkeypatch.setenv("HOME", "/nowhere")
     assert ask("org/name")["path"].startswith("/nowhere/.cache/huggingface/hub/models--org--name/")
+
+
+def hub(source: str, home: Path) -> dict[str, Any] | None:
+    return hub_of({"id": source, "revision": None, "hf_home": str(home), "hf_hub_cache": ""})
+
+
+def test_the_room_for_a_download(tmp_path: Path) -> None:
+    found = hub("org/name", tmp_path / "not" / "yet")
+    assert found is not None
+    assert found["path"] == f"{tmp_path}/not/yet/hub"
+    assert found["free_mib"] > 0
+    assert found["held_mib"] == 0
+
+
+def test_what_is_there_of_a_download_counts_by_its_blocks(tmp_path: Path) -> None:
+    blobs = write(tmp_path / "hub" / "models--org--name" / "blobs", {})
+    (blobs / "whole").write_bytes(bytes(3 << 20))
+    with (blobs / "begun.incomplete").open("wb") as file:
+        file.truncate(1 << 30)
+    found = hub("org/name", tmp_path)
+    assert found is not None
+    assert found["held_mib"] == 3
+
+
+def test_a_folder_has_no_cache(tmp_path: Path) -> None:
+    assert hub("/models/m", tmp_path) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -11,6 +12,8 @@ import pytest
 
 from cluster.command import remote_source
 from tests.cluster.http_server import closed_port
+
+ME = pwd.getpwuid(os.getuid()).pw_name
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,10 @@ def listening(request: pytest.FixtureRequest) -> Iterator[int]:
 
 def test_who_listens(network: SimpleNamespace, listening: int) -> None:
     found = network.listeners([listening, closed_port()])
-    assert found == [{"port": listening, "pid": os.getpid()}]
+    [one] = found
+    age = one.pop("age")
+    assert one == {"port": listening, "pid": os.getpid(), "user": ME}
+    assert 0 <= age < 24 * 3600
 
 
 def test_one_that_ends_while_its_owner_is_looked_for_is_gone(
@@ -63,7 +69,7 @@ def test_one_of_another_user_has_no_pid(network: SimpleNamespace, monkeypatch: p
     with socket.create_server(("127.0.0.1", 0)) as one:
         port = one.getsockname()[1]
         monkeypatch.setitem(network.listeners.__globals__, "_owners", lambda inodes: {})
-        assert network.listeners([port]) == [{"port": port, "pid": 0}]
+        assert network.listeners([port]) == [{"port": port, "pid": 0, "user": ME, "age": None}]
 
 
 def test_a_connection_is_no_listener(network: SimpleNamespace, listening: int) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from cluster.command import Command
+from cluster.desired import ray_unit, vllm_unit
 from cluster.errors import ClusterError, CommandFailed, FleetError, PreflightFailed, Unreachable
 from cluster.observe import Observed
+from cluster.reach import CONNECTING, LISTENING
 from cluster.values import HostView
 from orchestrator.events import Found
 from orchestrator.phases.preflight import Preflight
 from tests.cluster import builders
-from tests.orchestrator.played import played
+from tests.orchestrator.played import connected, played
 
 TWO = builders.inventory()
 LOST_A, LOST_B = Unreachable("gpu-a", "connect"), Unreachable("gpu-b", "connect")
@@ -29,7 +31,26 @@ def seen(**problems: ClusterError) -> Observed:
 def test_healthy_hosts_pass() -> None:
     play = played()
     Preflight().run(play.stage)
+    assert {(host, title) for host, title in play.ran} == {
+        (host, title) for host in ("gpu-a", "gpu-b") for title in (LISTENING, CONNECTING)
+    }
+    assert play.said(Found) == []
+
+
+def test_what_runs_as_wanted_is_not_tried_again() -> None:
+    idle = builders.seen(TWO)
+    rays = {name: builders.alive(ray_unit(TWO, view)) for name, view in idle.items()}
+    engine = builders.alive(vllm_unit(TWO, idle))
+    runs = {name: builders.view(TWO.host(name), ray=ray) for name, ray in rays.items()}
+    play = played(seen=runs | {"gpu-a": builders.view(TWO.host("gpu-a"), ray=rays["gpu-a"], vllm=engine)})
+    Preflight().run(play.stage)
     assert play.ran == []
+
+
+def test_a_peer_that_is_not_let_through_forbids_a_start() -> None:
+    with pytest.raises(PreflightFailed) as caught:
+        Preflight().run(played({CONNECTING: lambda command: connected(command, "refused")}).stage)
+    assert {(one.name, one.host) for one in caught.value.findings} == {("reach", "gpu-a"), ("reach", "gpu-b")}
 
 
 def test_what_does_not_forbid_a_start_is_said() -> None:

@@ -1,0 +1,58 @@
+"""Whether every host is let through to every other, as it was really tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cluster.inventory import HostSpec, Inventory
+from cluster.preflight.catalogue import of_tried
+from cluster.reach import CONNECTING, LISTENING
+from cluster.values import Finding, Reach, Tried
+
+_REJECTED, _DROPPED = "refused", "timed out"
+_MEANING = {
+    _REJECTED: "a firewall of {peer} rejects it",
+    _DROPPED: "a firewall of {peer}, or one on the way, drops it",
+    "lost what was sent": "large packets are lost on the way: see the MTU of all interfaces and switches",
+}
+
+
+def let_through(inventory: Inventory, spec: HostSpec, tried: Tried) -> Iterator[Finding]:
+    """One finding for a peer, whatever the number of ports."""
+    failed: dict[str, list[Reach]] = {}
+    for one in tried.reaches or ():
+        if one.problem:
+            failed.setdefault(one.peer, []).append(one)
+    for peer, all_of_it in failed.items():
+        yield _shut(spec, peer, all_of_it)
+
+
+def _shut(spec: HostSpec, peer: str, failed: list[Reach]) -> Finding:
+    by_problem: dict[str, list[str]] = {}
+    for one in failed:
+        by_problem.setdefault(one.problem, []).append(str(one.port))
+    said = "; ".join(f"{', '.join(ports)}: {problem}" for problem, ports in by_problem.items())
+    means = [_MEANING[problem].format(peer=peer) for problem in by_problem if problem in _MEANING]
+    return Finding(
+        "reach", spec.name, "blocking", f"to {peer} ({failed[0].address}), port {said}",
+        f"a connection to every port of {peer}",
+        why="; ".join([*means, "Ray does not join, or the ranks hang: NCCL and gloo take any port"]),
+        cure=f"on {peer}: `ufw allow from {spec.cluster_address}`, or "
+        f"`firewall-cmd --permanent --zone=trusted --add-source={spec.cluster_address} && firewall-cmd --reload`; "
+        "`nft list ruleset` shows what stands in the way; on a cloud, all TCP within the security group",
+        source="vllm#8447, vllm#13778, vLLM docs: distributed troubleshooting",
+    )  # fmt: skip
+
+
+def untried(inventory: Inventory, spec: HostSpec, tried: Tried) -> Iterator[Finding]:
+    for problem in tried.problems:
+        if problem.doing in (LISTENING, CONNECTING):
+            yield Finding(
+                "reach", spec.name, "unchecked", f"{problem.doing}: {problem.cause or problem.said or 'failed'}",
+                "a connection to every port of every peer",
+                why="whether a firewall stands between the hosts is not known",
+                cure=problem.cure,
+            )  # fmt: skip
+
+
+CHECKS = (of_tried("reach", let_through), of_tried("reach", untried))

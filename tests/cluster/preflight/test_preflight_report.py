@@ -1,0 +1,63 @@
+"""What counts of what the checks find: skipped, accepted, tried or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cluster.errors import Unreachable
+from cluster.inventory import Inventory
+from cluster.preflight import Evidence, report
+from cluster.preflight.check import ALL
+from cluster.values import CHECKS, Fabric, HostView, Report
+from tests.cluster.builders import inventory, seen
+
+
+def looked(one: Inventory, skip: tuple[str, ...] = (), **overrides: Any) -> Report:
+    return report(one, Evidence(seen(one, **overrides)), skip)
+
+
+def accepting(*hosts: str) -> Inventory:
+    accepted = {"check": "open-files", "reason": "it serves", "hosts": hosts}
+    return inventory(preflight={"accept": (accepted,)})
+
+
+def test_every_check_of_the_catalogue_has_a_name_that_is_known() -> None:
+    assert {one.name for one in ALL} <= set(CHECKS)
+
+
+def test_an_accepted_finding_is_kept_with_its_reason() -> None:
+    found = looked(accepting(), nofile=1024)
+    assert found.findings == ()
+    assert [one.finding.host for one in found.excused] == ["gpu-a", "gpu-b"]
+    assert {one.reason for one in found.excused} == {"it serves"}
+    assert "open-files" not in found.passed
+
+
+def test_it_is_accepted_on_the_hosts_named_alone() -> None:
+    found = looked(accepting("gpu-b"), nofile=1024)
+    assert [one.host for one in found.findings] == ["gpu-a"]
+    assert [one.finding.host for one in found.excused] == ["gpu-b"]
+
+
+def test_a_skipped_check_forbids_nothing_and_is_told() -> None:
+    found = looked(inventory(), ("venv",), python_is_venvs=False)
+    assert found.blocking == ()
+    assert {(one.finding.name, one.reason) for one in found.excused} == {("venv", "skipped in this run")}
+    assert found.skipped == ("venv",)
+    assert "venv" not in found.passed
+
+
+def test_what_nobody_has_tried_has_not_passed() -> None:
+    one = inventory()
+    assert "fabric" in looked(one).untried
+    reduced = report(one, Evidence(seen(one), fabric=Fabric(16, "gloo", 1.0)))
+    assert "fabric" in reduced.passed
+    assert "fabric" not in reduced.untried
+
+
+def test_nothing_has_passed_where_no_host_could_be_looked_at() -> None:
+    one = inventory()
+    lost = {spec.name: HostView(spec.name, problem=Unreachable(spec.name, "connect")) for spec in one.hosts}
+    found = report(one, Evidence(lost))
+    assert [finding.name for finding in found.findings] == ["reachable", "reachable"]
+    assert set(found.passed) == set()
