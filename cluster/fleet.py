@@ -7,12 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Generic, TypeVar
 
 from cluster.errors import FleetError, HostError
 from cluster.host import Host
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 #: How long Ctrl-C may go unheard, in seconds.
 _ATTENTION = 0.2
@@ -31,19 +33,18 @@ def _undisturbed() -> Iterator[None]:
 
 
 class _Job(Generic[T]):
-    """Work on one host in a thread that does not keep the program alive."""
+    """Work in a thread that does not keep the program alive."""
 
-    def __init__(self, work: Callable[[Host], T], host: Host) -> None:
+    def __init__(self, work: Callable[[], T], name: str) -> None:
         self._work = work
-        self._host = host
         self._done = threading.Event()
         self._outcome: list[T | HostError] = []
         self._defect: BaseException | None = None
-        threading.Thread(target=self._run, name=f"host {host.name}", daemon=True).start()
+        threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def _run(self) -> None:
         try:
-            self._outcome.append(self._work(self._host))
+            self._outcome.append(self._work())
         except HostError as error:
             self._outcome.append(error)
         except BaseException as defect:
@@ -59,6 +60,21 @@ class _Job(Generic[T]):
         if self._defect:
             raise self._defect
         return self._outcome[0]
+
+    def result(self) -> T:
+        outcome = self.outcome()
+        if isinstance(outcome, HostError):
+            raise outcome
+        return outcome
+
+
+def both(first: Callable[[], T], second: Callable[[], U]) -> tuple[T, U]:
+    """At the same time; whoever waits for them can be interrupted. Raises what one of them raises."""
+    with _undisturbed():
+        one, other = _Job(first, "first"), _Job(second, "second")
+    one.wait()
+    other.wait()
+    return one.result(), other.result()
 
 
 class Fleet:
@@ -94,7 +110,7 @@ class Fleet:
         """
         hosts = self if among is None else self.subset(among)
         with _undisturbed():
-            jobs = {host.name: _Job(work, host) for host in hosts}
+            jobs = {host.name: _Job(partial(work, host), f"host {host.name}") for host in hosts}
         for job in jobs.values():
             job.wait()
         return {name: job.outcome() for name, job in jobs.items()}
@@ -112,7 +128,7 @@ class Fleet:
     def close(self) -> None:
         """Hang up everywhere at once; a host that does not let go is left behind."""
         with _undisturbed():
-            jobs = [_Job(Host.close, host) for host in self]
+            jobs = [_Job(host.close, f"host {host.name}") for host in self]
         deadline = time.monotonic() + _FAREWELL
         for job in jobs:
             job.wait(deadline)

@@ -15,6 +15,8 @@ T = TypeVar("T")
 _LIMIT_CAME = 124
 #: What comes of SIGKILL: from `timeout -k` after the limit, from the kernel's OOM killer before it.
 _KILLED = 137
+#: Seconds that a program has beyond its own limit to say that it came, and that we wait for a line at a time.
+_MARGIN, _PATIENCE = 10.0, 1.0
 #: No exit status ever came.
 _LOST = -1
 
@@ -69,7 +71,24 @@ class Host:
 
     def ask(self, probe: Probe[T]) -> T:
         """What `probe` brings from this host. Raises `Unintelligible` as well."""
-        said = self.run(probe.command).stdout
+        return self._read(probe, self.run(probe.command).stdout)
+
+    def attend(self, probe: Probe[T]) -> T:
+        """As `ask`, of a program that must not outlive us: its stdin stays open, and ends when we do."""
+        channel, lines, started = self.open(probe.command), list[str](), time.monotonic()
+        try:
+            while time.monotonic() < started + probe.command.timeout + _MARGIN:
+                lines += filter(None, (channel.read_line(_PATIENCE),))
+            raise CommandTimedOut(self.name, probe.command, "\n".join(lines))
+        except EOFError:
+            result = channel.result()
+        finally:
+            channel.close()
+        if result.status != 0:
+            raise self._failure(probe.command, result, time.monotonic() - started)
+        return self._read(probe, "\n".join(lines))
+
+    def _read(self, probe: Probe[T], said: str) -> T:
         try:
             return probe.parse(said)
         except (ValueError, KeyError, TypeError) as problem:

@@ -25,5 +25,8 @@ def observe(inventory: Inventory, fleet: Fleet) -> Observed:
 
 
 def _look(host: Host, inventory: Inventory) -> HostView:
+    """Its clock began after we asked, and ended before we had the answer: what is between is certain."""
+    asked = time.time()
     known = host.ask(facts(inventory, inventory.host(host.name)))
-    return HostView(host.name, known, clock_offset=known.clock - time.time())
+    began, ended = known.clock
+    return HostView(host.name, known, clock=(ended - time.time(), began - asked))

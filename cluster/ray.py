@@ -92,7 +92,7 @@ def gate(inventory: Inventory, state: str, patience: float) -> Command:
     title = "prove the GPUs through Ray"
     venv = inventory.runtime.venv
     return program(
-        ("processes", "gate"), payload, title=title, venv=venv, timeout=patience + 60, hints=_GATE_HINTS
+        ("processes", "parting", "gate"), payload, title=title, venv=venv, timeout=patience + 60, hints=_GATE_HINTS
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from cluster.errors import HostError
 from cluster.inventory import Inventory
 from cluster.preflight import (
+    clock,
     fabric,
     gpus,
     hardware,
@@ -17,6 +18,7 @@ from cluster.preflight import (
     network,
     rdma,
     reach,
+    releases,
     software,
     state,
     versions,
@@ -37,7 +39,7 @@ def _unseen(host: str, problem: HostError) -> Finding:
 
 
 _CONCERNS = (
-    *(gpus, hardware, versions, software, network, links, reach, rdma),
+    *(clock, gpus, hardware, versions, releases, software, network, links, reach, rdma),
     *(limits, machine, state, model, fabric),
 )
 

@@ -2,6 +2,104 @@
 
 from __future__ import annotations
 
-from cluster.preflight.catalogue import Check
+import re
+from collections.abc import Iterator
 
-CHECKS: tuple[Check, ...] = ()
+from cluster.inventory import HostSpec, Inventory
+from cluster.preflight.catalogue import of_each, of_tried
+from cluster.values import Facts, Finding, Tried
+from cluster.venv_trial import TRYING
+
+#: What torch says -> what it means.
+_CUDA = (
+    ("802|not yet initialized", "the NVSwitches are not set up: nvidia-fabricmanager is not there, or not of the "
+     "driver's version"),
+    ("803|unsupported display driver|driver version is insufficient|too old", "the driver is older than the CUDA "
+     "that this torch was built for"),
+    ("without CUDA", "pip took a torch for CPUs: it was given no index of builds with CUDA"),
+    ("out of memory", "somebody holds the memory of a GPU"),
+    ("libcuda|No CUDA GPUs|NVIDIA driver", "the driver's library is not there: in a container, "
+     "NVIDIA_DRIVER_CAPABILITIES lacks `compute`"),
+)  # fmt: skip
+
+
+def tools(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
+    """PATH is that of our units: the venv's own programs before those of a session without a terminal."""
+    if not facts.python_is_venvs:
+        return
+    venv = inventory.runtime.venv
+    if not facts.software.ninja:
+        yield _lacks(
+            spec, "no ninja", "FlashInfer builds its sampler at the start: every rank dies in the profile run, "
+            "with `No such file or directory: 'ninja'`", f"uv pip install --python {venv}/bin/python ninja",
+            "measured with vLLM 0.26 on H200",
+        )  # fmt: skip
+    if not facts.software.compiler:
+        yield _lacks(
+            spec, "no C compiler", "Triton builds its launchers at the start: `Failed to find C compiler`",
+            "apt-get install build-essential, or set CC under `environment:`", "Triton: runtime/build.py",
+        )  # fmt: skip
+
+
+def _lacks(spec: HostSpec, found: str, why: str, cure: str, source: str) -> Finding:
+    wanted = "ninja and a C compiler on the PATH of our units"
+    return Finding("tools-on-path", spec.name, "blocking", found, wanted, why=why, cure=cure, source=source)
+
+
+def remote_code(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
+    missing = facts.software.unimportable if facts.python_is_venvs and not facts.model.problem else ()
+    if missing:
+        yield Finding(
+            "remote-code", spec.name, "blocking", f"{', '.join(missing)} not in {inventory.runtime.venv}",
+            "what the model's own code imports",
+            why="the ranks, or the processor of images, would fail while they load",
+            cure=f"uv pip install --python {inventory.runtime.venv}/bin/python {' '.join(missing)}",
+            source="vllm#38429 (ERNIE-4.5-VL: decord)",
+        )  # fmt: skip
+
+
+def cuda(inventory: Inventory, spec: HostSpec, tried: Tried) -> Iterator[Finding]:
+    said = tried.venv.cuda if tried.venv else None
+    if said:
+        why = next((why for sign, why in _CUDA if re.search(sign, said)), "every rank on this host would fail")
+        yield Finding(
+            "cuda", spec.name, "blocking", said, f"a kernel on each of {spec.gpus} GPUs, through the venv's torch",
+            why=why,
+            cure="see `nvidia-smi` and `systemctl status nvidia-fabricmanager`; then, in the venv: "
+            "`python -c 'import torch; torch.cuda.init()'`",
+            source="pytorch#35710, huggingface_hub#4128",
+        )  # fmt: skip
+
+
+def configuration(inventory: Inventory, spec: HostSpec, tried: Tried) -> Iterator[Finding]:
+    said = tried.venv.model if tried.venv else None
+    if said:
+        trusted = "--trust-remote-code" in inventory.serve.arguments
+        yield Finding(
+            "model-config", spec.name, "blocking", said, "a configuration that the venv's transformers can read",
+            why="vLLM reads it in the same way, and each rank once more",
+            cure="a `revision:` of the model that fits this transformers (ERNIE-4.5-VL: refs/pr/17), or the "
+            "transformers that its code was written for" if trusted else
+            "where the model brings code of its own: `--trust-remote-code` under `serve: arguments:`",
+            source="vllm#38735, vllm#38429",
+        )  # fmt: skip
+
+
+def untried(inventory: Inventory, spec: HostSpec, tried: Tried) -> Iterator[Finding]:
+    for problem in tried.problems:
+        if problem.doing == TRYING:
+            yield Finding(
+                "cuda", spec.name, "unchecked", f"{problem.doing}: {problem.cause or problem.said or 'failed'}",
+                "a kernel on each GPU, through the venv's torch",
+                why="whether CUDA works on this host, and the model can be read, is not known",
+                cure=problem.cure,
+            )  # fmt: skip
+
+
+CHECKS = (
+    of_each("tools-on-path", tools),
+    of_each("remote-code", remote_code),
+    of_tried("cuda", cuda),
+    of_tried("cuda", untried),
+    of_tried("model-config", configuration),
+)

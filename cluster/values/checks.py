@@ -22,9 +22,10 @@ CONCERNS: dict[str, tuple[str, ...]] = {
         "venv",
         "versions-equal",
         "versions-floor",
+        "versions-required",
         "versions-known-bad",
         "tools-on-path",
-        "decord",
+        "remote-code",
         "model-config",
     ),
     "network": (

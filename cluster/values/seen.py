@@ -87,7 +87,7 @@ class ModelFiles(Fact):
 class Facts(Fact):
     """All that one round trip brings from a host. Limits are hard limits, -1 is unlimited; sizes in MiB.
 
-    `clock` is the host's time of day, in seconds, as the very last thing that it said.
+    `clock` is the host's time of day, in seconds, as it began to look and as the very last thing that it said.
     """
 
     boot_id: str
@@ -104,8 +104,6 @@ class Facts(Fact):
     listeners: tuple[Listener, ...]
     nofile: int
     memlock: int
-    kill_user_processes: bool
-    linger: bool
     state: str
     state_problem: str
     free_mib: int
@@ -116,7 +114,7 @@ class Facts(Fact):
     software: Software
     links: Links
     machine: Machine
-    clock: float
+    clock: tuple[float, float]
 
     def interface(self, address: str) -> str:
         """The interface that holds `address`; empty when none does."""
@@ -127,13 +125,13 @@ class Facts(Fact):
 class HostView:
     """One host as last seen: its facts, or why there are none.
 
-    `clock_offset`: its clock against ours, in seconds; too small by the time that the answer was on its way.
+    `clock`: the least and the most that its clock can be ahead of ours, in seconds, None of one not looked at.
     """
 
     name: str
     facts: Facts | None = None
     problem: HostError | None = None
-    clock_offset: float = 0.0
+    clock: tuple[float, float] | None = None
 
     @property
     def ray(self) -> Sighting:

@@ -18,7 +18,13 @@ class Reach(Fact):
 
 
 class VenvTrial(Fact):
-    """What the venv's own Python could do on a host."""
+    """What the venv's own libraries could do on a host: what went wrong, empty where nothing did.
+
+    `cuda` None: the installed vLLM is the build for CPUs. `model` None: there was none that they would read.
+    """
+
+    cuda: str | None
+    model: str | None
 
 
 @dataclass(frozen=True)

@@ -117,8 +117,6 @@ def facts(spec: HostSpec, **overrides: Any) -> Facts:
         "listeners": (),
         "nofile": 1048576,
         "memlock": -1,
-        "kill_user_processes": False,
-        "linger": False,
         "state": STATE,
         "state_problem": "",
         "free_mib": 500_000,
@@ -126,12 +124,23 @@ def facts(spec: HostSpec, **overrides: Any) -> Facts:
         "ray": ABSENT,
         "vllm": ABSENT,
         "hardware": hardware(spec),
-        "software": Software(),
+        "software": software(),
         "links": links(spec),
         "machine": machine(),
-        "clock": 0.0,
+        "clock": (0.0, 0.0),
     }
     return Facts(**{**values, **overrides})
+
+
+def software(**overrides: Any) -> Software:
+    """All that a start needs."""
+    values: dict[str, Any] = {
+        "ninja": "/opt/vllm/bin/ninja",
+        "compiler": "/usr/bin/cc",
+        "demands": ("torch==2.9.1", 'ray>=2.48; extra == "ray"'),
+        "unimportable": (),
+    }
+    return Software(**{**values, **overrides})
 
 
 def machine(**overrides: Any) -> Machine:

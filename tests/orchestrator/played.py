@@ -15,6 +15,7 @@ from cluster.observe import Observed
 from cluster.reach import CONNECTING, LISTENING
 from cluster.unit import Look
 from cluster.values import Facts, Presence
+from cluster.venv_trial import TRYING
 from orchestrator.events import Event
 from orchestrator.phase import Stage
 from orchestrator.settings import Patience
@@ -25,8 +26,8 @@ E = TypeVar("E")
 Scripts = Mapping[str, Script]
 Answers = Scripts | Callable[[str], Scripts]
 
-#: As a host says it that holds a port open for its peers.
-LISTENING_ON = '{"listening": [6379]}'
+#: As hosts say it on which all that preflight tries goes well.
+TRIALS = {LISTENING: '{"listening": [6379]}', TRYING: '{"cuda": "", "model": ""}'}
 
 
 class Recorded(ScriptedTransport):
@@ -92,11 +93,15 @@ def hosts(
             spec.name,
             ran,
             {CONNECTING: connected, **(answers(spec.name) if callable(answers) else answers)},
-            {LISTENING: ScriptedChannel([LISTENING_ON]), **(channels if spec.role == "head" else {})},
+            trying() | (dict(channels) if spec.role == "head" else {}),
         )
         for spec in inventory.hosts
     }
     return Fleet([Host(name, transport) for name, transport in transports.items()]), ran, transports
+
+
+def trying() -> dict[str, ScriptedChannel]:
+    return {title: ScriptedChannel([said]) for title, said in TRIALS.items()}
 
 
 def connected(command: Command, problem: str = "") -> Result:

@@ -19,13 +19,12 @@ from cluster.errors import Unreachable
 from cluster.fleet import Fleet
 from cluster.host import Host
 from cluster.inventory import HostSpec, Inventory
-from cluster.reach import LISTENING
 from cluster.values import Presence, Sighting
 from orchestrator import cli
 from orchestrator.settings import Settings
 from tests.cluster import builders
 from tests.doubles import ScriptedChannel
-from tests.orchestrator.played import LISTENING_ON, connected, left, look, payload, told
+from tests.orchestrator.played import TRIALS, connected, left, look, payload, told
 from tests.orchestrator.served import TOKEN, closed_port
 
 INVENTORY = """\
@@ -71,7 +70,7 @@ _CARDS = [{"uuid": uuid, "memory_mib": 81559, "cuda": "ok"} for uuid in ("a", "b
 _CHANNELS = {
     "take the lease": json.dumps({"taken": None}),
     "prove the GPUs through Ray": json.dumps({"proved": _CARDS}),
-    LISTENING: LISTENING_ON,
+    **TRIALS,
 }
 
 

@@ -10,6 +10,7 @@ from cluster.errors import ClusterError, CommandFailed, FleetError, PreflightFai
 from cluster.observe import Observed
 from cluster.reach import CONNECTING, LISTENING
 from cluster.values import HostView
+from cluster.venv_trial import TRYING
 from orchestrator.events import Found
 from orchestrator.phases.preflight import Preflight
 from tests.cluster import builders
@@ -32,7 +33,7 @@ def test_healthy_hosts_pass() -> None:
     play = played()
     Preflight().run(play.stage)
     assert {(host, title) for host, title in play.ran} == {
-        (host, title) for host in ("gpu-a", "gpu-b") for title in (LISTENING, CONNECTING)
+        (host, title) for host in ("gpu-a", "gpu-b") for title in (LISTENING, CONNECTING, TRYING)
     }
     assert play.said(Found) == []
 

@@ -1,0 +1,115 @@
+"""Versions that are too old, that do not fit each other, or that are known to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from cluster.inventory import HostSpec, Inventory
+from cluster.preflight.catalogue import of_each
+from cluster.values import Facts, Finding
+
+
+class _Floor(NamedTuple):
+    name: str
+    version: str
+    why: str
+    source: str
+
+
+class _Bad(NamedTuple):
+    name: str
+    versions: str
+    with_ray: bool
+    why: str
+    cure: str
+    source: str
+
+
+_FLOORS = (
+    _Floor("vllm", "0.11.0", "the first that serves ERNIE-4.5-VL", "vLLM recipes: ERNIE-4.5-VL"),
+    _Floor("ray", "2.48.0", "the last lower bound that vLLM gave, before it left Ray out", "vllm#36170"),
+)
+
+_KNOWN_BAD = (
+    _Bad(
+        "vllm", "==0.26.*", True,
+        "over Ray it hangs at a barrier of TP16 for half an hour, and 5 of 7 starts of a TP8 ended without tokens "
+        "while /health said 200", "take 0.32.0 or newer, which carries the fix",
+        "vllm#52907, vllm#53157, PR vllm#53253",
+    ),
+)  # fmt: skip
+
+
+def floors(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
+    for one in _FLOORS:
+        found = _version(facts, one.name)
+        if found and (one.name != "ray" or inventory.uses_ray) and found < Version(one.version):
+            yield Finding(
+                "versions-floor", spec.name, "blocking", f"{one.name} {found}", f"{one.version} or newer",
+                why=f"{one.version} is {one.why}",
+                cure=_install(inventory, f"'{one.name}>={one.version}'"),
+                source=one.source,
+            )  # fmt: skip
+
+
+def known_bad(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
+    """Warnings: they do not fail each time."""
+    for one in _KNOWN_BAD:
+        found = _version(facts, one.name)
+        if found and (inventory.uses_ray or not one.with_ray) and _within(found, one.versions):
+            yield Finding(
+                "versions-known-bad", spec.name, "warning", f"{one.name} {found}", f"none of {one.versions}",
+                why=one.why, cure=one.cure, source=one.source,
+            )  # fmt: skip
+
+
+def demanded(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
+    """pip lets a later install break what vLLM asks for, and says so only once."""
+    for wanted in filter(None, map(_requirement, facts.software.demands)):
+        name = wanted.name.lower().replace("-", "_")
+        found = _version(facts, name)
+        if found and not _within(found, str(wanted.specifier)):
+            yield Finding(
+                "versions-required", spec.name, "blocking", f"{name} {facts.versions[name]}",
+                f"{name} {wanted.specifier}, as the installed vLLM requires",
+                why="it is what this vLLM was made and tested with; others fail at import, or compute wrongly",
+                cure=_install(inventory, f"'{name}{wanted.specifier}'"),
+                source="the installed vLLM's own metadata",
+            )  # fmt: skip
+
+
+def _requirement(said: str) -> Requirement | None:
+    """None where it is not to be read, or for extras and other machines."""
+    try:
+        found = Requirement(said)
+    except InvalidRequirement:
+        return None
+    return found if found.marker is None or found.marker.evaluate({"extra": ""}) else None
+
+
+def _version(facts: Facts, name: str) -> Version | None:
+    """None where it is not installed; a version that nobody can read is compared with nothing."""
+    try:
+        return Version(facts.versions.get(name, ""))
+    except InvalidVersion:
+        return None
+
+
+def _within(version: Version, versions: str) -> bool:
+    return SpecifierSet(versions).contains(version, prereleases=True)
+
+
+def _install(inventory: Inventory, what: str) -> str:
+    return f"uv pip install --python {inventory.runtime.venv}/bin/python {what}  (on every host)"
+
+
+CHECKS = (
+    of_each("versions-floor", floors),
+    of_each("versions-required", demanded),
+    of_each("versions-known-bad", known_bad),
+)

@@ -1,0 +1,61 @@
+"""Versions that are too old, that do not fit each other, or that are known to fail."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.preflight.releases import demanded, floors, known_bad
+from tests.cluster.builders import inventory, software
+from tests.cluster.preflight.findings import found
+
+ALONE = inventory(1)
+
+
+@pytest.mark.parametrize(
+    ("versions", "said"),
+    [
+        ({"vllm": "0.11.0", "ray": "2.48.0"}, []),
+        ({"vllm": "0.10.2", "ray": "2.60.0"}, [("blocking", "vllm 0.10.2")]),
+        ({"vllm": "0.11.0rc1", "ray": "2.9.3"}, [("blocking", "vllm 0.11.0rc1"), ("blocking", "ray 2.9.3")]),
+        ({"vllm": "0.32.0+cu130", "ray": "3.0.0.dev0"}, []),
+        ({"vllm": "", "ray": "unknown"}, []),
+        ({}, []),
+    ],
+)
+def test_floors(versions: dict[str, str], said: list[tuple[str, str]]) -> None:
+    assert found(floors, {"versions": versions}) == said
+
+
+def test_one_host_needs_no_ray() -> None:
+    assert found(floors, {"versions": {"ray": "1.0"}}, ALONE) == []
+    assert found(known_bad, {"versions": {"vllm": "0.26.0"}}, ALONE) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "bad"),
+    [("0.26.0", True), ("0.26.1rc1.dev100", True), ("0.25.2", False), ("0.32.0", False), ("odd", False)],
+)
+def test_known_bad(version: str, bad: bool) -> None:
+    said = [("warning", f"vllm {version}")] if bad else []
+    assert found(known_bad, {"versions": {"vllm": version}}) == said
+
+
+@pytest.mark.parametrize(
+    ("demand", "bad"),
+    [
+        ("transformers<5.20.0,>=5.16.1", True),
+        ("transformers>=4.55,!=4.57", False),
+        ('transformers==9; platform_machine == "pdp11"', False),
+        ('transformers==9; extra == "all"', False),
+        ("nvidia-nccl-cu13==2.28.9", True),
+        ("torch==2.13.0", False),
+        ("torch==2.13.0+cpu", False),
+        ("no requirement at all ==", False),
+        ("ray>=2", False),
+    ],
+)
+def test_what_vllm_demands(demand: str, bad: bool) -> None:
+    versions = {"transformers": "5.0.0", "torch": "2.13.0+cpu", "nvidia_nccl_cu13": "2.27.3"}
+    said = found(demanded, {"versions": versions, "software": software(demands=(demand,))})
+    assert len(said) == bad
+    assert all(severity == "blocking" for severity, _ in said)

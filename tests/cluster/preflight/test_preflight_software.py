@@ -1,0 +1,82 @@
+"""What our units' programs will find, and what the venv's libraries could do."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.command import Command
+from cluster.errors import CommandFailed, HostError, Unreachable
+from cluster.preflight import Evidence, report
+from cluster.preflight.software import remote_code, tools
+from cluster.values import ModelFiles, Severity, Tried, VenvTrial
+from tests.cluster.builders import inventory, seen, software
+from tests.cluster.preflight.findings import found
+
+ONE = inventory()
+
+
+@pytest.mark.parametrize(
+    ("lacking", "said"),
+    [
+        ({}, []),
+        ({"ninja": ""}, [("blocking", "no ninja")]),
+        ({"compiler": ""}, [("blocking", "no C compiler")]),
+    ],
+)
+def test_tools(lacking: dict[str, str], said: list[tuple[str, str]]) -> None:
+    assert found(tools, {"software": software(**lacking)}) == said
+    assert found(tools, {"software": software(**lacking), "python_is_venvs": False}) == []
+
+
+def test_what_the_models_own_code_imports() -> None:
+    lacks = {"software": software(unimportable=("decord", "moviepy"))}
+    assert found(remote_code, lacks) == [("blocking", "decord, moviepy not in /opt/vllm")]
+    assert found(remote_code, lacks | {"model": ModelFiles(path="/m", sizes={}, problem="lacks a shard")}) == []
+    assert found(remote_code, lacks | {"python_is_venvs": False}) == []
+
+
+def tripped(trial: VenvTrial | None, *problems: HostError) -> list[tuple[str, str, Severity]]:
+    tried = {name: Tried(name, (), VenvTrial(cuda="", model="")) for name in ("gpu-a", "gpu-b")}
+    tried["gpu-b"] = Tried("gpu-b", (), trial, problems)
+    found = report(ONE, Evidence(seen(ONE), tried)).findings
+    return [(one.name, one.host, one.severity) for one in found]
+
+
+@pytest.mark.parametrize("said", ["", None])
+def test_what_went_well_or_was_not_tried(said: str | None) -> None:
+    assert tripped(VenvTrial(cuda=said, model=said)) == []
+
+
+def test_what_did_not_go_well() -> None:
+    trial = VenvTrial(cuda="Error 802: system not yet initialized", model="KeyError: 'rope_theta'")
+    assert tripped(trial) == [("cuda", "gpu-b", "blocking"), ("model-config", "gpu-b", "blocking")]
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (
+            "RuntimeError: Unexpected error from cudaGetDeviceCount() … Error 802: system not yet initialized",
+            "fabric",
+        ),
+        (
+            "RuntimeError: Error 803: system has unsupported display driver / cuda driver combination",
+            "driver is older",
+        ),
+        ("torch 2.9.1 is a build without CUDA", "torch for CPUs"),
+        ("OutOfMemoryError: CUDA out of memory", "holds the memory"),
+        ("RuntimeError: Found no NVIDIA driver on your system", "NVIDIA_DRIVER_CAPABILITIES"),
+        ("something new", "every rank on this host would fail"),
+    ],
+)
+def test_what_torch_says_is_explained(said: str, why: str) -> None:
+    tried = {"gpu-a": Tried("gpu-a", (), VenvTrial(cuda=said, model=None))}
+    (one,) = report(ONE, Evidence(seen(ONE), tried)).findings
+    assert (one.name, one.found) == ("cuda", said)
+    assert why in one.why
+
+
+def test_a_trial_that_could_not_be_made_is_said() -> None:
+    broken = CommandFailed("gpu-b", Command(("x",), "try the venv"), 1, "", "Segmentation fault")
+    assert tripped(None, broken) == [("cuda", "gpu-b", "unchecked")]
+    assert tripped(None, Unreachable("gpu-b", "listen for its peers")) == [("reach", "gpu-b", "unchecked")]
