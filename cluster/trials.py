@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from cluster.errors import HostError
 from cluster.fleet import Fleet, both
+from cluster.hashes import hashes
 from cluster.host import Host
 from cluster.inventory import Inventory
 from cluster.observe import Observed
@@ -11,15 +14,21 @@ from cluster.reach import reach
 from cluster.values import Facts, Reach, Tried, VenvTrial
 from cluster.venv_trial import venv_trial
 
+T = TypeVar("T")
 
-def try_out(inventory: Inventory, fleet: Fleet, seen: Observed) -> dict[str, Tried]:
-    """By host, of those that could be looked at. Peers and libraries are tried at the same time."""
+
+def try_out(inventory: Inventory, fleet: Fleet, seen: Observed, deep: bool = False) -> dict[str, Tried]:
+    """By host, of those that could be looked at. Peers and libraries are tried at the same time.
+
+    `deep`: hashes of the model's files as well, which takes minutes or hours.
+    """
     facts = {name: view.facts for name, view in seen.items() if view.facts}
     reaches, venvs = both(
         lambda: reach(inventory, fleet, seen),
         lambda: fleet.each(lambda host: _try_venv(inventory, host, facts[host.name]), facts),
     )
-    return {name: _tried(name, reaches.get(name, ()), venvs[name]) for name in facts}
+    hashed = fleet.each(lambda host: _hash(inventory, host, facts[host.name]), facts if deep else ())
+    return {name: _tried(name, reaches.get(name, ()), venvs[name], hashed.get(name)) for name in facts}
 
 
 def _try_venv(inventory: Inventory, host: Host, facts: Facts) -> VenvTrial | None:
@@ -29,10 +38,20 @@ def _try_venv(inventory: Inventory, host: Host, facts: Facts) -> VenvTrial | Non
     return host.attend(venv_trial(inventory, inventory.host(host.name), facts))
 
 
-def _tried(name: str, reaches: tuple[Reach, ...] | HostError, venv: VenvTrial | HostError | None) -> Tried:
-    return Tried(
-        name,
-        None if isinstance(reaches, HostError) else reaches,
-        None if isinstance(venv, HostError) else venv,
-        tuple(one for one in (reaches, venv) if isinstance(one, HostError)),
-    )
+def _hash(inventory: Inventory, host: Host, facts: Facts) -> dict[str, str] | None:
+    """None where the model is not whole: preflight has said so."""
+    return None if facts.model.problem else host.attend(hashes(inventory, facts))
+
+
+def _tried(
+    name: str,
+    reaches: tuple[Reach, ...] | HostError,
+    venv: VenvTrial | HostError | None,
+    hashed: dict[str, str] | HostError | None,
+) -> Tried:
+    problems = tuple(one for one in (reaches, venv, hashed) if isinstance(one, HostError))
+    return Tried(name, _good(reaches), _good(venv), _good(hashed), problems)
+
+
+def _good(answer: T | HostError) -> T | None:
+    return None if isinstance(answer, HostError) else answer

@@ -35,12 +35,13 @@ Run = Callable[[Inventory, Evidence], Iterator[Finding]]
 class Check:
     """`name` is one of `cluster.values.CHECKS`; several functions may go by one name. `run` is pure.
 
-    `needs` is the evidence without which nothing can be said: a first look, what was tried, an all-reduce.
+    `needs` is the evidence without which nothing can be said: a first look, what was tried, hashes of files, an
+    all-reduce.
     """
 
     name: str
     run: Run
-    needs: Literal["seen", "tried", "fabric"] = "seen"
+    needs: Literal["seen", "tried", "hashed", "fabric"] = "seen"
 
     def looked(self, evidence: Evidence) -> bool:
         """Whether the evidence is there at all."""
@@ -49,6 +50,8 @@ class Check:
                 return bool(evidence.facts)
             case "tried":
                 return bool(evidence.tried)
+            case "hashed":
+                return any(one.hashes for one in evidence.tried.values())
         return evidence.fabric is not None
 
 

@@ -11,6 +11,7 @@ from cluster.preflight import (
     fabric,
     gpus,
     hardware,
+    hashes,
     limits,
     links,
     machine,
@@ -40,7 +41,7 @@ def _unseen(host: str, problem: HostError) -> Finding:
 
 _CONCERNS = (
     *(clock, gpus, hardware, versions, releases, software, network, links, reach, rdma),
-    *(limits, machine, state, model, fabric),
+    *(limits, machine, state, model, hashes, fabric),
 )
 
 ALL: tuple[Check, ...] = (Check("reachable", _reachable), *(one for part in _CONCERNS for one in part.CHECKS))

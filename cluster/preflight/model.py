@@ -6,13 +6,8 @@ from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
 from cluster.preflight.catalogue import Check, Evidence, of_all, of_each
-from cluster.values import Facts, Finding
+from cluster.values import Facts, Finding, is_read
 
-#: What a rank reads: weights, configuration, remote code, tokenizer and chat template. The rest is for people.
-_READ = (
-    ".safetensors", ".bin", ".pt", ".pth", ".gguf", ".json", ".py", ".model", ".tiktoken", ".jinja",
-    "merges.txt", "vocab.txt",
-)  # fmt: skip
 #: In MiB, of models whose size no host can tell yet.
 _SIZES = {"baidu/ERNIE-4.5-VL-424B-A47B-PT": 848_000_000_000 >> 20}
 
@@ -54,7 +49,7 @@ def equal(facts: dict[str, Facts]) -> Iterator[Finding]:
 
 
 def _read(sizes: Sizes) -> Sizes:
-    return {name: size for name, size in sizes.items() if name.endswith(_READ) and not name.startswith(".")}
+    return {name: size for name, size in sizes.items() if is_read(name)}
 
 
 def _differs(hosts: list[str], sizes: Sizes, others: list[str], best: Sizes) -> Finding:

@@ -19,7 +19,7 @@ from cluster.values.said import (
     Severity,
     Transport,
 )
-from cluster.values.seen import Facts, Gpu, GpuProcess, HostView, Listener, ModelFiles, Presence, Sighting
+from cluster.values.seen import Facts, Gpu, GpuProcess, HostView, Listener, ModelFiles, Presence, Sighting, is_read
 from cluster.values.software import Software
 from cluster.values.tried import Reach, Tried, VenvTrial
 
@@ -57,4 +57,5 @@ __all__ = [
     "Tried",
     "VenvTrial",
     "concern_of",
+    "is_read",
 ]

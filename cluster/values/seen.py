@@ -76,6 +76,18 @@ class Sighting(Fact):
     status: int | None = None
 
 
+#: What a rank reads: weights, configuration, remote code, tokenizer and chat template. The rest is for people.
+_READ = (
+    ".safetensors", ".bin", ".pt", ".pth", ".gguf", ".json", ".py", ".model", ".tiktoken", ".jinja",
+    "merges.txt", "vocab.txt",
+)  # fmt: skip
+
+
+def is_read(name: str) -> bool:
+    """Whether a rank reads this file of the model."""
+    return name.endswith(_READ) and not name.startswith(".")
+
+
 class ModelFiles(Fact):
     """The model on a host: the folder found, and size in bytes by file name; `problem` when it is not usable."""
 

@@ -29,10 +29,11 @@ class VenvTrial(Fact):
 
 @dataclass(frozen=True)
 class Tried:
-    """What was tried on one host. `reaches` None and `venv` None where it was not tried; `problems` say what kept
-    a try from being made."""
+    """What was tried on one host; None is what was not. `hashes` are SHA-256 of the model's files by name, or why
+    one has none. `problems` say what kept a try from being made."""
 
     name: str
     reaches: tuple[Reach, ...] | None = None
     venv: VenvTrial | None = None
+    hashes: dict[str, str] | None = None
     problems: tuple[HostError, ...] = ()

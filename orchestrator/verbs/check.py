@@ -27,7 +27,7 @@ def run(request: Request, settings: Settings) -> int:
 def _report(one: Session) -> Report:
     inventory, fleet, asked = one.inventory, one.fleet, one.request
     seen = observe(inventory, fleet)
-    tried = try_out(inventory, fleet, seen)
+    tried = try_out(inventory, fleet, seen, asked.deep)
     reduced = _fabric(one, seen) if asked.fabric or inventory.preflight.fabric else None
     return report(inventory, Evidence(seen, tried, reduced), asked.skip)
 

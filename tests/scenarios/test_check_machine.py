@@ -76,8 +76,8 @@ def broken(hosts: Hosts, breaks: str, heals: str) -> Iterator[None]:
         hosts.run("node1", "sh", "-c", heals)
 
 
-def check(operator: Operator, inventory: Path) -> list[dict[str, str]]:
-    done = operator.run("check", inventory, "--output", "json")
+def check(operator: Operator, inventory: Path, *words: str) -> list[dict[str, str]]:
+    done = operator.run("check", inventory, *words, "--output", "json")
     assert done.returncode in (0, 3), done.stderr
     findings: list[dict[str, str]] = json.loads(done.stdout)["findings"]
     return findings

@@ -77,3 +77,12 @@ def test_no_room_for_a_download(operator: Operator, cached: Path) -> None:
         ("model-space", "node1", "blocking"),
     ], findings
     assert "at /srv/hub" in findings[1]["found"]
+
+
+def test_bytes_that_only_hashes_show(untouched: Hosts, operator: Operator, folder: str) -> None:
+    """Of the same size: a `check` without hashes has nothing against it."""
+    breaks = f"printf x | dd of={_SHARD} bs=1 seek=99999 conv=notrunc"
+    untouched.run("node1", "sh", "-c", f"cd {folder} && {breaks}")
+    assert check(operator, untouched.inventory) == []
+    found = only(check(operator, untouched.inventory, "--deep"), "model-hashes")
+    assert found["found"].startswith(f"{_SHARD} (")

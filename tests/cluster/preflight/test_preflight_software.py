@@ -37,7 +37,7 @@ def test_what_the_models_own_code_imports() -> None:
 
 def tripped(trial: VenvTrial | None, *problems: HostError) -> list[tuple[str, str, Severity]]:
     tried = {name: Tried(name, (), VenvTrial(cuda="", model="")) for name in ("gpu-a", "gpu-b")}
-    tried["gpu-b"] = Tried("gpu-b", (), trial, problems)
+    tried["gpu-b"] = Tried("gpu-b", (), trial, problems=problems)
     found = report(ONE, Evidence(seen(ONE), tried)).findings
     return [(one.name, one.host, one.severity) for one in found]
 
