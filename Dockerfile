@@ -5,9 +5,10 @@
 FROM vllm/vllm-openai:v0.32.0
 
 # openssh-server: the orchestrator comes in over SSH. ninja-build and a compiler are in the base image: FlashInfer
-# compiles at start.
+# compiles at start. Their versions are those of the base image's Ubuntu, which differs between releases of vLLM.
+# hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends openssh-server=1:* iproute2=6.* \
+    && apt-get install -y --no-install-recommends openssh-server iproute2 \
     && rm -rf /var/lib/apt/lists/* \
     && mkdir -p /run/sshd
 
