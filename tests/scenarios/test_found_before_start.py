@@ -38,7 +38,7 @@ def another_ray(hosts: Hosts, host: str) -> Iterator[None]:
     """The version is read from the name of the metadata folder."""
     packages = Path(sysconfig.get_path("purelib"))
     (mine,) = packages.glob("ray-*.dist-info")
-    other = packages / "ray-2.1.0.dist-info"
+    other = packages / "ray-2.59.9.dist-info"
     hosts.run(host, "mv", str(mine), str(other))
     try:
         yield
@@ -62,5 +62,5 @@ def test_all_that_is_wrong_on_all_hosts_at_once(untouched: Hosts, operator: Oper
     assert {("gpu-idle", "node1"), ("port-free", "node0")} <= found.keys()
     assert "sleep" in found["gpu-idle", "node1"]
     assert "port 8000 is taken by pid" in found["port-free", "node0"]
-    assert "2.1.0" in " ".join(found.values())
+    assert "2.59.9" in " ".join(found.values())
     assert len(found) == 3, found

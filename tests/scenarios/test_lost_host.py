@@ -25,9 +25,11 @@ def mortal(operator: Operator) -> Iterator[Hosts]:
 
 
 def test_a_worker_that_never_joins_is_named(pair: Hosts, operator: Operator) -> None:
+    """Preflight would have said it first, but for somebody who will not hear of it."""
+    deaf = [word for check in ("routes", "reach") for word in ("--skip", check)]
     pair.run("node1", "ip", "link", "set", "fab0", "down")
     try:
-        done = operator.run("up", pair.inventory, "--output", "json", ORCHESTRATOR_PATIENCE_GATE="12")
+        done = operator.run("up", pair.inventory, *deaf, "--output", "json", ORCHESTRATOR_PATIENCE_GATE="12")
     finally:
         pair.run("node1", "ip", "link", "set", "fab0", "up")
     assert done.returncode == 6, done.stderr
