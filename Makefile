@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 INSTALLED := .venv/installed
 
-.PHONY: demo test test-unit test-tp16 bench-up check format constraints install clean
+.PHONY: demo test test-unit test-tp16 bench-check bench-up check format constraints install clean
 
 demo: $(INSTALLED)
 	@scripts/demo
@@ -15,6 +15,9 @@ test-unit: $(INSTALLED)
 
 test-tp16: $(INSTALLED)
 	$(PYTHON) -m pytest -m tp16 -s
+
+bench-check: $(INSTALLED)
+	$(PYTHON) benchmarks/bench_check.py
 
 bench-up: $(INSTALLED)
 	$(PYTHON) benchmarks/bench_up.py
