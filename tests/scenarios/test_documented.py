@@ -1,0 +1,60 @@
+"""What the README and the runbook tell people to type, typed: on hosts by the names that they give them."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scenarios.conftest import HOSTS
+from tests.scenarios.hosts import ROOT, Hosts
+from tests.scenarios.operator import Operator
+from tests.test_docs import commands
+
+pytestmark = pytest.mark.scenario
+
+#: They go on until somebody has seen enough.
+_ENDLESS = {"--follow"}
+_CLUSTER = "ernie-424b"
+
+
+def renamed(document: dict[str, Any]) -> None:
+    document["cluster"] = _CLUSTER
+    for host, name in zip(document["hosts"], ("gpu-a", "gpu-b"), strict=True):
+        host["name"] = name
+
+
+def test_every_command_does_what_it_says(pair: Hosts, operator: Operator, tmp_path: Path) -> None:
+    """In their order; a page takes the cluster down in more ways than one, so this machine remembers it again."""
+    mine = pair.edited(tmp_path / "mine.yaml", renamed)
+    known, before = tmp_path / "known", ""
+    for page, words in commands("python -m orchestrator "):
+        if page != before:
+            operator.up(mine)
+            shutil.copytree(operator.state, known, dirs_exist_ok=True)
+        before = page
+        shutil.copytree(known, operator.state, dirs_exist_ok=True)
+        status, said = typed(operator, tmp_path, shlex.split(words))
+        assert status == 0, (page, words, said)
+    pair.assert_clean(*HOSTS)
+
+
+def typed(operator: Operator, folder: Path, words: list[str]) -> tuple[int, str]:
+    """The exit status, and the end of what was said on stderr."""
+    argv = [sys.executable, "-m", "orchestrator", *words]
+    process = subprocess.Popen(
+        argv, cwd=folder, env=operator.environment(PYTHONPATH=str(ROOT)),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    if _ENDLESS & set(words):
+        assert process.stdout
+        assert process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    return process.returncode, said[-1500:]
