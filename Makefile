@@ -8,7 +8,7 @@ demo: $(INSTALLED)
 	@scripts/demo
 
 test: check
-	$(PYTHON) -m pytest -m "not tp16" --durations=10
+	$(PYTHON) -m pytest -m "not tp16" -n 2 --dist loadfile --durations=10
 
 test-unit: $(INSTALLED)
 	$(PYTHON) -m pytest -m "not scenario and not tp16"
