@@ -4,10 +4,11 @@ import argparse
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from . import state
+from . import driver, state
 from .errors import SandboxError
 from .layout import FOLDER, PATH, Order
 from .network import tool
@@ -43,6 +44,8 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hosts", type=_count(100), default=2, help="default: %(default)s")
     parser.add_argument("--gpus", type=_count(16), default=8, help="on each host (default: %(default)s)")
     parser.add_argument("--engine", choices=["vllm", "scripted"], default="vllm", help="default: %(default)s")
+    parser.add_argument("--real-gpus", action="store_true", help="this machine's own, dealt out host by host")
+    parser.add_argument("--model", type=Path, metavar="FOLDER", help="what the hosts with real GPUs serve")
     parser.add_argument("--inventory", type=Path, metavar="PATH", help="write the inventory here as well")
     parser.add_argument("--owner", type=int, metavar="PID", help="end when this process ends")
     parser.set_defaults(act=_up)
@@ -67,9 +70,17 @@ class _count:
 def _up(options: argparse.Namespace) -> int:
     from .up import up  # here and below: `exec` is called often and needs none of it
 
-    order = Order(options.name, options.hosts, options.gpus, options.engine, options.owner)
-    print(up(order, options.inventory.absolute() if options.inventory else None))
+    print(up(_order(options), options.inventory.absolute() if options.inventory else None))
     return 0
+
+
+def _order(options: argparse.Namespace) -> Order:
+    if options.real_gpus == (options.model is None):
+        raise SandboxError("--real-gpus and --model go together: the tiny model is for CPUs")
+    if options.real_gpus and options.engine == "scripted":
+        raise SandboxError("the scripted engine holds no real GPU")
+    order = Order(options.name, options.hosts, options.gpus, options.engine, options.owner)
+    return replace(order, real=True, model=options.model.absolute()) if options.real_gpus else order
 
 
 def _down(options: argparse.Namespace) -> int:
@@ -90,5 +101,6 @@ def _exec(options: argparse.Namespace) -> NoReturn:
         raise SandboxError(f"{options.host} is no longer running")
     sides = ["--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"]
     argv = ["nsenter", "--target", str(hosts[options.host].init.pid), *sides, "--", *options.command]
-    environment = {"PATH": PATH, "HOME": str(Path.home()), "TERM": os.environ.get("TERM", "dumb")}
+    environment = {"PATH": driver.path(os.environ, PATH), **driver.variables(os.environ)}
+    environment |= {"HOME": str(Path.home()), "TERM": os.environ.get("TERM", "dumb")}
     os.execve(tool("nsenter"), argv, environment)

@@ -18,8 +18,9 @@ from .layout import PATH, HostLayout, Layout
 _OWN = kernel.NEW_NETWORK | kernel.NEW_MOUNTS | kernel.NEW_HOSTNAME | kernel.NEW_IPC
 _READY = b"."
 
-#: Room for the queues of 16 ranks, Ray's object store and NCCL; what nobody writes takes no memory.
-_SHARED_MEMORY = "8g"
+#: Room for the queues of 16 ranks, Ray's object store and NCCL; what nobody writes takes no memory. With GPUs
+#: there is more of each.
+_SHARED_MEMORY, _SHARED_MEMORY_OF_GPUS = "8g", "32g"
 
 #: Soft and hard limit of open files, as on a GPU host made ready for vLLM.
 _OPEN_FILES = (1024, 1048576)
@@ -68,9 +69,10 @@ def _become(layout: Layout, host: HostLayout, line: socket.socket) -> NoReturn:
         if line.recv(1) == _READY:  # otherwise the supervisor went while we were building
             network.configure(host)
             _raise_limits()
+            argv = ssh.argv()
             os.environ.clear()
             os.environ["PATH"] = PATH
-            os.execv(ssh.argv()[0], ssh.argv())
+            os.execv(argv[0], argv)
     except BaseException:
         traceback.print_exc(file=sys.stderr)
     os._exit(1)
@@ -85,10 +87,11 @@ def _raise_limits() -> None:
 def _furnish(layout: Layout, host: HostLayout) -> None:
     order = layout.order
     socket.sethostname(host.name)
-    new = root.build(order.folder, _SHARED_MEMORY)
+    new = root.build(order.folder, _SHARED_MEMORY_OF_GPUS if order.real else _SHARED_MEMORY, order.real)
     (new / "etc/hostname").write_text(f"{host.name}\n")
     names = "".join(f"{other.address} {other.name}\n" for other in layout.hosts)
     (new / "etc/hosts").write_text(f"127.0.0.1 localhost\n{names}")
-    ssh.install(new, order.folder, host.name)
-    gpus.install(new, order.gpus, host.name)
+    ssh.install(new, layout, host)
+    if not order.real:
+        gpus.install(new, order.gpus, host.name)
     kernel.become_root(new)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from .layout import MODEL, Layout, venv
+from .layout import HostLayout, Layout, venv
 from .ssh import CLIENT_KEY, KNOWN_HOSTS
 
 FILE = "inventory.yaml"
@@ -23,6 +23,23 @@ _ARGUMENTS = [
 ]  # fmt: skip
 
 
+#: Real GPUs: no weights are read, so that an architecture can be tried without having it. NVLink multicast is off:
+#: other machines may have their GPUs on the same switches.
+_GPU_ENVIRONMENT = {
+    "NCCL_NVLS_ENABLE": "0",
+    "TORCH_SYMM_MEM_DISABLE_MULTICAST": "1",
+    "NVSHMEM_DISABLE_NVLS": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+}
+_GPU_ARGUMENTS = [
+    "--trust-remote-code", "--language-model-only", "--load-format", "dummy", "--max-model-len", "16384",
+]  # fmt: skip
+_ACCEPTED = {
+    "versions-known-bad": "the vLLM for this machine's torch; two hosts with a GPU each did not hang",
+    "open-files": "hosts made of namespaces have the limits of the machine below",
+}
+
+
 def write(layout: Layout, also_to: Path | None) -> None:
     own = layout.order.folder / FILE
     own.write_text(render(layout, KNOWN_HOSTS))
@@ -36,28 +53,29 @@ def render(layout: Layout, known_hosts: str) -> str:
     sections: dict[str, object] = {
         "cluster": f"sandbox-{order.name}",
         "known_hosts": known_hosts,
-        "environment": _ENVIRONMENT,
+        "environment": _GPU_ENVIRONMENT if order.real else _ENVIRONMENT,
         "defaults": {
             "user": "root", "identity_file": str(order.folder / CLIENT_KEY),
-            "gpus": order.gpus, "min_gpu_memory_mib": 80000,
+            "gpus": order.gpus, **({} if order.real else {"min_gpu_memory_mib": 80000}),
         },
-        "hosts": _hosts(layout),
-        "model": {"id": str(MODEL), "served_name": MODEL.name},
-        "serve": {"tensor_parallel_size": order.hosts * order.gpus, "port": 8000, "arguments": _ARGUMENTS},
-        "ray": {"declare_gpus": True},
+        "hosts": [_host(host, "worker" if i else "head") for i, host in enumerate(layout.hosts)],
+        "model": {"id": str(order.model), "served_name": order.model.name},
+        "serve": {
+            "tensor_parallel_size": order.hosts * order.gpus, "port": 8000,
+            "arguments": _GPU_ARGUMENTS if order.real else _ARGUMENTS,
+        },
+        "ray": {"declare_gpus": not order.real},
         "runtime": {"venv": str(venv())},
     }  # fmt: skip
+    if order.real:
+        sections["preflight"] = {"accept": [{"check": name, "reason": why} for name, why in _ACCEPTED.items()]}
     return "".join(f"{key}: {_value(value)}\n" for key, value in sections.items())
 
 
-def _hosts(layout: Layout) -> list[dict[str, str]]:
-    return [
-        {
-            "name": host.name, "address": host.address, "cluster_address": host.cluster_address,
-            "role": "worker" if i else "head",
-        }
-        for i, host in enumerate(layout.hosts)
-    ]  # fmt: skip
+def _host(host: HostLayout, role: str) -> dict[str, object]:
+    addresses = {"address": host.address, "cluster_address": host.cluster_address}
+    chosen = {} if host.gpu_ids is None else {"gpu_ids": list(host.gpu_ids)}
+    return {"name": host.name, **addresses, "role": role, **chosen}
 
 
 def _value(value: object) -> str:

@@ -22,6 +22,9 @@ class Order:
     gpus: int
     engine: Engine
     owner: int | None = None
+    real: bool = False
+    """The machine's own GPUs, dealt out host by host, instead of files that stand for some."""
+    model: Path = MODEL
 
     @property
     def folder(self) -> Path:
@@ -33,6 +36,8 @@ class HostLayout:
     name: str
     address: str
     cluster_address: str
+    gpu_ids: tuple[int, ...] | None = None
+    """As this machine counts them; None where a host has its own, and all of them are its."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +59,15 @@ class Layout:
     @property
     def hosts(self) -> tuple[HostLayout, ...]:
         return tuple(
-            HostLayout(f"node{i}", f"10.66.{self.number}.{i + 2}", f"10.67.{self.number}.{i + 2}")
+            HostLayout(
+                f"node{i}", f"10.66.{self.number}.{i + 2}", f"10.67.{self.number}.{i + 2}", self._gpu_ids(i)
+            )
             for i in range(self.order.hosts)
         )
+
+    def _gpu_ids(self, host: int) -> tuple[int, ...] | None:
+        each = self.order.gpus
+        return tuple(range(host * each, (host + 1) * each)) if self.order.real else None
 
 
 def home() -> Path:

@@ -66,7 +66,7 @@ _CONFIG = {
     **tokenizer.IDS,
 }
 
-_CONFIGURATION = """from transformers import PreTrainedConfig
+CONFIGURATION = """from transformers import PreTrainedConfig
 
 
 class VisionConfig(PreTrainedConfig):
@@ -114,7 +114,7 @@ def write(layer: Path) -> None:
     folder.mkdir()
     tokenizer.write(folder)
     (folder / "config.json").write_text(json.dumps(_CONFIG, indent=1))
-    (folder / "configuration_ernie_vl.py").write_text(_CONFIGURATION)
+    (folder / "configuration_ernie_vl.py").write_text(CONFIGURATION)
     _write_weights(folder, [_embedding(), *(list(_layer(i)) for i in range(_LAYERS)), _head()])
 
 

@@ -5,6 +5,7 @@ The bridges live in the supervisor's own network namespace. This machine sees on
 
 import ipaddress
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -18,7 +19,7 @@ _EXISTS = "File exists"
 
 def tool(name: str) -> str:
     """The absolute path of a program that a plain shell's PATH may miss."""
-    found = shutil.which(name, path=_SBIN)
+    found = shutil.which(name, path=f"{_SBIN}:{os.environ.get('PATH', '')}")
     if found is None:
         raise SandboxError(f"{name} is missing: the sandbox needs openssh-server, iproute2 and util-linux")
     return found

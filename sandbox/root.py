@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import kernel
+from . import driver, kernel
 from .layout import home, interpreter, venv
 
 _DEVICES = {
@@ -51,8 +51,8 @@ def place(layer: Path, path: Path) -> Path:
     return inside
 
 
-def build(folder: Path, shared_memory: str) -> Path:
-    """Called by a host, in its own mount namespace."""
+def build(folder: Path, shared_memory: str, with_driver: bool) -> Path:
+    """Called by a host, in its own mount namespace. `with_driver`: of this machine's GPUs."""
     layer, staging = _layer(folder), _staging(folder)
     kernel.mount("tmpfs", staging, options="mode=0755")
     root = staging / "root"
@@ -60,10 +60,14 @@ def build(folder: Path, shared_memory: str) -> Path:
     _overlay(root, [layer, Path("/")], staging / "changes")
     for scratch in _SCRATCH:
         kernel.mount("tmpfs", root / scratch, options="mode=0755" if scratch == "run" else "mode=1777")
+    if with_driver:
+        driver.bind(root)
     _bring_python(root, layer, staging)
     kernel.mount("proc", root / "proc", "proc")
     kernel.mount("sysfs", root / "sys", "sysfs", kernel.READ_ONLY)
     _devices(root / "dev", shared_memory)
+    if with_driver:
+        driver.make_devices(root / "dev")
     return root
 
 

@@ -1,9 +1,11 @@
 """Keys, and the sshd of a host."""
 
+import os
 import subprocess
 from pathlib import Path
 
-from .layout import PORTS, Layout, home
+from . import driver
+from .layout import PATH, PORTS, HostLayout, Layout, home
 from .network import tool
 
 CLIENT_KEY = "client_key"
@@ -11,14 +13,12 @@ KNOWN_HOSTS = "known_hosts"
 LOG = "/var/log/sshd.log"
 _HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 
-# PAM, because sshd refuses an account whose password is locked, as root's often is. MaxStartups and
-# MaxSessions, because a jump host may be asked for all others at once, over one connection.
+# MaxStartups and MaxSessions, because a jump host may be asked for all others at once, over one connection.
 _CONFIG = f"""\
 {"".join(f"Port {port}{chr(10)}" for port in PORTS)}\
 HostKey {_HOST_KEY}
 PidFile none
 LogLevel VERBOSE
-UsePAM yes
 UseDNS no
 PermitRootLogin prohibit-password
 PasswordAuthentication no
@@ -30,6 +30,8 @@ PrintLastLog no
 AllowTcpForwarding yes
 Subsystem sftp internal-sftp
 """
+# PAM, because sshd refuses an account whose password is locked, as root's often is.
+_WITH_PAM = "UsePAM yes\n"
 
 
 def make_keys(layout: Layout) -> None:
@@ -60,17 +62,35 @@ def _generate(path: Path, comment: str) -> None:
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
 
 
-def install(root: Path, folder: Path, host: str) -> None:
+def install(root: Path, layout: Layout, host: HostLayout) -> None:
     """The machine's own keys and configuration make way for the host's."""
-    for outer in (root / "etc/ssh").iterdir():
+    folder, ssh = layout.order.folder, root / "etc/ssh"
+    ssh.mkdir(exist_ok=True)
+    for outer in ssh.iterdir():
         if outer.is_file():
             outer.unlink()
-    (root / "etc/ssh/sshd_config").write_text(_CONFIG)
-    _private(root / _HOST_KEY.lstrip("/"), host_key(folder, host).read_text())
+    (ssh / "sshd_config").write_text(_CONFIG + (_without_pam(root) if layout.order.real else _WITH_PAM))
+    _private(root / _HOST_KEY.lstrip("/"), host_key(folder, host.name).read_text())
     own = root / home().relative_to("/") / ".ssh"
     own.mkdir(mode=0o700)
     _private(own / "authorized_keys", (folder / f"{CLIENT_KEY}.pub").read_text())
     (root / "run/sshd").mkdir(mode=0o755)
+
+
+def _without_pam(root: Path) -> str:
+    """For a machine made for GPUs, which has neither sshd's PAM service nor, maybe, an sshd of its own: root's
+    password is none instead of a locked one, and what finds the driver is given to every session."""
+    shadow = root / "etc/shadow"
+    lines = shadow.read_text().splitlines() if shadow.exists() else []
+    _private(shadow, "".join(f"{unlocked(line)}\n" for line in lines))
+    given = {"PATH": driver.path(os.environ, PATH), **driver.variables(os.environ)}
+    return f"UsePAM no\nSetEnv {' '.join(f'{name}={value}' for name, value in given.items())}\n"
+
+
+def unlocked(line: str) -> str:
+    """A line of /etc/shadow; root's with a password that nobody has, and that no sshd takes for locked."""
+    name, *rest = line.split(":")
+    return ":".join([name, "*", *rest[1:]]) if name == "root" and rest else line
 
 
 def _private(path: Path, text: str) -> None:

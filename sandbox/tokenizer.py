@@ -4,15 +4,18 @@ import json
 from pathlib import Path
 
 _SPECIAL = ("<unk>", "<s>", "</s>")
-_IMAGES = (
-    "im_patch_id",
-    "image_start_token_id",
-    "image_end_token_id",
-    "video_start_token_id",
-    "video_end_token_id",
-)
+#: By the name of their ids in a model's configuration; the last two stand for a whole picture or video, until the
+#: processor has looked at it.
+_IMAGES = {
+    "im_patch_id": "<|IMAGE_PLACEHOLDER|>",
+    "image_start_token_id": "<|IMAGE_START|>",
+    "image_end_token_id": "<|IMAGE_END|>",
+    "video_start_token_id": "<|VIDEO_START|>",
+    "video_end_token_id": "<|VIDEO_END|>",
+}
+_WHOLE = ("<|image@placeholder|>", "<|video@placeholder|>")
 
-SIZE = 272  # 3 + 256 + 5, up to a multiple of 16
+SIZE = 272  # 3 + 256 + 7, up to a multiple of 16
 IDS = {
     "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
     **{name: len(_SPECIAL) + 256 + i for i, name in enumerate(_IMAGES)},
@@ -21,29 +24,32 @@ IDS = {
 _CHAT = "{% for m in messages %}{{m['role']}}: {{m['content']}}\n{% endfor %}assistant:"
 
 
-def write(folder: Path) -> None:
+def write(folder: Path, longest: int = 4096, images: bool = False) -> None:
+    """`longest` context in tokens; `images`: with words for pictures, which chance could put into a prompt."""
+    more = (*_IMAGES.values(), *_WHOLE) if images else ()
     for name, content in (
-        ("tokenizer.json", _tokenizer()),
-        ("tokenizer_config.json", _settings()),
+        ("tokenizer.json", _tokenizer(more)),
+        ("tokenizer_config.json", _settings(longest, more)),
         ("generation_config.json", {"bos_token_id": 1, "eos_token_id": 2}),
     ):
         (folder / name).write_text(json.dumps(content))
 
 
-def _settings() -> dict[str, object]:
+def _settings(longest: int, more: tuple[str, ...]) -> dict[str, object]:
     return {
+        **({"extra_special_tokens": list(more)} if more else {}),
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>",
-        "model_max_length": 4096, "chat_template": _CHAT,
+        "model_max_length": longest, "chat_template": _CHAT,
     }  # fmt: skip
 
 
-def _tokenizer() -> dict[str, object]:
-    vocabulary = [*_SPECIAL, *_visible_bytes()]
+def _tokenizer(more: tuple[str, ...]) -> dict[str, object]:
+    vocabulary = [*_SPECIAL, *_visible_bytes(), *more]
     added = [
         {"id": i, "content": text, "special": True, "single_word": False, "lstrip": False, "rstrip": False,
          "normalized": False}
-        for i, text in enumerate(_SPECIAL)
+        for i, text in enumerate(vocabulary) if text in _SPECIAL + more
     ]  # fmt: skip
     bytewise = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     model = {

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import inventory, state, supervisor
+from . import driver, inventory, state, supervisor
 from .errors import SandboxError
 from .layout import PORTS, Order
 from .network import tool
@@ -40,6 +40,8 @@ def _check_machine(order: Order) -> None:
         raise SandboxError("the sandbox needs root: it makes namespaces, bridges and an sshd on port 22")
     for name in _TOOLS:
         tool(name)
+    if order.real:
+        driver.require(order.hosts * order.gpus)
     if order.owner is not None and not Path(f"/proc/{order.owner}").exists():
         raise SandboxError(f"--owner {order.owner}: no such process")
 
