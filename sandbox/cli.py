@@ -45,6 +45,7 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gpus", type=_count(16), default=8, help="on each host (default: %(default)s)")
     parser.add_argument("--engine", choices=["vllm", "scripted"], default="vllm", help="default: %(default)s")
     parser.add_argument("--real-gpus", action="store_true", help="this machine's own, dealt out host by host")
+    parser.add_argument("--first-gpu", type=_index, default=0, help="to deal out, where others are in use")
     parser.add_argument("--model", type=Path, metavar="FOLDER", help="what the hosts with real GPUs serve")
     parser.add_argument("--inventory", type=Path, metavar="PATH", help="write the inventory here as well")
     parser.add_argument("--owner", type=int, metavar="PID", help="end when this process ends")
@@ -55,6 +56,12 @@ def _name(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", text):
         raise argparse.ArgumentTypeError("a name has lower-case letters, digits and dashes")
     return text
+
+
+def _index(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("a number from 0 on")
+    return int(text)
 
 
 class _count:
@@ -80,7 +87,9 @@ def _order(options: argparse.Namespace) -> Order:
     if options.real_gpus and options.engine == "scripted":
         raise SandboxError("the scripted engine holds no real GPU")
     order = Order(options.name, options.hosts, options.gpus, options.engine, options.owner)
-    return replace(order, real=True, model=options.model.absolute()) if options.real_gpus else order
+    if not options.real_gpus:
+        return order
+    return replace(order, real=True, model=options.model.absolute(), first_gpu=options.first_gpu)
 
 
 def _down(options: argparse.Namespace) -> int:

@@ -25,6 +25,7 @@ class Order:
     real: bool = False
     """The machine's own GPUs, dealt out host by host, instead of files that stand for some."""
     model: Path = MODEL
+    first_gpu: int = 0
 
     @property
     def folder(self) -> Path:
@@ -67,7 +68,8 @@ class Layout:
 
     def _gpu_ids(self, host: int) -> tuple[int, ...] | None:
         each = self.order.gpus
-        return tuple(range(host * each, (host + 1) * each)) if self.order.real else None
+        first = self.order.first_gpu + host * each
+        return tuple(range(first, first + each)) if self.order.real else None
 
 
 def home() -> Path:

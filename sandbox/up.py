@@ -41,7 +41,7 @@ def _check_machine(order: Order) -> None:
     for name in _TOOLS:
         tool(name)
     if order.real:
-        driver.require(order.hosts * order.gpus)
+        driver.require(order.first_gpu + order.hosts * order.gpus)
     if order.owner is not None and not Path(f"/proc/{order.owner}").exists():
         raise SandboxError(f"--owner {order.owner}: no such process")
 

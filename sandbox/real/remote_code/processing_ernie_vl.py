@@ -56,9 +56,6 @@ class ErnieVLImageProcessor(BaseImageProcessor):
 
 
 class ErnieVLProcessor(ProcessorMixin):
-    attributes = ["image_processor", "tokenizer"]  # noqa: RUF012
-    image_processor_class = "AutoImageProcessor"
-    tokenizer_class = "AutoTokenizer"
     spatial_conv_size = 2
     temporal_conv_size = 2
 

@@ -1,0 +1,201 @@
+"""What is tried on real GPUs, part by part. Each begins with hosts that serve nothing, and leaves them so."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from . import questions, workload
+from .requests import together
+from .rig import Rig
+from .variants import DEFAULT, EAGER, TUNED, Trial, Variant
+from .workload import GUIDE
+
+#: Seconds for one more pair of variants: two starts side by side, and what is measured of each.
+_A_ROUND = 190.0
+#: The text of a program for a host.
+_LOSE_RANK = (Path(__file__).parent / "lose_rank.py").read_text()
+
+
+Rows = dict[str, dict[str, object]]
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One trial among several side by side, on hosts of its own."""
+
+    trial: Trial
+    path: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.trial.cluster}-{self.trial.variant.name}"
+
+
+def pair(rig: Rig) -> None:
+    """All hosts as one cluster: TP over them through Ray, a rank that dies, the way back, and GPUs free again."""
+    trial = Trial("pair", rig.hosts, rig.model("vl28b"))
+    path = rig.write(trial)
+    _look(rig, path)
+    try:
+        if rig.bring_up("pair", path):
+            _use(rig, trial, path)
+            _lose_a_rank(rig, trial, path)
+        rig.logs("pair", path)
+    finally:
+        rig.take_down("pair", path)
+        rig.prove_free("pair")
+
+
+def _look(rig: Rig, path: str) -> None:
+    for name, argv in questions.OF_THE_MACHINE.items():
+        rig.on_machine(name, argv)
+    rig.record.step("raw facts", [sys.executable, "scripts/raw-facts", path], 60, 60)
+    rig.do("check all", 90, "check", path, "--all")
+    rig.do("check all as JSON", 90, "check", path, "--all", "--output", "json")
+    rig.do("check the fabric", 120, "check", path, "--fabric", "--output", "json")
+    _plan(rig, "pair", path)
+
+
+def _plan(rig: Rig, name: str, path: str) -> None:
+    if rig.has("plan"):
+        rig.do(f"{name}: plan", 60, "plan", path, "--hosts", "--output", "json")
+
+
+def _use(rig: Rig, trial: Trial, path: str) -> None:
+    rig.do("pair: status", 30, "status", path)
+    rig.do("pair: status as JSON", 30, "status", path, "--output", "json")
+    rig.complete("pair", trial.hosts[0])
+    rig.warm("pair", path, trial.hosts[0])
+    rig.measure("pair", path, trial, seed=1)
+    if rig.has("bench") and rig.work == GUIDE:
+        words = ("--workload", "prompt-heavy", "--num-prompts", "16", "--results", f"/tmp/{rig.name}-bench")
+        rig.do("pair: the orchestrator's own bench", 240, "bench", path, *words)
+
+
+def _lose_a_rank(rig: Rig, trial: Trial, path: str) -> None:
+    """What is said of it must name the host; the same `up` mends it."""
+    rig.on_host(trial.hosts[-1], "pair: kill a rank", sys.executable, "-c", _LOSE_RANK)
+    rig.record.step("pair: while it is noticed", ["sleep", "12"], 15, 120)
+    rig.do("pair: status after the kill", 30, "status", path)
+    rig.do("pair: logs after the kill", 30, "logs", path, "--lines", "100")
+    rig.bring_up("pair again", path)
+    rig.complete("pair again", trial.hosts[0])
+
+
+def layouts(rig: Rig) -> None:
+    """Tensor against pipeline parallel over the same hosts, the same work."""
+    trials = [Trial(f"pp{size}", rig.hosts, rig.model("vl28b"), pipeline=size) for size in (1, len(rig.hosts))]
+    _one_after_another(rig, "layouts", trials)
+
+
+def big(rig: Rig) -> None:
+    """The 424B's own layers, eight of them: what was planned against what vLLM's log says."""
+    trial = Trial("big", rig.hosts, rig.model("vl424b-8L"))
+    path = rig.write(trial)
+    _plan(rig, "big", path)
+    try:
+        if rig.bring_up("big", path):
+            rig.complete("big", trial.hosts[0])
+        rig.logs("big", path)
+    finally:
+        rig.take_down("big", path)
+        rig.prove_free("big")
+
+
+def eager(rig: Rig) -> None:
+    """A host each, without Ray, side by side: the guide's command against the defaults."""
+    _rounds(rig, "eager", [(EAGER, DEFAULT)])
+
+
+def tune(rig: Rig) -> None:
+    """One change each, as many at a time as there are hosts, as long as there is time for another round."""
+    wide = len(rig.hosts)
+    _rounds(rig, "tune", [TUNED[start : start + wide] for start in range(0, len(TUNED), wide)])
+
+
+def vision(rig: Rig) -> None:
+    """With the vision tower, asked about a picture."""
+    trial = Trial("vision", rig.hosts[:1], rig.model("vl28b-images"), images=True)
+    path = rig.write(trial)
+    try:
+        if rig.bring_up("vision", path):
+            served = trial.model.rpartition("/")[2] or "ernie-4.5-vl-tiny"
+            words = [sys.executable, "-m", "sandbox.real.picture", rig.url(trial.hosts[0]), served]
+            rig.record.step("vision: about a picture", words, 150, 60)
+        rig.logs("vision", path)
+    finally:
+        rig.take_down("vision", path)
+        rig.prove_free("vision")
+
+
+def _one_after_another(rig: Rig, name: str, trials: Sequence[Trial]) -> None:
+    """Each by the same `up`, which relaunches what another inventory asks for: the clusters are one by name."""
+    rows, path = {}, ""
+    try:
+        for trial in trials:
+            if path and rig.record.left < _A_ROUND:
+                rig.record.note(f"{name}: no time for {trial.cluster}", "skipped", None)
+                break
+            path = rig.write(replace(trial, cluster=name))
+            if rig.bring_up(trial.cluster, path):
+                rig.warm(trial.cluster, path, trial.hosts[0])
+                rows[trial.cluster] = rig.measure(trial.cluster, path, replace(trial, cluster=name), seed=2)
+            rig.logs(trial.cluster, path)
+    finally:
+        rig.take_down(name, path)
+        rig.prove_free(name)
+    rig.record.figure(f"{name}: table", workload.table(rows).splitlines())
+
+
+def _rounds(rig: Rig, name: str, rounds: Sequence[Sequence[Variant]]) -> None:
+    rows: Rows = {}
+    paths: list[str] = []
+    try:
+        for number, variants in enumerate(rounds):
+            if number and rig.record.left < _A_ROUND:
+                left = [variant.name for later in rounds[number:] for variant in later]
+                rig.record.note(f"{name}: no time for {', '.join(left)}", "skipped", None)
+                break
+            lanes = _lanes(rig, name, variants)
+            paths = sorted({*paths, *(lane.path for lane in lanes)})
+            _side_by_side(rig, lanes, rows)
+    finally:
+        together(partial(rig.take_down, name), paths)
+        rig.prove_free(name)
+    rig.record.figure(f"{name}: predicted", {one.name: one.prediction for each in rounds for one in each})
+    rig.record.figure(f"{name}: table", workload.table(rows).splitlines())
+
+
+def _lanes(rig: Rig, name: str, variants: Sequence[Variant]) -> list[Lane]:
+    """A host has one cluster through all rounds: the next variant is a changed inventory of it."""
+    trials = [
+        Trial(f"{name}-{host}", (host,), rig.model("vl28b"), variant=variant)
+        for host, variant in zip(rig.hosts, variants, strict=False)
+    ]
+    return [Lane(trial, rig.write(trial)) for trial in trials]
+
+
+def _side_by_side(rig: Rig, lanes: Sequence[Lane], rows: Rows) -> None:
+    """All are up before the first is measured, and are measured at the same time."""
+    up: list[Lane] = []
+    together(partial(_bring_up, rig, up), lanes)
+    together(lambda lane: rig.warm(lane.name, lane.path, lane.trial.hosts[0]), up)
+    for seed in (1, 2):
+        together(partial(_measured, rig, rows, seed), up)
+    together(lambda lane: rig.logs(lane.name, lane.path), lanes)
+
+
+def _bring_up(rig: Rig, up: list[Lane], lane: Lane) -> None:
+    if rig.bring_up(lane.name, lane.path):
+        up.append(lane)
+
+
+def _measured(rig: Rig, rows: Rows, seed: int, lane: Lane) -> None:
+    rows[f"{lane.name} {seed}"] = rig.measure(f"{lane.name}-{seed}", lane.path, lane.trial, seed)
+
+
+PARTS: dict[str, Callable[[Rig], None]] = {
+    "pair": pair, "layouts": layouts, "big": big, "eager": eager, "tune": tune, "vision": vision,
+}  # fmt: skip

@@ -1,0 +1,51 @@
+"""`python -m sandbox.real.prepare [FOLDER]`: what a trial on real GPUs needs on this machine, made in seconds.
+
+FOLDER/venv sees every package that the Python running this sees; FOLDER/models has the architectures without their
+weights; FOLDER/tiles has one of vLLM's own tunings under the name of another GPU, to be tried.
+"""
+
+import compileall
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from . import models, venv
+from .run import PLACE
+
+_TILES = "model_executor/layers/fused_moe/configs"
+_TUNED_FOR, _TO_TRY_ON = "NVIDIA_H100_80GB_HBM3", ("NVIDIA_H200",)
+_SHAPE = "E=64,N=1536"
+
+
+def main(argv: list[str]) -> int:
+    place = Path(argv[0]) if argv else PLACE
+    venv.create(place / "venv")
+    models.write(place / "models")
+    borrow_tiles(place / "tiles")
+    _compile(Path(folder) for folder in venv.package_folders(sys.path))
+    print(place)
+    return 0
+
+
+def borrow_tiles(folder: Path) -> None:
+    """Same multiprocessors, other memory: the best guess before anybody tuned for the other GPU."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = importlib.util.find_spec("vllm")
+    for root in found.submodule_search_locations or () if found else ():
+        source = Path(root) / _TILES / f"{_SHAPE},device_name={_TUNED_FOR}.json"
+        for name in _TO_TRY_ON if source.exists() else ():
+            shutil.copy(source, folder / f"{_SHAPE},device_name={name}.json")
+
+
+def _compile(folders: Iterable[Path]) -> None:
+    """Once and by all cores, rather than by the first import on each host."""
+    for folder in folders:
+        if os.access(folder, os.W_OK):
+            compileall.compile_dir(folder, quiet=2, workers=0, maxlevels=12)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,134 @@
+"""Steps with a bound each: what they said is kept, how they ended is written down at once, the next goes on."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import tarfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+#: Seconds between being asked to end, as by Ctrl-C, and being killed: an `up` takes back what it started.
+_GRACE = 30.0
+SKIPPED, TIMED_OUT = "skipped", "timed out"
+
+
+@dataclass(frozen=True)
+class Done:
+    """`status` None: it did not run, or did not end. `seconds` of the wall clock."""
+
+    name: str
+    status: int | None
+    seconds: float
+    remark: str = ""
+    out: str = field(default="", repr=False)
+
+    @property
+    def well(self) -> bool:
+        return self.status == 0
+
+    def line(self) -> str:
+        ended = f"exit {self.status}" if self.status is not None else self.remark
+        more = f"  {self.remark}" if self.remark and self.status is not None else ""
+        return f"{self.seconds:7.1f} s  {ended:<10}  {self.name}{more}"
+
+
+class Record:
+    """Everything goes to `folder`: three files, however many steps there are. Steps may run side by side."""
+
+    def __init__(self, folder: Path, details: Path, seconds: float) -> None:
+        self._folder, self._details = folder, details
+        self._end = time.monotonic() + seconds
+        self._done: list[Done] = []
+        self._figures: dict[str, object] = {}
+        self._writing = threading.Lock()
+        self._number = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        details.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def left(self) -> float:
+        """Seconds until all of it must have ended."""
+        return self._end - time.monotonic()
+
+    @property
+    def well(self) -> bool:
+        return all(one.well for one in self._done)
+
+    def step(
+        self,
+        name: str,
+        argv: Sequence[str],
+        limit: float,
+        keep: float = 0.0,
+        environ: Mapping[str, str] | None = None,
+    ) -> Done:
+        """Runs `argv` for `limit` seconds at most, or less where `keep` seconds would not be left otherwise."""
+        limit = min(limit, self.left - keep)
+        began = time.monotonic()
+        if limit < 1:
+            return self._note(Done(name, None, 0.0, SKIPPED))
+        out, error = self._files(name)
+        with out.open("wb") as said, error.open("wb") as warned:
+            words = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": warned, "start_new_session": True}
+            try:
+                process = subprocess.Popen(argv, env={**os.environ, **(environ or {})}, **words)  # type: ignore[call-overload]
+            except OSError as problem:
+                return self._note(Done(name, None, 0.0, f"not run: {problem}"))
+            status = _ended(process, limit)
+        remark = TIMED_OUT if status is None else ""
+        text = out.read_text(errors="replace")
+        return self._note(Done(name, status, time.monotonic() - began, remark, text))
+
+    def note(self, name: str, remark: str, status: int | None = 0) -> None:
+        """What is no program's: a finding, or a step that makes no sense now."""
+        self._note(Done(name, status, 0.0, remark))
+
+    def figure(self, name: str, value: object) -> None:
+        with self._writing:
+            self._figures[name] = value
+            self._write()
+
+    def keep(self, name: str, text: str) -> None:
+        (self._details / name).write_text(text)
+
+    def close(self) -> None:
+        """Packs what every step said."""
+        with self._writing, tarfile.open(self._folder / "details.tar.gz", "w:gz") as archive:
+            archive.add(self._details, arcname="details")
+
+    def _files(self, name: str) -> tuple[Path, Path]:
+        with self._writing:
+            self._number += 1
+            stem = f"{self._number:03}-{name.replace(' ', '-').replace('/', '-')}"
+        return self._details / f"{stem}.out", self._details / f"{stem}.err"
+
+    def _note(self, done: Done) -> Done:
+        with self._writing:
+            self._done.append(done)
+            print(done.line(), flush=True)
+            self._write()
+        return done
+
+    def _write(self) -> None:
+        steps = [{name: value for name, value in asdict(one).items() if name != "out"} for one in self._done]
+        document = {"steps": steps, "figures": self._figures}
+        (self._folder / "summary.json").write_text(json.dumps(document, indent=1))
+        (self._folder / "summary.txt").write_text("".join(f"{one.line()}\n" for one in self._done))
+
+
+def _ended(process: "subprocess.Popen[bytes]", limit: float) -> int | None:
+    """Its status; None where it had to be ended, and with it all that it started in its session."""
+    for patience, number in ((limit, signal.SIGINT), (_GRACE, signal.SIGKILL)):
+        try:
+            status = process.wait(patience)
+            return status if number == signal.SIGINT else None
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+    process.wait()
+    return None

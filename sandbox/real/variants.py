@@ -1,0 +1,115 @@
+"""Inventories for trials, out of the one that the sandbox wrote, and what is tried to make the engine faster."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+_LANGUAGE_ONLY = "--language-model-only"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One change to the arguments or the environment of the sandbox's inventory, and what it should do to the
+    output tokens a second of the guide's workload: written before it is measured."""
+
+    name: str
+    prediction: str
+    arguments: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+DEFAULT = Variant("default", "1.00: what the others are compared with")
+#: The guide says that CUDA graphs are not supported, which leads to this.
+EAGER = Variant(
+    "enforce-eager", "0.42: every kernel launched by Python (measured by hand before)", ("--enforce-eager",)
+)
+
+#: Two at a time, in this order, as long as there is time.
+TUNED: tuple[Variant, ...] = (
+    DEFAULT,
+    Variant(
+        "moe-of-h100",
+        "1.15: 64 experts of 1536 have no tiles tuned for an H200, and its SMs are an H100's, which has",
+        environment={"VLLM_TUNED_CONFIG_FOLDER": "{place}/tiles"},
+    ),
+    Variant(
+        "batched-16384", "1.02: half as many prefill steps; TTFT 5 % less", ("--max-num-batched-tokens", "16384")
+    ),
+    Variant("batched-32768", "1.02: no more than 16384, at more memory", ("--max-num-batched-tokens", "32768")),
+    Variant("sync-scheduling", "0.93: the host's work between steps shows", ("--no-async-scheduling",)),
+    Variant(
+        "flashinfer",
+        "0.98: FlashAttention 3 is the better prefill on Hopper",
+        ("--attention-backend", "FLASHINFER"),
+    ),
+    Variant(
+        "batched-4096",
+        "0.97: more steps in which prefill delays every decode",
+        ("--max-num-batched-tokens", "4096"),
+    ),
+    Variant("no-prefix-cache", "1.00: nothing to find, and hashing is cheap", ("--no-enable-prefix-caching",)),
+    Variant("seqs-16", "1.00: graphs of 16 are captured anyhow; less memory for them", ("--max-num-seqs", "16")),
+    Variant("stream-interval-8", "1.01: fewer messages from engine to client", ("--stream-interval", "8")),
+    Variant("block-64", "1.00: the kernel reads pages of either size as fast", ("--block-size", "64")),
+    Variant("throughput", "1.00: presets for larger batches than 16", ("--performance-mode", "throughput")),
+    Variant(
+        "moe-flashinfer",
+        "1.05 if it compiles in time: CUTLASS kernels for the experts instead of Triton's",
+        ("--moe-backend", "flashinfer_cutlass"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A cluster made of some of the sandbox's hosts. `images`: with the vision tower, which is asked about a
+    picture before anything is announced."""
+
+    cluster: str
+    hosts: Sequence[str]
+    model: str = ""
+    pipeline: int = 1
+    variant: Variant = DEFAULT
+    images: bool = False
+
+
+def inventory(base: dict[str, Any], trial: Trial, place: str) -> dict[str, Any]:
+    """The first of its hosts is the head; what compilers make outlives the hosts, for each in a folder of its own
+    below `place`."""
+    made = copy.deepcopy(base)
+    made["cluster"] = f"{base['cluster']}-{trial.cluster}"
+    made["hosts"] = [
+        {**_host(base, name), "role": "worker" if i else "head", "environment": caches(place, name)}
+        for i, name in enumerate(trial.hosts)
+    ]
+    if trial.model:
+        made["model"] = {"id": trial.model, "served_name": trial.model.rpartition("/")[2]}
+    made["environment"] = base.get("environment", {}) | {
+        name: value.replace("{place}", place) for name, value in trial.variant.environment.items()
+    }
+    made["serve"] = _serve(base["serve"], trial, len(trial.hosts) * base["defaults"]["gpus"])
+    return made
+
+
+def _host(base: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(dict(host) for host in base["hosts"] if host["name"] == name)
+
+
+def _serve(base: dict[str, Any], trial: Trial, gpus: int) -> dict[str, Any]:
+    arguments = [*base["arguments"], *trial.variant.arguments]
+    if trial.images:
+        arguments = [word for word in arguments if word != _LANGUAGE_ONLY]
+        arguments += ["--limit-mm-per-prompt", '{"image": 1, "video": 0}']
+    sizes = {"tensor_parallel_size": gpus // trial.pipeline, "pipeline_parallel_size": trial.pipeline}
+    return {**base, **sizes, "arguments": arguments, "prove_image": trial.images}
+
+
+def caches(place: str, host: str) -> dict[str, str]:
+    folder = f"{place}/cache/{host}"
+    return {
+        "TRITON_CACHE_DIR": f"{folder}/triton",
+        "VLLM_CACHE_ROOT": f"{folder}/vllm",
+        "FLASHINFER_WORKSPACE_BASE": folder,
+        "TORCHINDUCTOR_CACHE_DIR": f"{folder}/inductor",
+    }
