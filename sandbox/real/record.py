@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-#: Seconds between being asked to end, as by Ctrl-C, and being killed: an `up` takes back what it started.
-_GRACE = 30.0
+#: Seconds between being asked to end and being killed: an `up` takes back what it started.
+_GRACE = 20.0
 SKIPPED, TIMED_OUT = "skipped", "timed out"
 
 
@@ -65,23 +65,20 @@ class Record:
         argv: Sequence[str],
         limit: float,
         keep: float = 0.0,
+        least: float = 0.0,
         environ: Mapping[str, str] | None = None,
     ) -> Done:
-        """Runs `argv` for `limit` seconds at most, or less where `keep` seconds would not be left otherwise."""
-        limit = min(limit, self.left - keep)
-        began = time.monotonic()
-        if limit < 1:
+        """Runs `argv` for `limit` seconds at most, or less where `keep` seconds would not be left; but for
+        `least` seconds, which is for what must not be left out, even when the time is over."""
+        limit = max(min(limit, self.left - keep), least)
+        if limit <= 0:
             return self._note(Done(name, None, 0.0, SKIPPED))
-        out, error = self._files(name)
-        with out.open("wb") as said, error.open("wb") as warned:
-            words = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": warned, "start_new_session": True}
-            try:
-                process = subprocess.Popen(argv, env={**os.environ, **(environ or {})}, **words)  # type: ignore[call-overload]
-            except OSError as problem:
-                return self._note(Done(name, None, 0.0, f"not run: {problem}"))
-            status = _ended(process, limit)
-        remark = TIMED_OUT if status is None else ""
-        text = out.read_text(errors="replace")
+        began, (out, error) = time.monotonic(), self._files(name)
+        try:
+            status = _run(argv, out, error, limit, environ or {})
+        except OSError as problem:
+            return self._note(Done(name, None, 0.0, f"not run: {problem}"))
+        remark, text = TIMED_OUT if status is None else "", out.read_text(errors="replace")
         return self._note(Done(name, status, time.monotonic() - began, remark, text))
 
     def note(self, name: str, remark: str, status: int | None = 0) -> None:
@@ -121,14 +118,29 @@ class Record:
         (self._folder / "summary.txt").write_text("".join(f"{one.line()}\n" for one in self._done))
 
 
-def _ended(process: "subprocess.Popen[bytes]", limit: float) -> int | None:
-    """Its status; None where it had to be ended, and with it all that it started in its session."""
-    for patience, number in ((limit, signal.SIGINT), (_GRACE, signal.SIGKILL)):
-        try:
-            status = process.wait(patience)
-            return status if number == signal.SIGINT else None
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
-    process.wait()
-    return None
+def _run(argv: Sequence[str], out: Path, error: Path, limit: float, environ: Mapping[str, str]) -> int | None:
+    """Its status; None where it had to be ended."""
+    with out.open("wb") as said, error.open("wb") as warned:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=warned,
+            env={**os.environ, **environ},
+            start_new_session=True,
+        )
+    try:
+        return process.wait(limit)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        return None
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """With all that it started in its session."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE)
+            return

@@ -49,7 +49,7 @@ class Rig:
         try:
             yield self._sandbox("up", *shape, "--inventory", str(self._path("base"))).well
         finally:
-            self.record.step("sandbox down", self._python("sandbox", "down", "--name", self.name), 30)
+            self.record.step("sandbox down", self._python("sandbox", "down", "--name", self.name), 30, least=15)
 
     def _sandbox(self, verb: str, *words: str) -> Done:
         return self.record.step(
@@ -83,10 +83,13 @@ class Rig:
     def _python(self, module: str, *words: str) -> list[str]:
         return [sys.executable, "-m", module, *words]
 
+    @property
+    def _environ(self) -> dict[str, str]:
+        return {"ORCHESTRATOR_STATE": f"/tmp/{self.name}-state"}
+
     def do(self, name: str, limit: float, *words: str) -> Done:
         """`python -m orchestrator …`."""
-        environ = {"ORCHESTRATOR_STATE": f"/tmp/{self.name}-state"}
-        return self.record.step(name, self._python("orchestrator", *words), limit, KEPT, environ)
+        return self.record.step(name, self._python("orchestrator", *words), limit, KEPT, environ=self._environ)
 
     def has(self, verb: str) -> bool:
         """Whether the orchestrator knows this command."""
@@ -105,7 +108,7 @@ class Rig:
         """Also when there is hardly time."""
         for path in paths:
             words = self._python("orchestrator", "down", path, "--output", "plain")
-            self.record.step(f"{name}: down", words, 150, 5, {"ORCHESTRATOR_STATE": f"/tmp/{self.name}-state"})
+            self.record.step(f"{name}: down", words, 150, 10, least=20, environ=self._environ)
 
     def prove_free(self, name: str) -> None:
         said = [self.on_machine(f"{name}: {what}", argv).out for what, argv in questions.IN_USE.items()]

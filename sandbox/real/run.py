@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 
@@ -14,7 +15,7 @@ PLACE = Path("/opt/gpu-trial")
 
 def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
-    record = Record(options.out, options.out.parent / f"{options.out.name}-details-{options.name}", options.limit)
+    record = Record(options.out, Path(tempfile.mkdtemp(prefix="gpu-run-")), options.limit)
     hosts = tuple(f"node{i}" for i in range(options.hosts))
     rig = Rig(record, options.name, options.place, hosts, options.first_gpu, options.stand_in)
     try:
@@ -44,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox.real.run", description=__doc__)
     parser.add_argument("parts", nargs="+", choices=PARTS, metavar="PART", help=" | ".join(PARTS))
     parser.add_argument("--out", type=Path, default=Path("/tmp/gpu-run"), help="default: %(default)s")
-    parser.add_argument("--limit", type=float, default=570.0, help="seconds for all of it (default: %(default)g)")
+    parser.add_argument("--limit", type=float, default=540.0, help="seconds for all of it (default: %(default)g)")
     parser.add_argument("--place", type=Path, default=PLACE, help="what `prepare` made (default: %(default)s)")
     parser.add_argument("--name", default="gpu", help="of the sandbox (default: %(default)s)")
     parser.add_argument("--hosts", type=int, default=2, help="of one GPU each (default: %(default)s)")

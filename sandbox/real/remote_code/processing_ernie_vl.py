@@ -49,10 +49,15 @@ class ErnieVLImageProcessor(BaseImageProcessor):
 
     def fitting(self, height, width):
         """The nearest size that is whole in tokens and within the bounds of pixels, as vLLM reckons it."""
-        from vllm.model_executor.models.ernie45_vl import smart_resize
-
-        least, most = self.size["min_pixels"], self.size["max_pixels"]
-        return smart_resize(height, width, self.patch_size * self.merge_size, least, most)
+        side, least, most = self.patch_size * self.merge_size, self.size["min_pixels"], self.size["max_pixels"]
+        near = [max(side, round(length / side) * side) for length in (height, width)]
+        if near[0] * near[1] > most:
+            scale = math.sqrt(most / (height * width))
+            return tuple(math.floor(length * scale / side) * side for length in (height, width))
+        if near[0] * near[1] < least:
+            scale = math.sqrt(least / (height * width))
+            return tuple(math.ceil(length * scale / side) * side for length in (height, width))
+        return tuple(near)
 
 
 class ErnieVLProcessor(ProcessorMixin):
