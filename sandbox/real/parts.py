@@ -8,12 +8,12 @@ from pathlib import Path
 
 from . import questions, workload
 from .requests import together
-from .rig import Rig
+from .rig import KEPT, Rig
 from .variants import DEFAULT, EAGER, TUNED, Trial, Variant
 from .workload import GUIDE
 
-#: Seconds for one more pair of variants: two starts side by side, and what is measured of each.
-_A_ROUND = 190.0
+#: A round may take so much longer than the one before it.
+_LONGER = 1.15
 #: The text of a program for a host.
 _LOSE_RANK = (Path(__file__).parent / "lose_rank.py").read_text()
 
@@ -70,7 +70,8 @@ def _use(rig: Rig, trial: Trial, path: str) -> None:
     rig.warm("pair", path, trial.hosts[0])
     rig.measure("pair", path, trial, seed=1)
     if rig.has("bench") and rig.work == GUIDE:
-        words = ("--workload", "prompt-heavy", "--num-prompts", "16", "--results", f"/tmp/{rig.name}-bench")
+        results = rig.record.place("bench")
+        words = ("--workload", "prompt-heavy", "--num-prompts", "16", "--results", str(results))
         rig.do("pair: the orchestrator's own bench", 240, "bench", path, *words)
 
 
@@ -106,13 +107,13 @@ def big(rig: Rig) -> None:
 
 def eager(rig: Rig) -> None:
     """A host each, without Ray, side by side: the guide's command against the defaults."""
-    _rounds(rig, "eager", [(EAGER, DEFAULT)])
+    _rounds(rig, "eager", [(EAGER, DEFAULT)], seeds=(1, 2))
 
 
 def tune(rig: Rig) -> None:
     """One change each, as many at a time as there are hosts, as long as there is time for another round."""
     wide = len(rig.hosts)
-    _rounds(rig, "tune", [TUNED[start : start + wide] for start in range(0, len(TUNED), wide)])
+    _rounds(rig, "tune", [TUNED[start : start + wide] for start in range(0, len(TUNED), wide)], seeds=(1,))
 
 
 def vision(rig: Rig) -> None:
@@ -132,35 +133,43 @@ def vision(rig: Rig) -> None:
 
 def _one_after_another(rig: Rig, name: str, trials: Sequence[Trial]) -> None:
     """Each by the same `up`, which relaunches what another inventory asks for: the clusters are one by name."""
-    rows, path = {}, ""
+    rows, path, took = {}, "", 0.0
     try:
         for trial in trials:
-            if path and rig.record.left < _A_ROUND:
-                rig.record.note(f"{name}: no time for {trial.cluster}", "skipped", None)
+            if not _time_for(rig, took, f"{name}: {trial.cluster}"):
                 break
-            path = rig.write(replace(trial, cluster=name))
+            began, path = rig.record.left, rig.write(replace(trial, cluster=name))
             if rig.bring_up(trial.cluster, path):
                 rig.warm(trial.cluster, path, trial.hosts[0])
                 rows[trial.cluster] = rig.measure(trial.cluster, path, replace(trial, cluster=name), seed=2)
             rig.logs(trial.cluster, path)
+            took = began - rig.record.left
     finally:
         rig.take_down(name, path)
         rig.prove_free(name)
     rig.record.figure(f"{name}: table", workload.table(rows).splitlines())
 
 
-def _rounds(rig: Rig, name: str, rounds: Sequence[Sequence[Variant]]) -> None:
+def _time_for(rig: Rig, took: float, name: str) -> bool:
+    """Whether another round that takes as long as the last can end before all of it must; the first is tried."""
+    if rig.record.left - KEPT > took * _LONGER:
+        return True
+    rig.record.note(f"{name}: no time", "skipped", None)
+    return False
+
+
+def _rounds(rig: Rig, name: str, rounds: Sequence[Sequence[Variant]], seeds: Sequence[int]) -> None:
     rows: Rows = {}
     paths: list[str] = []
+    took = 0.0
     try:
-        for number, variants in enumerate(rounds):
-            if number and rig.record.left < _A_ROUND:
-                left = [variant.name for later in rounds[number:] for variant in later]
-                rig.record.note(f"{name}: no time for {', '.join(left)}", "skipped", None)
+        for variants in rounds:
+            if not _time_for(rig, took, f"{name}: {', '.join(one.name for one in variants)}"):
                 break
-            lanes = _lanes(rig, name, variants)
+            began, lanes = rig.record.left, _lanes(rig, name, variants)
             paths = sorted({*paths, *(lane.path for lane in lanes)})
-            _side_by_side(rig, lanes, rows)
+            _side_by_side(rig, lanes, rows, seeds)
+            took = began - rig.record.left
     finally:
         together(partial(rig.take_down, name), paths)
         rig.prove_free(name)
@@ -177,12 +186,12 @@ def _lanes(rig: Rig, name: str, variants: Sequence[Variant]) -> list[Lane]:
     return [Lane(trial, rig.write(trial)) for trial in trials]
 
 
-def _side_by_side(rig: Rig, lanes: Sequence[Lane], rows: Rows) -> None:
+def _side_by_side(rig: Rig, lanes: Sequence[Lane], rows: Rows, seeds: Sequence[int]) -> None:
     """All are up before the first is measured, and are measured at the same time."""
     up: list[Lane] = []
     together(partial(_bring_up, rig, up), lanes)
     together(lambda lane: rig.warm(lane.name, lane.path, lane.trial.hosts[0]), up)
-    for seed in (1, 2):
+    for seed in seeds:
         together(partial(_measured, rig, rows, seed), up)
     together(lambda lane: rig.logs(lane.name, lane.path), lanes)
 

@@ -1,6 +1,7 @@
 """What the machine says of its GPUs, word for word: recordings for tests, with names and serials still in them."""
 
 import sys
+from collections.abc import Sequence
 
 _HEALTH = (
     "uuid,pci.bus_id,compute_cap,persistence_mode,mig.mode.current,ecc.errors.uncorrected.volatile.total,"
@@ -36,13 +37,18 @@ OF_THE_MACHINE: dict[str, list[str]] = {
     "kernel log of the driver": ["sh", "-c", "dmesg | grep -i -e nvrm -e nvidia | tail -n 200"],
     "torch and nccl": [sys.executable, "-c", _TORCH],
 }
-IN_USE: dict[str, list[str]] = {
-    "memory in use": ["nvidia-smi", "--query-gpu=index,memory.used", "--format=csv,noheader,nounits"],
-    "processes on GPUs": ["nvidia-smi", "--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits"],
-}
-
 #: In MiB; what a driver keeps for itself on a GPU that nobody uses is less.
 _IDLE = 1024
+
+
+def in_use(gpus: Sequence[int]) -> dict[str, list[str]]:
+    """Name -> argv, the memory before the processes; about these GPUs alone."""
+    queries = {
+        "memory in use": "--query-gpu=index,memory.used",
+        "processes on GPUs": "--query-compute-apps=pid,used_memory",
+    }
+    chosen = ["-i", ",".join(map(str, gpus)), "--format=csv,noheader,nounits"]
+    return {name: ["nvidia-smi", query, *chosen] for name, query in queries.items()}
 
 
 def free(memory: str, processes: str) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import tarfile
@@ -25,6 +26,7 @@ class Done:
     status: int | None
     seconds: float
     remark: str = ""
+    may_fail: bool = False
     out: str = field(default="", repr=False)
 
     @property
@@ -57,7 +59,8 @@ class Record:
 
     @property
     def well(self) -> bool:
-        return all(one.well for one in self._done)
+        """Whether everything that ran ended well, but for what may fail."""
+        return all(one.well or one.may_fail for one in self._done)
 
     def step(
         self,
@@ -67,6 +70,7 @@ class Record:
         keep: float = 0.0,
         least: float = 0.0,
         environ: Mapping[str, str] | None = None,
+        may_fail: bool = False,
     ) -> Done:
         """Runs `argv` for `limit` seconds at most, or less where `keep` seconds would not be left; but for
         `least` seconds, which is for what must not be left out, even when the time is over."""
@@ -79,7 +83,7 @@ class Record:
         except OSError as problem:
             return self._note(Done(name, None, 0.0, f"not run: {problem}"))
         remark, text = TIMED_OUT if status is None else "", out.read_text(errors="replace")
-        return self._note(Done(name, status, time.monotonic() - began, remark, text))
+        return self._note(Done(name, status, time.monotonic() - began, remark, may_fail, text))
 
     def note(self, name: str, remark: str, status: int | None = 0) -> None:
         """What is no program's: a finding, or a step that makes no sense now."""
@@ -89,6 +93,10 @@ class Record:
         with self._writing:
             self._figures[name] = value
             self._write()
+
+    def place(self, name: str) -> Path:
+        """A folder that is kept, for programs that write files of their own."""
+        return self._details / name
 
     def keep(self, name: str, text: str) -> None:
         (self._details / name).write_text(text)
@@ -101,7 +109,7 @@ class Record:
     def _files(self, name: str) -> tuple[Path, Path]:
         with self._writing:
             self._number += 1
-            stem = f"{self._number:03}-{name.replace(' ', '-').replace('/', '-')}"
+            stem = f"{self._number:03}-{re.sub('[^a-zA-Z0-9.]+', '-', name)}"
         return self._details / f"{stem}.out", self._details / f"{stem}.err"
 
     def _note(self, done: Done) -> Done:

@@ -3,10 +3,11 @@
 import json
 import random
 import re
+import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ class Rig:
     hosts: tuple[str, ...]
     first_gpu: int
     stand_in: bool
+    passed_over: dict[str, list[str]] = field(default_factory=dict)
+    """By inventory: checks that forbid a start."""
 
     @contextmanager
     def up(self) -> Generator[bool]:
@@ -70,7 +73,9 @@ class Rig:
             made["serve"]["prove_image"] = False
         path = self._path(trial.cluster)
         path.write_text(json.dumps(made, indent=1))
-        self.record.keep(f"inventory-{trial.cluster}-{trial.variant.name}.json", path.read_text())
+        self.record.keep(
+            f"inventory-{trial.cluster}-pp{trial.pipeline}-{trial.variant.name}.json", path.read_text()
+        )
         return str(path)
 
     def _base(self) -> dict[str, Any]:
@@ -93,15 +98,17 @@ class Rig:
 
     def has(self, verb: str) -> bool:
         """Whether the orchestrator knows this command."""
-        return self.do(f"is there {verb}", 20, verb, "--help").well
+        argv = self._python("orchestrator", verb, "--help")
+        return subprocess.run(argv, capture_output=True, timeout=30, check=False).returncode == 0
 
     def bring_up(self, name: str, path: str, limit: float = 330.0) -> bool:
         """Findings that would forbid it are said, and passed over: the GPUs are here for some minutes only."""
-        check = self.do(f"{name}: check", 60, "check", path, "--output", "json")
-        skipped = blocking(check.out)
-        if skipped:
-            self.record.note(f"{name}: passed over: {', '.join(skipped)}", "see the check before it", None)
-        words = [word for one in skipped for word in ("--skip", one)]
+        if path not in self.passed_over:
+            check = self.do(f"{name}: check", 60, "check", path, "--output", "json")
+            self.passed_over[path] = blocking(check.out)
+        for one in self.passed_over[path]:
+            self.record.note(f"{name}: passed over {one}", "see its check", None)
+        words = [word for one in self.passed_over[path] for word in ("--skip", one)]
         return self.do(f"{name}: up", limit, "up", path, "--output", "plain", *words).well
 
     def take_down(self, name: str, *paths: str) -> None:
@@ -111,14 +118,15 @@ class Rig:
             self.record.step(f"{name}: down", words, 150, 10, least=20, environ=self._environ)
 
     def prove_free(self, name: str) -> None:
-        said = [self.on_machine(f"{name}: {what}", argv).out for what, argv in questions.IN_USE.items()]
+        gpus = [0] if self.stand_in else [self.first_gpu + i for i in range(len(self.hosts))]
+        said = [self.on_machine(f"{name}: {what}", argv).out for what, argv in questions.in_use(gpus).items()]
         problem = questions.free(*said)
         self.record.note(f"{name}: GPUs free", problem or "all of them", 1 if problem else 0)
 
     def on_machine(self, name: str, argv: list[str], limit: float = 60.0) -> Done:
         """On this machine itself; a stand-in has its GPUs on its first host."""
         inside = self._python("sandbox", "exec", "--name", self.name, self.hosts[0], "--")
-        return self.record.step(name, [*inside, *argv] if self.stand_in else argv, limit, 5)
+        return self.record.step(name, [*inside, *argv] if self.stand_in else argv, limit, 5, may_fail=True)
 
     def on_host(self, host: str, name: str, *argv: str) -> Done:
         return self.record.step(

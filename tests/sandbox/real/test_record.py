@@ -26,7 +26,7 @@ def test_what_a_step_said_is_kept_and_its_status_written(record: Record, tmp_pat
     assert (tmp_path / "details/001-a-step.err").read_text() == "err\n"
     assert "exit 3" in (tmp_path / "out/summary.txt").read_text()
     assert _summary(tmp_path)["steps"] == [
-        {"name": "a step", "status": 3, "seconds": done.seconds, "remark": ""},
+        {"name": "a step", "status": 3, "seconds": done.seconds, "remark": "", "may_fail": False},
     ]
 
 
@@ -40,6 +40,13 @@ def test_without_time_a_step_is_skipped_but_for_what_must_be(tmp_path: Path) -> 
     record = Record(tmp_path / "out", tmp_path / "details", 5)
     assert record.step("not now", ["true"], 10, keep=60).remark == "skipped"
     assert record.step("down", ["true"], 10, keep=60, least=5).well
+
+
+def test_an_answer_that_is_an_error_does_not_spoil_the_rest(record: Record) -> None:
+    record.step("ask", ["false"], 10, may_fail=True)
+    assert record.well
+    record.step("act", ["false"], 10)
+    assert not record.well
 
 
 def test_a_program_that_is_not_there_does_not_end_the_run(record: Record) -> None:

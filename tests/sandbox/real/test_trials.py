@@ -94,6 +94,11 @@ def test_gpus_are_free_only_when_it_is_said(memory: str, processes: str, problem
     assert questions.free(memory, processes) == problem
 
 
+def test_only_the_gpus_of_this_run_are_looked_at() -> None:
+    memory, processes = questions.in_use([1]).values()
+    assert memory[2:4] == processes[2:4] == ["-i", "1"]
+
+
 def test_the_guides_workload_is_asked_for_word_by_word() -> None:
     words = workload.client(workload.GUIDE, "http://h:8000", "/m", "m", 3, "pair")
     said = " ".join(words)
