@@ -15,7 +15,7 @@ from .network import tool
 
 
 def main(argv: list[str]) -> int:
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     try:
         status: int = options.act(options)
     except SandboxError as error:
@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description="Hosts made of namespaces.")
     commands = parser.add_subparsers(required=True, metavar="up | down | exec")
     named = argparse.ArgumentParser(add_help=False)

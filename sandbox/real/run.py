@@ -14,7 +14,7 @@ PLACE = Path("/opt/gpu-trial")
 
 
 def main(argv: list[str]) -> int:
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     record = Record(options.out, Path(tempfile.mkdtemp(prefix="gpu-run-")), options.limit)
     hosts = tuple(f"node{i}" for i in range(options.hosts))
     rig = Rig(record, options.name, options.place, hosts, options.first_gpu, options.stand_in)
@@ -41,7 +41,7 @@ def _try(record: Record, rig: Rig, part: str) -> None:
         record.close()
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox.real.run", description=__doc__)
     parser.add_argument("parts", nargs="+", choices=PARTS, metavar="PART", help=" | ".join(PARTS))
     parser.add_argument("--out", type=Path, default=Path("/tmp/gpu-run"), help="default: %(default)s")

@@ -1,6 +1,8 @@
 """What is tried and how it is read, without GPUs."""
 
 import json
+import re
+import shlex
 import stat
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,10 @@ import yaml
 
 from cluster.inventory import load
 from cluster.remote import gpus, hardware
-from sandbox import inventory
+from sandbox import cli, inventory
 from sandbox.layout import Layout, Order
-from sandbox.real import prepare, questions, rig, variants, workload
+from sandbox.real import prepare, questions, rig, run, variants, workload
+from sandbox.real.parts import PARTS
 from sandbox.real.variants import DEFAULT, EAGER, TUNED, Trial
 
 
@@ -147,3 +150,12 @@ def test_tiles_are_borrowed_under_the_other_name(tmp_path: Path, monkeypatch: py
 def test_the_programs_can_be_run() -> None:
     for name in ("raw-facts", "ask"):
         assert Path(f"scripts/{name}").stat().st_mode & stat.S_IXUSR
+
+
+def test_what_the_page_says_is_what_the_programs_take() -> None:
+    page = Path("docs/gpu-run.md").read_text()
+    for words in re.findall(r"python -m sandbox\.real\.run (.*?)(?: &)?$", page, re.MULTILINE):
+        run.parser().parse_args(shlex.split(words))
+    for words in re.findall(r"python -m sandbox (up .*)$", page, re.MULTILINE):
+        assert cli.parser().parse_args(shlex.split(words)).real_gpus
+    assert set(re.findall(r"^\| `([a-z]+)` \|", page, re.MULTILINE)) == set(PARTS)
