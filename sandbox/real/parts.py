@@ -1,36 +1,17 @@
 """What is tried on real GPUs, part by part. Each begins with hosts that serve nothing, and leaves them so."""
 
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
-from . import questions, workload
-from .requests import together
+from . import questions
 from .rig import KEPT, Rig
-from .variants import DEFAULT, EAGER, TUNED, Trial, Variant
+from .rounds import one_after_another, rounds
+from .variants import DEFAULT, EAGER, TUNED, Trial
 from .workload import GUIDE
 
-#: A round may take so much longer than the one before it.
-_LONGER = 1.15
 #: The text of a program for a host.
 _LOSE_RANK = (Path(__file__).parent / "lose_rank.py").read_text()
-
-
-Rows = dict[str, dict[str, object]]
-
-
-@dataclass(frozen=True)
-class Lane:
-    """One trial among several side by side, on hosts of its own."""
-
-    trial: Trial
-    path: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.trial.cluster}-{self.trial.variant.name}"
 
 
 def pair(rig: Rig) -> None:
@@ -88,7 +69,7 @@ def _lose_a_rank(rig: Rig, trial: Trial, path: str) -> None:
 def layouts(rig: Rig) -> None:
     """Tensor against pipeline parallel over the same hosts, the same work."""
     trials = [Trial(f"pp{size}", rig.hosts, rig.model("vl28b"), pipeline=size) for size in (1, len(rig.hosts))]
-    _one_after_another(rig, "layouts", trials)
+    one_after_another(rig, "layouts", trials)
 
 
 def big(rig: Rig) -> None:
@@ -107,13 +88,13 @@ def big(rig: Rig) -> None:
 
 def eager(rig: Rig) -> None:
     """A host each, without Ray, side by side: the guide's command against the defaults."""
-    _rounds(rig, "eager", [(EAGER, DEFAULT)], seeds=(1, 2))
+    rounds(rig, "eager", [(EAGER, DEFAULT)], seeds=(1, 2))
 
 
 def tune(rig: Rig) -> None:
     """One change each, as many at a time as there are hosts, as long as there is time for another round."""
     wide = len(rig.hosts)
-    _rounds(rig, "tune", [TUNED[start : start + wide] for start in range(0, len(TUNED), wide)], seeds=(1,))
+    rounds(rig, "tune", [TUNED[start : start + wide] for start in range(0, len(TUNED), wide)], seeds=(1,))
 
 
 def vision(rig: Rig) -> None:
@@ -139,80 +120,6 @@ def _show_a_picture(rig: Rig, name: str, trial: Trial) -> None:
     served = trial.model.rpartition("/")[2] or "ernie-4.5-vl-tiny"
     words = [sys.executable, "-m", "sandbox.real.picture", rig.url(trial.hosts[0]), served]
     rig.record.step(f"{name}: about a picture", words, 150, KEPT)
-
-
-def _one_after_another(rig: Rig, name: str, trials: Sequence[Trial]) -> None:
-    """Each by the same `up`, which relaunches what another inventory asks for: the clusters are one by name."""
-    rows, path, took = {}, "", 0.0
-    try:
-        for trial in trials:
-            if not _time_for(rig, took, f"{name}: {trial.cluster}"):
-                break
-            began, path = rig.record.left, rig.write(replace(trial, cluster=name))
-            if rig.bring_up(trial.cluster, path):
-                rig.warm(trial.cluster, path, trial.hosts[0])
-                rows[trial.cluster] = rig.measure(trial.cluster, path, replace(trial, cluster=name), seed=2)
-            rig.logs(trial.cluster, path)
-            took = began - rig.record.left
-    finally:
-        rig.take_down(name, path)
-        rig.prove_free(name)
-    rig.record.figure(f"{name}: table", workload.table(rows).splitlines())
-
-
-def _time_for(rig: Rig, took: float, name: str) -> bool:
-    """Whether another round that takes as long as the last can end before all of it must; the first is tried."""
-    if rig.record.left - KEPT > took * _LONGER:
-        return True
-    rig.record.note(f"{name}: no time", "skipped", None)
-    return False
-
-
-def _rounds(rig: Rig, name: str, rounds: Sequence[Sequence[Variant]], seeds: Sequence[int]) -> None:
-    rows: Rows = {}
-    paths: list[str] = []
-    took = 0.0
-    try:
-        for variants in rounds:
-            if not _time_for(rig, took, f"{name}: {', '.join(one.name for one in variants)}"):
-                break
-            began, lanes = rig.record.left, _lanes(rig, name, variants)
-            paths = sorted({*paths, *(lane.path for lane in lanes)})
-            _side_by_side(rig, lanes, rows, seeds)
-            took = began - rig.record.left
-    finally:
-        together(partial(rig.take_down, name), paths)
-        rig.prove_free(name)
-    rig.record.figure(f"{name}: predicted", {one.name: one.prediction for each in rounds for one in each})
-    rig.record.figure(f"{name}: table", workload.table(rows).splitlines())
-
-
-def _lanes(rig: Rig, name: str, variants: Sequence[Variant]) -> list[Lane]:
-    """A host has one cluster through all rounds: the next variant is a changed inventory of it."""
-    trials = [
-        Trial(f"{name}-{host}", (host,), rig.model("vl28b"), variant=variant)
-        for host, variant in zip(rig.hosts, variants, strict=False)
-    ]
-    return [Lane(trial, rig.write(trial)) for trial in trials]
-
-
-def _side_by_side(rig: Rig, lanes: Sequence[Lane], rows: Rows, seeds: Sequence[int]) -> None:
-    """All are up before the first is measured, and are measured at the same time."""
-    up: list[Lane] = []
-    together(partial(_bring_up, rig, up), lanes)
-    together(lambda lane: rig.warm(lane.name, lane.path, lane.trial.hosts[0]), up)
-    for seed in seeds:
-        together(partial(_measured, rig, rows, seed), up)
-    together(lambda lane: rig.logs(lane.name, lane.path), lanes)
-
-
-def _bring_up(rig: Rig, up: list[Lane], lane: Lane) -> None:
-    if rig.bring_up(lane.name, lane.path):
-        up.append(lane)
-
-
-def _measured(rig: Rig, rows: Rows, seed: int, lane: Lane) -> None:
-    rows[f"{lane.name} {seed}"] = rig.measure(f"{lane.name}-{seed}", lane.path, lane.trial, seed)
 
 
 PARTS: dict[str, Callable[[Rig], None]] = {
