@@ -18,6 +18,8 @@ from .run import PLACE
 _TILES = "model_executor/layers/fused_moe/configs"
 _TUNED_FOR, _TO_TRY_ON = "NVIDIA_H100_80GB_HBM3", ("NVIDIA_H200",)
 _SHAPE = "E=64,N=1536"
+#: What takes long to import: thousands of files each.
+_IMPORTED = ("flashinfer", "ray", "torch", "transformers", "triton", "vllm")
 
 
 def main(argv: list[str]) -> int:
@@ -25,7 +27,7 @@ def main(argv: list[str]) -> int:
     venv.create(place / "venv")
     models.write(place / "models")
     borrow_tiles(place / "tiles")
-    _compile(Path(folder) for folder in venv.package_folders(sys.path))
+    _compile(_IMPORTED)
     print(place)
     return 0
 
@@ -33,18 +35,22 @@ def main(argv: list[str]) -> int:
 def borrow_tiles(folder: Path) -> None:
     """Same multiprocessors, other memory: the best guess before anybody tuned for the other GPU."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = importlib.util.find_spec("vllm")
-    for root in found.submodule_search_locations or () if found else ():
-        source = Path(root) / _TILES / f"{_SHAPE},device_name={_TUNED_FOR}.json"
+    for root in _folders("vllm"):
+        source = root / _TILES / f"{_SHAPE},device_name={_TUNED_FOR}.json"
         for name in _TO_TRY_ON if source.exists() else ():
             shutil.copy(source, folder / f"{_SHAPE},device_name={name}.json")
 
 
-def _compile(folders: Iterable[Path]) -> None:
+def _compile(packages: Iterable[str]) -> None:
     """Once and by all cores, rather than by the first import on each host."""
-    for folder in folders:
+    for folder in (folder for package in packages for folder in _folders(package)):
         if os.access(folder, os.W_OK):
             compileall.compile_dir(folder, quiet=2, workers=0, maxlevels=12)
+
+
+def _folders(package: str) -> list[Path]:
+    found = importlib.util.find_spec(package)
+    return [Path(one) for one in found.submodule_search_locations or ()] if found else []
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Sandbox hosts with the machine's GPUs, and the orchestrator as a person would call it on them."""
 
 import json
+import os
 import random
 import re
 import subprocess
@@ -48,7 +49,7 @@ class Rig:
         """Whether the hosts stand; they are gone afterwards."""
         real = ["--real-gpus", "--model", self.model("vl28b"), "--first-gpu", str(self.first_gpu)]
         kind = ["--engine", "scripted"] if self.stand_in else real
-        shape = ["--hosts", str(len(self.hosts)), "--gpus", "1", *kind]
+        shape = ["--hosts", str(len(self.hosts)), "--gpus", "1", *kind, "--owner", str(os.getpid())]
         try:
             yield self._sandbox("up", *shape, "--inventory", str(self._path("base"))).well
         finally:

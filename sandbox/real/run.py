@@ -1,6 +1,7 @@
 """`python -m sandbox.real.run PART…`: the orchestrator on this machine's GPUs, bounded; all output is kept."""
 
 import argparse
+import signal
 import sys
 import tempfile
 import traceback
@@ -15,6 +16,7 @@ PLACE = Path("/opt/gpu-trial")
 
 def main(argv: list[str]) -> int:
     options = parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and everything is taken down
     record = Record(options.out, Path(tempfile.mkdtemp(prefix="gpu-run-")), options.limit)
     hosts = tuple(f"node{i}" for i in range(options.hosts))
     rig = Rig(record, options.name, options.place, hosts, options.first_gpu, options.stand_in)
