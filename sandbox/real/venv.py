@@ -40,8 +40,10 @@ def seen(folders: Iterable[str]) -> str:
 
 
 def program(folder: Path, entry: EntryPoint) -> str:
+    """Guarded: vLLM's engine is spawned, and a spawned process imports the program of its parent."""
     imported = f"from {entry.module} import {entry.attr}"
-    return f"#!{folder}/bin/python\nimport sys\n{imported}\nsys.exit({entry.attr}())\n"
+    guard = 'if __name__ == "__main__":'
+    return f"#!{folder}/bin/python\nimport sys\n{imported}\n{guard}\n    sys.exit({entry.attr}())\n"
 
 
 def write_program(path: Path, text: str) -> None:

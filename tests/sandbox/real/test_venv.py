@@ -24,6 +24,22 @@ def test_a_program_runs_under_the_new_python() -> None:
     assert "from vllm.cli.main import main" in text
 
 
+def test_a_program_may_spawn_itself(tmp_path: Path) -> None:
+    """The engine of vLLM is a spawned process, which imports its parent's program anew."""
+    (tmp_path / "pack.py").write_text(
+        "import multiprocessing\n"
+        "def main():\n"
+        "    child = multiprocessing.get_context('spawn').Process(target=print, args=('spawned',))\n"
+        "    child.start(); child.join(); return child.exitcode\n"
+    )
+    path = tmp_path / "program"
+    path.write_text(venv.program(tmp_path, EntryPoint("pack", "pack:main", "console_scripts")))
+    environment = {"PYTHONPATH": str(tmp_path)}
+    argv = [sys.executable, str(path)]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "spawned\n"), done.stderr
+
+
 def test_it_sees_what_this_python_sees_in_the_same_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, version in (("first", 1), ("second", 2)):
         (tmp_path / name).mkdir()
