@@ -5,10 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import questions
-from .rig import KEPT, Rig
+from .rig import KEPT, Rig, blocking
 from .rounds import one_after_another, rounds
 from .variants import DEFAULT, EAGER, TUNED, Trial
-from .workload import GUIDE
 
 #: The text of a program for a host.
 _LOSE_RANK = (Path(__file__).parent / "lose_rank.py").read_text()
@@ -34,14 +33,10 @@ def _look(rig: Rig, path: str) -> None:
         rig.on_machine(name, argv)
     rig.record.step("raw facts", [sys.executable, "scripts/raw-facts", path], 60, 60)
     rig.do("check all", 90, "check", path, "--all")
-    rig.do("check all as JSON", 90, "check", path, "--all", "--output", "json")
+    found = rig.do("check all as JSON", 90, "check", path, "--all", "--output", "json")
+    rig.passed_over[path] = blocking(found.out)
     rig.do("check the fabric", 120, "check", path, "--fabric", "--output", "json")
-    _plan(rig, "pair", path)
-
-
-def _plan(rig: Rig, name: str, path: str) -> None:
-    if rig.has("plan"):
-        rig.do(f"{name}: plan", 60, "plan", path, "--hosts", "--output", "json")
+    rig.plan("pair", path, "--hosts")
 
 
 def _use(rig: Rig, trial: Trial, path: str) -> None:
@@ -49,11 +44,17 @@ def _use(rig: Rig, trial: Trial, path: str) -> None:
     rig.do("pair: status as JSON", 30, "status", path, "--output", "json")
     rig.complete("pair", trial.hosts[0])
     rig.warm("pair", path, trial.hosts[0])
-    rig.measure("pair", path, trial, seed=1)
-    if rig.has("bench") and rig.work == GUIDE:
-        results = rig.record.place("bench")
-        words = ("--workload", "prompt-heavy", "--num-prompts", "16", "--results", str(results))
-        rig.do("pair: the orchestrator's own bench", 240, "bench", path, *words)
+    if rig.has("bench"):
+        rig.do("pair: bench", 240, "bench", path, *_matrix(rig, "bench"))
+    else:
+        rig.measure("pair", path, trial, seed=1)
+
+
+def _matrix(rig: Rig, folder: str) -> list[str]:
+    """The words of `bench` for this rig's workload."""
+    work = rig.work
+    shape = ["--workload", f"{work.input_tokens}/{work.output_tokens}", "--num-prompts", str(work.prompts)]
+    return [*shape, "--results", str(rig.record.place(folder))]
 
 
 def _lose_a_rank(rig: Rig, trial: Trial, path: str) -> None:
@@ -68,15 +69,29 @@ def _lose_a_rank(rig: Rig, trial: Trial, path: str) -> None:
 
 def layouts(rig: Rig) -> None:
     """Tensor against pipeline parallel over the same hosts, the same work."""
+    if rig.has("bench", "layouts"):
+        _bench_layouts(rig)
+        return
     trials = [Trial(f"pp{size}", rig.hosts, rig.model("vl28b"), pipeline=size) for size in (1, len(rig.hosts))]
     one_after_another(rig, "layouts", trials)
+
+
+def _bench_layouts(rig: Rig) -> None:
+    number = len(rig.hosts)
+    path = rig.write(Trial("layouts", rig.hosts, rig.model("vl28b")))
+    try:
+        words = ("--layouts", f"{number}x1,1x{number}", *_matrix(rig, "layouts"))
+        rig.do("layouts: bench", rig.record.left, "bench", "layouts", path, *words)
+    finally:
+        rig.take_down("layouts", path)
+        rig.prove_free("layouts")
 
 
 def big(rig: Rig) -> None:
     """The 424B's own layers, eight of them: what was planned against what vLLM's log says."""
     trial = Trial("big", rig.hosts, rig.model("vl424b-8L"))
     path = rig.write(trial)
-    _plan(rig, "big", path)
+    rig.plan("big", path, "--hosts")
     try:
         if rig.bring_up("big", path):
             rig.complete("big", trial.hosts[0])

@@ -93,24 +93,31 @@ class Rig:
     def _environ(self) -> dict[str, str]:
         return {"ORCHESTRATOR_STATE": f"/tmp/{self.name}-state"}
 
-    def do(self, name: str, limit: float, *words: str) -> Done:
+    def do(self, name: str, limit: float, *words: str, may_fail: bool = False) -> Done:
         """`python -m orchestrator …`."""
-        return self.record.step(name, self._python("orchestrator", *words), limit, KEPT, environ=self._environ)
+        argv = self._python("orchestrator", *words)
+        return self.record.step(name, argv, limit, KEPT, environ=self._environ, may_fail=may_fail)
 
-    def has(self, verb: str) -> bool:
+    def has(self, *verb: str) -> bool:
         """Whether the orchestrator knows this command."""
-        argv = self._python("orchestrator", verb, "--help")
+        argv = self._python("orchestrator", *verb, "--help")
         return subprocess.run(argv, capture_output=True, timeout=30, check=False).returncode == 0
 
     def bring_up(self, name: str, path: str, limit: float = 330.0) -> bool:
         """Findings that would forbid it are said, and passed over: the GPUs are here for some minutes only."""
         if path not in self.passed_over:
+            self.plan(name, path)
             check = self.do(f"{name}: check", 60, "check", path, "--output", "json")
             self.passed_over[path] = blocking(check.out)
         for one in self.passed_over[path]:
             self.record.note(f"{name}: passed over {one}", "see its check", None)
         words = [word for one in self.passed_over[path] for word in ("--skip", one)]
         return self.do(f"{name}: up", limit, "up", path, "--output", "plain", *words).well
+
+    def plan(self, name: str, path: str, *more: str) -> None:
+        """What it says of a model that does not fit is an answer as well."""
+        if self.has("plan"):
+            self.do(f"{name}: plan", 60, "plan", path, *more, "--output", "json", may_fail=True)
 
     def take_down(self, name: str, *paths: str) -> None:
         """Also when there is hardly time."""

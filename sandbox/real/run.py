@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox.real.run", description=__doc__)
     parser.add_argument("parts", nargs="+", choices=PARTS, metavar="PART", help=" | ".join(PARTS))
     parser.add_argument("--out", type=Path, default=Path("/tmp/gpu-run"), help="default: %(default)s")
-    parser.add_argument("--limit", type=float, default=540.0, help="seconds for all of it (default: %(default)g)")
+    parser.add_argument("--limit", type=float, default=560.0, help="seconds for all of it (default: %(default)g)")
     parser.add_argument("--place", type=Path, default=PLACE, help="what `prepare` made (default: %(default)s)")
     parser.add_argument("--name", default="gpu", help="of the sandbox (default: %(default)s)")
     parser.add_argument("--hosts", type=int, default=2, help="of one GPU each (default: %(default)s)")

@@ -16,11 +16,13 @@ from sandbox.real.variants import DEFAULT, EAGER, TUNED, Trial
 class Rig(rig.Rig):
     """`fails`: names that do not come up. `notes` is everything that was asked for, sorted within a round."""
 
-    def __init__(self, folder: Path, seconds: float = 600, fails: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, folder: Path, seconds: float = 600, fails: tuple[str, ...] = (), knows: tuple[str, ...] = ()
+    ) -> None:
         record = Record(folder / "out", folder / "details", seconds)
         super().__init__(record, "test", Path("/place"), ("node0", "node1"), 0, False)
         self.__dict__["notes_"] = []
-        self.__dict__.update(fails=fails, lock=threading.Lock())
+        self.__dict__.update(fails=fails, knows=knows, lock=threading.Lock())
 
     def note(self, *words: object) -> None:
         with self.__dict__["lock"]:
@@ -41,11 +43,11 @@ class Rig(rig.Rig):
     def url(self, host: str) -> str:
         return f"http://{host}:8000"
 
-    def has(self, verb: str) -> bool:
-        return False
+    def has(self, *verb: str) -> bool:
+        return " ".join(verb) in self.__dict__["knows"]
 
-    def do(self, name: str, limit: float, *words: str) -> Done:
-        self.note(*words[:2])
+    def do(self, name: str, limit: float, *words: str, may_fail: bool = False) -> Done:
+        self.note(*words[:1], *words[2:])
         return Done(name, 0, 0.0)
 
     def bring_up(self, name: str, path: str, limit: float = 330.0) -> bool:
@@ -104,6 +106,13 @@ def test_layouts_are_relaunched_by_the_same_cluster(tmp_path: Path) -> None:
     assert [note for note in one.notes if note.startswith(("up", "down"))] == [
         "up pp1", "up pp2", "down /tmp/layouts.yaml",
     ]  # fmt: skip
+
+
+def test_the_orchestrators_own_comparison_is_used_where_there_is_one(tmp_path: Path) -> None:
+    one = Rig(tmp_path, knows=("bench layouts",))
+    parts.layouts(one)
+    words = f"--layouts 2x1,1x2 --workload 8000/1000 --num-prompts 16 --results {tmp_path}/details/layouts"
+    assert one.notes == [f"bench /tmp/layouts.yaml {words}", "down /tmp/layouts.yaml", "free"]
 
 
 def test_pictures_are_tried_without_graphs_where_they_do_not_start_with_them(tmp_path: Path) -> None:
