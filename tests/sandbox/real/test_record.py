@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.real.record import Record
+from tests.sandbox.own_sandbox import exists, within
 
 
 @pytest.fixture
@@ -31,9 +32,10 @@ def test_what_a_step_said_is_kept_and_its_status_written(record: Record, tmp_pat
 
 
 def test_a_step_that_takes_too_long_is_ended_with_its_children(record: Record) -> None:
-    done = record.step("long", ["sh", "-c", "sleep 60 & echo $!; wait"], 0.1)
+    stubborn = "(trap '' TERM; echo $(exec sh -c 'echo $PPID'); sleep 60 & wait) & wait"
+    done = record.step("long", ["sh", "-c", stubborn], 0.5)
     assert (done.status, done.remark) == (None, "timed out")
-    assert not Path(f"/proc/{done.out.strip()}/cwd").exists()
+    assert within(5, lambda: not exists(int(done.out)))
 
 
 def test_without_time_a_step_is_skipped_but_for_what_must_be(tmp_path: Path) -> None:
