@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from cluster import ray
 from cluster.inventory import Inventory
 from cluster.observe import Observed
 from cluster.unit import Name, Unit
 from cluster.values import HostView, Presence
 from cluster.vllm import server
+
+#: What is to be launched anew although it runs as wanted: vLLM alone, or everything. None: nothing.
+Renew = Literal["vllm", "all"] | None
 
 
 def ray_unit(inventory: Inventory, view: HostView) -> Unit:
@@ -35,26 +40,26 @@ def vllm_runs(inventory: Inventory, seen: Observed) -> bool:
     return not inventory.uses_ray or all(ray_runs(inventory, view) for view in seen.values())
 
 
-def outdated(inventory: Inventory, seen: Observed) -> tuple[tuple[str, Name], ...]:
+def outdated(inventory: Inventory, seen: Observed, renew: Renew = None) -> tuple[tuple[str, Name], ...]:
     """What must be stopped before anything is launched, vLLM first, the head's Ray last.
 
     A worker keeps the raylet of a dead head looking alive for a while, so a new head means new workers; and an
     engine has lost its ranks as soon as one Ray goes.
     """
-    stale = _stale_ray(inventory, seen)
+    stale = _stale_ray(inventory, seen, renew)
     vllm = [(name, view) for name, view in seen.items() if view.vllm.presence is not Presence.ABSENT]
     engines: list[tuple[str, Name]] = [
         (name, "vllm")
         for name, _ in vllm
-        if stale or name != inventory.head.name or not vllm_runs(inventory, seen)
+        if renew or stale or name != inventory.head.name or not vllm_runs(inventory, seen)
     ]
     workers_first = sorted(stale, key=lambda name: name == inventory.head.name)
     return (*engines, *((name, "ray") for name in workers_first))
 
 
-def _stale_ray(inventory: Inventory, seen: Observed) -> list[str]:
+def _stale_ray(inventory: Inventory, seen: Observed, renew: Renew) -> list[str]:
     """Hosts whose Ray is there but not the wanted one; all of them once that of the head is not."""
     present = [name for name, view in seen.items() if view.ray.presence is not Presence.ABSENT]
-    if not inventory.uses_ray or not ray_runs(inventory, seen[inventory.head.name]):
+    if renew == "all" or not inventory.uses_ray or not ray_runs(inventory, seen[inventory.head.name]):
         return present
     return [name for name in present if not ray_runs(inventory, seen[name])]

@@ -57,6 +57,9 @@ def _add_runs(verbs: Any) -> None:
     up = _new(verbs, "up", "bring the cluster up, and announce the endpoint once it gave a token")
     up.add_argument("inventory", type=Path, help="the inventory file")
     up.add_argument("--keep", action="store_true", help="when it fails, leave what was started for a look")
+    anew = up.add_mutually_exclusive_group()
+    anew.add_argument("--restart", action="store_true", help="launch vLLM anew, even where it runs as wanted")
+    anew.add_argument("--recreate", action="store_true", help="launch everything anew: Ray as well")
     _add_skip(up)
     down = _add(verbs, "down", "take it away, and prove that every GPU is free")
     for verb in (up, down):

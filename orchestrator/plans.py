@@ -6,6 +6,7 @@ from __future__ import annotations
 from orchestrator.phase import Phase
 from orchestrator.phases.announce import Prove
 from orchestrator.phases.clear import Clear
+from orchestrator.phases.former import Former
 from orchestrator.phases.free import Free
 from orchestrator.phases.gate import Gate
 from orchestrator.phases.lock import Lock
@@ -19,6 +20,7 @@ from orchestrator.phases.transport import LearnTransport
 UP: tuple[Phase, ...] = (
     Preflight(),
     Lock(),
+    Former(),
     Clear(),
     StartHead(),
     JoinWorkers(),
@@ -33,5 +35,6 @@ DOWN: tuple[Phase, ...] = (
     Lock(),
     StopVllm(),
     StopRay(),
+    Former(),
     Free(),
 )

@@ -33,11 +33,11 @@ def remembering(state: Path, cluster: str, inventory: Path) -> Callable[[], None
 def _keep(folder: Path, base: Path, inventory: bytes) -> None:
     """The inventory comes last, so that a pointer that is seen is a whole one."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write(folder / _BASE, json.dumps(str(base)).encode())
-    _write(folder / _INVENTORY, inventory)
+    write(folder / _BASE, json.dumps(str(base)).encode())
+    write(folder / _INVENTORY, inventory)
 
 
-def _write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes) -> None:
     """Whole or not at all, whoever else writes it."""
     scratch = path.with_suffix(f".{os.getpid()}.new")
     try:

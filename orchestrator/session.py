@@ -6,7 +6,7 @@ import math
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,9 +19,10 @@ from cluster.host import Host
 from cluster.inventory import Inventory, load
 from orchestrator import pointer
 from orchestrator.engine import Engine
-from orchestrator.events import Event, HostSaid, RunStarted, Sink
+from orchestrator.events import Event, RunStarted, Sink
 from orchestrator.interrupts import Interrupted, Interrupts
 from orchestrator.journal import Journal
+from orchestrator.memory import Memory
 from orchestrator.phase import Phase
 from orchestrator.render import jsonl, plain
 from orchestrator.settings import Output, Patience, Settings
@@ -31,9 +32,9 @@ from orchestrator.settings import Output, Patience, Settings
 class Request:
     """What was asked for on the command line; `path` None: the inventory last used (of `cluster`).
 
-    `keep` and `wait` are of `up` and `down`, `skip` is of `up` and `check`; `strict`, `deep`, `fabric` and `all`
-    are of `check`, `reason` is of `unlock`; `hosts` (none: all) of `logs` and `exec`,
-    `unit`, `lines` and `follow` of the one, `timeout` and `command` of the other.
+    `keep` and `wait` are of `up` and `down`, `restart` and `recreate` of `up`, `skip` is of `up` and `check`;
+    `strict`, `deep`, `fabric` and `all` are of `check`, `reason` is of `unlock`; `hosts` (none: all) of `logs` and
+    `exec`, `unit`, `lines` and `follow` of the one, `timeout` and `command` of the other.
     """
 
     verb: str
@@ -41,6 +42,8 @@ class Request:
     cluster: str | None
     output: Output
     keep: bool = False
+    restart: bool = False
+    recreate: bool = False
     wait: bool = False
     skip: tuple[str, ...] = ()
     strict: bool = False
@@ -84,33 +87,13 @@ class Session:
         which = shlex.quote(str(path)) if path else f"--cluster {self.inventory.cluster}"
         return f"orchestrator down {which}"
 
-    def remember(self) -> Callable[[], None]:
-        """So that later commands need no inventory; one that cannot be remembered has to be given.
+    def connect(self, inventory: Inventory) -> Fleet:
+        """To other hosts than its own; whoever asked closes it."""
+        return connected(inventory, self.settings)
 
-        It is read now, as it was loaded, and kept by what comes back: for when the cluster is ours.
-        """
-        assert self.request.path is not None
-        try:
-            keep = pointer.remembering(self.settings.state, self.inventory.cluster, self.request.path)
-        except OSError as error:
-            self._cannot_remember(error)
-            return lambda: None
-        return lambda: self._try(keep)
-
-    def _try(self, keep: Callable[[], None]) -> None:
-        try:
-            keep()
-        except OSError as error:
-            self._cannot_remember(error)
-
-    def _cannot_remember(self, error: OSError) -> None:
-        self.sink(HostSaid("", f"`down` will need the inventory: it cannot be remembered here: {error}"))
-
-    def forget(self) -> None:
-        try:
-            pointer.forget(self.settings.state, self.inventory.cluster)
-        except OSError as error:
-            self.sink(HostSaid("", f"this machine cannot forget the cluster: {error}"))
+    @property
+    def memory(self) -> Memory:
+        return Memory(self.settings.state, self.inventory, self.sink)
 
     def run(self, phases: Sequence[Phase]) -> None:
         """Raises what ended it early. A `down` that was interrupted names the way on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from cluster.errors import ClusterError, FleetError, HostError, LeaseLost, NotFreed
 from orchestrator.events import HostSaid, Sink, Undone
@@ -11,6 +12,7 @@ from orchestrator.interrupts import Interrupted, Interrupts
 from orchestrator.phase import Phase, Stage
 
 Entered = Sequence[tuple[Phase, Stage]]
+_Lease = Literal["ours", "theirs", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Undo:
         Raises Interrupted when a person will not wait for it.
         """
         self.interrupts.no_more()
-        if isinstance(error, LeaseLost) or not self._may(entered):
+        lease: _Lease = "theirs" if isinstance(error, LeaseLost) else self._lease(entered)
+        if lease == "theirs":
             self._clean(error, "somebody else may be at work, so nothing was taken back")
             return
         started = [(phase, stage) for phase, stage in reversed(entered) if phase.starts]
@@ -41,22 +44,31 @@ class Undo:
             return
         self.sink(HostSaid("", _told(error)))
         try:
-            undone = [self._undo(phase, stage, error) for phase, stage in started]
+            undone = self._all(started, entered, error, lease)
         except KeyboardInterrupt:
             raise self._left() from error
-        if not all(undone):
+        if not undone:
             self._clean(error, "something of this run is left")
 
-    def _may(self, entered: Entered) -> bool:
-        """Whether the lease is still ours: what this run started may be somebody else's by now."""
+    def _all(self, started: Entered, entered: Entered, error: BaseException, lease: _Lease) -> bool:
+        """Whether all of it was taken back; this machine may sleep over it, and wake without its lease."""
+        undone = []
+        for phase, stage in started:
+            # A head that did not answer is not waited for again: a person waits for the end of this.
+            lease = self._lease(entered) if lease == "ours" else lease
+            undone.append(lease != "theirs" and self._undo(phase, stage, error))
+        return all(undone)
+
+    def _lease(self, entered: Entered) -> _Lease:
+        """Whose it is now: what this run started may be somebody else's."""
         try:
             for _, stage in entered[-1:]:
                 stage.guard()
         except LeaseLost:
-            return False
+            return "theirs"
         except ClusterError:
-            pass  # a head that is lost gives no lease to anybody
-        return True
+            return "unknown"  # a head that is lost gives no lease to anybody
+        return "ours"
 
     def _undo(self, phase: Phase, stage: Stage, error: BaseException) -> bool:
         problem: ClusterError | None = None

@@ -4,6 +4,7 @@
 the file, `rules` is what must hold between several keys, `models` is what the rest of the program reads.
 """
 
+from cluster.inventory.alone import alone, is_of
 from cluster.inventory.heads import Heads, attention_heads
 from cluster.inventory.load import load
 from cluster.inventory.models import (
@@ -26,7 +27,9 @@ __all__ = [
     "RaySpec",
     "RuntimeSpec",
     "ServeSpec",
+    "alone",
     "attention_heads",
+    "is_of",
     "is_secret",
     "load",
 ]

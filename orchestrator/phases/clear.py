@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from cluster import unit
-from cluster.desired import outdated
+from cluster.desired import Renew, outdated
 from cluster.errors import NotFreed
 from cluster.inventory import Inventory
 from cluster.observe import Observed
@@ -17,19 +17,28 @@ from orchestrator.phase import Phase, Stage
 class Clear(Phase):
     title = "Stop what is outdated"
 
+    def __init__(self, renew: Callable[[Inventory, Observed], Renew] = lambda inventory, seen: None) -> None:
+        """`renew` says what goes although it runs as wanted."""
+        self._renew = renew
+
     def skip(self, inventory: Inventory, seen: Observed) -> str | None:
-        return None if outdated(inventory, seen) else "nothing of ours is outdated"
+        return None if self._outdated(inventory, seen) else "nothing of ours is outdated"
 
     def run(self, stage: Stage) -> None:
         """In the order of `outdated`, the hosts of one kind at once. Raises NotFreed when something stays."""
         head = stage.head.name
-        stale = outdated(stage.inventory, stage.seen)
+        stale = self._outdated(stage.inventory, stage.seen)
         for (name, _), wave in groupby(stale, key=lambda one: (one[1], one[0] == head)):
+            stage.guard()
             self._stop(stage, name, [host for host, _ in wave])
 
+    def _outdated(self, inventory: Inventory, seen: Observed) -> Sequence[tuple[str, unit.Name]]:
+        return outdated(inventory, seen, self._renew(inventory, seen))
+
     def _stop(self, stage: Stage, name: unit.Name, hosts: Sequence[str]) -> None:
+        why = "is to be launched anew" if self._renew(stage.inventory, stage.seen) else "is not what it must be"
         for host in hosts:
-            stage.sink(HostSaid(host, f"{name} is not what it must be: stopping it"))
+            stage.sink(HostSaid(host, f"{name} {why}: stopping it"))
         answers = stage.fleet.all(
             lambda host: host.ask(unit.stop(name, host.name, stage.facts(host.name).state, stage.venv)),
             among=hosts,

@@ -46,7 +46,8 @@ def _with(name: unit.Name, seen: Observed) -> list[str]:
 
 
 def _stop(stage: Stage, name: unit.Name, hosts: Sequence[str]) -> None:
-    """What cannot be stopped is said here and judged at the end, by looking."""
+    """What cannot be stopped is said here and judged at the end, by looking. Raises LeaseLost."""
+    stage.guard()
     answers = stage.fleet.each(
         lambda host: host.ask(unit.stop(name, host.name, stage.facts(host.name).state, stage.venv)), among=hosts
     )

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from cluster.errors import NotFreed
+from orchestrator.leaving import leaving
 from orchestrator.outcome import say
+from orchestrator.phases.former import Former
 from orchestrator.plans import DOWN
 from orchestrator.session import Request, Session, session
 from orchestrator.settings import Settings
 
 
 def run(request: Request, settings: Settings) -> None:
+    """Raises NotFreed for hosts that have left the inventory as well."""
     with session(request, settings) as one:
-        one.run(DOWN)
-        one.forget()
+        former = leaving(one)
+        one.run([former if isinstance(phase, Former) else phase for phase in DOWN])
+        if former.left:
+            raise NotFreed(former.left)
+        one.memory.forget()
         gone = _gone(one)
     say(request, lambda: gone["text"], lambda: gone)
 

@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
+from cluster.desired import Renew, vllm_runs
+from cluster.inventory import Inventory
+from cluster.observe import Observed
 from orchestrator.announcement import announcement
 from orchestrator.events import Announced
+from orchestrator.leaving import former_hosts, leaving
 from orchestrator.outcome import say
+from orchestrator.phase import Phase
+from orchestrator.phases.clear import Clear
+from orchestrator.phases.former import Former
 from orchestrator.phases.lock import Lock
 from orchestrator.plans import UP
 from orchestrator.render import announce
 from orchestrator.render.text import marks_for
-from orchestrator.session import Request, session
+from orchestrator.session import Request, Session, session
 from orchestrator.settings import Settings
 
 
 def run(request: Request, settings: Settings) -> None:
     with session(request, settings) as one:
-        # Refused by whoever holds the lease, we know no more of the cluster than before.
-        taken = Lock(one.remember())
-        one.run([taken if isinstance(phase, Lock) else phase for phase in UP])
+        one.run(_plan(one))
         proved = announcement(one.inventory, one.events)
         one.sink(Announced(proved))
     say(request, lambda: announce.text(proved, marks_for(sys.stdout)), lambda: announce.document(proved))
+
+
+def _plan(one: Session) -> Sequence[Phase]:
+    assert one.request.path is not None
+    former = leaving(one)
+    # Refused by whoever holds the lease, we know no more of the cluster than before.
+    mine: dict[type[Phase], Phase] = {
+        Lock: Lock(one.memory.remember(one.request.path, former_hosts(one))),
+        Former: former,
+        Clear: Clear(lambda inventory, seen: _renew(one.request, former, inventory, seen)),
+    }
+    return [mine.get(type(phase), phase) for phase in UP]
+
+
+def _renew(request: Request, former: Former, inventory: Inventory, seen: Observed) -> Renew:
+    """A Ray that may still have a host that nobody can take out of it begins anew, without that host."""
+    if request.recreate or (former.left and not vllm_runs(inventory, seen)):
+        return "all"
+    return "vllm" if request.restart else None

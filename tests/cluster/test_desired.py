@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.desired import outdated, ray_runs, ray_unit, vllm_runs, vllm_unit
+from cluster.desired import Renew, outdated, ray_runs, ray_unit, vllm_runs, vllm_unit
 from cluster.errors import Unreachable
 from cluster.inventory import Inventory
 from cluster.observe import Observed
@@ -71,6 +71,47 @@ def test_a_changed_argument_relaunches_vllm_alone() -> None:
 def test_a_changed_environment_relaunches_ray_as_well() -> None:
     before, after = inventory(), inventory(each={"environment": (("NCCL_IB_HCA", "mlx5"),)})
     assert outdated(after, running(before)) == (VLLM, WORKER_RAY, HEAD_RAY)
+
+
+@pytest.mark.parametrize(
+    ("renew", "stale"), [(None, ()), ("vllm", (VLLM,)), ("all", (VLLM, WORKER_RAY, HEAD_RAY))], ids=str
+)
+def test_what_runs_as_wanted_goes_where_a_person_wants_it_anew(
+    renew: Renew, stale: tuple[tuple[str, str], ...]
+) -> None:
+    one = inventory()
+    assert outdated(one, running(one), renew) == stale
+    assert outdated(one, seen(one), renew) == ()
+
+
+@pytest.mark.parametrize("package", ["ray", "vllm", "torch"])
+def test_another_version_on_the_hosts_relaunches_ray_as_well(package: str) -> None:
+    """What runs was launched with the old one, whatever its command line says."""
+    one = inventory()
+    before = running(one)
+    upgraded = {
+        name: view(one.host(name), ray=found.ray, vllm=found.vllm, versions={**_versions(found), package: "9"})
+        for name, found in before.items()
+    }
+    assert outdated(one, upgraded) == (VLLM, WORKER_RAY, HEAD_RAY)
+
+
+def _versions(found: HostView) -> dict[str, str]:
+    assert found.facts
+    return found.facts.versions
+
+
+def test_another_model_relaunches_vllm_alone() -> None:
+    before, after = inventory(), inventory(model={"id": "/models/another", "served_name": "another"})
+    assert outdated(after, running(before)) == (VLLM,)
+
+
+def test_a_host_more_or_less_keeps_the_ray_of_the_others() -> None:
+    two, three = inventory(hosts=2), inventory(hosts=3)
+    grown = {**running(two), "gpu-c": view(three.host("gpu-c"))}
+    assert outdated(three, grown) == (VLLM,)
+    shrunk = {name: found for name, found in running(three).items() if name != "gpu-c"}
+    assert outdated(two, shrunk) == (VLLM,)
 
 
 def test_the_engine_runs_only_on_wanted_rays() -> None:

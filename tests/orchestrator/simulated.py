@@ -52,11 +52,12 @@ HEALTHY = look("Model loading took 3 GiB\nKV cache size: 640 tokens\n", health=2
 @dataclass
 class World:
     """What runs on the hosts. `engine` is what a look at vLLM shows; titles in `hang` never end, those in `broken`
-    fail; `ran` notes all that changed something."""
+    fail; hosts that are `lost` do not answer; `ran` notes all that changed something."""
 
     engine: str = HEALTHY
     hang: frozenset[str] = frozenset()
     broken: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
     units: dict[tuple[str, str], Sighting] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
     reached: Callable[[str], object] = lambda title: None
@@ -87,7 +88,7 @@ class Simulated:
         self.world.reached(title)
         if title in self.world.hang:
             threading.Event().wait()
-        if title in self.world.broken:
+        if title in self.world.broken or self.spec.name in self.world.lost:
             raise Unreachable(self.spec.name, title, cause="no route", cure="see its cable")
         return Result(0, self._answer(title, command), "")
 

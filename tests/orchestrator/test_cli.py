@@ -63,6 +63,8 @@ def test_words_of_the_other_commands() -> None:
     assert (unlock.inventory, unlock.reason) == (Path("a.yaml"), "bob has left")
     assert [parse(["up", "a.yaml", *wait]).wait for wait in ([], ["--wait"])] == [False, True]
     assert parse(["down", "--wait"]).wait
+    anew = [parse(["up", "a.yaml", *word]) for word in ([], ["--restart"], ["--recreate"])]
+    assert [(one.restart, one.recreate) for one in anew] == [(False, False), (True, False), (False, True)]
 
 
 @pytest.mark.parametrize(
@@ -73,6 +75,8 @@ def test_words_of_the_other_commands() -> None:
         "sideways a.yaml",
         "up a.yaml --output loud",
         "down --keep",
+        "down --restart",
+        "up a.yaml --restart --recreate",
         "up a.yaml --cluster demo",
         "up a.yaml b.yaml",
         "down -- a.yaml b.yaml",

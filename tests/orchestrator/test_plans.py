@@ -22,6 +22,7 @@ def test_the_order_is_the_table_of_contents() -> None:
     assert [phase.title for phase in UP] == [
         "Check the hosts",
         "Take the lease",
+        "Clean former hosts",
         "Stop what is outdated",
         "Start Ray on the head",
         "Start Ray on the workers",
@@ -35,6 +36,7 @@ def test_the_order_is_the_table_of_contents() -> None:
         "Take the lease",
         "Stop vLLM",
         "Stop Ray",
+        "Clean former hosts",
         "Prove that everything is free",
     ]
 
@@ -133,3 +135,91 @@ def test_a_down_that_proved_too_little_is_not_forgotten(
     world.broken = frozenset()
     assert run(world, "down", "--output", "json") == 0
     assert json.loads(capsys.readouterr().out)["free"] is True
+
+
+THREE = [*LAUNCHES, "gpu-c: launch ray"]
+
+
+def with_a_third(path: Path) -> Path:
+    """The same cluster with a host more."""
+    third = "  - {name: gpu-c, address: 10.0.0.3, cluster_address: 192.168.0.3, role: worker}\nmodel:"
+    text = path.read_text().replace("model:", third, 1)
+    grown = path.with_name("grown.yaml")
+    grown.write_text(text.replace("tensor_parallel_size: 2", "tensor_parallel_size: 3"))
+    return grown
+
+
+@pytest.fixture
+def three_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    cards = [{"uuid": uuid, "memory_mib": 81559, "cuda": "ok"} for uuid in ("a", "b", "c")]
+    monkeypatch.setitem(simulated._CHANNELS, "prove the GPUs through Ray", json.dumps({"proved": cards}))
+
+
+@pytest.fixture
+def shrunk(tmp_path: Path, three_cards: None) -> tuple[World, Path]:
+    """A cluster of three, and the inventory from which one has left."""
+    world, path = World(), written(tmp_path)
+    assert run(world, "up", with_a_third(path), "--output", "plain") == 0
+    assert sorted(world.ran) == sorted(THREE)
+    world.ran.clear()
+    return world, path
+
+
+def test_a_host_that_joins_the_inventory_leaves_the_ray_of_the_others(tmp_path: Path, three_cards: None) -> None:
+    world, path = World(), written(tmp_path)
+    assert run(world, "up", path, "--output", "plain") == 0
+    world.ran.clear()
+    assert run(world, "up", with_a_third(path), "--output", "plain") == 0
+    assert world.ran == ["gpu-a: stop vllm", "gpu-c: launch ray", "gpu-a: launch vllm"]
+
+
+def test_a_host_that_left_the_inventory_is_cleaned_once(shrunk: tuple[World, Path]) -> None:
+    world, path = shrunk
+    for ran in (["gpu-c: stop ray", "gpu-a: stop vllm", "gpu-a: launch vllm"], []):
+        assert run(world, "up", path, "--output", "plain") == 0
+        assert world.ran == ran
+        world.ran.clear()
+
+
+def test_a_host_that_left_and_is_lost_is_told_until_it_is_clean(
+    shrunk: tuple[World, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ray may still have it, so Ray begins anew; a cluster that then runs as wanted is left in peace."""
+    world, path = shrunk
+    world.lost = frozenset({"gpu-c"})
+    anew = ["gpu-a: stop vllm", "gpu-b: stop ray", "gpu-a: stop ray", *LAUNCHES]
+    for ran in (anew, []):
+        assert run(world, "up", path, "--output", "plain") == 0
+        assert world.ran == ran
+        assert "gpu-c: warning: it has left the inventory, and could not be looked at" in capsys.readouterr().err
+        world.ran.clear()
+    assert run(world, "down", "--output", "json") == 7
+    (left,) = json.loads(capsys.readouterr().out)["leftovers"]
+    assert (left["host"], left["provable"]) == ("gpu-c", False)
+    assert world.ran == STOPS
+    world.ran.clear()
+    world.lost = frozenset()
+    assert run(world, "down", "--output", "plain") == 0
+    assert world.ran == ["gpu-c: stop ray"]
+    assert not any(Settings().state.rglob("*.json"))
+
+
+def test_a_down_with_the_new_inventory_cleans_a_host_that_left_it(shrunk: tuple[World, Path]) -> None:
+    world, path = shrunk
+    assert run(world, "down", path, "--output", "plain") == 0
+    assert world.ran == [*STOPS, "gpu-c: stop ray"]
+
+
+@pytest.mark.parametrize(
+    ("word", "ran"),
+    [
+        ("--restart", ["gpu-a: stop vllm", "gpu-a: launch vllm"]),
+        ("--recreate", ["gpu-a: stop vllm", "gpu-b: stop ray", "gpu-a: stop ray", *LAUNCHES]),
+    ],
+)
+def test_anew_on_purpose(tmp_path: Path, word: str, ran: list[str]) -> None:
+    world, path = World(), written(tmp_path)
+    assert run(world, "up", path, "--output", "plain") == 0
+    world.ran.clear()
+    assert run(world, "up", path, word, "--output", "plain") == 0
+    assert world.ran == ran

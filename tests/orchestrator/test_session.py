@@ -55,8 +55,8 @@ def test_the_journal_is_named_after_the_run_and_lies_with_its_cluster(tmp_path: 
 def test_a_machine_without_a_journal_says_so_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with session(request(written(tmp_path)), Settings(state=Path("/dev/null"))) as one:
-        one.remember()()
+    with session(request(path := written(tmp_path)), Settings(state=Path("/dev/null"))) as one:
+        one.memory.remember(path)()
         one.sink(SAID)
     said = capsys.readouterr().err
     assert said.count("no journal of this run") == 1
@@ -131,7 +131,7 @@ def test_how_to_clean(
     settings = Settings(state=tmp_path / "state")
     written(tmp_path).rename("my inventory.yaml")
     with session(request(Path("my inventory.yaml")), settings, watched=False) as one:
-        one.remember()()
+        one.memory.remember(Path("my inventory.yaml"))()
     with session(request(Path(path) if path else None, cluster=cluster), settings, watched=False) as one:
         assert one.cleaning == cleaning
 
