@@ -2,19 +2,26 @@
 PYTHON := .venv/bin/python
 INSTALLED := .venv/installed
 
-.PHONY: demo test test-unit test-tp16 bench-check bench-up check format constraints install clean
+.PHONY: demo test test-unit test-tp16 faults walk bench-check bench-up check format constraints install clean
 
 demo: $(INSTALLED)
 	@scripts/demo
 
 test: check
-	$(PYTHON) -m pytest -m "not tp16" -n 2 --dist loadfile --durations=10
+	$(PYTHON) -m pytest -m "not tp16 and not fault" -n 2 --dist loadfile --durations=10
 
 test-unit: $(INSTALLED)
 	$(PYTHON) -m pytest -m "not scenario and not tp16"
 
 test-tp16: $(INSTALLED)
 	$(PYTHON) -m pytest -m tp16 -s
+
+faults: $(INSTALLED)
+	@scripts/shells
+	$(PYTHON) -m pytest tests/scenarios/faults -m fault --page docs/faults.md $(ARGUMENTS)
+
+walk: $(INSTALLED)
+	$(PYTHON) -m pytest tests/scenarios/test_walk.py -s --rounds 200 --page docs/faults.md $(ARGUMENTS)
 
 bench-check: $(INSTALLED)
 	$(PYTHON) benchmarks/bench_check.py

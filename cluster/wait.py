@@ -36,6 +36,14 @@ def _lost(error: BaseException) -> bool:
     return isinstance(error, Unreachable)
 
 
+def _told(error: Unreachable | FleetError) -> str:
+    """On one line: whoever watches a wait can do something about it."""
+    if isinstance(error, FleetError):
+        return "; ".join(f"{one}: {one.cause} ({one.cure})" if one.cause else str(one) for one in error.errors)
+    cure = f" ({error.cure})" if error.cure else ""
+    return f"{error}: {error.cause}{cure}" if error.cause else str(error)
+
+
 def until(
     what: str,
     look: Callable[[], T],
@@ -62,7 +70,7 @@ def until(
         try:
             seen = look()
         except (Unreachable, FleetError) as error:
-            last[0] = f"{error}: {error.cause}" if error.cause else str(error)
+            last[0] = _told(error)
             raise
         stalled.saw(seen)
         last[0] = str(seen)

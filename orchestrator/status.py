@@ -12,24 +12,28 @@ from cluster.observe import Observed, observe
 from cluster.values import EndpointStatus, HostStatus, HostView, Presence
 from cluster.vllm.requests import METRICS, Answer, Load, Request, completion, load, token
 from cluster.wait import until
+from orchestrator.ailing import Ailment, ailment
 
 #: A status is asked for to know now: a token that takes longer is itself the news. Seconds.
 _TOKEN_PATIENCE = 1.0
+
+_WAIT = "`up` waits for it, and says why where it does not come"
+_ANEW = "`up --restart` launches vLLM anew"
 
 
 def status(inventory: Inventory, fleet: Fleet) -> tuple[list[HostStatus], EndpointStatus | None]:
     """Every host, and the endpoint where a vLLM of ours runs."""
     seen = observe(inventory, fleet)
-    hosts = [_host(inventory, view) for view in seen.values()]
+    ailments = fleet.all(lambda host: ailment(host, seen[host.name], inventory.runtime.venv))
+    hosts = [_host(inventory, view, ailments[name]) for name, view in seen.items()]
     if seen[inventory.head.name].vllm.presence is not Presence.ALIVE:
         return hosts, None
     return hosts, _endpoint(inventory, fleet, seen)
 
 
-def _host(inventory: Inventory, view: HostView) -> HostStatus:
+def _host(inventory: Inventory, view: HostView, ails: Ailment) -> HostStatus:
     if view.facts is None:
-        problem = view.problem.cause or view.problem.said if view.problem else ""
-        return HostStatus(view.name, None, None, None, None, None, problem)
+        return HostStatus(view.name, None, None, None, None, None, *ails)
     cards = gpu.chosen(inventory.host(view.name), view.facts)
     used = sum(any(one.ours for one in card.processes) for card in cards)
     ages = [unit.age for unit in (view.ray, view.vllm) if unit.presence is Presence.ALIVE]
@@ -40,7 +44,7 @@ def _host(inventory: Inventory, view: HostView) -> HostStatus:
         used,
         len(cards),
         max(ages, default=None),
-        view.facts.gpu_problem,
+        *ails,
     )
 
 
@@ -49,11 +53,12 @@ def _endpoint(inventory: Inventory, fleet: Fleet, seen: Observed) -> EndpointSta
     where = endpoint(inventory, fleet[head.name], (head.address, head.cluster_address))
     health = where.ask(Request("/health"), _TOKEN_PATIENCE)
     if health.status != 200:
-        return EndpointStatus(where.url, False, None, _loading(health))
+        return EndpointStatus(where.url, False, None, _loading(health), _WAIT)
     healthy, detail = _tokens(where, inventory.model.served_name)
+    cure = "" if healthy else _ANEW
     if not vllm_runs(inventory, seen):
         detail += "; it is not what the inventory describes: `up` would replace it"
-    return EndpointStatus(where.url, True, healthy, detail)
+    return EndpointStatus(where.url, True, healthy, detail, cure)
 
 
 def _loading(health: Answer) -> str:

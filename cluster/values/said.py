@@ -131,7 +131,8 @@ class Executed:
 
 @dataclass(frozen=True)
 class HostStatus:
-    """One host. None where it could not be asked, and `problem` says why; `uptime` in seconds."""
+    """One host. None where it could not be asked; `problem` is what is wrong with it and `cure` what to do, or
+    empty; `uptime` in seconds."""
 
     host: str
     ray: Presence | None
@@ -140,13 +141,15 @@ class HostStatus:
     gpus: int | None
     uptime: float | None
     problem: str = ""
+    cure: str = ""
 
 
 @dataclass(frozen=True)
 class EndpointStatus:
-    """The endpoint. None where it was not or could not be asked; `detail` says how we know."""
+    """The endpoint. None where it was not or could not be asked; `detail` says how we know, `cure` what to do."""
 
     url: str
     health: bool | None
     tokens: bool | None
     detail: str = ""
+    cure: str = ""

@@ -18,7 +18,7 @@ from orchestrator.phase import Advice, Phase, Stage
 #: Seconds beyond the patience for an answer, so that it is the request that ends, and says why.
 _GRACE = 15.0
 
-_CURE = "run `down`, then `up`; if it happens again, look at the log of vllm on the head"
+_CURE = "run `up --restart`; if it happens again, look at the log of vllm on the head"
 
 
 class Prove(Phase):

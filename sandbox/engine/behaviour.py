@@ -23,6 +23,8 @@ class Behaviour(NamedTuple):
     """socket, ib or gdrdma."""
     kv_tokens: int = 700000
     tokens_before_wedge: int = 1
+    daemons: int = 0
+    """Processes that leave the session as soon as they are started."""
     busy: Mapping[str, Any] = MappingProxyType({})
     """{"running": 2, "tokens_per_second": 40}: as if others were being served."""
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -59,7 +60,17 @@ def _fail(*cause: str) -> int:
     return 1
 
 
+def _detach(number: int) -> None:
+    """Their descriptors lead nowhere: nothing but their ancestry tells whose they are."""
+    for _ in range(number):
+        argv = ["setsid", "-f", "bash", "-c", "exec -a engine-daemon sleep infinity"]
+        subprocess.run(
+            argv, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+
 def _load(flags: Flags, told: Behaviour) -> Ranks:
+    _detach(told.daemons)
     script.configured(flags, version("vllm"))
     _misplace(flags, told)
     ranks = RayRanks(flags) if flags.backend == "ray" else LocalRanks(flags)

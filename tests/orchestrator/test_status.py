@@ -14,7 +14,7 @@ from orchestrator import status as module
 from orchestrator.status import status
 from tests.cluster import builders
 from tests.doubles import Script
-from tests.orchestrator.played import hosts, told
+from tests.orchestrator.played import hosts, look, told
 from tests.orchestrator.served import HANG, TOKEN, Served, served
 
 OURS = GpuProcess(pid=1, name="VLLM::Worker", used_mib=70000, ours=True)
@@ -34,7 +34,9 @@ def shown(inventory: Inventory, **answers: Script) -> tuple[list[HostStatus], En
     healthy: dict[str, Script] = {spec.name: told(builders.facts(spec)) for spec in inventory.hosts}
     # What is asked from the head itself, where nothing healthy answers from here.
     asked = {"ask the endpoint from the head": '{"status": 404, "text": "not found"}'}
-    fleet, _, _ = hosts(inventory, lambda name: {"look at the host": {**healthy, **looks}[name], **asked}, {})
+    dead = {f"look at {name}": look("", DEAD) for name in ("ray", "vllm")}
+    found = {**healthy, **looks}
+    fleet, _, _ = hosts(inventory, lambda name: {"look at the host": found[name], **dead, **asked}, {})
     return status(inventory, fleet)
 
 
@@ -62,17 +64,16 @@ def test_nothing_runs() -> None:
 def test_units_gpus_and_the_oldest_age() -> None:
     two = builders.inventory()
     ray = builders.alive(ray_unit(two, builders.view(two.head)), age=90.0)
-    facts = builders.facts(
-        two.head, ray=ray, vllm=builders.dead(), gpus=(builders.card(0, OURS), builders.card(1))
-    )
-    assert shown(two, gpu_a=told(facts))[0][0] == HostStatus("gpu-a", ALIVE, DEAD, 1, 2, 90.0)
+    facts = builders.facts(two.head, ray=ray, gpus=(builders.card(0, OURS), builders.card(1)))
+    assert shown(two, gpu_a=told(facts))[0][0] == HostStatus("gpu-a", ALIVE, ABSENT, 1, 2, 90.0)
 
 
 def test_a_lost_host_hides_nothing_of_the_others() -> None:
-    lost = Unreachable("gpu-b", "connect", "timed out", cause="nothing answers at 10.0.0.2:22")
+    lost = Unreachable("gpu-b", "connect", "timed out", cause="nothing answers at 10.0.0.2:22", cure="see to it")
     table, _ = shown(builders.inventory(), gpu_b=lost)
     assert table[0].ray is ABSENT
-    assert table[1] == HostStatus("gpu-b", None, None, None, None, None, "nothing answers at 10.0.0.2:22")
+    problem = ("nothing answers at 10.0.0.2:22", "see to it")
+    assert table[1] == HostStatus("gpu-b", None, None, None, None, None, *problem)
 
 
 def test_a_dead_engine_is_not_asked(vllm: Served) -> None:
@@ -100,6 +101,7 @@ def test_a_wedged_engine(vllm: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     vllm.bodies["/metrics"] = METRICS.format(3, 100)
     found = endpoint(vllm)
     assert (found.health, found.tokens) == (True, False)
+    assert found.cure == "`up --restart` launches vLLM anew"
     assert found.detail == "3 requests under way, but no token within 0.05 s"
 
 

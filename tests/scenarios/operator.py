@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from tests.scenarios.hosts import ROOT
 
 @dataclass(frozen=True)
 class Operator:
-    """Somebody with a machine of their own: `state` is what it remembers."""
+    """Somebody with a machine of their own: `state` is what it remembers, `settings` go into the environment."""
 
     state: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self, **more: str) -> dict[str, str]:
-        return {**os.environ, "ORCHESTRATOR_STATE": str(self.state), "PYTHONWARNINGS": "error", **more}
+        own = {"ORCHESTRATOR_STATE": str(self.state), "PYTHONWARNINGS": "error"}
+        return {**os.environ, **own, **self.settings, **more}
 
     def run(self, *words: str | Path, timeout: float = 240, **more: str) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "orchestrator", *map(str, words)]

@@ -44,7 +44,7 @@ class Running:
 
     def until_phase(self, title: str) -> None:
         """Returns as soon as the phase has begun; fails when it is skipped, or the run ends without."""
-        for event in self._events():
+        for event in self.events():
             if event.get("title") == title:
                 assert event["event"] == "phase_started", event
                 return
@@ -69,7 +69,7 @@ class Running:
 
     def finish(self) -> int:
         """Waits for its own end; the exit code."""
-        for _ in self._events():
+        for _ in self.events():
             pass
         return self.process.wait(10)
 
@@ -77,7 +77,8 @@ class Running:
         """What it told a person about hosts."""
         return [event["line"] for event in self.said if event["event"] == "host_said"]
 
-    def _events(self) -> Iterator[dict[str, Any]]:
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Those that come from now on."""
         while (line := self._lines.get(timeout=_BOUND)) is not None:
             if line.startswith("{"):
                 self.said.append(json.loads(line))

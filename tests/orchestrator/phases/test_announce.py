@@ -97,7 +97,7 @@ def test_anything_but_a_token_is_no_proof(vllm: Served, body: str, cause: str) -
     vllm.bodies[COMPLETIONS] = body
     error = failure(proving(serving(vllm.port), token=0.3))
     assert (error.host, error.cause, error.what) == ("gpu-a", cause, "a generated token")
-    assert "run `down`, then `up`" in error.cure
+    assert "run `up --restart`" in error.cure
 
 
 def test_what_the_server_says_is_told(vllm: Served) -> None:

@@ -12,7 +12,7 @@ from orchestrator.render.text import ASCII
 
 HOSTS = (
     HostStatus("gpu-a", Presence.ALIVE, Presence.ALIVE, 8, 8, 7400.0),
-    HostStatus("gpu-b", Presence.DEAD, Presence.ABSENT, 0, 8, None, "Ray left with status 1"),
+    HostStatus("gpu-b", Presence.DEAD, Presence.ABSENT, 0, 8, None, "Ray left with status 1", "`up` again"),
     HostStatus("gpu-c", None, None, None, None, None, "could not connect\x1b[2J (unreachable)"),
 )
 ENDPOINT = EndpointStatus("http://10.0.0.1:8000", True, True, "1,204 tokens in 0.5 s")
@@ -24,7 +24,7 @@ def test_the_table() -> None:
         == """\
 HOST   RAY        VLLM       GPUS USED  UP
 gpu-a  ✓ alive    ✓ alive    8/8        2 h 03 min
-gpu-b  ✗ dead     – absent   0/8        –           ✗ Ray left with status 1
+gpu-b  ✗ dead     – absent   0/8        –           ✗ Ray left with status 1; next: `up` again
 gpu-c  ? unknown  ? unknown  ?/?        –           ✗ could not connect (unreachable)
 
 ✓ http://10.0.0.1:8000: healthy, tokens come (1,204 tokens in 0.5 s)"""

@@ -1,0 +1,62 @@
+"""Why a unit died, and what to do about it."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.errors import Unreachable
+from cluster.host import Host
+from cluster.values import HostView, Presence
+from orchestrator.ailing import WELL, Ailment, ailment
+from tests.cluster import builders
+from tests.doubles import Script, ScriptedTransport
+from tests.orchestrator.played import look
+
+HEAD = builders.inventory().head
+ANEW = "`up` launches it anew"
+LOST = Unreachable("gpu-a", "connect", cause="no route", cure="see its cable")
+MEMORY = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB."
+
+
+def found(view: HostView, **logs: Script) -> Ailment:
+    answers = {f"look at {name}": log for name, log in logs.items()}
+    return ailment(Host("gpu-a", ScriptedTransport(answers)), view, "/opt/vllm")
+
+
+def test_a_host_that_is_well() -> None:
+    assert found(builders.view(HEAD)) == WELL
+
+
+def test_a_host_that_cannot_be_looked_at() -> None:
+    assert found(HostView("gpu-a", problem=LOST)) == ("no route", "see its cable")
+
+
+def test_gpus_that_cannot_be_looked_at() -> None:
+    cause, cure = found(builders.view(HEAD, gpu_problem="NVML: unknown error"))
+    assert (cause, cure) == ("NVML: unknown error", "see what nvidia-smi says there")
+
+
+def test_an_engine_says_what_it_died_of() -> None:
+    cause, cure = found(builders.view(HEAD, vllm=builders.dead(name="vllm")), vllm=look(MEMORY, Presence.DEAD))
+    assert cause == f"{MEMORY}: the model does not fit into the memory of the GPUs"
+    assert cure.endswith(f"a quantized model; {ANEW}")
+
+
+def test_a_ray_says_what_it_died_of_and_what_it_left() -> None:
+    seen = builders.dead(7, 8).model_copy(update={"status": -9})
+    cause, cure = found(builders.view(HEAD, ray=seen), ray=look("No space left on device", Presence.DEAD))
+    left = "but 2 of its processes live"
+    assert (cause, cure) == (f"Ray has ended (exit status -9): a disk or /dev/shm is full, {left}", ANEW)
+
+
+def test_both_are_told_and_the_cure_once() -> None:
+    view = builders.view(HEAD, ray=builders.dead(), vllm=builders.dead(7).model_copy(update={"argv": ()}))
+    cause, cure = found(view, ray=look("", Presence.DEAD))
+    assert cause == "Ray has ended; the record of vllm is gone, but 1 of its processes live"
+    assert cure == ANEW
+
+
+@pytest.mark.parametrize("name", ["ray", "vllm"])
+def test_a_log_that_cannot_be_read(name: str) -> None:
+    view = builders.view(HEAD, **{name: builders.dead()})
+    assert found(view, **{name: LOST}) == (f"{name} has ended; its log could not be read: no route", ANEW)

@@ -1,0 +1,112 @@
+"""The page of faults, as runs write it: a table of faults, and what became of the random walk."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import groupby
+from pathlib import Path
+
+from tests.scenarios.faults.told import Told
+
+WALK = "## The random walk"
+
+_WIDTH = 240
+_SCRATCH = re.compile(r"/tmp/pytest-of-\S+?/pytest-\d+/[\w-]+?/")
+
+_HEAD = """\
+# Faults
+
+What happens when things break, on hosts of the sandbox with the real sshd and the real Ray. Written by
+
+```console
+$ make faults
+```
+
+on {date} with Ray {ray}, vLLM {vllm}, Python {python} and Linux {kernel}
+on {cores} cores, in {minutes:.0f} minutes. Each row was run in this very run; what was not run is not here. The
+engine is scripted, but for the rows under "The real vLLM".
+
+**s** is the seconds from the fault to the report, or from the start of the command where the fault was there
+before it. A fault of a cluster that serves is reported to whoever asks: these are the seconds to the first
+`status` that tells it. **Left** is what is still there after the `down` at the end of each row: processes,
+files (compile caches stay on purpose) and memory of GPUs, as the hosts themselves show them.
+
+{count} faults: {passed} as promised, {failed} not.
+"""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and when a run was."""
+
+    date: str
+    ray: str
+    vllm: str
+    python: str
+    kernel: str
+    cores: int
+
+    @classmethod
+    def here(cls) -> Machine:
+        date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        cores = len(os.sched_getaffinity(0))
+        return cls(date, version("ray"), version("vllm"), platform.python_version(), platform.release(), cores)
+
+
+@dataclass(frozen=True)
+class Row:
+    """`seconds` None: nothing was to be reported; `left` empty: nothing; `took` is the seconds of all of it."""
+
+    group: str
+    fault: str
+    told: Told
+    seconds: float | None
+    then: str
+    left: str = ""
+    failed: str = ""
+    took: float = 0.0
+
+
+def page(rows: Sequence[Row], machine: Machine, walk: str = "") -> str:
+    """All of it; `walk` is the section on the random walk."""
+    failed = sum(bool(row.failed) for row in rows)
+    counts = {"count": len(rows), "passed": len(rows) - failed, "failed": failed}
+    head = _HEAD.format(minutes=sum(row.took for row in rows) / 60, **counts, **asdict(machine))
+    parts = [head, *(_section(group, list(some)) for group, some in groupby(rows, key=lambda row: row.group))]
+    return "\n".join([*parts, walk] if walk else parts)
+
+
+def walk_of(page: Path) -> str:
+    """The section on the random walk of a page that is there already: another run has written it."""
+    text = page.read_text() if page.exists() else ""
+    return text[text.index(WALK) :] if WALK in text else ""
+
+
+def with_walk(page: Path, section: str) -> str:
+    """The page with this section in the place of the one it has."""
+    text = page.read_text() if page.exists() else "# Faults\n\n"
+    return text[: text.index(WALK)] + section if WALK in text else f"{text}\n{section}"
+
+
+def _section(group: str, rows: Sequence[Row]) -> str:
+    head = "| fault | host | cause | cure | s | then | left |\n|---|---|---|---|---|---|---|\n"
+    return f"## {group}\n\n{head}{''.join(map(_line, rows))}"
+
+
+def _line(row: Row) -> str:
+    seconds = "–" if row.seconds is None else f"{row.seconds:.1f}"
+    then = f"**not as promised**: {row.failed}" if row.failed else row.then
+    cells = (row.fault, row.told.host, row.told.cause, row.told.cure, seconds, then, row.left or "nothing")
+    return f"| {' | '.join(map(_cell, cells))} |\n"
+
+
+def _cell(text: str) -> str:
+    """On one line, and cut where a page would be in its way; scratch folders and numbers of runs are noise."""
+    plain = _SCRATCH.sub("/tmp/…/", " ".join(text.split())).replace("|", "\\|")
+    return plain if len(plain) <= _WIDTH else plain[:_WIDTH].rstrip() + "…"

@@ -1,0 +1,118 @@
+"""Disks and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.faults.case import Case
+from tests.scenarios.faults.trouble import mount_read_only, rank_pid, short_of_memory
+from tests.scenarios.hosts import wait_for
+
+pytestmark = [pytest.mark.scenario, pytest.mark.fault]
+
+_STATE = "/srv/state"
+
+
+@contextmanager
+def disk(case: Case, host: str, options: str) -> Iterator[Path]:
+    """An inventory whose state directory is a disk of its own on this host; it is taken down by it as well."""
+    for one in case.names:
+        case.hosts.run(one, "mkdir", "-p", _STATE)
+    case.hosts.run(host, "mount", "-t", "tmpfs", "-o", options, "tmpfs", _STATE)
+    inventory = case.edited(lambda one: one["runtime"].update(state_directory=_STATE))
+    yield inventory
+    case.operator.down(inventory)
+    for one in case.names:
+        assert case.hosts.run(one, "find", _STATE, "-type", "f", "-not", "-path", "*/cache/*") == ""
+
+
+@pytest.mark.parametrize(
+    ("what", "options"), [("read-only", "ro"), ("too small", "size=64m")], ids=["read-only", "small"]
+)
+def test_a_state_directory_of_no_use(case: Case, what: str, options: str) -> None:
+    """the disk of the state directory of a worker is {what} before `up`"""
+    with disk(case, "node1", options) as inventory:
+        assert case.refused(3, inventory=inventory).host == "node1"
+
+
+def test_a_disk_that_takes_no_file(case: Case) -> None:
+    """the disk of the state directory of a worker takes no file: no inode is left at the launch"""
+    with disk(case, "node1", "size=2g,nr_inodes=3") as inventory:
+        assert case.refused(5, inventory=inventory).host == "node1"
+
+
+def test_a_disk_that_fills_up_while_it_loads(case: Case) -> None:
+    """the disk of the state directory of the head fills up while vLLM loads"""
+    case.hosts.behave(load_seconds=10)
+    with disk(case, "node0", "size=1100m") as inventory:
+        with case.during("Wait until the engine is ready", inventory=inventory) as run:
+            fill = ("dd", "if=/dev/zero", f"of={_STATE}/fill", "bs=1M")
+            case.hosts.run("node0", *fill, check=False)
+            code = run.finish()
+            assert code == 0, run.said[-3:]
+            case.quiet("announced")
+        case.operator.down(inventory)
+        case.then("`down` on the full disk")
+        case.hosts.run("node0", "rm", f"{_STATE}/fill")
+
+
+def test_a_disk_that_becomes_read_only(case: Case) -> None:
+    """the disk of the state directory of a worker becomes read-only while vLLM serves"""
+    with disk(case, "node1", "size=2g") as inventory:
+        case.serve(inventory)
+        case.strike(
+            lambda: case.hosts.run("node1", "mount", "--bind", _STATE, _STATE),
+            lambda: case.hosts.run("node1", "mount", "-o", "remount,bind,ro", _STATE),
+        )
+        told = case.refused(7, "down", inventory)
+        assert "could not be removed" in told.cause
+        assert case.hosts.processes("node1") == {}
+        case.hosts.run("node1", "umount", _STATE)
+        case.then("no process was left; `down` again")
+
+
+def test_a_read_only_tmp(case: Case) -> None:
+    """/tmp is read-only on both hosts"""
+    for host in case.names:
+        case.hosts.run(host, "mount", "-o", "remount,ro", "/tmp")
+    case.serve()
+    case.quiet("announced")
+
+
+def test_a_full_tmp(case: Case) -> None:
+    """/tmp is full on both hosts"""
+    for host in case.names:
+        case.hosts.run(host, "mount", "-o", "remount,size=64k", "/tmp")
+        case.hosts.run(host, "dd", "if=/dev/zero", "of=/tmp/fill", "bs=1k", check=False)
+    case.serve()
+    case.quiet("announced")
+
+
+def test_a_home_on_a_read_only_disk(case: Case) -> None:
+    """the home of the remote user is on a read-only disk on both hosts"""
+    for host in case.names:
+        mount_read_only(case.hosts, host, "/root")
+    case.serve()
+    case.quiet("announced")
+
+
+def test_shared_memory_that_is_full(case: Case) -> None:
+    """/dev/shm of a worker is full before `up`"""
+    case.hosts.run("node1", "mount", "-o", "remount,size=1300m", "/dev/shm")
+    case.hosts.run("node1", "dd", "if=/dev/zero", "of=/dev/shm/fill", "bs=1M", "count=1200")
+    assert case.refused(3).host == "node1"
+
+
+def test_a_rank_runs_out_of_memory(case: Case) -> None:
+    """the kernel's OOM killer ends a rank on a worker while it loads"""
+    case.hosts.behave(load_seconds=30)
+    with short_of_memory(case.hosts, "node1") as limit, case.during("Wait until the engine is ready") as run:
+        wait_for("the rank on node1", lambda: case.hosts.gpus_in_use("node1"))
+        pid = rank_pid(case.hosts, "node1")
+        case.strike(lambda: limit(pid))
+        told = case.ended(run, 6)
+    assert case.hosts.cluster_address("node1") in told.cause

@@ -1,0 +1,55 @@
+"""Whole hosts."""
+
+from __future__ import annotations
+
+import os
+import signal as signals
+
+import pytest
+
+from tests.scenarios.faults.case import Case
+from tests.scenarios.hosts import wait_for
+from tests.scenarios.test_rebooted import reboot
+
+pytestmark = [pytest.mark.scenario, pytest.mark.fault]
+
+
+@pytest.mark.parametrize("host", ["node1", "node0"])
+def test_a_host_is_rebooted(case: Case, host: str) -> None:
+    """{host} is rebooted while vLLM serves"""
+    case.serve()
+    case.strike(lambda: reboot(case.hosts, host))
+    assert host in case.shown().host
+    case.mends()
+    case.operator.down()
+
+
+@pytest.mark.parametrize("host", ["node1", "node0"])
+def test_a_host_is_rebooted_before_a_down(case: Case, host: str) -> None:
+    """both hosts are rebooted while vLLM serves, and then `down` ({host} first)"""
+    case.serve()
+    case.strike(*(lambda one=one: reboot(case.hosts, one) for one in (host, *set(case.names) - {host})))
+    case.shown()
+    case.operator.down()
+    case.then("`down`")
+
+
+@pytest.mark.parametrize("host", ["node1", "node0"])
+def test_the_plug_of_a_host_is_pulled(case: Case, host: str) -> None:
+    """the plug of {host} is pulled while vLLM serves"""
+    case.serve()
+    case.strike(lambda: os.kill(case.hosts.init(host), signals.SIGKILL))
+    case.lost.add(host)
+    assert host in case.shown().host
+    assert case.refused(7, "down").host == host
+    case.then("the other host is clean")
+
+
+def test_the_plug_of_a_worker_is_pulled_while_it_loads(case: Case) -> None:
+    """the plug of a worker is pulled while vLLM loads"""
+    case.hosts.behave(load_seconds=60)
+    with case.during("Wait until the engine is ready") as run:
+        wait_for("the ranks", lambda: case.hosts.gpus_in_use("node1"))
+        case.strike(lambda: os.kill(case.hosts.init("node1"), signals.SIGKILL))
+        case.lost.add("node1")
+        assert case.warned(run, "node1").host == "node1"

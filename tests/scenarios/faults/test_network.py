@@ -1,0 +1,117 @@
+"""The network."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from orchestrator.plans import UP
+from tests.scenarios.faults.case import Case
+from tests.scenarios.faults.trouble import cut, heal, network, slow_link
+from tests.scenarios.hosts import wait_for
+from tests.scenarios.running import running
+
+pytestmark = [pytest.mark.scenario, pytest.mark.fault]
+
+_SKIPPED = ("Clean former hosts", "Stop what is outdated")
+#: Those in which the run waits for the hosts: it is still in them when the host is back.
+_WAITS = ("Learn the transport", "Wait until the engine is ready")
+_TITLES = [phase.title for phase in UP if phase.title not in (*_SKIPPED, *_WAITS)]
+
+
+def test_a_host_that_is_down(case: Case) -> None:
+    """a worker's network is down before `up`"""
+    cut(case.hosts, "node1")
+    assert case.refused(4).host == "node1"
+    heal(case.hosts, "node1")
+
+
+@pytest.mark.parametrize("title", _TITLES)
+def test_a_worker_is_cut_off(case: Case, title: str) -> None:
+    """a worker is cut off as "{title}" begins, and is back after the report"""
+    case.hosts.behave(load_seconds=4)
+    with running(case.operator, "up", case.hosts.inventory) as run:
+        run.until_phase(title)
+        case.strike(lambda: cut(case.hosts, "node1"))
+        told = case.warned(run, "node1")
+        heal(case.hosts, "node1")
+        code = run.finish()
+    assert "node1" in told.host
+    case.then(f"exit {code}")
+    case.mends()
+
+
+@pytest.mark.parametrize("title", _WAITS)
+def test_a_worker_is_cut_off_in_a_wait(case: Case, title: str) -> None:
+    """a worker is cut off during "{title}", and is back after the report"""
+    case.hosts.behave(load_seconds=8, **({"behaviour": "hang"} if title == _WAITS[1] else {}))
+    with case.during(title) as run:
+        case.strike(lambda: cut(case.hosts, "node1"))
+        assert case.warned(run, "node1").host == "node1"
+        heal(case.hosts, "node1")
+        if title == _WAITS[1]:
+            case.then("the run waits on")
+        else:
+            case.announced(run, "the run went on and announced")
+
+
+def test_the_head_is_cut_off(case: Case) -> None:
+    """the head is cut off for longer than its lease lives, while vLLM loads"""
+    case.hosts.behave(load_seconds=60)
+    with case.during("Wait until the engine is ready") as run:
+        case.strike(lambda: cut(case.hosts, "node0"))
+        assert case.warned(run, "node0").host == "node0"
+        wait_for("the lease to be free", lambda: not case.hosts.pids("node0", "lease"), 40)
+        heal(case.hosts, "node0")
+        case.announced(run, "the run took its lease again, went on and announced")
+
+
+def test_the_clusters_network_of_a_worker_is_cut(case: Case) -> None:
+    """the cluster's network of a worker is cut while Ray starts"""
+    with running(case.operator, "up", case.hosts.inventory, ORCHESTRATOR_PATIENCE_GATE="12") as run:
+        run.until_phase("Start Ray on the workers")
+        case.strike(lambda: cut(case.hosts, "node1", "fab0"))
+        assert case.ended(run, 6).host == "node1"
+    heal(case.hosts, "node1", "fab0")
+    case.mends()
+
+
+def test_the_clusters_network_of_a_worker_is_cut_while_it_serves(case: Case) -> None:
+    """the cluster's network of a worker is cut while vLLM serves"""
+    case.serve()
+    case.strike(lambda: cut(case.hosts, "node1", "fab0"))
+    case.shown()
+    heal(case.hosts, "node1", "fab0")
+    assert "Launch vLLM" in case.mends()
+
+
+def test_a_slow_and_lossy_link(case: Case) -> None:
+    """200 ms of delay and 2 % of packets lost between us and a worker"""
+    with slow_link(case.hosts, "node1", delay=0.1, loss=0.02):
+        begun = time.monotonic()
+        case.serve()
+        case.quiet(f"announced after {time.monotonic() - begun:.0f} s")
+
+
+def test_half_of_the_packets_are_lost(case: Case) -> None:
+    """half of the packets between us and a worker are lost"""
+    with slow_link(case.hosts, "node1", delay=0.0, loss=0.5):
+        begun = time.time()
+        done = case.operator.run("up", case.hosts.inventory, "--output", "json")
+    assert done.returncode in (0, 4), done.stderr
+    if done.returncode:
+        case.struck = begun
+        case.tell(case.of(done), time.time() - begun, f"exit {done.returncode}")
+    else:
+        case.quiet(f"announced after {time.time() - begun:.0f} s")
+    case.mends()
+
+
+def test_a_firewall(case: Case) -> None:
+    """a firewall between the hosts drops what is not SSH"""
+    pid = case.hosts.init("node1")
+    drop = "type filter hook input priority 0; iifname fab0 tcp dport != 22 drop;"
+    network(pid, "nft", f"table inet fault {{ chain input {{ {drop} }}; }}")
+    assert case.refused(3).host == "node0"
+    network(pid, "nft", "delete table inet fault")

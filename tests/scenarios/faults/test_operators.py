@@ -1,0 +1,194 @@
+"""The operator and their machine."""
+
+from __future__ import annotations
+
+import os
+import signal as signals
+import time
+from pathlib import Path
+
+import pytest
+
+from orchestrator.plans import DOWN, UP
+from tests.scenarios.faults.case import Case
+from tests.scenarios.faults.told import Told
+from tests.scenarios.faults.trouble import cut, heal, signal
+from tests.scenarios.hosts import wait_for
+from tests.scenarios.operator import Operator
+from tests.scenarios.running import Running
+
+pytestmark = [pytest.mark.scenario, pytest.mark.fault]
+
+_SKIPPED = ("Clean former hosts", "Stop what is outdated")
+_READY = "Wait until the engine is ready"
+
+
+def kill_in_each(case: Case, verb: str, titles: list[str]) -> None:
+    """One run after the other is killed, each in the phase after that of the one before."""
+    for title in titles:
+        with case.during(title, verb) as run:
+            case.strike(lambda run=run: run.send(signals.SIGKILL))  # type: ignore[misc]
+        if title != titles[-1] and title != "Check the hosts":
+            told = took_over(case, verb)
+            case.tell(told, time.time() - case.struck, "the next run went on", f"`{verb}` is killed in {title!r}")
+
+
+def took_over(case: Case, verb: str) -> Told:
+    """The next run says whose lease it found, and is killed as soon as it has said so."""
+    with case.during("Take the lease", verb) as run:
+        for event in run.events():
+            if event["event"] == "host_said" and "took over the lease" in event["line"]:
+                return Told(event["host"], event["line"], "nothing to do: it goes on")
+    raise AssertionError("no word of the lease")
+
+
+def test_up_is_killed_in_each_phase(case: Case) -> None:
+    """`up` is killed in each phase"""
+    kill_in_each(case, "up", [phase.title for phase in UP if phase.title not in _SKIPPED])
+    case.mends()
+    assert [case.hosts.gpus_in_use(host) for host in case.names] == [1, 1]
+
+
+def test_down_is_killed_in_each_phase(case: Case) -> None:
+    """`down` is killed in each phase"""
+    case.serve()
+    kill_in_each(case, "down", [phase.title for phase in DOWN if phase.title not in _SKIPPED])
+
+
+def test_a_laptop_that_sleeps(case: Case, tmp_path: Path) -> None:
+    """the operator's machine sleeps while vLLM loads, somebody else takes over, and it wakes"""
+    case.hosts.behave(behaviour="hang")
+    with case.during(_READY) as run:
+        run.process.send_signal(signals.SIGSTOP)
+        wait_for("the lease to be free", lambda: not case.hosts.pids("node0", "lease"), 40)
+        other = Operator(tmp_path / "other")
+        case.hosts.behave()
+        engine = other_up(case, other)
+        case.strike(lambda: run.process.send_signal(signals.SIGCONT))
+        case.ended(run, 8)
+    assert case.hosts.pids("node0", "vllm serve") == engine
+    assert [case.hosts.gpus_in_use(host) for host in case.names] == [1, 1]
+    case.then("nothing was touched of what somebody else had brought up")
+
+
+def other_up(case: Case, other: Operator) -> list[int]:
+    done = other.run("up", case.hosts.inventory, "--restart", "--output", "json")
+    assert done.returncode == 0, done.stderr
+    return case.hosts.pids("node0", "vllm serve")
+
+
+def test_a_laptop_that_sleeps_for_a_moment(case: Case) -> None:
+    """the operator's machine sleeps while vLLM loads, nobody takes over, and it wakes"""
+    case.hosts.behave(load_seconds=32)
+    with case.during(_READY) as run:
+        run.process.send_signal(signals.SIGSTOP)
+        wait_for("the lease to be free", lambda: not case.hosts.pids("node0", "lease"), 40)
+        run.process.send_signal(signals.SIGCONT)
+        code = run.finish()
+    assert code == 0, run.said[-3:]
+    case.quiet("it took its lease again, went on and announced")
+
+
+def interrupted(case: Case, run: Running, bound: float) -> None:
+    """Ctrl-C, and how long it takes to a clean prompt."""
+    seconds = run.send(signals.SIGINT)
+    assert run.process.returncode == 130
+    assert seconds < bound
+    told = Told("–", "interrupted: what this run started was taken back", "nothing to do")
+    case.tell(told, seconds, "exit 130")
+
+
+def test_ctrl_c(case: Case) -> None:
+    """Ctrl-C while vLLM loads"""
+    case.hosts.behave(behaviour="hang")
+    with case.during(_READY) as run:
+        interrupted(case, run, 20)
+    assert [case.hosts.processes(host) for host in case.names] == [{}, {}]
+
+
+def test_ctrl_c_beside_a_host_that_hangs(case: Case) -> None:
+    """Ctrl-C while vLLM loads, and a worker hangs"""
+    case.hosts.behave(behaviour="hang")
+    with case.during(_READY) as run:
+        time.sleep(1)  # it is waited for: a look at the hosts is under way
+        cut(case.hosts, "node1")
+        begun = time.monotonic()
+        run.send(signals.SIGINT)
+        seconds = time.monotonic() - begun
+        assert seconds < 40
+        assert run.process.stdout
+        said = run.process.stdout.read()
+    assert "node1" in said
+    assert "orchestrator down" in said
+    case.tell(Told("node1", "could not be taken back", "`orchestrator down` takes it away"), seconds, "exit 130")
+    heal(case.hosts, "node1")
+
+
+def test_a_lost_terminal(case: Case) -> None:
+    """the terminal of the operator is lost while vLLM loads"""
+    case.hosts.behave(load_seconds=15)
+    with case.during(_READY) as run:
+        engine = case.hosts.pids("node0", "vllm serve")
+        run.send(signals.SIGHUP)
+    assert case.hosts.pids("node0", "vllm serve") == engine
+    case.quiet("the engine goes on loading")
+    assert case.mends() == []
+
+
+def test_a_second_operator(case: Case, tmp_path: Path) -> None:
+    """a second operator runs `down` while the first one waits"""
+    case.hosts.behave(behaviour="hang")
+    with case.during(_READY):
+        engine = case.hosts.pids("node0", "vllm serve")
+        case.struck = 0.0
+        case.refused(8, "down")
+        assert case.hosts.pids("node0", "vllm serve") == engine
+
+
+def test_an_unlock(case: Case) -> None:
+    """the lease of an operator at work is broken by another one"""
+    case.hosts.behave(behaviour="hang")
+    with case.during(_READY) as run:
+        words = ("unlock", str(case.hosts.inventory), "--reason", "a fault on purpose")
+        case.strike(lambda: case.operator.run(*words))
+        told = case.ended(run, 8)
+    assert "a fault on purpose" in told.cause
+
+
+def test_a_lease_holder_that_is_killed(case: Case) -> None:
+    """the program that holds the lease on the head is killed while vLLM loads"""
+    case.hosts.behave(load_seconds=12)
+    with case.during(_READY) as run:
+        pids = case.hosts.pids("node0", " lease")
+        assert pids
+        signal(case.hosts, "node0", "KILL", *pids)
+        code = run.finish()
+    assert code == 0, run.said[-3:]
+    case.quiet("the run took its lease again, went on and announced")
+
+
+@pytest.mark.parametrize("what", ["unwritable", "full"])
+def test_a_journal_that_cannot_be_written(case: Case, tmp_path: Path, what: str) -> None:
+    """the disk for the journal on the operator's machine is {what}"""
+    state = Path("/proc/no-such-place") if what == "unwritable" else tmp_path / "small"
+    if what == "full":
+        state.mkdir()
+        os.system(f"mount -t tmpfs -o size=4k,nr_inodes=2 none {state}")
+    other = Operator(state, case.operator.settings)
+    begun = time.time()
+    done = other.run("up", case.hosts.inventory, "--output", "json")
+    if what == "full":
+        os.system(f"umount {state}")
+    assert done.returncode == 0, done.stderr
+    lines = [event for event in other.events(done, "host_said") if not event["host"]]
+    told = next(event["line"] for event in lines if "no journal of this run" in event["line"])
+    seconds = seconds_until(done.stderr, told) - begun
+    case.tell(Told("this machine", told, "make room, or set ORCHESTRATOR_STATE"), seconds, "announced")
+
+
+def seconds_until(said: str, line: str) -> float:
+    import json
+    from datetime import datetime
+
+    event = next(json.loads(one) for one in said.splitlines() if line[:40] in one)
+    return datetime.fromisoformat(event["time"]).timestamp()

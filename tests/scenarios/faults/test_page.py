@@ -1,0 +1,83 @@
+"""The page of faults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.faults.table import WALK, Machine, Row, page, walk_of, with_walk
+from tests.scenarios.faults.told import Told, of_event, of_report, of_status
+
+HERE = Machine("2026-07-01 09:12 UTC", "2.60.0", "0.32.0", "3.11.7", "6.1.0", 2)
+LOST = Told("node1", "no answer from 10.66.0.3 port 22", "see whether it is up | or\nnot")
+ROWS = (
+    Row("The network", "a worker is down", LOST, 3.14, "exit 4", took=60.0),
+    Row("The network", "packets are lost", Told("–", "–", "–"), None, "announced", took=60.0),
+    Row("SSH", "sshd hangs", LOST, 3.0, "", "node1: pid 7", "it did not end"),
+)
+
+
+def test_a_row_is_a_line() -> None:
+    text = page(ROWS, HERE)
+    assert "on 2026-07-01 09:12 UTC with Ray 2.60.0" in text
+    assert "in 2 minutes" in text
+    assert "3 faults: 2 as promised, 1 not." in text
+    told = "node1 | no answer from 10.66.0.3 port 22 | see whether it is up \\| or not"
+    assert f"| a worker is down | {told} | 3.1 | exit 4 | nothing |\n" in text
+    assert "| packets are lost | – | – | – | – | announced | nothing |\n" in text
+    assert "| 3.0 | **not as promised**: it did not end | node1: pid 7 |\n" in text
+    assert text.count("## The network") == text.count("## SSH") == 1
+
+
+def test_paths_of_a_run_are_no_news_and_long_words_are_cut() -> None:
+    told = Told("node1", f"/tmp/pytest-of-root/pytest-14/test_it0/state/demo {'x' * 300}", "do")
+    (line,) = [line for line in page([Row("g", "f", told, 1.0, "")], HERE).splitlines() if "| f |" in line]
+    assert "/tmp/…/state/demo x" in line
+    assert "x…" in line
+    assert "pytest" not in line
+
+
+def test_each_run_leaves_what_the_other_has_written(tmp_path: Path) -> None:
+    where = tmp_path / "faults.md"
+    assert walk_of(where) == ""
+    where.write_text(with_walk(where, f"{WALK}\n\none\n"))
+    where.write_text(page(ROWS, HERE, walk_of(where)))
+    where.write_text(with_walk(where, f"{WALK}\n\ntwo\n"))
+    text = where.read_text()
+    assert text.count(WALK) == 1
+    assert text.endswith("two\n")
+    assert "one\n" not in text
+    assert "| sshd hangs |" in text
+
+
+FINDING = {"host": "node1", "found": "1 GPU", "cure": "look", "severity": "blocking"}
+
+
+@pytest.mark.parametrize(
+    ("report", "told"),
+    [
+        ({"host": "node1", "cause": "c", "cure": "d", "message": "m"}, Told("node1", "c", "d")),
+        ({"host": "node1", "cause": "", "cure": "d", "message": "m"}, Told("node1", "m", "d")),
+        ({"findings": [FINDING, {**FINDING, "severity": "warning", "host": "x"}]}, Told("node1", "1 GPU", "look")),
+        ({"leftovers": [{"host": "a", "what": "w", "cure": "c"}]}, Told("a", "w", "c")),
+        (
+            {"errors": [{"host": host, "cause": "c", "cure": "d", "message": ""} for host in ("a", "b")]},
+            Told("a, b", "c", "d"),
+        ),
+    ],
+)
+def test_what_a_failure_tells(report: dict[str, object], told: Told) -> None:
+    assert of_report(report) == told
+
+
+def test_what_events_and_a_status_tell() -> None:
+    waiting = {"event": "waiting", "last": "node1: look at ray: no answer (see to it)"}
+    assert of_event(waiting, "node1") == Told("node1", "look at ray: no answer", "see to it")
+    assert of_event(waiting, "node0") is None
+    well = {"host": "node0", "problem": "", "cure": ""}
+    ill = {"host": "node1", "problem": "dead", "cure": "`up`"}
+    endpoint = {"tokens": False, "detail": "none came", "cure": "anew"}
+    assert of_status({"hosts": [well], "endpoint": {**endpoint, "tokens": True}}) is None
+    assert of_status({"hosts": [well, ill], "endpoint": endpoint}) == Told("node1", "dead", "`up`")
+    assert of_status({"hosts": [well], "endpoint": endpoint}) == Told("node0", "none came", "anew")

@@ -1,0 +1,65 @@
+"""By chance alone: after each `up` an endpoint that generates or an explained error, after each `down` nothing."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.faults.case import HASTE
+from tests.scenarios.faults.table import WALK, Machine, with_walk
+from tests.scenarios.hosts import Hosts
+from tests.scenarios.operator import Operator
+from tests.scenarios.turns import Turns
+from tests.scenarios.walk import Walk
+
+pytestmark = [pytest.mark.scenario, pytest.mark.timeout(0)]
+
+_SECTION = """\
+{title}
+
+{rounds} rounds by chance alone (`make walk`, seed {seed}) on {machine.date} with Ray {machine.ray}, Python
+{machine.python} and Linux {machine.kernel} on {machine.cores} cores, in {minutes:.0f} minutes: `up`, `up
+--restart`, `up --recreate`, `down`, any process of ours killed, a host cut off or back, the program itself
+killed on its way. After each `up` the endpoint generated, or what kept it from that was explained with the host
+that was cut off; after each `down` nothing was left, but on a host that was cut off, and that was named.
+
+| what became of it | times |
+|---|---|
+{counts}
+"""
+
+
+@pytest.fixture
+def turns(request: pytest.FixtureRequest) -> Turns:
+    return Turns(request.config.getoption("--turns"))
+
+
+@pytest.fixture
+def walk(request: pytest.FixtureRequest, turns: Turns, tmp_path: Path) -> Iterator[Walk]:
+    turns.take()
+    hosts = Hosts.up(f"walk{os.getpid()}", 2, 1, "scripted")
+    yield Walk(hosts, Operator(tmp_path / "state", HASTE), random.Random(request.config.getoption("--seed")))
+    hosts.down()
+
+
+def test_a_random_walk(walk: Walk, turns: Turns, request: pytest.FixtureRequest) -> None:
+    rounds, begun = request.config.getoption("--rounds"), time.monotonic()
+    for number in range(rounds):
+        turns.take()
+        walk.step()
+        print(number, walk.notes[-1], flush=True)
+    walk.end()
+    if where := request.config.getoption("--page"):
+        where.write_text(with_walk(where, section(walk, rounds, request.config.getoption("--seed"), begun)))
+
+
+def section(walk: Walk, rounds: int, seed: int, begun: float) -> str:
+    counts = "\n".join(f"| {what} | {times} |" for what, times in sorted(walk.counts.items()))
+    minutes = (time.monotonic() - begun) / 60
+    about = {"rounds": rounds, "seed": seed, "machine": Machine.here(), "minutes": minutes}
+    return _SECTION.format(title=WALK, counts=counts, **about)
