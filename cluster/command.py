@@ -106,7 +106,7 @@ def program(
 
 def remote_source(name: str) -> str:
     """The text of `cluster/remote/NAME.py`."""
-    return (resources.files("cluster.remote") / f"{name}.py").read_text()
+    return (resources.files("cluster.remote") / f"{name}.py").read_text(encoding="utf-8")
 
 
 def last_json(said: str) -> dict[str, Any]:

@@ -12,6 +12,8 @@ _PARTS = ("processes", "network", "gpus", "model", "hardware", "software", "rdma
 _HINTS = (
     Hint(r"python3?: (?:[Nn]ot found|No such file)", "neither the venv's Python nor python3 is on this host",
          "install Python 3.9 or newer, and the venv that the inventory names under `runtime: venv:`"),
+    Hint(r"account is (?:currently )?not available", "this account may not log in there: its shell is nologin",
+         "give it a shell (`usermod -s /bin/bash USER`), or correct `user:` in the inventory"),
     Hint("SyntaxError|is not subscriptable", "the Python of this host is too old", "install Python 3.9 or newer"),
 )  # fmt: skip
 

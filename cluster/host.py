@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from cluster.command import Command, Probe, Result
+from cluster.command import Command, Probe, Result, json_lines
 from cluster.errors import CommandFailed, CommandTimedOut, HostError, Unintelligible, Unreachable, spoken
 
 T = TypeVar("T")
@@ -35,6 +35,24 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Hang up: the command sees the end of its stdin."""
+
+
+def first_answer(
+    host: str, command: Command, channel: Channel, about: set[str], patience: float
+) -> dict[str, Any]:
+    """The first that a program says `about` one of these: a user's shell may greet before it, in JSON as well.
+
+    `patience` is for each line, in seconds. Raises Unreachable when nothing comes, CommandFailed at the end.
+    """
+    try:
+        while (line := channel.read_line(patience)) is not None:
+            for said in json_lines(line):
+                if about & said.keys():
+                    return said
+    except EOFError:
+        result = channel.result()
+        raise CommandFailed(host, command, result.status, result.stdout, result.stderr) from None
+    raise Unreachable(host, command.title, cause=f"no answer within {patience:g} s")
 
 
 class Transport(Protocol):

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from cluster.command import Command, Probe, last_json, program
-from cluster.errors import CommandFailed, Held, LeaseLost, Unintelligible, Unreachable
+from cluster.errors import Held, LeaseLost, Unintelligible, Unreachable
 from cluster.heartbeat import SILENCE, Hold, lease_of, now
 from cluster.hints import STATE_HINTS
-from cluster.host import Channel, Host
+from cluster.host import Host, first_answer
 from cluster.values import Lease
 
 #: Seconds that an answer may take.
@@ -94,29 +94,15 @@ def _take(host: Host, cluster: str, command: Command, patience: float) -> _Taken
     begun = now()
     channel = host.open(command)
     try:
-        said = last_json(_first_line(host, command, channel, patience))
+        said = first_answer(host.name, command, channel, {"taken", "held"}, patience)
         if "held" in said:
             raise Held(cluster, lease_of(said["held"]) or _SOMEBODY)
         return _Taken(Hold(channel, begun), lease_of(said["taken"]), said.get("unwritten", ""))
     except BaseException as error:
         channel.close()
-        if isinstance(error, ValueError | KeyError):
+        if isinstance(error, KeyError | TypeError):
             raise Unintelligible(host.name, command.title, str(error)) from None
         raise
-
-
-def _first_line(host: Host, command: Command, channel: Channel, patience: float) -> str:
-    """The first line that is JSON: a user's shell may greet before it runs our program."""
-    try:
-        while True:
-            line = channel.read_line(patience)
-            if line is None:
-                raise Unreachable(host.name, command.title, cause=f"no answer within {patience:g} s")
-            if line.startswith("{"):
-                return line
-    except EOFError:
-        result = channel.result()
-        raise CommandFailed(host.name, command, result.status, result.stdout, result.stderr) from None
 
 
 def _fields(lease: Lease) -> dict[str, str]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from cluster.command import Command, Probe, last_json, program
-from cluster.errors import CommandFailed, HostError, Unreachable
+from cluster.errors import HostError
 from cluster.facts import ports
 from cluster.fleet import Fleet
-from cluster.host import Channel, Host
+from cluster.host import Channel, Host, first_answer
 from cluster.inventory import HostSpec, Inventory
 from cluster.observe import Observed
 from cluster.values import Facts, Reach
@@ -63,7 +63,7 @@ def _open(inventory: Inventory, host: Host, facts: Facts, opened: list[Channel])
     command = _listener(inventory, spec)
     channel = host.open(command)
     opened.append(channel)
-    listening = last_json(_first_line(host, command, channel))["listening"]
+    listening = first_answer(host.name, command, channel, {"listening"}, _ANSWER)["listening"]
     rays = wanted(inventory, spec)
     taken = {one.port: False for one in facts.listeners if one.ours and one.port in rays}
     return taken | {int(port): True for port in listening}
@@ -78,18 +78,6 @@ def _listener(inventory: Inventory, spec: HostSpec) -> Command:
     }
     venv, limit = inventory.runtime.venv, _LISTENERS_LIMIT + 5
     return program(("processes", "listen"), payload, title=LISTENING, venv=venv, timeout=limit)
-
-
-def _first_line(host: Host, command: Command, channel: Channel) -> str:
-    """The first line that is JSON: a user's shell may greet before it runs our program."""
-    try:
-        while (line := channel.read_line(_ANSWER)) is not None:
-            if line.startswith("{"):
-                return line
-    except EOFError:
-        result = channel.result()
-        raise CommandFailed(host.name, command, result.status, result.stdout, result.stderr) from None
-    raise Unreachable(host.name, command.title, cause=f"no answer within {_ANSWER:g} s")
 
 
 def _connect(inventory: Inventory, host: Host, facts: Facts, doors: dict[str, _Doors]) -> tuple[Reach, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -85,6 +86,15 @@ def test_arbitrary_answers_are_read_or_refused(said: str) -> None:
     assert all(isinstance(one, dict) for one in json_lines(said))
     with suppress(ValueError):
         assert isinstance(last_json(said), dict)
+
+
+def test_a_program_is_text_in_utf_8_whatever_the_locale() -> None:
+    """On the machine of somebody who has set LC_ALL=C: some of ours have a word that is not ASCII."""
+    code = "from cluster.command import remote_source; print(len(remote_source('venv_trial')))"
+    argv = [sys.executable, "-X", "utf8=0", "-c", code]
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(argv, env=plain, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"{len(remote_source('venv_trial'))}\n"), done.stderr
 
 
 ECHO = "main_data = payload(); print(json.dumps([main_data, sys.argv[2:]]))"

@@ -80,6 +80,7 @@ def test_another_answer_is_unintelligible(said: str) -> None:
     ("said", "cause"),
     [
         ("sh: 1: exec: python3: not found", "neither"),
+        ("This account is currently not available.", "nologin"),
         ("  SyntaxError: invalid syntax", "too old"),
         ("TypeError: 'type' object is not subscriptable", "too old"),
     ],

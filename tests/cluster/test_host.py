@@ -6,7 +6,7 @@ import pytest
 
 from cluster.command import Command, Hint, Probe, Result
 from cluster.errors import CommandFailed, CommandTimedOut, HostError, Unintelligible, Unreachable
-from cluster.host import Host
+from cluster.host import Host, first_answer
 from tests.doubles import ScriptedChannel, ScriptedTransport, failed
 
 LOOK = Command(("cat", "/proc/uptime"), "look at its uptime", timeout=30)
@@ -98,3 +98,16 @@ def test_a_secret_on_stdout_is_never_what_a_host_said(status: int) -> None:
     with pytest.raises(HostError) as caught:
         host.run(command)
     assert "hush" not in caught.value.said + str(caught.value)
+
+
+def test_the_first_answer_among_greetings_of_all_kinds() -> None:
+    channel = ScriptedChannel(["Welcome", '{"not": "ours"}', "{", '{"listening": [1]}', '{"listening": [2]}'])
+    assert first_answer("gpu-1", LOOK, channel, {"listening"}, 1.0) == {"listening": [1]}
+
+
+def test_no_first_answer() -> None:
+    with pytest.raises(Unreachable, match="look at its uptime") as failure:
+        first_answer("gpu-1", LOOK, ScriptedChannel(["Welcome", None]), {"listening"}, 1.0)
+    assert failure.value.cause == "no answer within 1 s"
+    with pytest.raises(CommandFailed):
+        first_answer("gpu-1", LOOK, ScriptedChannel(["Welcome"], failed(3)), {"listening"}, 1.0)

@@ -33,7 +33,7 @@ def test_what_the_holder_is_told() -> None:
     assert data["silence"] >= 5 * heartbeat._BEAT
 
 
-@pytest.mark.parametrize("lines", [(TAKEN,), ("Welcome", TAKEN)])
+@pytest.mark.parametrize("lines", [(TAKEN,), ("Welcome", TAKEN), ('{"not": "ours"}', TAKEN)])
 def test_a_free_lease_is_taken_and_given_back(lines: tuple[str, ...]) -> None:
     channel = ScriptedChannel(lines)
     held = take(channel)
@@ -64,7 +64,8 @@ def test_a_held_lease_is_refused(held: dict[str, object] | None, owner: str) -> 
     [
         ((), CommandFailed),
         (("Traceback (most recent call last):",), CommandFailed),
-        (("{ no JSON",), Unintelligible),
+        (("{ no JSON",), CommandFailed),
+        (('{"taken": {"owner": "bob"}}',), Unintelligible),
         (("Welcome", None), Unreachable),
     ],
 )
