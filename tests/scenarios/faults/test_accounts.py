@@ -14,49 +14,49 @@ pytestmark = [pytest.mark.scenario, pytest.mark.fault]
 _NOISE = 'echo welcome to the cluster; echo \'{"not": "ours"}\'; echo mind the step >&2\n'
 
 
-@pytest.mark.parametrize("shell", ["fish", "tcsh", "dash"])
-def test_a_login_shell(case: Case, shell: str) -> None:
-    """the login shell of the remote user is {shell}"""
-    path = shutil.which(shell)
-    if path is None:
-        pytest.skip(f"no {shell} on this machine")
-    for host in case.names:
-        case.hosts.run(host, "sed", "-i", f"s#^root:\\(.*\\):[^:]*$#root:\\1:{path}#", "/etc/passwd")
-        assert path in case.hosts.run(host, "grep", "^root:", "/etc/passwd")
+def give_shell(case: Case, host: str, path: str) -> None:
+    case.hosts.run(host, "sed", "-i", f"s#^root:\\(.*\\):[^:]*$#root:\\1:{path}#", "/etc/passwd")
+    assert path in case.hosts.run(host, "grep", "^root:", "/etc/passwd")
+
+
+def test_login_shells(case: Case) -> None:
+    """the login shell of the remote user is fish on the head and tcsh on a worker"""
+    for host, shell in zip(case.names, ("fish", "tcsh"), strict=True):
+        path = shutil.which(shell)
+        if path is None:
+            pytest.skip(f"no {shell} on this machine")
+        give_shell(case, host, path)
     case.serve()
-    case.quiet("announced")
+    case.operator.down()
+    for host, shell in zip(case.names, ("fish", "tcsh"), strict=True):
+        case.fault = f"the login shell of the remote user on {host} is {shell}"
+        case.quiet("announced; `down`")
 
 
-def test_a_noisy_bashrc(case: Case) -> None:
+def test_a_noisy_bashrc_and_a_locale_that_is_not_there(case: Case) -> None:
     """the .bashrc of the remote user writes to stdout (JSON as well) and to stderr"""
     for host in case.names:
-        case.hosts.run(host, "sed", "-i", "s#^root:\\(.*\\):[^:]*$#root:\\1:/bin/bash#", "/etc/passwd")
+        give_shell(case, host, "/bin/bash")
         case.hosts.write(host, "/root/.bashrc", _NOISE)
-    case.serve()
-    case.quiet("announced")
-
-
-def test_a_bashrc_that_ends_the_shell(case: Case) -> None:
-    """the .bashrc of the remote user on a worker ends the shell"""
-    case.hosts.run("node1", "sed", "-i", "s#^root:\\(.*\\):[^:]*$#root:\\1:/bin/bash#", "/etc/passwd")
-    case.hosts.write("node1", "/root/.bashrc", "echo this account is closed; exit 3\n")
-    assert case.refused(3).host == "node1"
-
-
-def test_an_account_without_a_shell(case: Case) -> None:
-    """the account on a worker may not log in (nologin)"""
-    case.hosts.run("node1", "sed", "-i", "s#^root:\\(.*\\):[^:]*$#root:\\1:/usr/sbin/nologin#", "/etc/passwd")
-    assert case.refused(3).host == "node1"
-    case.hosts.run("node1", "sed", "-i", "s#^root:\\(.*\\):[^:]*$#root:\\1:/bin/bash#", "/etc/passwd")
-
-
-def test_a_locale(case: Case) -> None:
-    """the locale of the remote user does not exist, and the operator's is C"""
-    for host in case.names:
         case.hosts.write(host, "/etc/environment", "LANG=tlh_KL.ISO-8859-15\nLC_ALL=tlh_KL.ISO-8859-15\n")
     done = case.operator.run("up", case.hosts.inventory, "--output", "plain", LC_ALL="C", PYTHONUTF8="0")
     assert done.returncode == 0, done.stderr
     case.quiet("announced")
+    case.fault = "the locale of the remote user does not exist, and the operator's is C"
+    case.quiet("announced")
+
+
+def test_accounts_that_run_nothing(case: Case) -> None:
+    """It is told before anything is started."""
+    case.fault = "the .bashrc of the remote user on a worker ends the shell"
+    give_shell(case, "node1", "/bin/bash")
+    case.hosts.write("node1", "/root/.bashrc", "echo this account is closed; exit 3\n")
+    assert case.refused(3).host == "node1"
+    case.hosts.run("node1", "rm", "/root/.bashrc")
+    case.fault = "the account on a worker may not log in (nologin)"
+    give_shell(case, "node1", "/usr/sbin/nologin")
+    assert case.refused(3).host == "node1"
+    give_shell(case, "node1", "/bin/bash")
 
 
 def test_a_user_without_root(case: Case) -> None:
@@ -80,21 +80,11 @@ def test_a_user_without_root(case: Case) -> None:
 
 
 def test_a_clock_that_jumps(case: Case) -> None:
-    """the clock of a worker jumps by 90 s (as the programs of the venv see it) while all is up"""
+    """the clock of a worker jumps by 90 s (as the programs of the venv see it) while vLLM serves"""
     case.serve()
-    line = "import time; time.time = lambda now=time.time: now() + 90"
-    case.strike(lambda: case.hosts.run("node1", "sh", "-c", f'echo "$1" > {case.packages}/jump.pth', "sh", line))
-    warned = case.operator.run("check", case.hosts.inventory, "--output", "json")
-    told = case.finding(warned, "clock")
-    assert told.host == "node1"
-    assert case.mends() == []
-
-
-def test_a_clock_that_is_wrong(case: Case) -> None:
-    """the clock of a worker is 90 s ahead (as the programs of the venv see it) before `up`"""
-    line = "import time; time.time = lambda now=time.time: now() + 90"
-    case.hosts.run("node1", "sh", "-c", f'echo "$1" > {case.packages}/jump.pth', "sh", line)
-    case.strike()
+    jump = "import time; hasattr(time, 'now') or time.__dict__.update(now=time.time, time=lambda: time.now() + 90)"
+    case.strike(lambda: case.hosts.run("node1", "sh", "-c", f'echo "$1" > {case.packages}/jump.pth', "sh", jump))
     told = case.finding(case.operator.run("check", case.hosts.inventory, "--output", "json"), "clock")
     assert told.host == "node1"
-    case.mends()
+    assert told.cause.startswith(("89", "90", "91"))
+    assert case.mends() == []

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.faults.case import Case
-from tests.scenarios.faults.trouble import mount_read_only, rank_pid, short_of_memory
-from tests.scenarios.hosts import wait_for
+from tests.scenarios.faults.trouble import mount_read_only
 
 pytestmark = [pytest.mark.scenario, pytest.mark.fault]
 
@@ -75,29 +74,21 @@ def test_a_disk_that_becomes_read_only(case: Case) -> None:
         case.then("no process was left; `down` again")
 
 
-def test_a_read_only_tmp(case: Case) -> None:
-    """/tmp is read-only on both hosts"""
-    for host in case.names:
-        case.hosts.run(host, "mount", "-o", "remount,ro", "/tmp")
-    case.serve()
-    case.quiet("announced")
-
-
-def test_a_full_tmp(case: Case) -> None:
-    """/tmp is full on both hosts"""
-    for host in case.names:
-        case.hosts.run(host, "mount", "-o", "remount,size=64k", "/tmp")
-        case.hosts.run(host, "dd", "if=/dev/zero", "of=/tmp/fill", "bs=1k", check=False)
-    case.serve()
-    case.quiet("announced")
-
-
-def test_a_home_on_a_read_only_disk(case: Case) -> None:
-    """the home of the remote user is on a read-only disk on both hosts"""
+def test_disks_that_are_not_ours(case: Case) -> None:
+    """/tmp is read-only on one host and full on the other, and the home of the user is read-only on both"""
+    case.hosts.run("node0", "mount", "-o", "remount,ro", "/tmp")
+    case.hosts.run("node1", "mount", "-o", "remount,size=64k", "/tmp")
+    case.hosts.run("node1", "dd", "if=/dev/zero", "of=/tmp/fill", "bs=1k", check=False)
     for host in case.names:
         mount_read_only(case.hosts, host, "/root")
     case.serve()
-    case.quiet("announced")
+    for fault in (
+        "/tmp is read-only on the head",
+        "/tmp is full on a worker",
+        "the home of the remote user is on a read-only disk on both hosts",
+    ):
+        case.fault = fault
+        case.quiet("announced")
 
 
 def test_shared_memory_that_is_full(case: Case) -> None:
@@ -105,14 +96,3 @@ def test_shared_memory_that_is_full(case: Case) -> None:
     case.hosts.run("node1", "mount", "-o", "remount,size=1300m", "/dev/shm")
     case.hosts.run("node1", "dd", "if=/dev/zero", "of=/dev/shm/fill", "bs=1M", "count=1200")
     assert case.refused(3).host == "node1"
-
-
-def test_a_rank_runs_out_of_memory(case: Case) -> None:
-    """the kernel's OOM killer ends a rank on a worker while it loads"""
-    case.hosts.behave(load_seconds=30)
-    with short_of_memory(case.hosts, "node1") as limit, case.during("Wait until the engine is ready") as run:
-        wait_for("the rank on node1", lambda: case.hosts.gpus_in_use("node1"))
-        pid = rank_pid(case.hosts, "node1")
-        case.strike(lambda: limit(pid))
-        told = case.ended(run, 6)
-    assert case.hosts.cluster_address("node1") in told.cause

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal as signals
+from functools import partial
 
 import pytest
 
@@ -14,21 +15,16 @@ from tests.scenarios.test_rebooted import reboot
 pytestmark = [pytest.mark.scenario, pytest.mark.fault]
 
 
-@pytest.mark.parametrize("host", ["node1", "node0"])
-def test_a_host_is_rebooted(case: Case, host: str) -> None:
-    """{host} is rebooted while vLLM serves"""
+def test_hosts_are_rebooted(case: Case) -> None:
+    """Records without a process, of another boot."""
     case.serve()
-    case.strike(lambda: reboot(case.hosts, host))
-    assert host in case.shown().host
-    case.mends()
-    case.operator.down()
-
-
-@pytest.mark.parametrize("host", ["node1", "node0"])
-def test_a_host_is_rebooted_before_a_down(case: Case, host: str) -> None:
-    """both hosts are rebooted while vLLM serves, and then `down` ({host} first)"""
-    case.serve()
-    case.strike(*(lambda one=one: reboot(case.hosts, one) for one in (host, *set(case.names) - {host})))
+    for host in ("node1", "node0"):
+        case.fault = f"{host} is rebooted while vLLM serves"
+        case.strike(lambda host=host: reboot(case.hosts, host))  # type: ignore[misc]
+        assert host in case.shown().host
+        case.mends()
+    case.fault = "both hosts are rebooted while vLLM serves, and then `down`"
+    case.strike(*(partial(reboot, case.hosts, host) for host in case.names))
     case.shown()
     case.operator.down()
     case.then("`down`")

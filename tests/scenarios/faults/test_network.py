@@ -10,7 +10,6 @@ from orchestrator.plans import UP
 from tests.scenarios.faults.case import Case
 from tests.scenarios.faults.trouble import cut, heal, network, slow_link
 from tests.scenarios.hosts import wait_for
-from tests.scenarios.running import running
 
 pytestmark = [pytest.mark.scenario, pytest.mark.fault]
 
@@ -20,40 +19,36 @@ _WAITS = ("Learn the transport", "Wait until the engine is ready")
 _TITLES = [phase.title for phase in UP if phase.title not in (*_SKIPPED, *_WAITS)]
 
 
-def test_a_host_that_is_down(case: Case) -> None:
-    """a worker's network is down before `up`"""
+def test_a_worker_is_cut_off(case: Case) -> None:
+    """Each run goes on from what the one before has left."""
+    case.fault = "a worker is cut off before `up`"
     cut(case.hosts, "node1")
     assert case.refused(4).host == "node1"
     heal(case.hosts, "node1")
-
-
-@pytest.mark.parametrize("title", _TITLES)
-def test_a_worker_is_cut_off(case: Case, title: str) -> None:
-    """a worker is cut off as "{title}" begins, and is back after the report"""
-    case.hosts.behave(load_seconds=4)
-    with running(case.operator, "up", case.hosts.inventory) as run:
-        run.until_phase(title)
-        case.strike(lambda: cut(case.hosts, "node1"))
-        told = case.warned(run, "node1")
-        heal(case.hosts, "node1")
-        code = run.finish()
-    assert "node1" in told.host
-    case.then(f"exit {code}")
+    for title in _TITLES:
+        case.fault = f"a worker is cut off as {title!r} begins, and is back after the report"
+        with case.during(title) as run:
+            case.strike(lambda: cut(case.hosts, "node1"))
+            told = case.warned(run, "node1")
+            heal(case.hosts, "node1")
+            code = run.finish()
+        assert "node1" in told.host
+        case.then("it went on and announced" if code == 0 else f"exit {code}")
     case.mends()
 
 
-@pytest.mark.parametrize("title", _WAITS)
-def test_a_worker_is_cut_off_in_a_wait(case: Case, title: str) -> None:
-    """a worker is cut off during "{title}", and is back after the report"""
-    case.hosts.behave(load_seconds=8, **({"behaviour": "hang"} if title == _WAITS[1] else {}))
-    with case.during(title) as run:
-        case.strike(lambda: cut(case.hosts, "node1"))
-        assert case.warned(run, "node1").host == "node1"
-        heal(case.hosts, "node1")
-        if title == _WAITS[1]:
-            case.then("the run waits on")
-        else:
-            case.announced(run, "the run went on and announced")
+def test_a_worker_is_cut_off_in_a_wait(case: Case) -> None:
+    """The run goes on when the host is back."""
+    case.hosts.behave(load_seconds=50)
+    with case.during(_WAITS[0]) as run:
+        for title in _WAITS:
+            case.fault = f"a worker is cut off during {title!r}, and is back after the report"
+            if title == _WAITS[1]:
+                run.until_phase(title)
+            case.strike(lambda: cut(case.hosts, "node1"))
+            assert case.warned(run, "node1").host == "node1"
+            heal(case.hosts, "node1")
+        case.announced(run, "the run went on and announced")
 
 
 def test_the_head_is_cut_off(case: Case) -> None:
@@ -69,8 +64,7 @@ def test_the_head_is_cut_off(case: Case) -> None:
 
 def test_the_clusters_network_of_a_worker_is_cut(case: Case) -> None:
     """the cluster's network of a worker is cut while Ray starts"""
-    with running(case.operator, "up", case.hosts.inventory, ORCHESTRATOR_PATIENCE_GATE="12") as run:
-        run.until_phase("Start Ray on the workers")
+    with case.during("Start Ray on the workers", ORCHESTRATOR_PATIENCE_GATE="12") as run:
         case.strike(lambda: cut(case.hosts, "node1", "fab0"))
         assert case.ended(run, 6).host == "node1"
     heal(case.hosts, "node1", "fab0")
@@ -92,20 +86,6 @@ def test_a_slow_and_lossy_link(case: Case) -> None:
         begun = time.monotonic()
         case.serve()
         case.quiet(f"announced after {time.monotonic() - begun:.0f} s")
-
-
-def test_half_of_the_packets_are_lost(case: Case) -> None:
-    """half of the packets between us and a worker are lost"""
-    with slow_link(case.hosts, "node1", delay=0.0, loss=0.5):
-        begun = time.time()
-        done = case.operator.run("up", case.hosts.inventory, "--output", "json")
-    assert done.returncode in (0, 4), done.stderr
-    if done.returncode:
-        case.struck = begun
-        case.tell(case.of(done), time.time() - begun, f"exit {done.returncode}")
-    else:
-        case.quiet(f"announced after {time.time() - begun:.0f} s")
-    case.mends()
 
 
 def test_a_firewall(case: Case) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal as signals
+import subprocess
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -124,71 +125,50 @@ def test_ctrl_c_beside_a_host_that_hangs(case: Case) -> None:
     heal(case.hosts, "node1")
 
 
-def test_a_lost_terminal(case: Case) -> None:
-    """the terminal of the operator is lost while vLLM loads"""
-    case.hosts.behave(load_seconds=15)
+def test_operators_at_one_engine(case: Case) -> None:
+    """It loads all the while, and whoever comes next attaches to it."""
+    case.hosts.behave(load_seconds=60)
     with case.during(_READY) as run:
         engine = case.hosts.pids("node0", "vllm serve")
-        run.send(signals.SIGHUP)
-    assert case.hosts.pids("node0", "vllm serve") == engine
-    case.quiet("the engine goes on loading")
-    assert case.mends() == []
-
-
-def test_a_second_operator(case: Case, tmp_path: Path) -> None:
-    """a second operator runs `down` while the first one waits"""
-    case.hosts.behave(behaviour="hang")
-    with case.during(_READY):
-        engine = case.hosts.pids("node0", "vllm serve")
+        case.fault = "a second operator runs `down` while the first one waits"
         case.struck = 0.0
         case.refused(8, "down")
-        assert case.hosts.pids("node0", "vllm serve") == engine
 
-
-def test_an_unlock(case: Case) -> None:
-    """the lease of an operator at work is broken by another one"""
-    case.hosts.behave(behaviour="hang")
-    with case.during(_READY) as run:
+        case.fault = "the lease of an operator at work is broken by another one"
         words = ("unlock", str(case.hosts.inventory), "--reason", "a fault on purpose")
         case.strike(lambda: case.operator.run(*words))
-        told = case.ended(run, 8)
-    assert "a fault on purpose" in told.cause
-
-
-def test_a_lease_holder_that_is_killed(case: Case) -> None:
-    """the program that holds the lease on the head is killed while vLLM loads"""
-    case.hosts.behave(load_seconds=12)
+        assert "a fault on purpose" in case.ended(run, 8).cause
+    case.fault = "the terminal of the operator is lost while vLLM loads"
     with case.during(_READY) as run:
-        pids = case.hosts.pids("node0", " lease")
-        assert pids
-        signal(case.hosts, "node0", "KILL", *pids)
-        code = run.finish()
-    assert code == 0, run.said[-3:]
-    case.quiet("the run took its lease again, went on and announced")
+        run.send(signals.SIGHUP)
+    case.quiet("the engine goes on loading")
+    case.fault = "the program that holds the lease on the head is killed while vLLM loads"
+    with case.during(_READY) as run:
+        wait_for("the lease", lambda: case.hosts.pids("node0", " lease"), 10)
+        signal(case.hosts, "node0", "KILL", *case.hosts.pids("node0", " lease"))
+        case.quiet("")
+        case.announced(run, "the run took its lease again, went on and announced")
+    assert case.hosts.pids("node0", "vllm serve") == engine
 
 
-@pytest.mark.parametrize("what", ["unwritable", "full"])
-def test_a_journal_that_cannot_be_written(case: Case, tmp_path: Path, what: str) -> None:
-    """the disk for the journal on the operator's machine is {what}"""
-    state = Path("/proc/no-such-place") if what == "unwritable" else tmp_path / "small"
-    if what == "full":
-        state.mkdir()
-        os.system(f"mount -t tmpfs -o size=4k,nr_inodes=2 none {state}")
-    other = Operator(state, case.operator.settings)
-    begun = time.time()
+def test_a_journal_that_cannot_be_written(case: Case, tmp_path: Path) -> None:
+    """It costs the record, not the run."""
+    case.fault = "the disk for the journal on the operator's machine is read-only"
+    _without_journal(case, Path("/proc/no-such-place"))
+    case.fault = "the disk for the journal on the operator's machine is full"
+    full = tmp_path / "full"
+    full.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k,nr_inodes=2", "none", str(full)], check=True)
+    try:
+        _without_journal(case, full)
+    finally:
+        subprocess.run(["umount", str(full)], check=True)
+
+
+def _without_journal(case: Case, state: Path) -> None:
+    other, begun = Operator(state, case.operator.settings), time.time()
     done = other.run("up", case.hosts.inventory, "--output", "json")
-    if what == "full":
-        os.system(f"umount {state}")
     assert done.returncode == 0, done.stderr
-    lines = [event for event in other.events(done, "host_said") if not event["host"]]
-    told = next(event["line"] for event in lines if "no journal of this run" in event["line"])
-    seconds = seconds_until(done.stderr, told) - begun
-    case.tell(Told("this machine", told, "make room, or set ORCHESTRATOR_STATE"), seconds, "announced")
-
-
-def seconds_until(said: str, line: str) -> float:
-    import json
-    from datetime import datetime
-
-    event = next(json.loads(one) for one in said.splitlines() if line[:40] in one)
-    return datetime.fromisoformat(event["time"]).timestamp()
+    said = [event for event in other.events(done, "host_said") if "no journal of this run" in event["line"]]
+    told = Told("this machine", said[0]["line"], "ORCHESTRATOR_STATE names another place")
+    case.tell(told, datetime.fromisoformat(said[0]["time"]).timestamp() - begun, "announced")

@@ -5,104 +5,115 @@ from __future__ import annotations
 import pytest
 
 from tests.scenarios.faults.case import Case
-from tests.scenarios.faults.trouble import keeper, leader, rank_pid, signal
+from tests.scenarios.faults.trouble import keeper, leader, rank_pid, record, signal
 
 pytestmark = [pytest.mark.scenario, pytest.mark.fault]
 
-_RAYS = ["Start Ray on the head", "Start Ray on the workers"]
+_HEAD, _WORKERS, _VLLM = "Start Ray on the head", "Start Ray on the workers", "Launch vLLM"
+_ALL = ("node0", "vllm"), ("node0", "ray"), ("node1", "ray")
 
 
-@pytest.mark.parametrize("host", ["node0", "node1"])
-def test_a_rank_is_killed(case: Case, host: str) -> None:
-    """the rank on {host} is killed"""
+def kill(case: Case, host: str, *pids: int) -> None:
+    case.strike(lambda: signal(case.hosts, host, "KILL", *pids))
+
+
+def test_vllm_breaks(case: Case) -> None:
+    """Ray stays, and vLLM is launched again."""
+    case.hosts.behave(daemons=2)
     case.serve()
-    pid = rank_pid(case.hosts, host)
-    case.strike(lambda: signal(case.hosts, host, "KILL", pid))
-    assert case.shown().host == "node0"
-    assert case.mends() == ["Launch vLLM"]
+    for host in case.names:
+        case.fault = f"the rank on {host} is killed"
+        kill(case, host, rank_pid(case.hosts, host))
+        assert case.shown("died unexpectedly").host == "node0"
+        assert case.mends() == [_VLLM]
 
-
-def test_vllm_is_killed(case: Case) -> None:
-    """vLLM is killed"""
-    case.serve()
-    pid = leader(case.hosts, "node0", "vllm")
-    case.strike(lambda: signal(case.hosts, "node0", "KILL", pid))
+    case.fault = "vLLM is killed; it has children that left its session"
+    assert len(case.hosts.pids("node0", "engine-daemon")) == 2
+    kill(case, "node0", leader(case.hosts, "node0", "vllm"))
     assert case.shown("vLLM has ended").host == "node0"
-    assert case.mends() == ["Launch vLLM"]
+    assert case.mends() == [_VLLM]
+    assert len(case.hosts.pids("node0", "engine-daemon")) == 2
+
+    case.fault = "the record of vLLM is torn while it runs"
+    path, _ = record(case.hosts, "node0", "vllm")
+    case.strike(lambda: case.hosts.write("node0", path, '{"argv": ['))
+    case.shown("the record of vllm is gone")
+    assert case.mends() == [_VLLM]
 
 
-def test_vllm_gives_no_tokens(case: Case) -> None:
-    """vLLM gives no tokens any more while its health is 200"""
+def test_vllm_is_wedged(case: Case) -> None:
+    """It does not end by itself."""
     case.serve()
+    case.fault = "vLLM gives no tokens any more while its health is 200"
     case.strike(lambda: case.hosts.behave(behaviour="wedge", tokens_before_wedge=0))
-    told = case.shown()
-    assert "--restart" in told.cure
+    assert "--restart" in case.shown().cure
     case.hosts.behave()
-    assert case.mends(None, "--restart") == ["Launch vLLM"]
+    assert case.mends(None, "--restart") == [_VLLM]
 
-
-def test_vllm_is_stopped(case: Case) -> None:
-    """vLLM is stopped (SIGSTOP): nobody answers"""
-    case.serve()
+    case.fault = "vLLM is stopped (SIGSTOP): nobody answers"
     pid = leader(case.hosts, "node0", "vllm")
     case.strike(lambda: signal(case.hosts, "node0", "STOP", pid))
     case.shown()
-    assert case.mends(None, "--restart") == ["Launch vLLM"]
+    assert case.mends(None, "--restart") == [_VLLM]
 
 
-@pytest.mark.parametrize(
-    ("host", "word", "again"),
-    [
-        ("node1", "raylet/raylet", [_RAYS[1], "Launch vLLM"]),
-        ("node0", "raylet/raylet", [*_RAYS, "Launch vLLM"]),
-        ("node0", "gcs/gcs_server", [*_RAYS, "Launch vLLM"]),
-    ],
-    ids=["raylet-worker", "raylet-head", "gcs_server"],
-)
-def test_a_process_of_ray_is_killed(case: Case, host: str, word: str, again: list[str]) -> None:
-    """{word} on {host} is killed"""
+def test_ray_breaks_on_a_worker(case: Case) -> None:
+    """Ray of the head stays."""
     case.serve()
-    pids = case.hosts.pids(host, word)
-    case.strike(lambda: signal(case.hosts, host, "KILL", *pids))
-    assert host in case.shown("Ray has ended").host
-    assert case.mends() == again
+    hosts, raylet = case.hosts, case.hosts.pids("node0", "raylet/raylet")
 
+    def breaks(fault: str, *pids: int) -> None:
+        case.fault = fault
+        kill(case, "node1", *pids)
+        assert "node1" in case.shown("Ray has ended").host
+        assert case.mends() == [_WORKERS, _VLLM]
+        assert len(hosts.pids("node1", "raylet/raylet")) == 1
 
-def test_a_dead_ray_on_a_worker(case: Case) -> None:
-    """all of Ray on a worker is killed, its keeper as well"""
-    case.serve()
-    pids = case.hosts.processes("node1")
-    case.strike(lambda: signal(case.hosts, "node1", "KILL", *pids))
-    assert "node1" in case.shown("Ray has ended").host
-    assert case.mends() == [_RAYS[1], "Launch vLLM"]
+    breaks("the raylet of a worker is killed", *hosts.pids("node1", "raylet/raylet"))
+    breaks("`ray start` on a worker is killed, and its children live on", leader(hosts, "node1", "ray"))
+    breaks("all of Ray on a worker is killed, its keeper as well", *hosts.processes("node1"))
 
-
-def test_a_leader_that_is_killed(case: Case) -> None:
-    """`ray start` on a worker is killed, and its children live on"""
-    case.serve()
-    pid = leader(case.hosts, "node1", "ray")
-    case.strike(lambda: signal(case.hosts, "node1", "KILL", pid))
-    assert "node1" in case.shown("Ray has ended").host
-    assert case.mends() == [_RAYS[1], "Launch vLLM"]
-    assert len(case.hosts.pids("node1", "raylet/raylet")) == 1
-
-
-def test_a_keeper_that_is_killed(case: Case) -> None:
-    """the keeper of Ray on a worker is killed, and its tree lives on"""
-    case.serve()
-    pid = keeper(case.hosts, "node1", "ray")
-    case.strike(lambda: signal(case.hosts, "node1", "KILL", pid))
+    case.fault = "the keeper of Ray on a worker is killed, and its tree lives on"
+    kill(case, "node1", keeper(hosts, "node1", "ray"))
     assert "node1" in case.shown("of its processes live").host
-    assert case.mends() == [_RAYS[1], "Launch vLLM"]
-    assert len(case.hosts.pids("node1", "raylet/raylet")) == 1
+    assert case.mends() == [_WORKERS, _VLLM]
+
+    case.fault = "the record of Ray on a worker is removed while it runs"
+    path, _ = record(hosts, "node1", "ray")
+    case.strike(lambda: hosts.run("node1", "rm", path))
+    assert "node1" in case.shown("the record of ray is gone").host
+    assert case.mends() == [_WORKERS, _VLLM]
+    assert len(hosts.pids("node1", "raylet/raylet")) == 1
+    assert hosts.pids("node0", "raylet/raylet") == raylet
 
 
-def test_all_keepers_are_killed_before_a_down(case: Case) -> None:
-    """all keepers are killed, and then `down`"""
+def test_ray_breaks_on_the_head(case: Case) -> None:
+    """Everything is launched again."""
     case.serve()
-    for host, unit in (("node0", "vllm"), ("node0", "ray"), ("node1", "ray")):
-        signal(case.hosts, host, "KILL", keeper(case.hosts, host, unit))
+
+    def breaks(fault: str, *pids: int) -> None:
+        case.fault = fault
+        kill(case, "node0", *pids)
+        assert "node0" in case.shown("Ray has ended").host
+        assert case.mends() == [_HEAD, _WORKERS, _VLLM]
+
+    breaks("the raylet of the head is killed", *case.hosts.pids("node0", "raylet/raylet"))
+    breaks("gcs_server is killed", *case.hosts.pids("node0", "gcs/gcs_server"))
+    breaks("all processes on the head are killed, and their records stay", *case.hosts.processes("node0"))
+
+
+@pytest.mark.parametrize("what", ["keepers are killed", "records are removed"])
+def test_what_a_down_finds(case: Case, what: str) -> None:
+    """all {what}, and then `down`"""
+    case.serve()
+    pids = {(host, unit): keeper(case.hosts, host, unit) for host, unit in _ALL}
+    paths = {(host, unit): record(case.hosts, host, unit)[0] for host, unit in _ALL}
     case.strike()
+    for host, unit in _ALL:
+        if "keepers" in what:
+            signal(case.hosts, host, "KILL", pids[host, unit])
+        else:
+            case.hosts.run(host, "rm", paths[host, unit])
     case.shown("of its processes live")
     case.operator.down()
     case.then("`down`")
