@@ -17,6 +17,8 @@ from orchestrator.phase import Phase, Stage
 #: Seconds between two looks at the units.
 _LOOK_EVERY = 1.0
 
+_OTHERS = "run `down` with the inventory that has that host; `up --recreate` begins without it"
+
 
 class Gate(Phase):
     title = "Prove the GPUs through Ray"
@@ -98,9 +100,11 @@ class Gate(Phase):
         missing = ray.describe_joined(stage.inventory, joined) if joined is not None else ""
         host = self._suspect(stage, joined)
         look = self._looks(stage).get(host)
+        strangers = set(joined or {}) - {spec.cluster_address for spec in stage.inventory.hosts}
         return NotReady(
             "the GPUs through Ray", waited, _end(look.text if look else ""), host=host,
-            cause=missing or said["why"], cure=f"see why on {host}: its Ray's log ends as above",
+            cause=missing or said["why"],
+            cure=_OTHERS if strangers else f"see why on {host}: its Ray's log ends as above",
         )  # fmt: skip
 
     def _suspect(self, stage: Stage, joined: dict[str, int] | None) -> str:

@@ -84,6 +84,13 @@ def test_a_missing_host_is_named_with_the_end_of_its_log() -> None:
     assert "gpu-b" in error.cure
 
 
+def test_a_host_that_nobody_wanted_is_told_with_a_way_out() -> None:
+    joined = {A: 1, B: 1, "9.9.9.9": 1}
+    error = failure(gating({"failed": "nodes", "why": "not every host joined", "joined": joined}))
+    assert (error.host, error.cause) == ("gpu-a", "9.9.9.9 has joined but is not in the inventory")
+    assert "`up --recreate` begins without it" in error.cure
+
+
 def test_gpus_that_fail_are_told_of_with_the_head() -> None:
     error = failure(gating({"failed": "gpus", "why": "cuInit: error 802"}))
     assert (error.host, error.cause) == ("gpu-a", "cuInit: error 802")
