@@ -25,8 +25,12 @@ class Stalled(Generic[T]):
         if mark != self._last:
             self._last, self._since = mark, time.monotonic()
 
+    def quiet(self) -> float:
+        """Seconds in which nothing has moved."""
+        return time.monotonic() - self._since
+
     def over(self) -> bool:
-        return time.monotonic() - self._since > self._patience
+        return self.quiet() > self._patience
 
 
 def _lost(error: BaseException) -> bool:
@@ -50,15 +54,16 @@ def until(
     done: Callable[[T], bool],
     *,
     patience: float,
-    notice: Callable[[float, str], None],
+    notice: Callable[[float, str, float], None],
     mark: Callable[[T], object] = lambda seen: None,
     interval: float = 1.0,
 ) -> T:
     """Looks until `done`, and returns what was seen then.
 
     Only "not yet" and `Unreachable` are looked at again; every other error ends the wait at once. `patience` and
-    `interval` are in seconds; as long as `mark` of what is seen changes, patience starts anew. `notice` hears the
-    seconds waited and the last that was seen, after each look. Raises `NotReady` when patience ends.
+    `interval` are in seconds; as long as `mark` of what is seen changes, patience starts anew. `notice` hears,
+    after each look, the seconds waited, the last that was seen, and the seconds in which nothing has moved. Raises
+    `NotReady` when patience ends.
     """
     import tenacity
 
@@ -80,7 +85,7 @@ def until(
         retry=tenacity.retry_if_exception(_lost) | tenacity.retry_if_result(lambda seen: not done(seen)),
         stop=lambda state: stalled.over(),
         wait=tenacity.wait_fixed(interval),
-        before_sleep=lambda state: notice(time.monotonic() - begun, last[0]),
+        before_sleep=lambda state: notice(time.monotonic() - begun, last[0], stalled.quiet()),
     )
     try:
         return retrying(look_once)

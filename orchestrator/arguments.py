@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
         description="Serves one very large model over several GPU hosts, and proves every step.",
         epilog="Example: orchestrator up inventory.yaml",
     )
+    top.add_argument("--version", action=_Version, help="say which version this is")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     _add_runs(verbs)
     _add_check(verbs)
@@ -51,6 +52,19 @@ def parser() -> argparse.ArgumentParser:
     )
     unlock.add_argument("--reason", metavar="WHY", required=True, help="is told to whoever holds it")
     return top
+
+
+class _Version(argparse.Action):
+    """Looked up when it is asked for alone."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **words: Any) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, **words)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from orchestrator.version import version
+
+        print(version())
+        parser.exit()
 
 
 def _add_runs(verbs: Any) -> None:

@@ -86,11 +86,32 @@ class Progress:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Still waiting for `what`, since `seconds`; `last` is the last that was seen."""
+    """Still waiting for `what`, since `seconds`; `last` is the last that was seen.
+
+    Nothing has moved for `quiet` seconds; after `patience` of them the wait ends (None: it has an end of its own).
+    """
 
     what: str
     seconds: float
     last: str
+    quiet: float = 0.0
+    patience: float | None = None
+
+
+@dataclass(frozen=True)
+class HostDoes:
+    """What a host is at now; it replaces what it was at before."""
+
+    host: str
+    what: str
+
+
+@dataclass(frozen=True)
+class LogSaid:
+    """The last line of a unit's log on a host."""
+
+    host: str
+    line: str
 
 
 @dataclass(frozen=True)
@@ -133,6 +154,8 @@ Event = (
     | HostSaid
     | Progress
     | Waiting
+    | HostDoes
+    | LogSaid
     | TransportLearned
     | EngineReady
     | Proved

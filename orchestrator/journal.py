@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from orchestrator.events import Event, HostSaid, Sink
+from orchestrator.events import Event, HostDoes, HostSaid, LogSaid, Sink
 from orchestrator.render.jsonl import line, utc
 
 
@@ -26,6 +26,9 @@ class Journal:
         self._torn = False
 
     def __call__(self, event: Event) -> None:
+        """What hosts are at passes by the second, and what their logs say they keep themselves."""
+        if isinstance(event, HostDoes | LogSaid):
+            return
         try:
             self._append((line(event, self._now()) + "\n").encode())
         except OSError as error:

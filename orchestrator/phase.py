@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import TypeVar
 
 from cluster import unit, wait
@@ -85,8 +86,8 @@ class Stage:
     ) -> T:
         """`wait.until`, shown to whoever watches the run; `advice` is for a wait that runs out of time."""
 
-        def notice(seconds: float, last: str) -> None:
-            self.sink(Waiting(what, seconds, last))
+        def notice(seconds: float, last: str, quiet: float) -> None:
+            self.sink(Waiting(what, seconds, last, quiet, patience if isfinite(patience) else None))
 
         def guarded() -> T:
             self.guard()

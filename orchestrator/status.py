@@ -84,7 +84,7 @@ def _rising(where: Endpoint, before: Load) -> tuple[bool, str]:
             lambda: load(where.ask(METRICS, _TOKEN_PATIENCE).text),
             lambda now: now.generated > before.generated or now.running == 0,
             patience=_TOKEN_PATIENCE,
-            notice=lambda seconds, last: None,
+            notice=lambda *_: None,
             interval=0.1,
         )
     except NotReady:

@@ -40,6 +40,11 @@ _KV_TOKENS = re.compile(r"KV cache size: (\d[\d,]{0,20}) tokens")
 _WAITS = re.compile(r"Waiting for creating a placement group")
 
 
+#: Ray's prefix of a rank, in colour, and vLLM's own of each of its processes.
+_ORIGIN = re.compile(r"^(?:\x1b\[[\d;]*m)*(?:\([\w ]+ pid=\d+[^)]*\)(?:\x1b\[[\d;]*m)* ?)*")
+#: Characters in which the last line is looked for.
+_RECENT = 20_000
+
 _IDLE = re.compile(r"No available shared memory broadcast block found|Waiting for|still waiting")
 
 
@@ -100,6 +105,14 @@ def loaded(log: str) -> bool:
 
 
 _AFTER_WEIGHTS = tuple(name for name, _ in _STAGES[7:])
+
+
+def last_line(log: str) -> str:
+    """The last line that says something, without the names of processes before it."""
+    for line in reversed(log[-_RECENT:].splitlines()):
+        if words := _ORIGIN.sub("", line).strip():
+            return words
+    return ""
 
 
 def moving_lines(log: str) -> int:

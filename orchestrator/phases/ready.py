@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from cluster import unit
@@ -11,7 +12,7 @@ from cluster.follow import Follower
 from cluster.host import Host
 from cluster.vllm import log
 from cluster.vllm.failure import engine_failed, is_dead
-from orchestrator.events import EngineReady, Progress
+from orchestrator.events import EngineReady, HostDoes, LogSaid, Progress
 from orchestrator.phase import Advice, Phase, Stage
 
 #: Bytes that idle ranks read are not progress: they poll a little all the time.
@@ -67,6 +68,8 @@ class _Watch:
         head = stage.head
         self._engine = Follower(head, "vllm", stage.facts(head.name).state, stage.venv)
         self._shards = (0, 0)
+        self._said = ""
+        self._read: dict[str, tuple[float, int]] = {}
 
     def look(self) -> _Seen:
         answers = self._stage.fleet.all(self._ask)
@@ -74,6 +77,8 @@ class _Watch:
         self._fail_if_dead(answers)
         loading = log.loading(self._engine.log)
         self._show(loading)
+        for host, answer in answers.items():
+            self._stage.sink(HostDoes(host, self._reading(host, answer.read)))
         read = sum(one.read for one in answers.values())
         return _Seen(engine, loading, read, log.moving_lines(self._engine.log))
 
@@ -81,6 +86,18 @@ class _Watch:
         if self._shards != (loading.shards, loading.of):
             self._shards = (loading.shards, loading.of)
             self._stage.sink(Progress("weights of rank 0", loading.shards, loading.of, "shards"))
+        said = log.last_line(self._engine.log)
+        if said != self._said:
+            self._said = said
+            self._stage.sink(LogSaid(self._engine.host, said))
+
+    def _reading(self, host: str, read: int) -> str:
+        """What all of ours on a host have read, and how fast since the last look."""
+        now = time.monotonic()
+        before, at_first = self._read.get(host, (now, read))
+        self._read[host] = (now, read)
+        rate = (read - at_first) / 2**30 / (now - before) if now > before else 0.0
+        return f"{read / 2**30:.1f} GiB read" + (f", {rate:.2f} GiB/s" if rate >= 0.01 else "")
 
     def _ask(self, host: Host) -> unit.Look:
         if host.name == self._stage.head.name:

@@ -9,8 +9,9 @@ from itertools import chain
 from rich.cells import cell_len
 from rich.text import Text
 
-from orchestrator.render.screen import Bar, Mood, Row, State
-from orchestrator.render.text import ASCII, UNICODE, Marks, clean, clock, count, duration, quantity
+from orchestrator.render.gauge import under_way
+from orchestrator.render.screen import Mood, Row, State
+from orchestrator.render.text import ASCII, UNICODE, Marks, clean, clock, count, duration
 
 _STYLES = {
     Mood.IDLE: "dim",
@@ -21,16 +22,21 @@ _STYLES = {
     Mood.FAILED: "bold red",
     Mood.UNDONE: "yellow",
 }
-_BAR = 40
 _SPINS = 4
 
 
 def paint(state: State, now: float, width: int, height: int, marks: Marks = UNICODE) -> Text:
     """A screen of at most `height` lines of at most `width` cells; the most important come first to stay."""
-    header, phases = [_header(state, now, width)], _phases(state, now, width, marks)
-    hosts, doing, said = _hosts(state, marks), _doing(state, now, width, marks), _words(state)
-    sections = _fitted([header, phases, hosts, doing, said], height)
-    return _joined(chain.from_iterable(_spaced(sections, height)), width, marks)
+    sections = {
+        "header": [_header(state, now, width)],
+        "phases": _phases(state, now, width, marks),
+        "hosts": _hosts(state, height, marks),
+        # The phase that it belongs to stays above it.
+        "doing": under_way(state, now, width, marks)[: max(height - 2, 1)],
+        "why": [Text(line) for line in state.why[: max(height // 2, 1)]],
+        "said": _words(state),
+    }
+    return _joined(chain.from_iterable(_spaced(_fitted(sections, height), height)), width, marks)
 
 
 def summary(state: State, now: float, width: int, marks: Marks = UNICODE) -> Text:
@@ -51,17 +57,18 @@ def _joined(rows: Iterable[Text], width: int, marks: Marks) -> Text:
     return Text("\n", no_wrap=True, overflow="crop").join(_cut(row, width, marks) for row in rows)
 
 
-def _fitted(sections: list[list[Text]], height: int) -> list[list[Text]]:
-    """Cut to the height: the header and what goes on now stay whole, then the latest phases, hosts, words."""
+def _fitted(sections: dict[str, list[Text]], height: int) -> list[list[Text]]:
+    """Cut to the height: the header and what goes on now stay, then the latest phases, hosts, the latest words."""
     room = max(height, 1)
-    kept = [list[Text]() for _ in sections]
-    for at in (0, 3, 1, 2, 4):
-        rows = sections[at]
-        kept[at] = rows[len(rows) - room :] if len(rows) > room else rows
-        room -= len(kept[at])
+    kept = {name: list[Text]() for name in sections}
+    for name in ("header", "doing", "why", "phases", "hosts", "said"):
+        rows = sections[name]
+        latest = name in ("phases", "said")
+        kept[name] = rows[max(len(rows) - room, 0) :] if latest else rows[:room]
+        room -= len(kept[name])
         if room <= 0:
             break
-    return kept
+    return list(kept.values())
 
 
 def _spaced(sections: list[list[Text]], height: int) -> list[list[Text]]:
@@ -90,56 +97,34 @@ def _phase(row: Row, now: float, titles: int, marks: Marks) -> Text:
     style = _STYLES[row.mood]
     mark = _spin(now, marks) if row.mood is Mood.RUNNING else _mark(row.mood, marks)
     took = now - row.began if row.mood is Mood.RUNNING else row.seconds
-    title = row.title + " " * (titles - cell_len(row.title))
+    title = _cut(Text(row.title), titles, marks).plain
+    title += " " * (titles - cell_len(title))
     line = Text(" ").append(mark, style).append(f" {title}", "bold" if row.mood is Mood.RUNNING else style)
     line.append(f" {duration(took) if took is not None else '':>12}", "dim")
     return line.append(f"  {row.note}", style) if row.note else line
 
 
-def _hosts(state: State, marks: Marks) -> list[Text]:
-    """All on one line: with many hosts it is those in trouble that matter, so they come first."""
+def _hosts(state: State, height: int, marks: Marks) -> list[Text]:
+    """A line each while they are at something, where there is room for so many. Otherwise all on one line: it is
+    those in trouble that matter, so they come first."""
     worst = sorted(state.hosts, key=lambda host: (host[1] is not Mood.FAILED, host[1] is not Mood.WARNING))
+    doing = dict(state.doing)
+    if doing and worst and len(worst) <= max(height // 3, 1):
+        names = max(cell_len(clean(name)) for name, _ in worst)
+        return [_host(name, mood, doing.get(name, ""), names, marks) for name, mood in state.hosts]
     chips = [Text(f"{_mark(mood, marks)} {clean(name)}", _STYLES[mood]) for name, mood in worst]
     return [Text(" ").append_text(Text("  ").join(chips))] if chips else []
 
 
-def _doing(state: State, now: float, width: int, marks: Marks) -> list[Text]:
-    rows = [_bar(state.bar, now, width, marks)] if state.bar else []
-    if state.waiting is not None:
-        waited = state.waiting.seconds + max(now - state.asked, 0)
-        line = Text(" waiting ", "yellow").append(duration(round(waited)), "bold")
-        line.append(f" for {clean(state.waiting.what)}")
-        rows.append(line.append(f": {clean(state.waiting.last)}" if state.waiting.last else "", "dim"))
-    return rows
-
-
-def _bar(bar: Bar, now: float, width: int, marks: Marks) -> Text:
-    """On a narrow screen the words matter more than the bar."""
-    progress = bar.progress
-    share = min(max(progress.done / progress.total, 0.0), 1.0) if progress.total > 0 else 0.0
-    words = f" {quantity(progress.done, progress.total, progress.unit)}{_pace(bar, now)}"
-    what = f" {clean(progress.what)} "
-    cells = min(_BAR, width - cell_len(what) - cell_len(words))
-    line = Text(what)
-    if cells >= 6:
-        full = int(cells * share)
-        line.append(marks.full * full, "cyan").append(marks.rest * (cells - full), "dim")
-    return line.append(words)
-
-
-def _pace(bar: Bar, now: float) -> str:
-    """The rate and the time left, once they are known."""
-    left = bar.left(now)
-    if left is None or bar.progress.done >= bar.progress.total:
-        return ""
-    unit = bar.progress.unit
-    speed = bar.rate(now)
-    rate = f"{speed:.2f} {unit}/s" if speed >= 0.1 else f"{60 * speed:.1f} {unit}/min"
-    return f", {rate}, {duration(max(round(left), 10))} left"
+def _host(name: str, mood: Mood, doing: str, names: int, marks: Marks) -> Text:
+    shown = clean(name)
+    row = Text(" ").append(f"{_mark(mood, marks)} {shown}", _STYLES[mood])
+    return row.append(" " * (names - cell_len(shown) + 2)).append(doing, "dim")
 
 
 def _words(state: State) -> list[Text]:
-    return [Text(f" {line}", "dim") for line in state.said]
+    heard = [Text(f" {state.heard}", "italic dim")] if state.heard else []
+    return [Text(f" {line}", "dim") for line in state.said] + heard
 
 
 def _mark(mood: Mood, marks: Marks) -> str:

@@ -13,7 +13,9 @@ from orchestrator.events import (
     Event,
     Found,
     FoundExcused,
+    HostDoes,
     HostSaid,
+    LogSaid,
     PhaseDone,
     PhaseFailed,
     PhaseSkipped,
@@ -47,7 +49,8 @@ def sink(stream: TextIO, now: Callable[[], float] = time.monotonic) -> Sink:
 
 
 def line(event: Event, elapsed: float, marks: Marks = UNICODE) -> str | None:
-    """The event after `elapsed` seconds; None where it goes elsewhere (the announcement, to stdout)."""
+    """The event after `elapsed` seconds; None where it goes elsewhere (the announcement, to stdout), or passes too
+    fast to be read as lines (what hosts are at, and their logs: a wait says that in a word)."""
     said = _words(event, marks)
     return f"{clock(elapsed):>7}  {said}" if said else None
 
@@ -92,7 +95,7 @@ def _words(event: Event, marks: Marks) -> str:
             return f"{marks.dot} the engine is healthy, {tokens:,} tokens of KV cache"
         case Proved(url, origin, _):
             return f"{marks.dot} {clean(url)} gave a token, asked from {clean(origin)}"
-        case Announced():
+        case Announced() | HostDoes() | LogSaid():
             return ""
     return _phase_words(event, marks)
 

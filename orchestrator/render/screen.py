@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from cluster.errors import ClusterError, FleetError, HostError, NotFreed, NotReady, PreflightFailed
 from orchestrator.events import (
     Announced,
     EngineReady,
     Event,
     Found,
     FoundExcused,
+    HostDoes,
     HostSaid,
+    LogSaid,
     PhaseDone,
     PhaseFailed,
     PhaseSkipped,
@@ -77,7 +78,11 @@ class Bar:
 
 @dataclass(frozen=True)
 class State:
-    """All that is on the screen. Times are those of the clock that the reducer was handed."""
+    """All that is on the screen. Times are those of the clock that the reducer was handed.
+
+    `doing` is what hosts are at in this phase, `why` explains the phase that failed, `heard` is the last line of a
+    log.
+    """
 
     began: float
     verb: str = ""
@@ -88,6 +93,9 @@ class State:
     waiting: Waiting | None = None
     asked: float = 0.0
     said: tuple[str, ...] = ()
+    doing: tuple[tuple[str, str], ...] = ()
+    why: tuple[str, ...] = ()
+    heard: str = ""
 
 
 def reduce(state: State, event: Event, now: float) -> State:
@@ -107,6 +115,10 @@ def reduce(state: State, event: Event, now: float) -> State:
             return replace(state, bar=_moved(state.bar, event, now))
         case Waiting():
             return replace(state, waiting=event, asked=now)
+        case HostDoes(host, what):
+            return replace(state, doing=(*(one for one in state.doing if one[0] != host), (host, clean(what))))
+        case LogSaid(host, line):
+            return replace(state, heard=f"{host}: {clean(line)}")
         case TransportLearned(transport):
             return _said(state, f"transport: {announce.network(transport)}")
         case EngineReady() | Proved():
@@ -120,7 +132,7 @@ def _phase(
     state: State, event: PhaseStarted | PhaseSkipped | PhaseDone | PhaseFailed | Undone, now: float
 ) -> State:
     """Whatever was waited for or in progress belonged to the phase before."""
-    fresh = replace(state, bar=None, waiting=None)
+    fresh = replace(state, bar=None, waiting=None, doing=())
     match event:
         case PhaseStarted(title):
             return replace(fresh, rows=(*state.rows, Row(title, Mood.RUNNING, now)))
@@ -130,7 +142,8 @@ def _phase(
             return _ended(fresh, Row(title, Mood.DONE, now, seconds))
         case PhaseFailed(title, seconds, error):
             row = Row(title, Mood.FAILED, now, seconds, failure.headline(error))
-            return _felt(_ended(fresh, row), _blamed(error), Mood.FAILED)
+            told = replace(_ended(fresh, row), why=tuple(failure.lines(error).splitlines()))
+            return _felt(told, failure.blamed(error), Mood.FAILED)
     return _undone(fresh, event)
 
 
@@ -178,16 +191,3 @@ def _felt(state: State, names: Iterable[str], mood: Mood) -> State:
         (name, mood if name in touched and (heals or old is Mood.IDLE) else old) for name, old in state.hosts
     )
     return replace(state, hosts=hosts)
-
-
-def _blamed(error: ClusterError) -> list[str]:
-    match error:
-        case FleetError():
-            return [one.host for one in error.errors]
-        case HostError() | NotReady():
-            return [error.host]
-        case PreflightFailed():
-            return [finding.host for finding in error.findings if finding.blocking]
-        case NotFreed():
-            return [left.host for left in error.leftovers]
-    return []

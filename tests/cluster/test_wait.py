@@ -29,8 +29,8 @@ class Eyes:
 
 
 def wait(eyes: Eyes, *, patience: float = 5.0, heard: list[str] | None = None) -> object:
-    def notice(seconds: float, last: str) -> None:
-        assert seconds >= 0
+    def notice(seconds: float, last: str, quiet: float) -> None:
+        assert min(seconds, quiet) >= 0
         if heard is not None:
             heard.append(last)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.events import Event, HostSaid, PhaseDone, PhaseStarted
+from orchestrator.events import Event, HostDoes, HostSaid, LogSaid, PhaseDone, PhaseStarted
 from orchestrator.journal import Journal
 
 AT = datetime(2026, 7, 1, 9, 12, 44, tzinfo=UTC)
@@ -31,6 +31,13 @@ def test_every_event_is_a_line_in_a_private_file(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert complaints == []
+
+
+def test_what_passes_by_the_second_is_not_kept(tmp_path: Path) -> None:
+    keep, _ = journal(tmp_path / "journal.jsonl")
+    for event in (STARTED, HostDoes("gpu-a", "3.0 GiB read"), LogSaid("gpu-a", "Loading")):
+        keep(event)
+    assert (tmp_path / "journal.jsonl").read_text().count("\n") == 1
 
 
 def test_an_earlier_run_is_kept(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.vllm.log import FATAL, Loading, failed, loaded, loading, moving_lines, without_nccl
+from cluster.vllm.log import FATAL, Loading, failed, last_line, loaded, loading, moving_lines, without_nccl
 from tests.cluster.recorded import recorded
 
 STAGES = [
@@ -121,6 +121,20 @@ def test_waiting_is_no_progress() -> None:
         "No available shared memory broadcast block found in 60 seconds\nWaiting for creating a placement group\n"
     )
     assert moving_lines("one\n" + waits + "two\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("log", "last"),
+    [
+        ("one\ntwo\n", "two"),
+        ("", ""),
+        ("\x1b[36m(RayWorkerProc pid=4, ip=10.0.0.3)\x1b[0m (Worker_TP1 pid=4) INFO done\n\n", "INFO done"),
+        ("said\n\x1b[36m(RayWorkerProc pid=428)\x1b[0m \n", "said"),
+        ("Loading:  20%\rLoading:  40%\r", "Loading:  40%"),
+    ],
+)
+def test_the_last_line_that_says_something(log: str, last: str) -> None:
+    assert last_line(log) == last
 
 
 @settings(max_examples=60)

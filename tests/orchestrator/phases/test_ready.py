@@ -8,7 +8,7 @@ import pytest
 
 from cluster.errors import NotReady, Unreachable
 from cluster.values import Presence
-from orchestrator.events import EngineReady, Progress, Waiting
+from orchestrator.events import EngineReady, HostDoes, LogSaid, Progress, Waiting
 from orchestrator.phases.ready import Ready
 from orchestrator.render import plain
 from tests.cluster import builders
@@ -32,7 +32,8 @@ def failure(play: Played) -> NotReady:
 def test_a_healthy_engine_is_ready_at_once() -> None:
     play = waiting(READY)
     Ready().run(play.stage)
-    assert play.events == [EngineReady(1_203_456)]
+    assert play.events[-1] == EngineReady(1_203_456)
+    assert not play.said(Waiting)
 
 
 def test_the_log_is_read_on_from_where_it_was() -> None:
@@ -59,6 +60,14 @@ def test_what_is_waited_for_reads_well() -> None:
         "   1:12  · waiting for the engine to load, 1 min 12 s:"
         " loading weights (1 of 4 shards), 4.0 GiB read by all ranks"
     )
+
+
+def test_what_every_host_reads_and_what_the_log_says() -> None:
+    begun = look("(EngineCore pid=3) one\n\x1b[36m(RayWorkerProc pid=4)\x1b[0m (Worker pid=4) two\n", read=3 << 30)
+    play = waiting(begun, READY, ray=look(read=1 << 30))
+    Ready().run(play.stage)
+    assert play.said(HostDoes)[:2] == [HostDoes("gpu-a", "3.0 GiB read"), HostDoes("gpu-b", "1.0 GiB read")]
+    assert [one.line for one in play.said(LogSaid)] == ["two", "GPU KV cache size: 1,203,456 tokens"]
 
 
 @pytest.mark.parametrize("presence", list(Presence))

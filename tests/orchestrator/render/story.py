@@ -22,7 +22,9 @@ from orchestrator.events import (
     Event,
     Found,
     FoundExcused,
+    HostDoes,
     HostSaid,
+    LogSaid,
     PhaseDone,
     PhaseFailed,
     PhaseSkipped,
@@ -100,7 +102,7 @@ not_ready = NotReady(
     "(EngineCore pid=5120) No available shared memory broadcast block found in 60 seconds.",
     host="gpu-a",
     cause="no rank has read a byte for 30 min",
-    cure="orchestrator diagnose --output bundle.tar.gz",
+    cure="orchestrator diagnose --to bundle.tar.gz",
 )
 held = Held("ernie", Lease("anna", "laptop-7", "2026-07-01T09:12:44+00:00", "up"))
 not_freed = NotFreed(
@@ -150,7 +152,10 @@ GOOD: tuple[tuple[float, Event], ...] = (
     (78.0, Progress("weights", 0.0, 790.3, "GiB")),
     (108.0, Progress("weights", 33.5, 790.3, "GiB")),
     (138.0, Progress("weights", 67.2, 790.3, "GiB")),
-    (140.0, Waiting("the model to load", 132.0, "Loading safetensors checkpoint shards:   8% Completed | 13/163")),
+    (139.0, HostDoes("gpu-a", "33.7 GiB read, 0.50 GiB/s")),
+    (139.0, HostDoes("gpu-b", "33.5 GiB read, 0.50 GiB/s")),
+    (139.0, LogSaid("gpu-a", "Loading safetensors checkpoint shards:   8% Completed | 13/163")),
+    (140.0, Waiting("the model to load", 132.0, "loading weights (13 of 163 shards)", 6.0, 900.0)),
 )
 BAD: tuple[tuple[float, Event], ...] = (
     (0.1, FoundExcused(Excused(NOFILE, "this rack has always served with it"))),

@@ -148,7 +148,7 @@ def test_not_ready() -> None:
   last seen:
     (EngineCore pid=5120) No available shared memory broadcast block found in 60 seconds.
   cause  no rank has read a byte for 30 min
-  next   orchestrator diagnose --output bundle.tar.gz"""
+  next   orchestrator diagnose --to bundle.tar.gz"""
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from orchestrator.events import Event, HostSaid, PhaseStarted, Progress, RunStarted
+from orchestrator.events import Event, HostDoes, HostSaid, PhaseStarted, Progress, RunStarted
 from orchestrator.render.paint import paint, summary
 from orchestrator.render.screen import State, reduce
 from orchestrator.render.text import ASCII, UNICODE, Marks
@@ -17,11 +17,35 @@ from tests.orchestrator.render import story
 
 LOW = """\
 up ernie  2 hosts                                       2:25
+ ⠋ Load the model     2 min 17 s
+ weights 67.2 of 790.3 GiB
+ ━━━───────────────────────────────────── 12 min 01 s left
+ waiting 2 min 17 s for the model to load
+   loading weights (13 of 163 shards)"""
+
+NARROW = """\
+up ernie  2 hosts                   2:25
+
+ ✓ Observe hosts           1.2 s
+ ✓ Check hosts             0.2 s
+ – Start Ray head                 alive…
  ✓ Join Ray workers        4.1 s
  ✓ Prove every GPU         2.4 s
  ⠋ Load the model     2 min 17 s
- weights  67.2 of 790.3 GiB, 1.00 GiB/s, 12 min 01 s left
- waiting 2 min 17 s for the model to load: Loading safetens…"""
+
+ → gpu-a  33.7 GiB read, 0.50 GiB/s
+ ! gpu-b  33.5 GiB read, 0.50 GiB/s
+
+ weights 67.2 of 790.3 GiB
+ ━───────────────────── 12 min 01 s left
+ waiting 2 min 17 s for the model to lo…
+   loading weights (13 of 163 shards)
+   nothing new for 11 s, gives up at 15…
+
+ warning: gpu-b: /dev/shm: 4.0 GiB, wan…
+ gpu-b: Ray runtime started.
+ gpu-a: (EngineCore pid=5120) Starting …
+ gpu-a: Loading safetensors checkpoint …"""
 
 
 def after(events: tuple[tuple[float, Event], ...]) -> State:
@@ -51,15 +75,38 @@ up ernie  2 hosts                                                               
  ✓ Prove every GPU         2.4 s
  ⠋ Load the model     2 min 17 s
 
- ! gpu-b  → gpu-a
+ → gpu-a  33.7 GiB read, 0.50 GiB/s
+ ! gpu-b  33.5 GiB read, 0.50 GiB/s
 
  weights ━━━───────────────────────────────────── 67.2 of 790.3 GiB, 1.00 GiB/s, 12 min 01 s left
- waiting 2 min 17 s for the model to load: Loading safetensors checkpoint shards:   8% Completed | …
+ waiting 2 min 17 s for the model to load
+   loading weights (13 of 163 shards)
+   nothing new for 11 s, gives up at 15 min 00 s
 
  warning: gpu-b: /dev/shm: 4.0 GiB, wanted 16.0 GiB (mount -o remount,size=16G /dev/shm)
  gpu-b: Ray runtime started.
- gpu-a: (EngineCore pid=5120) Starting to load model baidu/ERNIE-4.5-VL-424B-A47B-PT..."""
+ gpu-a: (EngineCore pid=5120) Starting to load model baidu/ERNIE-4.5-VL-424B-A47B-PT...
+ gpu-a: Loading safetensors checkpoint shards:   8% Completed | 13/163"""
     )
+
+
+def test_a_narrow_screen_cuts_words_and_keeps_times() -> None:
+    assert painted(after(story.GOOD), 145.0, 40, 24) == NARROW
+    titled = after(((0.0, PhaseStarted("Wait until the engine is ready")),))
+    assert painted(titled, 312.0, 40, 24).splitlines()[-1] == " ⠋ Wait until the engin…   5 min 12 s"
+
+
+def test_many_hosts_are_one_line_with_those_in_trouble_first() -> None:
+    names = tuple(f"gpu-{number}" for number in range(16))
+    doing = tuple((1.0, HostDoes(name, "1.0 GiB read")) for name in names)
+    shown = painted(after(((0.0, RunStarted("up", "ernie", names)), *doing)), 1.0, 100, 24)
+    assert "1.0 GiB read" not in shown
+    assert " ○ gpu-0  ○ gpu-1  ○ gpu-2" in shown
+
+
+def test_a_failure_is_explained_while_it_is_taken_back() -> None:
+    shown = painted(after(story.BAD), 161.0, 100, 40)
+    assert "  cause  no rank has read a byte for 30 min\n  next   orchestrator diagnose" in shown
 
 
 def test_a_narrow_low_screen_keeps_what_goes_on_now() -> None:

@@ -12,7 +12,9 @@ from orchestrator.events import (
     EngineReady,
     Event,
     Found,
+    HostDoes,
     HostSaid,
+    LogSaid,
     PhaseDone,
     PhaseFailed,
     PhaseSkipped,
@@ -74,6 +76,8 @@ def test_every_event_is_one_line(event: Event, shown: str) -> None:
 
 def test_the_announcement_goes_to_stdout_and_not_here() -> None:
     assert plain.line(Announced(story.ANNOUNCEMENT), 1) is None
+    assert plain.line(HostDoes("gpu-a", "33.7 GiB read"), 1) is None
+    assert plain.line(LogSaid("gpu-a", "Loading"), 1) is None
 
 
 def test_ascii() -> None:
