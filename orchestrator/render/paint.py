@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain
+from textwrap import wrap
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -33,7 +34,7 @@ def paint(state: State, now: float, width: int, height: int, marks: Marks = UNIC
         "hosts": _hosts(state, height, marks),
         # The phase that it belongs to stays above it.
         "doing": under_way(state, now, width, marks)[: max(height - 2, 1)],
-        "why": [Text(line) for line in state.why[: max(height // 2, 1)]],
+        "why": _why(state, width)[: max(height // 2, 1)],
         "said": _words(state),
     }
     return _joined(chain.from_iterable(_spaced(_fitted(sections, height), height)), width, marks)
@@ -120,6 +121,12 @@ def _host(name: str, mood: Mood, doing: str, names: int, marks: Marks) -> Text:
     shown = clean(name)
     row = Text(" ").append(f"{_mark(mood, marks)} {shown}", _STYLES[mood])
     return row.append(" " * (names - cell_len(shown) + 2)).append(doing, "dim")
+
+
+def _why(state: State, width: int) -> list[Text]:
+    """What a person must read is folded, not cut."""
+    folded = (wrap(line, max(width, 20), subsequent_indent=" " * 9) for line in state.why)
+    return [Text(line) for line in chain.from_iterable(folded)]
 
 
 def _words(state: State) -> list[Text]:

@@ -93,7 +93,7 @@ up ernie  2 hosts                                                               
 def test_a_narrow_screen_cuts_words_and_keeps_times() -> None:
     assert painted(after(story.GOOD), 145.0, 40, 24) == NARROW
     titled = after(((0.0, PhaseStarted("Wait until the engine is ready")),))
-    assert painted(titled, 312.0, 40, 24).splitlines()[-1] == " ⠋ Wait until the engin…   5 min 12 s"
+    assert painted(titled, 312.0, 40, 24).splitlines()[-1] == " ⠇ Wait until the engine…   5 min 12 s"
 
 
 def test_many_hosts_are_one_line_with_those_in_trouble_first() -> None:
@@ -107,6 +107,8 @@ def test_many_hosts_are_one_line_with_those_in_trouble_first() -> None:
 def test_a_failure_is_explained_while_it_is_taken_back() -> None:
     shown = painted(after(story.BAD), 161.0, 100, 40)
     assert "  cause  no rank has read a byte for 30 min\n  next   orchestrator diagnose" in shown
+    narrow = painted(after(story.BAD), 161.0, 40, 40)
+    assert "  cause  no rank has read a byte for 30\n         min\n" in narrow
 
 
 def test_a_narrow_low_screen_keeps_what_goes_on_now() -> None:
