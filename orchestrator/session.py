@@ -173,6 +173,7 @@ def _screen(output: Output, stream: TextIO, stack: ExitStack) -> Sink:
     if output != "plain":
         from orchestrator.render.live import LiveScreen, fits
 
-        if output == "live" or fits(stream, os.environ.get("TERM", "")):
+        # Where there is no terminal, its escape sequences would be all that somebody reads.
+        if fits(stream, os.environ.get("TERM", "")):
             return stack.enter_context(LiveScreen(stream))
     return plain.sink(stream)

@@ -61,20 +61,6 @@ def headline(error: ClusterError) -> str:
     return clean(error.message)
 
 
-def blamed(error: ClusterError) -> list[str]:
-    """The hosts that it is about."""
-    match error:
-        case FleetError():
-            return [one.host for one in error.errors]
-        case HostError() | NotReady():
-            return [error.host]
-        case PreflightFailed():
-            return [finding.host for finding in error.findings if finding.blocking]
-        case NotFreed():
-            return [left.host for left in error.leftovers]
-    return []
-
-
 def report(error: ClusterError) -> dict[str, Any]:
     """The same for a program: every field, nothing cut."""
     words = {"message": error.message, "cause": error.cause, "cure": error.cure}

@@ -1,4 +1,5 @@
-"""One line an event, for logs and for people without a live screen. Why a phase failed is said at the end."""
+"""One line an event, for logs and for people without a live screen. Why a phase failed is one as well; at the
+end it is told in full."""
 
 from __future__ import annotations
 
@@ -29,6 +30,7 @@ from orchestrator.events import (
     Waiting,
 )
 from orchestrator.render import announce, findings
+from orchestrator.render.brief import brief
 from orchestrator.render.text import UNICODE, Marks, clean, clock, count, duration, marks_for, quantity, write
 
 #: Seconds between two lines on the same wait or the same progress; an hour of loading stays readable.
@@ -108,8 +110,8 @@ def _phase_words(event: PhaseStarted | PhaseSkipped | PhaseDone | PhaseFailed | 
             return f"{marks.skipped} {title}: skipped, {clean(reason)}"
         case PhaseDone(title, seconds):
             return f"{marks.done} {title}: done in {duration(seconds)}"
-        case PhaseFailed(title, seconds, _):
-            return f"{marks.failed} {title}: failed after {duration(seconds)}"
+        case PhaseFailed(title, seconds, error):
+            return f"{marks.failed} {title}: failed after {duration(seconds)}: {brief(error)}"
         case Undone(title, None):
             return f"{marks.undone} {title}: taken back"
         case Undone(title, ClusterError()):

@@ -27,6 +27,7 @@ from orchestrator.events import (
     Waiting,
 )
 from orchestrator.render import announce, failure, findings
+from orchestrator.render.brief import blamed
 from orchestrator.render.text import clean, duration
 
 #: Lines kept; a screen shows as many of them as it has room for.
@@ -143,7 +144,7 @@ def _phase(
         case PhaseFailed(title, seconds, error):
             row = Row(title, Mood.FAILED, now, seconds, failure.headline(error))
             told = replace(_ended(fresh, row), why=tuple(failure.lines(error).splitlines()))
-            return _felt(told, failure.blamed(error), Mood.FAILED)
+            return _felt(told, blamed(error), Mood.FAILED)
     return _undone(fresh, event)
 
 

@@ -80,7 +80,9 @@ def test_unwatched_there_is_neither_screen_nor_journal(tmp_path: Path, capsys: p
         ("auto", False, "xterm", "   0:00  up demo"),
         ("auto", True, "dumb", "   0:00  up demo"),
         ("auto", True, "xterm", "\x1b[?1049h"),
-        ("live", False, "", "\x1b[?1049h"),
+        ("live", True, "xterm", "\x1b[?1049h"),
+        ("live", False, "xterm", "   0:00  up demo"),
+        ("live", True, "dumb", "   0:00  up demo"),
     ],
 )
 def test_which_screen(

@@ -40,7 +40,8 @@ from tests.orchestrator.render import story
         (PhaseDone("Join Ray workers", 4.13), "✓ Join Ray workers: done in 4.1 s"),
         (
             PhaseFailed("Join Ray workers", 4.13, story.failed),
-            "✗ Join Ray workers: failed after 4.1 s",
+            "✗ Join Ray workers: failed after 4.1 s: gpu-b: could not start the Ray worker (exit status 1): "
+            "its Ray or Python differs from the head's",
         ),
         (Undone("Join Ray workers"), "↶ Join Ray workers: taken back"),
         (
