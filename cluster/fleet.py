@@ -56,6 +56,10 @@ class _Job(Generic[T]):
         while not self._done.wait(_ATTENTION) and time.monotonic() < deadline:
             pass
 
+    @property
+    def ended(self) -> bool:
+        return self._done.is_set()
+
     def outcome(self) -> T | HostError:
         if self._defect:
             raise self._defect
@@ -114,6 +118,15 @@ class Fleet:
         for job in jobs.values():
             job.wait()
         return {name: job.outcome() for name, job in jobs.items()}
+
+    def within(self, seconds: float, work: Callable[[Host], T]) -> dict[str, T | HostError]:
+        """As `each`, but of those hosts alone that have ended by then; the others are left to themselves."""
+        with _undisturbed():
+            jobs = {host.name: _Job(partial(work, host), f"host {host.name}") for host in self}
+        deadline = time.monotonic() + seconds
+        for job in jobs.values():
+            job.wait(deadline)
+        return {name: job.outcome() for name, job in jobs.items() if job.ended}
 
     def all(self, work: Callable[[Host], T], among: Iterable[str] | None = None) -> dict[str, T]:
         """As `each`, for work that must succeed everywhere: raises the one `HostError`, or all in one."""

@@ -22,7 +22,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     if arguments.verb == "exec" and not command:
         arguments.refuse("say what to run behind `--`")
     arguments.command = tuple(command)
-    arguments.skip = tuple(getattr(arguments, "skip", ()))
+    arguments.skip, arguments.units = (tuple(getattr(arguments, name, ())) for name in ("skip", "units"))
     return arguments
 
 
@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     _add_check(verbs)
     _add(verbs, "status", "what runs where, and whether tokens come")
     _add_logs(verbs)
+    _add_diagnose(verbs)
     _add_exec(verbs)
     unlock = _add(
         verbs, "unlock", "break the lease of somebody who works on the cluster", 'unlock --reason "bob has left"'
@@ -106,7 +107,10 @@ def _add_logs(verbs: Any) -> None:
     logs.add_argument(
         "--unit",
         choices=("ray", "vllm", "ranks"),
-        help="of this alone; ranks: the files of Ray's workers and of NCCL",
+        dest="units",
+        action="append",
+        default=[],
+        help="of this alone; several times: of these (ranks: the files of Ray's workers and of NCCL)",
     )
     logs.add_argument(
         "--lines",
@@ -116,6 +120,19 @@ def _add_logs(verbs: Any) -> None:
         help="the last N of each file (default: %(default)s)",
     )
     logs.add_argument("--follow", action="store_true", help="go on with what comes, until Ctrl-C")
+
+
+def _add_diagnose(verbs: Any) -> None:
+    """`--output` says on every command how to show its result: the file goes `--to`."""
+    diagnose = _add(
+        verbs,
+        "diagnose",
+        "everything that is known of it in one file, without secrets",
+        "diagnose inventory.yaml --to /tmp",
+    )
+    diagnose.add_argument(
+        "--to", metavar="PATH", type=Path, help="the file, or a folder for it (default: the folder you are in)"
+    )
 
 
 def _add_exec(verbs: Any) -> None:

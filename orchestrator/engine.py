@@ -23,7 +23,8 @@ class Engine:
     """One run over one cluster.
 
     `reason` is what the lease shows to others, `cleaning` the command that takes away what a run leaves, and with
-    `keep` a run that fails leaves everything. `skip` are names of checks whose findings do not count.
+    `keep` a run that fails leaves everything. `skip` are names of checks whose findings do not count. `failed` is
+    called, before anything is taken back, when a run fails that may have changed something.
     """
 
     inventory: Inventory
@@ -35,6 +36,7 @@ class Engine:
     keep: bool = False
     interrupts: Interrupts = field(default_factory=Interrupts)
     skip: tuple[str, ...] = ()
+    failed: Callable[[Stage, BaseException], None] = lambda stage, error: None
 
     def run(self, phases: Sequence[Phase]) -> None:
         """Every phase, or an error after what this run did was taken back. Raises Interrupted for Ctrl-C."""
@@ -47,6 +49,8 @@ class Engine:
                 self._undo(entered, interrupted)
                 raise interrupted from None
             except BaseException as error:
+                if any(phase.acts for phase, _ in entered):
+                    self.failed(entered[-1][1], error)
                 self._undo(entered, error)
                 raise
 

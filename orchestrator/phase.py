@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import TypeVar
 
@@ -36,6 +37,7 @@ class Stage:
 
     `at_end` registers what must be given back when the whole run is over, however it ends; `guards` are asked
     before each phase and each look while one waits. `skip` are names of checks whose findings do not count.
+    `since` is when it was seen, on the monotonic clock.
     """
 
     inventory: Inventory
@@ -47,6 +49,7 @@ class Stage:
     at_end: Callable[[Callable[[], None]], None]
     guards: list[Callable[[], None]]
     skip: tuple[str, ...] = ()
+    since: float = field(default_factory=time.monotonic)
 
     def guard(self) -> None:
         """Raises when the run may not go on, because its lease is somebody else's by now."""

@@ -11,52 +11,28 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import TextIO
 
 from cluster.errors import UsageError
 from cluster.fleet import Fleet
 from cluster.host import Host
 from cluster.inventory import Inventory, load
 from orchestrator import pointer
+from orchestrator.diagnosis import Diagnosis, after_failure
 from orchestrator.engine import Engine
 from orchestrator.events import Event, RunStarted, Sink
 from orchestrator.interrupts import Interrupted, Interrupts
 from orchestrator.journal import Journal
 from orchestrator.memory import Memory
-from orchestrator.phase import Phase
+from orchestrator.phase import Phase, Stage
 from orchestrator.render import jsonl, plain
+from orchestrator.request import Request as Request
 from orchestrator.settings import Output, Patience, Settings
 
 
-@dataclass(frozen=True)
-class Request:
-    """What was asked for on the command line; `path` None: the inventory last used (of `cluster`).
-
-    `keep` and `wait` are of `up` and `down`, `restart` and `recreate` of `up`, `skip` is of `up` and `check`;
-    `strict`, `deep`, `fabric` and `all` are of `check`, `reason` is of `unlock`; `hosts` (none: all) of `logs` and
-    `exec`, `unit`, `lines` and `follow` of the one, `timeout` and `command` of the other.
-    """
-
-    verb: str
-    path: Path | None
-    cluster: str | None
-    output: Output
-    keep: bool = False
-    restart: bool = False
-    recreate: bool = False
-    wait: bool = False
-    skip: tuple[str, ...] = ()
-    strict: bool = False
-    deep: bool = False
-    fabric: bool = False
-    all: bool = False
-    reason: str = ""
-    hosts: tuple[str, ...] = ()
-    unit: Literal["ray", "vllm", "ranks"] | None = None
-    lines: int = 0
-    follow: bool = False
-    timeout: float = 0.0
-    command: tuple[str, ...] = ()
+def _stamp() -> str:
+    """Of this moment, as a part of a file's name."""
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
 
 
 @dataclass(frozen=True)
@@ -70,6 +46,12 @@ class Session:
     sink: Sink
     interrupts: Interrupts
     events: list[Event] = field(default_factory=list)
+    stamp: str = field(default_factory=_stamp)
+
+    @property
+    def runs(self) -> Path:
+        """Where this machine keeps the journals of this cluster's runs, and what was made of those that failed."""
+        return self.settings.state / self.inventory.cluster
 
     @property
     def chosen(self) -> Fleet:
@@ -95,6 +77,13 @@ class Session:
     def memory(self) -> Memory:
         return Memory(self.settings.state, self.inventory, self.sink)
 
+    @property
+    def diagnosis(self) -> Diagnosis:
+        return Diagnosis(self.inventory, self.fleet, self.runs)
+
+    def _keep_evidence(self) -> Callable[[Stage, BaseException], None]:
+        return after_failure(self.diagnosis, self.runs / f"{self.stamp}-up.tar.gz", self.sink)
+
     def run(self, phases: Sequence[Phase]) -> None:
         """Raises what ended it early. A `down` that was interrupted names the way on."""
         engine = Engine(
@@ -107,6 +96,7 @@ class Session:
             keep=self.request.keep,
             skip=self.request.skip,
             interrupts=self.interrupts,
+            failed=self._keep_evidence() if self.request.verb == "up" else lambda *_: None,
         )
         try:
             engine.run(phases)
@@ -134,11 +124,13 @@ def session(request: Request, settings: Settings, watched: bool = True) -> Itera
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())
         events: list[Event] = []
-        sink = _everyone(request, settings, inventory, events, stack) if watched else events.append
+        stamp = _stamp()
+        journal = settings.state / inventory.cluster / f"{stamp}-{request.verb}.jsonl"
+        sink = _everyone(request, journal, events, stack) if watched else events.append
         fleet = connected(inventory, settings)
         stack.callback(lambda: None if interrupts.leaving else fleet.close())
         sink(RunStarted(request.verb, inventory.cluster, fleet.names))
-        yield Session(request, settings, inventory, fleet, sink, interrupts, events)
+        yield Session(request, settings, inventory, fleet, sink, interrupts, events, stamp)
 
 
 def connected(inventory: Inventory, settings: Settings) -> Fleet:
@@ -151,13 +143,10 @@ def connected(inventory: Inventory, settings: Settings) -> Fleet:
     )
 
 
-def _everyone(
-    request: Request, settings: Settings, inventory: Inventory, events: list[Event], stack: ExitStack
-) -> Sink:
-    """Who hears of an event: the record of this run, the screen, and the journal."""
+def _everyone(request: Request, path: Path, events: list[Event], stack: ExitStack) -> Sink:
+    """Who hears of an event: the record of this run, the screen, and the journal at `path`."""
     screen = _screen(request.output, sys.stderr, stack)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    journal = Journal(settings.state / inventory.cluster / f"{stamp}-{request.verb}.jsonl", screen)
+    journal = Journal(path, screen)
 
     def sink(event: Event) -> None:
         events.append(event)

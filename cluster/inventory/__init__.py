@@ -8,6 +8,7 @@ from cluster.inventory.alone import alone, is_of
 from cluster.inventory.heads import Heads, attention_heads
 from cluster.inventory.load import load
 from cluster.inventory.models import (
+    SECRET_NAMES,
     HostSpec,
     Inventory,
     JumpSpec,
@@ -19,6 +20,7 @@ from cluster.inventory.models import (
 )
 
 __all__ = [
+    "SECRET_NAMES",
     "Heads",
     "HostSpec",
     "Inventory",

@@ -30,7 +30,9 @@ from cluster.inventory.fields import (
 from cluster.inventory.files import read_api_key
 from cluster.inventory.reserved import free
 
-_SECRET = re.compile(r"TOKEN(?!IZER)|SECRET|PASSW|CREDENTIAL|(API|ACCESS|PRIVATE)_?KEY", re.IGNORECASE)
+#: A pattern, whatever the case, of names whose values are secrets.
+SECRET_NAMES = r"TOKEN(?!IZER)|SECRET|PASSW|CREDENTIAL|(?:API|ACCESS|PRIVATE)_?KEY"
+_SECRET = re.compile(SECRET_NAMES, re.IGNORECASE)
 
 
 def is_secret(variable: str) -> bool:

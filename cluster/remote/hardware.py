@@ -20,6 +20,7 @@ FABRIC_FIELDS = "uuid,fabric.state,fabric.status"
 NEWER_FIELDS = "uuid,gpu_recovery_action,ecc.errors.uncorrected.aggregate.sram.thresholdExceeded"
 
 XID = re.compile(r"NVRM: Xid \((?:PCI:)?([0-9a-fA-F]+:[0-9a-fA-F]+:[0-9a-fA-F]+)[^)]*\): (\d+)(?:, *)?(.*)")
+OF_THE_DRIVER = "NVRM: "
 LOG_FILES = ("/var/log/kern.log", "/var/log/messages")
 LOG_BYTES = 4 << 20
 FLAGS = {"Enabled": True, "Yes": True, "Disabled": False, "No": False}
@@ -104,22 +105,22 @@ def xids() -> "list[dict[str, Any]] | None":
     return [{"bus": bus, "code": code, "text": text} for (bus, code), text in found.items()]
 
 
-def kernel_log() -> "list[str] | None":
-    """The kernel's lines since the boot that are of the GPU driver; None where this user may read them nowhere."""
+def kernel_log(sign: str = OF_THE_DRIVER) -> "list[str] | None":
+    """The kernel's lines since the boot that hold `sign`; None where this user may read them nowhere."""
     for source in (_ring_buffer, _log_file, _journal):
         try:
             lines = source()
         except (OSError, subprocess.SubprocessError):
             continue
         if lines is not None:
-            return lines
+            return [line for line in lines if re.search(sign, line)]
     return None
 
 
 def _ring_buffer() -> "list[str] | None":
     descriptor = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
     try:
-        return [line for line in _records(descriptor) if "NVRM: " in line]
+        return list(_records(descriptor))
     finally:
         os.close(descriptor)
 
@@ -145,7 +146,7 @@ def _log_file() -> "list[str] | None":
                 file.seek(max(0, os.stat(path).st_size - LOG_BYTES))
                 lines = file.read().decode(errors="replace").splitlines()
             boots = [number for number, line in enumerate(lines) if re.search(r"kernel:.* Linux version ", line)]
-            return [line for line in lines[boots[-1] if boots else 0 :] if "NVRM: " in line]
+            return lines[boots[-1] if boots else 0 :]
     return None
 
 
@@ -161,7 +162,7 @@ def _journal() -> "list[str] | None":
     argv = ["journalctl", "-k", "-b", "-q", "--no-pager", "-o", "cat"]
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=5)
     lines = done.stdout.decode(errors="replace").splitlines()
-    return [line for line in lines if "NVRM: " in line] if done.returncode == 0 and lines else None
+    return lines if done.returncode == 0 and lines else None
 
 
 def nvswitch() -> bool:

@@ -1,27 +1,26 @@
-"""Why an engine died: the first real traceback of its log, and the cause where the pattern is known."""
+"""Why an engine died: the first real traceback of all its processes, and the cause where the pattern is known."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cluster.vllm.known import KNOWN
+from cluster.vllm.lines import Line, Process, rank_numbers, split
 from cluster.vllm.log import FATAL
+from cluster.vllm.ranks import Words, death, last_words
 
-_COLOUR = re.compile(r"\x1b\[[\d;]*m")
-_PREFIX = re.compile(r"\s*\((?P<who>[\w ]+?) pid=\d+(?:, ip=(?P<ip>[\w.:]+))?\) ?")
-_STAMP = re.compile(
-    r"(?:ERROR|WARNING|INFO|CRITICAL) \d\d-\d\d \d\d:\d\d:\d\d (?:\[[^\]]*\] ?)?|[\d-]{10} [\d:,]{12}\t\w+ \S+ -- "
-)
 _TRACEBACK = "Traceback (most recent call last):"
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Timeout|Failure)\b|[a-z_]+(?:\.\w+)+: ")
 
 #: Ray hands over an exception of a rank: its own traceback follows, with the exception at the end.
-_REMOTE = re.compile(r"RayTaskError\(\w+\): ray::(?P<who>\w+).*?\(pid=\d+, ip=(?P<ip>[\w.:]+)")
+_REMOTE = re.compile(r"RayTaskError\(\w+\): ray::(?P<kind>\w+).*?\(pid=(?P<pid>\d+), ip=(?P<ip>[\w.:]+)")
 
-#: Ray says where a rank died; the executor says only that one did.
-_DIED_AT = re.compile(r"A worker died .* Worker IP address: (?P<ip>[\w.:]+)")
+#: The executor says which rank died, Ray where, and with which pid.
+_DIED = re.compile(r"RayWorkerProc rank=\[(?P<rank>\d+)")
+_DIED_AT = re.compile(r"A worker died .* Worker IP address: (?P<ip>[\w.:]+) .*Worker PID: (?P<pid>\d+)")
+_ACTOR_DIED = re.compile(r"pid: (?P<pid>\d+)\s+(?:name: \S*\s+)?(?:namespace: \S+\s+)?ip: (?P<ip>[\w.:]+)")
 
 #: Processes whose tracebacks count before those of the API server, which only hears of it.
 _ENGINE = re.compile(r"EngineCore|RayWorkerProc|Worker")
@@ -34,59 +33,56 @@ _NOISE = (
     "Failed core proc",
     "Executor failed",
 )
+#: What a process says when another one has gone: never the cause where there is any other.
+_OF_ANOTHER = re.compile(
+    r"ActorDiedError|ActorUnavailableError|RayActorError|WorkerCrashedError|NodeDiedError|OwnerDiedError"
+    r"|Connection (?:closed by peer|reset by peer|was likely closed)|Socket closed|Broken pipe"
+    r"|remote process exited or there was a network error|ncclRemoteError|DistNetworkError|RuntimeError: cancelled"
+)
 
 
 @dataclass(frozen=True)
 class RootCause:
-    """What killed the engine: `who` is the process (with its host's address where Ray says it), `what` the
-    exception."""
+    """What killed the engine: who said it or died of it, its rank where it is known, and the exception."""
 
-    who: str
+    process: Process
     what: str
     traceback: tuple[str, ...] = ()
+    rank: int | None = None
     cause: str = ""
     cure: str = ""
 
 
-@dataclass(frozen=True)
-class _Line:
-    """`source` tells apart processes of one name; `text` is without stamps and colours."""
+def root_cause(log: str, elsewhere: Mapping[str, Words] | None = None) -> RootCause | None:
+    """What the engine died of; None where there is neither a traceback nor a fatal line.
 
-    source: str
-    who: str
-    text: str
-
-
-def root_cause(log: str) -> RootCause | None:
-    """What the engine died of; None where the log holds neither a traceback nor a fatal line."""
-    lines = [_split(line) for line in log.splitlines()]
-    tracebacks = list(_tracebacks(lines))
-    engines = (one for one in tracebacks if _ENGINE.match(one.who))
-    found = next(engines, None) or next(iter(tracebacks), None) or _fatal_line(lines)
-    return _explained(found) if found else None
-
-
-def _split(line: str) -> _Line:
-    """A line of a rank has two prefixes, Ray's and its own; Ray's says the host."""
-    text, who = _COLOUR.sub("", line), ""
-    start = 0
-    while match := _PREFIX.match(text, start):
-        who = who or (f"{match['who']} on {match['ip']}" if match["ip"] else match["who"])
-        start = match.end()
-    stamp = _STAMP.match(text, start)
-    return _Line(text[:start], who, text[stamp.end() if stamp else start :])
+    `elsewhere` is what hosts have to say of their ranks, by address, empty for the host that vLLM runs on.
+    """
+    lines = split(log)
+    tracebacks = [one for one in _tracebacks(lines) if not any(noise in one.what for noise in _NOISE)]
+    of_others = [one for one in tracebacks if _OF_ANOTHER.search(one.what)]
+    real = [one for one in tracebacks if one not in of_others]
+    candidates = (
+        *(one for one in real if _ENGINE.match(one.process.kind)),
+        *_deaths(lines, elsewhere or {}),
+        *real,
+        *_fatal_lines(lines),
+        *of_others,
+    )
+    found = next(iter(candidates), None)
+    return _explained(_numbered(found, lines)) if found else None
 
 
-def _tracebacks(lines: list[_Line]) -> Iterator[RootCause]:
-    """Those that are not of the tear-down, in order."""
+def _tracebacks(lines: Sequence[Line]) -> Iterator[RootCause]:
+    """Whole ones, in order."""
     for number, line in enumerate(lines):
         if line.text.startswith(_TRACEBACK):
-            found = _traceback(line.who, [one.text for one in lines[number:] if one.source == line.source])
-            if found and not any(noise in found.what for noise in _NOISE):
+            same = [one.text for one in lines[number:] if one.source == line.source]
+            if found := _traceback(line.process, same):
                 yield found
 
 
-def _traceback(who: str, lines: list[str]) -> RootCause | None:
+def _traceback(process: Process, lines: Sequence[str]) -> RootCause | None:
     """The traceback up to and with its exception; None where the log ends before."""
     handed: RootCause | None = None
     for number, line in enumerate(lines[1:], 1):
@@ -95,30 +91,54 @@ def _traceback(who: str, lines: list[str]) -> RootCause | None:
         body = tuple(lines[: number + 1])
         remote = _REMOTE.search(line)
         if remote is None:
-            return RootCause(handed.who if handed else who, _what(line, lines[number + 1 :]), body)
-        handed = RootCause(f"{remote['who']} on {remote['ip']}", line, body)
+            return RootCause(handed.process if handed else process, _what(line, lines[number + 1 :]), body)
+        handed = RootCause(Process(remote["kind"], int(remote["pid"]), remote["ip"]), line, body)
     return handed
 
 
-def _what(line: str, after: list[str]) -> str:
-    """The exception; of pydantic's, which counts problems, the first problem."""
+def _what(line: str, after: Sequence[str]) -> str:
+    """The exception; of pydantic's, which counts problems, the first problem; of NCCL's its last error as well."""
     if "validation error" in line and after and after[0].startswith("  "):
         return after[0].strip().removeprefix("Value error, ").partition(" [type=")[0]
+    for number, one in enumerate(after[:4]):
+        if one.startswith("Last error:"):
+            return f"{line} {' '.join(after[number + 1 : number + 2])}".strip()
     return line
 
 
-def _fatal_line(lines: list[_Line]) -> RootCause | None:
+def _deaths(lines: Sequence[Line], elsewhere: Mapping[str, Words]) -> Iterator[RootCause]:
+    """Processes that ended without a word of Python, with what their own hosts know of it."""
+    died = next((line for line in lines if _DIED.search(line.text)), None)
+    where = next((found for line in lines if (found := _DIED_AT.search(line.text))), None) or next(
+        (found for line in lines if (found := _ACTOR_DIED.search(line.text))), None
+    )
+    address, pid = (where["ip"], int(where["pid"])) if where else ("", None)
+    process = Process("RayWorkerProc", pid or 0, address)
+    for place in [address] if where else elsewhere:
+        how = death(elsewhere.get(place, Words()), pid)
+        if how:
+            yield RootCause(replace(process, address=place), how.what, (*how.lines, how.what))
+    if died:
+        own = next((log for log in elsewhere.get(address, Words()).ranks if log.pid == pid), None)
+        yield RootCause(process, died.text.strip(), (*(last_words(own) if own else ()), died.text))
+
+
+def _fatal_lines(lines: Sequence[Line]) -> Iterator[RootCause]:
     """No traceback: one of the fatal lines, or one that an argument parser or Ray left."""
     for signs in (FATAL, (*(one.sign for one in KNOWN), r"^[\w ]*: error: ", r"^[\w.]*Error: ")):
         for line in lines:
             if any(re.search(sign, line.text) for sign in signs):
-                return RootCause(_died(line, lines), line.text.strip())
-    return None
+                yield RootCause(line.process, line.text.strip())
 
 
-def _died(fatal: _Line, lines: list[_Line]) -> str:
-    where = next((found for line in lines if (found := _DIED_AT.search(line.text))), None)
-    return f"RayWorkerProc on {where['ip']}" if where and "died unexpectedly" in fatal.text else fatal.who
+def _numbered(found: RootCause, lines: Sequence[Line]) -> RootCause:
+    """With its rank, as the executor says it of one that died, or as the rank has said it itself."""
+    if not _ENGINE.match(found.process.kind) or found.process.kind == "EngineCore":
+        return found
+    ranks, process = rank_numbers(lines), found.process
+    said = ranks.get((process.address, process.pid), ranks.get(("", process.pid)))
+    died = next((match for line in lines if (match := _DIED.search(line.text))), None)
+    return replace(found, rank=said if said is not None or not died else int(died["rank"]))
 
 
 def _explained(found: RootCause) -> RootCause:

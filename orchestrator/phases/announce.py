@@ -10,8 +10,9 @@ from cluster import nccl
 from cluster.endpoint import Endpoint, endpoint
 from cluster.errors import ClusterError, NotReady
 from cluster.follow import Follower
-from cluster.vllm.failure import engine_failed, is_dead
+from cluster.vllm.failure import is_dead
 from cluster.vllm.requests import Answer, Request, Token, completion, image_question, token
+from orchestrator.autopsy import autopsy
 from orchestrator.events import HostSaid, Proved, TransportLearned
 from orchestrator.phase import Advice, Phase, Stage
 
@@ -85,7 +86,7 @@ def _ask(stage: Stage, where: Endpoint, what: str, request: Request) -> Token:
     patience = stage.patience.token + _GRACE
     engine = Follower(stage.head, "vllm", stage.facts(stage.head.name).state, stage.venv)
     stage.until(
-        what, lambda: _look(engine, under_way), lambda seen: seen.answered, patience, advice=_advice(stage)
+        what, lambda: _look(stage, engine, under_way), lambda seen: seen.answered, patience, advice=_advice(stage)
     )
     if under_way.error:
         raise under_way.error
@@ -111,11 +112,11 @@ class _Seen:
         return self.last
 
 
-def _look(engine: Follower, under_way: _Request) -> _Seen:
+def _look(stage: Stage, engine: Follower, under_way: _Request) -> _Seen:
     """Whether the answer is there. Raises NotReady with the root cause when the engine dies over it."""
     if under_way.done.wait(0.2):
         return _Seen(True)
     seen = engine.look()
     if is_dead(seen, engine.log):
-        raise engine_failed(engine.host, seen, engine.log)
+        raise autopsy(stage, engine, seen)
     return _Seen(under_way.done.is_set(), next(reversed(engine.log.splitlines()), ""))

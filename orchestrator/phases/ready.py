@@ -11,7 +11,8 @@ from cluster.errors import NotReady
 from cluster.follow import Follower
 from cluster.host import Host
 from cluster.vllm import log
-from cluster.vllm.failure import engine_failed, is_dead
+from cluster.vllm.failure import is_dead
+from orchestrator.autopsy import autopsy
 from orchestrator.events import EngineReady, HostDoes, LogSaid, Progress
 from orchestrator.phase import Advice, Phase, Stage
 
@@ -107,7 +108,7 @@ class _Watch:
     def _fail_if_dead(self, answers: dict[str, unit.Look]) -> None:
         engine = answers[self._stage.head.name]
         if is_dead(engine, self._engine.log):
-            raise engine_failed(self._stage.head.name, engine, self._engine.log)
+            raise autopsy(self._stage, self._engine, engine)
         for host, look in answers.items():
             if not look.alive:
                 raise NotReady(

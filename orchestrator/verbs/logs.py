@@ -34,7 +34,7 @@ class _Logs:
         self._inventory = one.inventory
         self._hosts = one.chosen
         self._request = one.request
-        self._kinds: tuple[Kind, ...] = (one.request.unit,) if one.request.unit else ("ray", "vllm")
+        self._kinds: tuple[Kind, ...] = one.request.units or ("ray", "vllm")
         self._several = len(self._hosts) > 1 or self._kinds not in (("ray",), ("vllm",))
         self._done = threading.Event()
         self.failed: list[HostError] = []

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from cluster.collect import COLLECTING
 from cluster.command import Command, Result
 from cluster.fleet import Fleet
 from cluster.host import Host
@@ -92,7 +93,7 @@ def hosts(
         spec.name: Recorded(
             spec.name,
             ran,
-            {CONNECTING: connected, **(answers(spec.name) if callable(answers) else answers)},
+            {CONNECTING: connected, COLLECTING: "", **(answers(spec.name) if callable(answers) else answers)},
             trying() | (dict(channels) if spec.role == "head" else {}),
         )
         for spec in inventory.hosts

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,7 @@ from orchestrator.arguments import parse
 from tests.orchestrator.simulated import World, run, written
 
 Captured = pytest.CaptureFixture[str]
-VERBS = ("up", "down", "status", "logs", "exec", "unlock")
+VERBS = ("up", "down", "check", "status", "logs", "exec", "diagnose", "unlock")
 
 
 @pytest.mark.parametrize(
@@ -57,8 +59,10 @@ def test_words_behind_two_dashes_are_not_ours() -> None:
 
 def test_words_of_the_other_commands() -> None:
     logs = parse(["logs", "--unit", "ranks", "--lines", "5", "--follow"])
-    assert (logs.unit, logs.lines, logs.follow) == ("ranks", 5, True)
-    assert (parse(["logs"]).unit, parse(["logs"]).lines, parse(["logs"]).follow) == (None, 200, False)
+    assert (logs.units, logs.lines, logs.follow) == (("ranks",), 5, True)
+    assert (parse(["logs"]).units, parse(["logs"]).lines, parse(["logs"]).follow) == ((), 200, False)
+    assert parse(["logs", "--unit", "vllm", "--unit", "ranks"]).units == ("vllm", "ranks")
+    assert (parse(["diagnose"]).to, parse(["diagnose", "--to", "a.tar.gz"]).to) == (None, Path("a.tar.gz"))
     unlock = parse(["unlock", "a.yaml", "--reason", "bob has left"])
     assert (unlock.inventory, unlock.reason) == (Path("a.yaml"), "bob has left")
     assert [parse(["up", "a.yaml", *wait]).wait for wait in ([], ["--wait"])] == [False, True]
@@ -101,11 +105,22 @@ def test_words_that_mean_nothing(words: str, capsys: Captured) -> None:
 
 
 @pytest.mark.parametrize("words", [["--help"], *([verb, "--help"] for verb in VERBS)])
-def test_help_shows_an_example(words: list[str], capsys: Captured) -> None:
+def test_help_shows_an_example_that_runs(words: list[str], capsys: Captured) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(words)
     assert caught.value.code == 0
-    assert "Example: orchestrator" in capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
+    example = parse(shlex.split(shown.partition("Example: orchestrator ")[2]))
+    assert words[0] in ("--help", example.verb)
+    assert example.inventory in (None, Path("inventory.yaml"))
+    assert {*getattr(example, "hosts", ())} <= {"gpu-a", "gpu-b"}
+
+
+def test_the_version(capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--version"])
+    assert caught.value.code == 0
+    assert re.fullmatch(r"orchestrator \d+\.\d+\.\d+, Python 3\.\d+\.\d+\n", capsys.readouterr().out)
 
 
 def test_help_imports_nothing_heavy() -> None:

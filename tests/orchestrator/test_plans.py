@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def test_up_announces_and_up_again_only_proves(tmp_path: Path, capsys: pytest.Ca
     assert not any("Start" in title or "Launch" in title for title in phases)
 
 
-def test_an_engine_that_dies_is_told_once_and_all_is_taken_back(
+def test_an_engine_that_dies_is_explained_before_all_is_taken_back_and_in_full_after_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB."
@@ -70,10 +71,24 @@ def test_an_engine_that_dies_is_told_once_and_all_is_taken_back(
     assert world.ran == [*LAUNCHES, *STOPS]
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.count("the model does not fit into the memory of the GPUs") == 1
-    assert said.err.count("Wait until the engine is ready: failed after") == 1
-    assert "gpu-a: the engine did not come" in said.err
-    assert said.err.index("taken back") < said.err.index("did not come")
+    before, taken_back, after = said.err.partition("taking back what this run started")
+    assert taken_back
+    at_once = next(line for line in before.splitlines() if "Wait until the engine is ready: failed after" in line)
+    for told in (at_once, after):
+        assert told.count("gpu-a: the engine did not come") == 1
+        assert told.count("the model does not fit into the memory of the GPUs") == 1
+
+
+def test_a_run_that_fails_leaves_a_bundle_and_says_where(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(World(engine=look("", Presence.DEAD)), "up", written(tmp_path), "--output", "json") == 6
+    (note,) = json.loads(capsys.readouterr().out)["notes"]
+    path = Path(note.removeprefix("what every host has to say is in "))
+    assert path.name.endswith("-up.tar.gz")
+    with tarfile.open(path) as bundle:
+        names = {name.partition("/")[2] for name in bundle.getnames()}
+    assert {"failure.txt", "inventory.yaml", "gpu-a/facts.json", "gpu-b/facts.json"} <= names
 
 
 def test_a_failed_undo_names_what_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,9 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.vllm.cause import RootCause, root_cause
+from cluster.vllm.lines import Process
 from tests.cluster.recorded import recorded
 
 RANK = "RayWorkerProc on 10.0.0.3"
+
+
+def who(found: RootCause) -> str:
+    return found.process.kind + (f" on {found.process.address}" if found.process.address else "")
+
+
 CRASHES = [
     (
         "crash-corrupt-shard", RANK,
@@ -51,16 +58,16 @@ CRASHES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "who", "what", "cause"), CRASHES, ids=[one[0] for one in CRASHES])
-def test_real_crashes(name: str, who: str, what: str, cause: str) -> None:
+@pytest.mark.parametrize(("name", "said_by", "what", "cause"), CRASHES, ids=[one[0] for one in CRASHES])
+def test_real_crashes(name: str, said_by: str, what: str, cause: str) -> None:
     found = root_cause(recorded(f"vllm/{name}.log"))
     assert found is not None
-    assert (found.who, found.what, found.cause) == (who, what, cause)
+    assert (who(found), found.what, found.cause) == (said_by, what, cause)
     assert found.cure
 
 
 @pytest.mark.parametrize(
-    ("name", "who", "what", "cause"),
+    ("name", "said_by", "what", "cause"),
     [
         (
             "crash-max-model-len",
@@ -76,10 +83,10 @@ def test_real_crashes(name: str, who: str, what: str, cause: str) -> None:
         ),
     ],
 )
-def test_real_crashes_that_talk_much(name: str, who: str, what: str, cause: str) -> None:
+def test_real_crashes_that_talk_much(name: str, said_by: str, what: str, cause: str) -> None:
     found = root_cause(recorded(f"vllm/{name}.log"))
     assert found is not None
-    assert found.who == who
+    assert who(found) == said_by
     assert found.what.startswith(what)
     assert cause in found.cause
     assert found.cure
@@ -113,13 +120,14 @@ def test_interleaved_ranks_are_told_apart() -> None:
     log = [line for pair in zip(one, two, strict=False) for line in pair] + two[3:]
     found = root_cause("\n".join(log))
     assert found is not None
-    assert (found.who, found.what) == ("RayWorkerProc on 10.0.0.9", "ValueError: of one")
+    assert (who(found), found.what) == ("RayWorkerProc on 10.0.0.9", "ValueError: of one")
 
 
 def test_a_line_with_two_prefixes() -> None:
     logged = (f"(Worker_TP1 pid=7) ERROR 11-22 18:00:00 [w.py:1] {line}" for line in (*TRACEBACK, "OSError: x"))
     found = root_cause("\n".join(rank(7, *logged)))
-    assert found == RootCause("RayWorkerProc on 10.0.0.9", "OSError: x", (*TRACEBACK, "OSError: x"))
+    process = Process("RayWorkerProc", 7, "10.0.0.9")
+    assert found == RootCause(process, "OSError: x", (*TRACEBACK, "OSError: x"))
 
 
 def test_the_engine_goes_before_the_server() -> None:
@@ -127,7 +135,7 @@ def test_the_engine_goes_before_the_server() -> None:
     engine = [f"(EngineCore pid=2) {line}" for line in (*TRACEBACK, "torch.OutOfMemoryError: CUDA out of memory.")]
     found = root_cause("\n".join(server + engine))
     assert found is not None
-    assert (found.who, found.cause) == ("EngineCore", "the model does not fit into the memory of the GPUs")
+    assert (who(found), found.cause) == ("EngineCore", "the model does not fit into the memory of the GPUs")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +147,7 @@ def test_the_engine_goes_before_the_server() -> None:
 )
 def test_the_tear_down_is_no_cause(noise: str) -> None:
     assert root_cause("\n".join((*TRACEBACK, noise, *TRACEBACK, "KeyError: 'x'"))) == RootCause(
-        "", "KeyError: 'x'", (*TRACEBACK, "KeyError: 'x'")
+        Process(), "KeyError: 'x'", (*TRACEBACK, "KeyError: 'x'")
     )
 
 

@@ -79,8 +79,9 @@ def test_a_crash_is_told_with_its_cause_whether_or_not_the_process_lives(presenc
 
 
 def test_a_death_without_words() -> None:
-    error = failure(waiting(look("some line\n", Presence.DEAD, status=-9)))
-    assert (error.cause, error.last) == ("vLLM has ended (exit status -9)", "some line")
+    ended = look("", Presence.DEAD, offset=10, status=-9)
+    error = failure(waiting(look("some line\n", Presence.DEAD, status=-9), ended))
+    assert (error.cause, error.last) == ("vLLM was killed by SIGKILL", "some line")
 
 
 def test_a_worker_that_dies_takes_its_ranks_with_it() -> None:

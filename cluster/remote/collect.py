@@ -1,0 +1,212 @@
+"""Brings what a host can say about a start that went wrong: logs, records, processes, connections, GPUs, kernel.
+
+Data: state (root of the state directory), folder (of this cluster and host below it), files (each with pattern,
+head, tail and within), commands (words by name), processes (whether to look at ours), versions (whether to list
+what is installed), kernel (a pattern; empty: leave it out) and kernel_within (seconds), ray_state (a program and
+its data, or nothing), secret_names (a pattern), seconds (in which to say all), most (bytes in all).
+
+Says a line of JSON for each thing as soon as it has it, so that whoever waits no longer has something: name, and
+text, packed and without secrets. The last line names what there was no time or no room for.
+"""
+
+import base64
+import glob
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+import time
+import zlib
+from typing import TYPE_CHECKING, Any, Iterator
+
+if TYPE_CHECKING:
+    from cluster.remote.gpus import gpus
+    from cluster.remote.hardware import kernel_log
+    from cluster.remote.processes import payload, processes, unit_pids
+    from cluster.remote.redact import redact, secrets_of
+    from cluster.remote.sockets import sockets
+    from cluster.remote.stacks import under_way
+
+
+class Teller:
+    """Says things until time or room is out, and remembers what it could not say."""
+
+    def __init__(self, data: "dict[str, Any]", values: "list[str]") -> None:
+        self.names = data["secret_names"]
+        self.values = values
+        self.room = data["most"]
+        self.end = time.monotonic() + data["seconds"]
+        self.left_out: list[str] = []
+
+    def late(self) -> bool:
+        return bool(time.monotonic() > self.end)
+
+    def say(self, name: str, text: str) -> None:
+        if len(text) > self.room:
+            self.left_out.append(name)
+            return
+        self.room -= len(text)
+        packed = zlib.compress(redact(text, self.values, self.names).encode(errors="replace"), 6)
+        print(json.dumps({"name": name, "packed": base64.b64encode(packed).decode()}), flush=True)
+
+    def say_json(self, name: str, document: Any) -> None:
+        self.say(name, json.dumps(document, indent=1))
+
+
+def both_ends(path: str, head: int, tail: int) -> str:
+    """The first and the last bytes of a file, on whole lines: a secret must not be cut in two."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size <= head + tail:
+            return file.read(head + tail).decode(errors="replace")
+        first = file.read(head).rpartition(b"\n")[0]
+        file.seek(size - tail)
+        last = file.read(tail).partition(b"\n")[2]
+    omitted = size - len(first) - len(last)
+    between = f"\n[{omitted} bytes were left out here]\n" if first else f"[{omitted} bytes were left out here]\n"
+    return first.decode(errors="replace") + between + last.decode(errors="replace")
+
+
+def say_files(teller: Teller, base: str, files: "list[dict[str, Any]]") -> None:
+    """Each once, by its name below `base`."""
+    said = set()
+    for wanted in files:
+        for path in sorted(glob.glob(os.path.join(glob.escape(base), wanted["pattern"])), key=age):
+            name = os.path.relpath(path, base)
+            if name in said or age(path) > wanted["within"]:
+                continue
+            said.add(name)
+            if teller.late():
+                teller.left_out.append(name)
+                continue
+            say_file(teller, path, name, wanted)
+
+
+def age(path: str) -> float:
+    """Seconds since somebody wrote to it."""
+    try:
+        return time.time() - os.stat(path).st_mtime
+    except OSError:
+        return 0.0
+
+
+def say_file(teller: Teller, path: str, name: str, wanted: "dict[str, Any]") -> None:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return
+        text = both_ends(path, wanted["head"], wanted["tail"])
+    except OSError as problem:
+        text = f"[could not be read: {problem.strerror}]\n"
+    if text and "\0" not in text[:4096]:
+        teller.say(name, text)
+
+
+def say_commands(teller: Teller, commands: "dict[str, list[str]]") -> None:
+    """What each has said; all at once, and none for longer than there is time."""
+    asked = {name: begun(words) for name, words in commands.items()}
+    for name, one in asked.items():
+        if isinstance(one, str):
+            teller.say(name, one)
+            continue
+        try:
+            said, _ = one.communicate(timeout=max(0.1, teller.end - time.monotonic()))
+            teller.say(name, said.decode(errors="replace"))
+        except subprocess.TimeoutExpired:
+            one.kill()
+            teller.left_out.append(name)
+
+
+def begun(words: "list[str]", stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes] | str":
+    """Why it does not run, in a word."""
+    try:
+        return subprocess.Popen(words, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except OSError as problem:
+        return f"{words[0]}: {problem.strerror}\n"
+
+
+def ask_ray(asked: "dict[str, Any] | None") -> "subprocess.Popen[bytes] | str | None":
+    """Begun before all else, since it takes the longest."""
+    if not asked:
+        return None
+    one = begun([sys.executable, "-I", "-c", asked["program"]], subprocess.PIPE)
+    if not isinstance(one, str) and one.stdin:
+        one.stdin.write(json.dumps(asked["data"]).encode() + b"\n")
+        one.stdin.flush()
+    return one
+
+
+def say_ray(teller: Teller, one: "subprocess.Popen[bytes] | str | None") -> None:
+    if one is None or isinstance(one, str):
+        return
+    try:
+        said, _ = one.communicate(timeout=max(0.1, teller.end - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        one.kill()
+        teller.say_json("ray_state.json", {"problem": "Ray did not answer in time"})
+        return
+    lines = said.decode(errors="replace").strip().splitlines() or [""]
+    teller.say("ray_state.json", lines[-1] if lines[-1][:1] == "{" else json.dumps({"problem": lines[-1][:500]}))
+
+
+def main() -> None:
+    data = payload()
+    base = os.path.join(data["state"], f"o-{os.getuid()}", data["folder"])
+    teller = Teller(data, secrets_here(base, data["secret_names"]))
+    ray = ask_ray(data["ray_state"])
+    table = processes()
+    ours = {pid for unit in ("ray", "vllm") for pid in unit_pids(os.path.join(base, unit), table)}
+    if data["processes"]:
+        teller.say_json("processes.json", under_way(ours, table, teller.end))
+        teller.say_json("connections.json", sockets(ours))
+        teller.say_json("gpus.json", gpus(ours))
+    say_files(teller, base, data["files"])
+    if data["kernel"]:
+        teller.say(
+            "kernel.log", "".join(f"{line}\n" for line in kernel_said(data["kernel"], data["kernel_within"]))
+        )
+    if data["versions"]:
+        teller.say("versions.txt", installed())
+    say_ray(teller, ray)
+    say_commands(teller, data["commands"])
+    print(json.dumps({"left_out": teller.left_out}), flush=True)
+
+
+#: As /dev/kmsg has it: the level, a number, microseconds since the boot, flags; then the text.
+STAMPED = re.compile(r"\d+,\d+,(\d+),[^;]*;(.*)", re.DOTALL)
+
+
+def kernel_said(sign: str, within: float) -> "Iterator[str]":
+    """Lines of so many last seconds, where they say how old they are."""
+    lines = kernel_log(sign)
+    for line in ["[may not be read by this user]"] if lines is None else lines:
+        stamped = STAMPED.match(line)
+        if stamped is None:
+            yield line
+            continue
+        ago = time.clock_gettime(time.CLOCK_MONOTONIC) - int(stamped[1]) / 1e6
+        if ago <= within:
+            yield f"{ago:.0f} s ago: {stamped[2].splitlines()[0] if stamped[2] else ''}"
+
+
+def installed() -> str:
+    """Every distribution of the venv."""
+    from importlib import metadata
+
+    found = {f"{one.metadata['Name']}=={one.version}" for one in metadata.distributions()}
+    return "\n".join([f"python {sys.version}", *sorted(found, key=str.lower)])
+
+
+def secrets_here(base: str, names: str) -> "list[str]":
+    """Those of the session, and Ray's token."""
+    values = secrets_of(os.environ, names)
+    try:
+        with open(os.path.join(base, "ray.token")) as file:
+            values.append(file.read().strip())
+    except OSError:
+        pass
+    return values
+
+
+main()

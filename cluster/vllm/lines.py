@@ -1,0 +1,63 @@
+"""A log of vLLM line by line: who said what. Ranks say it through Ray, which puts its own prefix before theirs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_PREFIX = re.compile(r"\s*\((?P<kind>[\w ]+?) pid=(?P<pid>\d+)(?:, ip=(?P<ip>[\w.:]+))?\) ?")
+_STAMP = re.compile(
+    r"(?:ERROR|WARNING|INFO|CRITICAL) \d\d-\d\d \d\d:\d\d:\d\d (?:\[[^\]]*\] ?)?|[\d-]{10} [\d:,]{12}\t\w+ \S+ -- "
+)
+#: Behind a line that Ray holds back because other ranks have said the same.
+_REPEATED = re.compile(r" ?\[repeated \d+x across cluster\].*$")
+_RANK = re.compile(r"world_size=\d+ rank=(\d+) |\brank (\d+) in world size \d+")
+
+
+@dataclass(frozen=True)
+class Process:
+    """Who said something: EngineCore, RayWorkerProc, APIServer; empty where no prefix says it.
+
+    `address` is that of its host where Ray says it, which it does not of the host that vLLM runs on.
+    """
+
+    kind: str = ""
+    pid: int = 0
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """`source` tells apart processes of one name; `text` is without stamps and colours."""
+
+    source: str
+    process: Process
+    text: str
+
+
+def split(log: str) -> list[Line]:
+    return [_split(line) for line in log.splitlines()]
+
+
+def _split(line: str) -> Line:
+    """A line of a rank has two prefixes, Ray's and its own; Ray's says the host."""
+    text, process = _COLOUR.sub("", line), Process()
+    start = 0
+    while match := _PREFIX.match(text, start):
+        if not process.kind:
+            process = Process(match["kind"], int(match["pid"]), match["ip"] or "")
+        start = match.end()
+    stamp = _STAMP.match(text, start)
+    return Line(text[:start], process, _REPEATED.sub("", text[stamp.end() if stamp else start :]))
+
+
+def rank_numbers(lines: Iterable[Line]) -> dict[tuple[str, int], int]:
+    """The rank of each process that has said it, by address and pid."""
+    found: dict[tuple[str, int], int] = {}
+    for line in lines:
+        said = _RANK.search(line.text)
+        if said and line.process.pid:
+            found[line.process.address, line.process.pid] = int(said[1] or said[2])
+    return found
