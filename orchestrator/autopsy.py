@@ -1,33 +1,71 @@
-"""What killed an engine, out of its own log and of what every host has to say of the ranks there."""
+"""Why an engine died or does not move, out of its own log and of what every host has to say of the ranks there."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
-from cluster.collect import Collected, collect
+from cluster import stuck
+from cluster.collect import Collected, Wanted, collect
 from cluster.errors import HostError, NotReady
 from cluster.follow import Follower
 from cluster.unit import Look
 from cluster.vllm import ranks
 from cluster.vllm.failure import engine_failed
+from orchestrator.events import HostSaid
 from orchestrator.phase import Stage
 
-#: Seconds for hosts to say it: a crash is explained within five of its happening.
-_SECONDS, _GRACE = 1.5, 1.0
+#: Seconds for hosts to say it: a crash is explained within five of its happening, and who has waited for a quarter
+#: of an hour can wait for stacks.
+_OF_A_CRASH, _OF_A_STALL, _GRACE = 1.5, 6.0, 1.0
 
 
-def autopsy(stage: Stage, engine: Follower, seen: Look) -> NotReady:
+def died(stage: Stage, engine: Follower, seen: Look) -> NotReady:
     """The error for a person. Hosts that do not answer in time are done without."""
-    words = {name: ranks.words(one) for name, one in _collected(stage).items()}
+    wanted = ranks.wanted(_age(stage), _OF_A_CRASH)
+    words = {name: ranks.words(one) for name, one in _collected(stage, _OF_A_CRASH, lambda host: wanted).items()}
     # The words of ranks take a moment to come through Ray into this log.
     with suppress(HostError):
         seen = engine.look()
     return engine_failed(stage.inventory, seen, engine.log, words)
 
 
-def _collected(stage: Stage) -> dict[str, Collected]:
-    since = stage.seen[stage.inventory.head.name].vllm.age + time.monotonic() - stage.since
-    wanted = ranks.wanted(since, _SECONDS)
-    found = stage.fleet.within(_SECONDS + _GRACE, lambda host: collect(host, stage.inventory, wanted))
+@dataclass(frozen=True)
+class Advice:
+    """Where to look, why it may be, and what to do, where no pattern is known."""
+
+    host: str
+    cause: str
+    cure: str
+
+    def on(self, error: NotReady) -> NotReady:
+        """The same error, with this."""
+        return NotReady(error.what, error.waited, error.last, host=self.host, cause=self.cause, cure=self.cure)
+
+
+def stalled(stage: Stage, engine: Follower, error: NotReady, advice: Advice) -> NotReady:
+    """The same with what every rank is at, and what that means."""
+    stage.sink(HostSaid("", "nothing moves any more: asking every host what its ranks are at"))
+    age = _age(stage)
+
+    def wanted(host: str) -> Wanted:
+        return stuck.wanted(stage.inventory, host, stage.facts(host).state, age, _OF_A_STALL)
+
+    found = stuck.evidence(_collected(stage, _OF_A_STALL, wanted))
+    error.last = "\n".join([error.last, *stuck.told(stage.inventory, found)])
+    means = stuck.meaning(stage.inventory, found, engine.log)
+    if means:
+        advice = Advice(means.host, f"{means.cause}\n{advice.cause}", means.cure)
+    return advice.on(error)
+
+
+def _age(stage: Stage) -> float:
+    """Seconds since the engine was launched."""
+    return stage.seen[stage.inventory.head.name].vllm.age + time.monotonic() - stage.since
+
+
+def _collected(stage: Stage, seconds: float, wanted: Callable[[str], Wanted]) -> dict[str, Collected]:
+    found = stage.fleet.within(seconds + _GRACE, lambda host: collect(host, stage.inventory, wanted(host.name)))
     return {name: one for name, one in found.items() if isinstance(one, Collected)}

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import TypeVar
 
 from cluster import unit, wait
-from cluster.errors import HostError, NotReady, Unreachable
+from cluster.errors import HostError, Unreachable
 from cluster.fleet import Fleet
 from cluster.host import Host
 from cluster.inventory import Inventory
@@ -20,15 +20,6 @@ from orchestrator.events import Sink, Waiting
 from orchestrator.settings import Patience
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Advice:
-    """Where to look when something did not come, why it may be, and what to do."""
-
-    host: str
-    cause: str
-    cure: str
 
 
 @dataclass(frozen=True)
@@ -85,9 +76,8 @@ class Stage:
         done: Callable[[T], bool],
         patience: float,
         mark: Callable[[T], object] = lambda seen: None,
-        advice: Advice | None = None,
     ) -> T:
-        """`wait.until`, shown to whoever watches the run; `advice` is for a wait that runs out of time."""
+        """`wait.until`, shown to whoever watches the run. Raises NotReady without a cause when time runs out."""
 
         def notice(seconds: float, last: str, quiet: float) -> None:
             self.sink(Waiting(what, seconds, last, quiet, patience if isfinite(patience) else None))
@@ -96,12 +86,7 @@ class Stage:
             self.guard()
             return look()
 
-        try:
-            return wait.until(what, guarded, done, patience=patience, notice=notice, mark=mark)
-        except NotReady as error:
-            if advice and not error.cause:
-                error.host, error.cause, error.cure = advice.host, advice.cause, advice.cure
-            raise
+        return wait.until(what, guarded, done, patience=patience, notice=notice, mark=mark)
 
 
 def _leftovers(name: unit.Name, answer: tuple[Leftover, ...] | HostError) -> tuple[Leftover, ...]:

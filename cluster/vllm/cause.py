@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from cluster.vllm.known import KNOWN
+from cluster.vllm.known import KNOWN, SILENT
 from cluster.vllm.lines import Line, Process, rank_numbers, split
 from cluster.vllm.log import FATAL
-from cluster.vllm.ranks import Words, death, last_words
+from cluster.vllm.ranks import Death, Words, death, last_words
 
 _TRACEBACK = "Traceback (most recent call last):"
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Timeout|Failure)\b|[a-z_]+(?:\.\w+)+: ")
@@ -18,9 +18,13 @@ _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Timeo
 _REMOTE = re.compile(r"RayTaskError\(\w+\): ray::(?P<kind>\w+).*?\(pid=(?P<pid>\d+), ip=(?P<ip>[\w.:]+)")
 
 #: The executor says which rank died, Ray where, and with which pid.
-_DIED = re.compile(r"RayWorkerProc rank=\[(?P<rank>\d+)")
+_DIED = re.compile(r"RayWorkerProc rank=\[(?P<rank>\d+).*")
 _DIED_AT = re.compile(r"A worker died .* Worker IP address: (?P<ip>[\w.:]+) .*Worker PID: (?P<pid>\d+)")
-_ACTOR_DIED = re.compile(r"pid: (?P<pid>\d+)\s+(?:name: \S*\s+)?(?:namespace: \S+\s+)?ip: (?P<ip>[\w.:]+)")
+_ACTOR_DIED = re.compile(
+    r"class_name: RayWorkerProc\s+actor_id: \w+\s+pid: (?P<pid>\d+)\s+name: \S*_TP(?P<rank>\d+)\s+namespace: \S+"
+    r"\s+ip: (?P<ip>[\w.:]+)\s+(?P<detail>The actor .*?)(?= Some common causes|$)",
+    re.MULTILINE,
+)
 
 #: Processes whose tracebacks count before those of the API server, which only hears of it.
 _ENGINE = re.compile(r"EngineCore|RayWorkerProc|Worker")
@@ -107,20 +111,23 @@ def _what(line: str, after: Sequence[str]) -> str:
 
 
 def _deaths(lines: Sequence[Line], elsewhere: Mapping[str, Words]) -> Iterator[RootCause]:
-    """Processes that ended without a word of Python, with what their own hosts know of it."""
-    died = next((line for line in lines if _DIED.search(line.text)), None)
-    where = next((found for line in lines if (found := _DIED_AT.search(line.text))), None) or next(
-        (found for line in lines if (found := _ACTOR_DIED.search(line.text))), None
-    )
-    address, pid = (where["ip"], int(where["pid"])) if where else ("", None)
-    process = Process("RayWorkerProc", pid or 0, address)
-    for place in [address] if where else elsewhere:
-        how = death(elsewhere.get(place, Words()), pid)
-        if how:
-            yield RootCause(replace(process, address=place), how.what, (*how.lines, how.what))
-    if died:
-        own = next((log for log in elsewhere.get(address, Words()).ranks if log.pid == pid), None)
-        yield RootCause(process, died.text.strip(), (*(last_words(own) if own else ()), died.text))
+    """Ranks that ended without a word of Python, with what their own hosts know of it."""
+    said = "\n".join(line.text for line in lines)
+    actor, died = _ACTOR_DIED.search(said), _DIED.search(said)
+    where, numbered = _DIED_AT.search(said) or actor, died or actor
+    if where is None and numbered is None:
+        hows = ((place, how) for place, words in elsewhere.items() if (how := death(words, None)))
+        yield from (RootCause(Process("", 0, place), how.what, (*how.lines, how.what)) for place, how in hows)
+        return
+    process = Process("RayWorkerProc", int(where["pid"]), where["ip"]) if where else Process("RayWorkerProc")
+    rank = int(numbered["rank"]) if numbered else None
+    words = elsewhere.get(process.address, Words())
+    how = death(words, process.pid or None)
+    if how is None:
+        evidence = actor["detail"] if actor else died[0] if died else where[0] if where else ""
+        own = next((log for log in words.ranks if log.pid == process.pid), None)
+        how = Death(SILENT, (*(last_words(own) if own else ()), evidence))
+    yield RootCause(process, how.what, (*how.lines, how.what), rank)
 
 
 def _fatal_lines(lines: Sequence[Line]) -> Iterator[RootCause]:
@@ -132,13 +139,10 @@ def _fatal_lines(lines: Sequence[Line]) -> Iterator[RootCause]:
 
 
 def _numbered(found: RootCause, lines: Sequence[Line]) -> RootCause:
-    """With its rank, as the executor says it of one that died, or as the rank has said it itself."""
-    if not _ENGINE.match(found.process.kind) or found.process.kind == "EngineCore":
-        return found
+    """With its rank, as it has said it itself."""
     ranks, process = rank_numbers(lines), found.process
     said = ranks.get((process.address, process.pid), ranks.get(("", process.pid)))
-    died = next((match for line in lines if (match := _DIED.search(line.text))), None)
-    return replace(found, rank=said if said is not None or not died else int(died["rank"]))
+    return found if said is None or found.rank is not None else replace(found, rank=said)
 
 
 def _explained(found: RootCause) -> RootCause:

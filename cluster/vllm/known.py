@@ -14,11 +14,24 @@ class Known:
     cure: str
 
 
+#: What is said of a rank that could say nothing itself.
+SILENT = "its process has died without a word"
+
 KNOWN = (
     Known(
-        r"died unexpectedly, shutting down executor",
-        "the process of a rank was killed or crashed, often by the kernel for want of memory",
-        "look at `dmesg -T` on that host",
+        SILENT,
+        "somebody killed it, or the kernel did for want of memory",
+        "see who on that host: `dmesg -T | grep -i kill`",
+    ),
+    Known(
+        r"[Oo]ut of memory: Killed process|running low on memory|memory pressure",
+        "the host has too little memory, so a rank was killed",
+        "end what else runs on that host, or give its container more memory",
+    ),
+    Known(
+        r"Segfault encountered|SIGSEGV|Segmentation fault|SIGBUS|Bus error|Fatal Python error|terminate called",
+        "native code of that rank crashed: a library that does not fit, or broken hardware",
+        "compare the versions of all hosts with `orchestrator check`, and see `dmesg -T` on that host",
     ),
     Known(
         r"Weight files referenced in index but missing",

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from cluster.collect import Collected, Files, Wanted
 from cluster.vllm.lines import rank_numbers, split
 
-_FILE = re.compile(r"worker-\w+-(?P<job>[0-9a-f]{8})-(?P<pid>\d+)\.(?:out|err)$")
+_FILE = re.compile(r"worker-[\w-]+-(?P<pid>\d+)\.(?:out|err)$")
+#: Not that of the file's name: a worker that Ray started in advance has none there.
+_JOB = re.compile(r"^:job_id:([0-9a-f]{8})$", re.MULTILINE)
 _ACTOR = ":actor_name:RayWorkerProc"
 
 #: Seconds by which a file of this launch may be older than the launch, as hosts count time.
@@ -56,9 +58,9 @@ def _ranks(texts: Mapping[str, str]) -> Iterator[RankLog]:
     """Those of the latest job of Ray that has any: a Ray may have served several launches."""
     of_jobs: dict[int, dict[int, list[str]]] = {}
     for name, text in sorted(texts.items()):
-        file = _FILE.search(name)
-        if file and _ACTOR in text:
-            job = int.from_bytes(bytes.fromhex(file["job"]), "little")
+        file, jobs = _FILE.search(name), _JOB.findall(text)
+        if file and jobs and _ACTOR in text:
+            job = int.from_bytes(bytes.fromhex(jobs[-1]), "little")
             of_jobs.setdefault(job, {}).setdefault(int(file["pid"]), []).append(text)
     for pid, parts in sorted(of_jobs[max(of_jobs)].items()) if of_jobs else ():
         text = "\n".join(parts)
@@ -82,11 +84,13 @@ class Death:
 _OUT_OF_MEMORY = re.compile(r"[Oo]ut of memory: Killed process (?P<pid>\d+) \((?P<name>[^)]*)\)")
 _RAY_KILLED = re.compile(r"killed due to (?:the node running low on memory|memory pressure)|OOM kill")
 _CRASH = re.compile(
-    r"Fatal Python error: |\*\*\* SIG\w+ received|terminate called after throwing|std::bad_alloc"
+    r"Segfault encountered|Fatal Python error: |\*\*\* SIG\w+ received|terminate called after|std::bad_alloc"
     r"|double free or corruption|Watchdog caught collective operation timeout|CUDA error: "
 )
-_NAMES = ("ray::", "VLLM::", "python")
-_AROUND, _FRAMES = 60, 3
+_NAMES = ("ray::", "VLLM::", "vllm", "python")
+#: Of a stack that is told innermost first, frames that say where in the program it was.
+_PYTHON = re.compile(r'  File ".*\.py"')
+_AROUND, _FRAMES = 200, 3
 
 
 def death(words: Words, pid: int | None) -> Death | None:
@@ -121,6 +125,6 @@ def _killed(kernel: Sequence[str], pid: int | None) -> Death | None:
 def _crash(lines: Sequence[str]) -> Death | None:
     for number, line in enumerate(lines):
         if _CRASH.search(line):
-            frames = [one for one in lines[number : number + _AROUND] if one.startswith('  File "')]
+            frames = [one for one in lines[number : number + _AROUND] if _PYTHON.match(one)]
             return Death(line.strip(), tuple(reversed(frames[:_FRAMES])))
     return None

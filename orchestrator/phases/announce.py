@@ -11,10 +11,11 @@ from cluster.endpoint import Endpoint, endpoint
 from cluster.errors import ClusterError, NotReady
 from cluster.follow import Follower
 from cluster.vllm.failure import is_dead
+from cluster.vllm.log import last_line
 from cluster.vllm.requests import Answer, Request, Token, completion, image_question, token
-from orchestrator.autopsy import autopsy
+from orchestrator.autopsy import Advice, died, stalled
 from orchestrator.events import HostSaid, Proved, TransportLearned
-from orchestrator.phase import Advice, Phase, Stage
+from orchestrator.phase import Phase, Stage
 
 #: Seconds beyond the patience for an answer, so that it is the request that ends, and says why.
 _GRACE = 15.0
@@ -80,27 +81,31 @@ class _Request:
 
 
 def _ask(stage: Stage, where: Endpoint, what: str, request: Request) -> Token:
-    """Waits for the answer with patience of minutes, but not for that of a dead engine."""
+    """The token that comes. Raises NotReady for anything else, with what every rank is at where nothing comes."""
     begun = time.monotonic()
-    under_way = _Request(where, request, stage.patience.token).start()
-    patience = stage.patience.token + _GRACE
     engine = Follower(stage.head, "vllm", stage.facts(stage.head.name).state, stage.venv)
-    stage.until(
-        what, lambda: _look(stage, engine, under_way), lambda seen: seen.answered, patience, advice=_advice(stage)
-    )
+    answer = _answer(stage, engine, what, _Request(where, request, stage.patience.token).start())
+    try:
+        return token(answer)
+    except ValueError as error:
+        none = NotReady(what, time.monotonic() - begun, last_line(engine.log))
+        advice = Advice(stage.head.name, str(error), _CURE)
+        if answer.status == 0:
+            raise stalled(stage, engine, none, advice) from None
+        raise advice.on(none) from None
+
+
+def _answer(stage: Stage, engine: Follower, what: str, under_way: _Request) -> Answer:
+    """Waits with patience of minutes, but not for the answer of a dead engine."""
+    patience = stage.patience.token + _GRACE
+    try:
+        stage.until(what, lambda: _look(stage, engine, under_way), lambda seen: seen.answered, patience)
+    except NotReady as error:
+        if error.cause:
+            raise
     if under_way.error:
         raise under_way.error
-    assert under_way.answer is not None
-    try:
-        return token(under_way.answer)
-    except ValueError as error:
-        raise NotReady(
-            what, time.monotonic() - begun, host=stage.head.name, cause=str(error), cure=_CURE
-        ) from None
-
-
-def _advice(stage: Stage) -> Advice:
-    return Advice(stage.head.name, "no answer, and its connection stays open", _CURE)
+    return under_way.answer or Answer(0, "its connection stays open")
 
 
 @dataclass(frozen=True)
@@ -118,5 +123,5 @@ def _look(stage: Stage, engine: Follower, under_way: _Request) -> _Seen:
         return _Seen(True)
     seen = engine.look()
     if is_dead(seen, engine.log):
-        raise autopsy(stage, engine, seen)
-    return _Seen(under_way.done.is_set(), next(reversed(engine.log.splitlines()), ""))
+        raise died(stage, engine, seen)
+    return _Seen(under_way.done.is_set(), last_line(engine.log))

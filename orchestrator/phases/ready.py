@@ -12,9 +12,9 @@ from cluster.follow import Follower
 from cluster.host import Host
 from cluster.vllm import log
 from cluster.vllm.failure import is_dead
-from orchestrator.autopsy import autopsy
+from orchestrator.autopsy import Advice, died, stalled
 from orchestrator.events import EngineReady, HostDoes, LogSaid, Progress
-from orchestrator.phase import Advice, Phase, Stage
+from orchestrator.phase import Phase, Stage
 
 #: Bytes that idle ranks read are not progress: they poll a little all the time.
 _WORTH = 64 << 20
@@ -42,14 +42,18 @@ class Ready(Phase):
     def run(self, stage: Stage) -> None:
         """Raises NotReady with the root cause within seconds of a death, or when nothing moves any more."""
         watch = _Watch(stage)
-        seen = stage.until(
-            "the engine to load",
-            watch.look,
-            lambda seen: seen.engine.health == 200,
-            stage.patience.load,
-            _Seen.mark,
-            _advice(stage),
-        )
+        try:
+            seen = stage.until(
+                "the engine to load",
+                watch.look,
+                lambda seen: seen.engine.health == 200,
+                stage.patience.load,
+                _Seen.mark,
+            )
+        except NotReady as error:
+            if error.cause:
+                raise
+            raise stalled(stage, watch.engine, error, _advice(stage)) from None
         stage.sink(EngineReady(seen.loading.kv_tokens))
 
 
@@ -67,7 +71,7 @@ class _Watch:
         self._stage = stage
         self._url = local_url(stage.inventory, "/health")
         head = stage.head
-        self._engine = Follower(head, "vllm", stage.facts(head.name).state, stage.venv)
+        self.engine = Follower(head, "vllm", stage.facts(head.name).state, stage.venv)
         self._shards = (0, 0)
         self._said = ""
         self._read: dict[str, tuple[float, int]] = {}
@@ -76,21 +80,21 @@ class _Watch:
         answers = self._stage.fleet.all(self._ask)
         engine = answers[self._stage.head.name]
         self._fail_if_dead(answers)
-        loading = log.loading(self._engine.log)
+        loading = log.loading(self.engine.log)
         self._show(loading)
         for host, answer in answers.items():
             self._stage.sink(HostDoes(host, self._reading(host, answer.read)))
         read = sum(one.read for one in answers.values())
-        return _Seen(engine, loading, read, log.moving_lines(self._engine.log))
+        return _Seen(engine, loading, read, log.moving_lines(self.engine.log))
 
     def _show(self, loading: log.Loading) -> None:
         if self._shards != (loading.shards, loading.of):
             self._shards = (loading.shards, loading.of)
             self._stage.sink(Progress("weights of rank 0", loading.shards, loading.of, "shards"))
-        said = log.last_line(self._engine.log)
+        said = log.last_line(self.engine.log)
         if said != self._said:
             self._said = said
-            self._stage.sink(LogSaid(self._engine.host, said))
+            self._stage.sink(LogSaid(self.engine.host, said))
 
     def _reading(self, host: str, read: int) -> str:
         """What all of ours on a host have read, and how fast since the last look."""
@@ -102,13 +106,13 @@ class _Watch:
 
     def _ask(self, host: Host) -> unit.Look:
         if host.name == self._stage.head.name:
-            return self._engine.look(self._url)
+            return self.engine.look(self._url)
         return host.ask(unit.look("ray", self._stage.facts(host.name).state, self._stage.venv))
 
     def _fail_if_dead(self, answers: dict[str, unit.Look]) -> None:
         engine = answers[self._stage.head.name]
-        if is_dead(engine, self._engine.log):
-            raise autopsy(self._stage, self._engine, engine)
+        if is_dead(engine, self.engine.log):
+            raise died(self._stage, self.engine, engine)
         for host, look in answers.items():
             if not look.alive:
                 raise NotReady(

@@ -48,8 +48,8 @@ CRASHES = [
         "another process listens on the port",
     ),
     (
-        "rank-killed", RANK, "RayWorkerProc rank=[1] died unexpectedly, shutting down executor.",
-        "the process of a rank was killed or crashed, often by the kernel for want of memory",
+        "rank-killed", RANK, "its process has died without a word",
+        "somebody killed it, or the kernel did for want of memory",
     ),
     (
         "local-ray", "", "Started a local Ray instance. View the dashboard at http://127.0.0.1:8265",

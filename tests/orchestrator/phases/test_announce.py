@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from cluster.errors import NotReady
 from cluster.inventory import Inventory
 from cluster.values import Presence
-from orchestrator.events import HostSaid, Proved, TransportLearned
+from orchestrator.events import HostSaid, Proved, TransportLearned, Waiting
 from orchestrator.phases.announce import Prove
 from tests.cluster import builders
 from tests.doubles import Script
@@ -115,4 +115,4 @@ def test_while_it_waits_the_engine_has_the_word(vllm: Served) -> None:
     vllm.bodies[COMPLETIONS] = HANG
     play = proving(serving(vllm.port), look("one line\nCapturing CUDA graphs\n"), token=0.5)
     failure(play)
-    assert {getattr(event, "last", None) for event in play.events} == {"Capturing CUDA graphs"}
+    assert {waiting.last for waiting in play.said(Waiting)} == {"Capturing CUDA graphs"}
