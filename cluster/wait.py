@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from cluster.errors import FleetError, NotReady, Unreachable
@@ -31,6 +31,13 @@ class Stalled(Generic[T]):
 
     def over(self) -> bool:
         return self.quiet() > self._patience
+
+
+def again_and_again(look: Callable[[], T], interval: float) -> Iterator[T]:
+    """What each look shows, with a pause of `interval` seconds between two."""
+    while True:
+        yield look()
+        time.sleep(interval)
 
 
 def _lost(error: BaseException) -> bool:

@@ -55,7 +55,7 @@ def _left(row: Row, now: float) -> Row:
 
 
 def _joined(rows: Iterable[Text], width: int, marks: Marks) -> Text:
-    return Text("\n", no_wrap=True, overflow="crop").join(_cut(row, width, marks) for row in rows)
+    return Text("\n", no_wrap=True, overflow="crop").join(cut(row, width, marks) for row in rows)
 
 
 def _fitted(sections: dict[str, list[Text]], height: int) -> list[list[Text]]:
@@ -98,7 +98,7 @@ def _phase(row: Row, now: float, titles: int, marks: Marks) -> Text:
     style = _STYLES[row.mood]
     mark = _spin(now, marks) if row.mood is Mood.RUNNING else _mark(row.mood, marks)
     took = now - row.began if row.mood is Mood.RUNNING else row.seconds
-    title = _cut(Text(row.title), titles, marks).plain
+    title = cut(Text(row.title), titles, marks).plain
     title += " " * (titles - cell_len(title))
     line = Text(" ").append(mark, style).append(f" {title}", "bold" if row.mood is Mood.RUNNING else style)
     line.append(f" {duration(took) if took is not None else '':>12}", "dim")
@@ -150,7 +150,7 @@ def _spin(now: float, marks: Marks) -> str:
     return marks.spin[int(now * _SPINS) % len(marks.spin)]
 
 
-def _cut(row: Text, width: int, marks: Marks) -> Text:
+def cut(row: Text, width: int, marks: Marks) -> Text:
     """One line of the terminal, never two; where it has only ASCII marks, it gets only ASCII words."""
     if marks is ASCII and not row.plain.isascii():
         row = Text(row.plain.encode("ascii", "replace").decode())

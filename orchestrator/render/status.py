@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from cluster.values import EndpointStatus, HostStatus, Presence
 from orchestrator.render.text import UNICODE, Marks, clean, duration
+
+#: What one look at a cluster shows.
+Look = tuple[Sequence[HostStatus], EndpointStatus | None]
 
 _COLUMNS = ("HOST", "RAY", "VLLM", "GPUS USED", "UP", "")
 
@@ -18,6 +21,31 @@ def table(hosts: Sequence[HostStatus], endpoint: EndpointStatus | None = None, m
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     shown = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     return "\n".join([*shown, "", _endpoint(endpoint, marks)])
+
+
+def changes(before: Look | None, after: Look, marks: Marks = UNICODE) -> list[str]:
+    """A line for each host, and one for the endpoint, that is not as it was; all of them where nothing was before.
+
+    Time that passes and tokens that come are no change.
+    """
+    known = {host.host: _lasting(host) for host in before[0]} if before else {}
+    lines = [_told(host, marks) for host in after[0] if known.get(host.host) != _lasting(host)]
+    if before is None or _verdicts(before[1]) != _verdicts(after[1]):
+        lines.append(_endpoint(after[1], marks))
+    return lines
+
+
+def _lasting(host: HostStatus) -> HostStatus:
+    return replace(host, uptime=None)
+
+
+def _verdicts(endpoint: EndpointStatus | None) -> tuple[object, ...] | None:
+    return None if endpoint is None else (endpoint.url, endpoint.health, endpoint.tokens)
+
+
+def _told(host: HostStatus, marks: Marks) -> str:
+    name, ray, vllm, used, _, problem = _cells(host, marks)
+    return f"{name}: ray {ray}, vllm {vllm}, {used} GPUs used{f', {problem}' if problem else ''}"
 
 
 def document(hosts: Sequence[HostStatus], endpoint: EndpointStatus | None = None) -> dict[str, Any]:

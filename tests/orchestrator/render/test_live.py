@@ -12,7 +12,7 @@ import pytest
 from rich.live import Live
 
 from orchestrator.events import PhaseStarted, RunStarted
-from orchestrator.render.live import LiveScreen, fits
+from orchestrator.render.live import LiveScreen, LiveText, fits
 
 OPENED, CLOSED = "\x1b[?1049h", "\x1b[?1049l"
 HIDDEN, SHOWN = "\x1b[?25l", "\x1b[?25h"
@@ -126,3 +126,22 @@ def test_nothing_else_imports_rich() -> None:
     code = f"import sys; {imports}; print('rich' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "False\n"
+
+
+def test_a_text_is_replaced_in_place_and_its_last_state_stays() -> None:
+    stream = io.StringIO()
+    with LiveText(stream) as screen:
+        screen.text = "first"
+        time.sleep(0.6)
+        screen.text = "second"
+        time.sleep(0.6)
+    painted, _, kept = stream.getvalue().partition(OPENED)[2].rpartition(CLOSED)
+    assert "first" in painted
+    assert "second" in painted
+    assert ("first" in kept, "second" in kept) == (False, True)
+
+
+def test_a_text_that_is_too_long_and_too_wide_keeps_its_ends() -> None:
+    screen = LiveText(io.StringIO())
+    screen.text = "\n".join(f"{number} {'x' * 40}" for number in range(20))
+    assert screen.frame(10, 5).plain.split("\n") == ["0 xxxxxxx…", "1 xxxxxxx…", "2 xxxxxxx…", "…", "19 xxxxxx…"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from cluster.values import EndpointStatus, HostStatus, Presence
-from orchestrator.render.status import document, table
+from orchestrator.render.status import changes, document, table
 from orchestrator.render.text import ASCII
 
 HOSTS = (
@@ -55,3 +56,23 @@ def test_the_document() -> None:
     assert told["hosts"][1]["ray"] == "dead"
     assert told["endpoint"]["tokens"] is True
     assert document(HOSTS)["endpoint"] is None
+
+
+def test_at_first_everything_is_told() -> None:
+    assert changes(None, (HOSTS, ENDPOINT)) == [
+        "gpu-a: ray ✓ alive, vllm ✓ alive, 8/8 GPUs used",
+        "gpu-b: ray ✗ dead, vllm – absent, 0/8 GPUs used, ✗ Ray left with status 1",
+        "gpu-c: ray ? unknown, vllm ? unknown, ?/? GPUs used, ✗ could not connect (unreachable)",
+        "✓ http://10.0.0.1:8000: healthy, tokens come (1,204 tokens in 0.5 s)",
+    ]
+
+
+def test_then_only_what_is_not_as_it_was() -> None:
+    later = (replace(HOSTS[0], uptime=7500.0), *HOSTS[1:])
+    same = replace(ENDPOINT, detail="2,408 tokens in 0.5 s")
+    assert changes((HOSTS, ENDPOINT), (later, same)) == []
+    lost = (replace(later[0], vllm=Presence.DEAD), *HOSTS[1:])
+    assert changes((HOSTS, ENDPOINT), (lost, None)) == [
+        "gpu-a: ray ✓ alive, vllm ✗ dead, 8/8 GPUs used",
+        "– no endpoint",
+    ]
