@@ -132,7 +132,7 @@ def _deaths(lines: Sequence[Line], elsewhere: Mapping[str, Words]) -> Iterator[R
 
 def _fatal_lines(lines: Sequence[Line]) -> Iterator[RootCause]:
     """No traceback: one of the fatal lines, or one that an argument parser or Ray left."""
-    for signs in (FATAL, (*(one.sign for one in KNOWN), r"^[\w ]*: error: ", r"^[\w.]*Error: ")):
+    for signs in (FATAL, (r"Waiting for creating a placement group", r"^[\w ]*: error: ", r"^[\w.]*Error: ")):
         for line in lines:
             if any(re.search(sign, line.text) for sign in signs):
                 yield RootCause(line.process, line.text.strip())

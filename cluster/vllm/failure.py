@@ -44,6 +44,8 @@ def engine_failed(
 
 def _frames(found: RootCause) -> str:
     """The innermost of the traceback, without the exception: of a known cause, where it was found is enough."""
+    if found.cause and "pydantic" in "".join(found.traceback[-1:]):
+        return ""  # where an argument was looked at says nothing of what is wrong with it
     frames = [line for line in found.traceback[:-1] if line.strip(" ^~")]
     return "\n".join(frames[-_SHOWN_OF_KNOWN:] if found.cause else frames[-_SHOWN:])
 
