@@ -7,6 +7,7 @@ from typing import NamedTuple
 from cluster import ray, unit
 from cluster.errors import HostError
 from cluster.host import Host
+from cluster.inventory import Inventory
 from cluster.values import HostView, Presence, Sighting
 from cluster.vllm.failure import engine_failed
 
@@ -21,7 +22,7 @@ class Ailment(NamedTuple):
 WELL = Ailment("", "")
 
 
-def ailment(host: Host, view: HostView, venv: str) -> Ailment:
+def ailment(inventory: Inventory, host: Host, view: HostView) -> Ailment:
     """Of a host as it was seen; where a unit died, its log is read."""
     if view.facts is None:
         problem = view.problem
@@ -29,7 +30,8 @@ def ailment(host: Host, view: HostView, venv: str) -> Ailment:
     if view.facts.gpu_problem:
         return Ailment(view.facts.gpu_problem, "see what nvidia-smi says there")
     dead: list[tuple[unit.Name, Sighting]] = [("ray", view.ray), ("vllm", view.vllm)]
-    found = [_of(host, name, seen, view.facts.state, venv) for name, seen in dead if _is_dead(seen)]
+    state = view.facts.state
+    found = [_of(inventory, host, name, seen, state) for name, seen in dead if _is_dead(seen)]
     return Ailment("; ".join(one.cause for one in found), "; ".join(dict.fromkeys(one.cure for one in found)))
 
 
@@ -37,17 +39,17 @@ def _is_dead(seen: Sighting) -> bool:
     return seen.presence is Presence.DEAD
 
 
-def _of(host: Host, name: unit.Name, seen: Sighting, state: str, venv: str) -> Ailment:
+def _of(inventory: Inventory, host: Host, name: unit.Name, seen: Sighting, state: str) -> Ailment:
     left = f", but {len(seen.pids)} of its processes live" if seen.pids else ""
     if not seen.argv:
         return Ailment(f"the record of {name} is gone{left}", _ANEW)
     try:
-        look = host.ask(unit.look(name, state, venv))
+        look = host.ask(unit.look(name, state, inventory.runtime.venv))
     except HostError as error:
         return Ailment(f"{name} has ended{left}; its log could not be read: {error.cause}", _ANEW)
     if name == "ray":
         return Ailment(f"Ray has ended{_status(seen)}{ray.why_ended(look.text)}{left}", _ANEW)
-    failed = engine_failed(host.name, look, look.text)
+    failed = engine_failed(inventory, look, look.text)
     return Ailment(failed.cause.replace("\n", ": ") + left, f"{failed.cure}; {_ANEW}")
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from cluster import gpu
 from cluster.desired import vllm_runs
 from cluster.endpoint import Endpoint, endpoint
-from cluster.errors import NotReady
+from cluster.errors import HostError, NotReady
 from cluster.fleet import Fleet
+from cluster.follow import Follower
 from cluster.inventory import Inventory
 from cluster.observe import Observed, observe
 from cluster.values import EndpointStatus, HostStatus, HostView, Presence
+from cluster.vllm.log import loading
 from cluster.vllm.requests import METRICS, Answer, Load, Request, completion, load, token
 from cluster.wait import until
 from orchestrator.ailing import Ailment, ailment
@@ -24,11 +26,18 @@ _ANEW = "`up --restart` launches vLLM anew"
 def status(inventory: Inventory, fleet: Fleet) -> tuple[list[HostStatus], EndpointStatus | None]:
     """Every host, and the endpoint where a vLLM of ours runs."""
     seen = observe(inventory, fleet)
-    ailments = fleet.all(lambda host: ailment(host, seen[host.name], inventory.runtime.venv))
+    ailments = fleet.all(lambda host: ailment(inventory, host, seen[host.name]))
     hosts = [_host(inventory, view, ailments[name]) for name, view in seen.items()]
     if seen[inventory.head.name].vllm.presence is not Presence.ALIVE:
         return hosts, None
     return hosts, _endpoint(inventory, fleet, seen)
+
+
+def _engine(inventory: Inventory, fleet: Fleet, seen: Observed) -> Follower:
+    head = inventory.head.name
+    facts = seen[head].facts
+    assert facts is not None
+    return Follower(fleet[head], "vllm", facts.state, inventory.runtime.venv)
 
 
 def _host(inventory: Inventory, view: HostView, ails: Ailment) -> HostStatus:
@@ -53,7 +62,8 @@ def _endpoint(inventory: Inventory, fleet: Fleet, seen: Observed) -> EndpointSta
     where = endpoint(inventory, fleet[head.name], (head.address, head.cluster_address))
     health = where.ask(Request("/health"), _TOKEN_PATIENCE)
     if health.status != 200:
-        return EndpointStatus(where.url, False, None, _loading(health), _WAIT)
+        loading_or_dead = _not_yet(health, _engine(inventory, fleet, seen))
+        return EndpointStatus(where.url, False, None, loading_or_dead, _WAIT)
     healthy, detail = _tokens(where, inventory.model.served_name)
     cure = "" if healthy else _ANEW
     if not vllm_runs(inventory, seen):
@@ -61,8 +71,15 @@ def _endpoint(inventory: Inventory, fleet: Fleet, seen: Observed) -> EndpointSta
     return EndpointStatus(where.url, True, healthy, detail, cure)
 
 
-def _loading(health: Answer) -> str:
-    return "still loading, or dead" if health.status == 0 else f"/health answers {health.status}"
+def _not_yet(health: Answer, engine: Follower) -> str:
+    """While nobody listens, what the engine itself says."""
+    if health.status != 0:
+        return f"/health answers {health.status}"
+    try:
+        engine.look()
+    except HostError as problem:
+        return problem.cause or problem.doing
+    return str(loading(engine.log))
 
 
 def _tokens(where: Endpoint, served_name: str) -> tuple[bool, str]:

@@ -9,6 +9,7 @@ follows ends when its stdin ends or falls silent, so that nothing is left behind
 import glob
 import json
 import os
+import re
 import select
 import stat
 import sys
@@ -23,6 +24,12 @@ LONGEST = 1 << 16
 PAUSE = 0.2
 #: A log that has become too long is cut to this length by its keeper, which keeps all of it as log.1.
 CUT_TO = 1 << 20
+
+
+#: Ray's own marks in the files of its workers: who writes from here on.
+OF_RAY = (b":job_id:", b":actor_name:", b":task_name:")
+#: Names that say little and are long: only the process and the stream in them are of use.
+LONG_NAMES = re.compile(r"worker-[\w-]+-(\d+)\.(out|err)$|(nccl)\.\S+\.(\d+)\.log$")
 
 
 class Tail:
@@ -85,6 +92,8 @@ class Tail:
         self.file.close()
 
     def say(self, line: bytes) -> None:
+        if line.startswith(OF_RAY):
+            return
         print(json.dumps({"source": self.source, "text": line.decode(errors="replace")}))
 
 
@@ -125,10 +134,19 @@ def opened(path: str) -> "BinaryIO | None":
 def found(base: str, files: "list[list[str]]") -> "dict[str, str]":
     """The source of each file that there is, by its path."""
     return {
-        path: label or os.path.basename(path)
+        path: label or short_name(path)
         for pattern, label in files
         for path in sorted(glob.glob(os.path.join(glob.escape(base), pattern)))
     }
+
+
+def short_name(path: str) -> str:
+    """worker 1648 out, nccl 1648; any other as it is called."""
+    name = os.path.basename(path)
+    known = LONG_NAMES.match(name)
+    if known is None:
+        return name
+    return f"{known[3]} {known[4]}" if known[3] else f"worker {known[1]} {known[2]}"
 
 
 class Tails:

@@ -20,7 +20,7 @@ MEMORY = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB
 
 def found(view: HostView, **logs: Script) -> Ailment:
     answers = {f"look at {name}": log for name, log in logs.items()}
-    return ailment(Host("gpu-a", ScriptedTransport(answers)), view, "/opt/vllm")
+    return ailment(builders.inventory(), Host("gpu-a", ScriptedTransport(answers)), view)
 
 
 def test_a_host_that_is_well() -> None:

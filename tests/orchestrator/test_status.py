@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -15,9 +16,10 @@ from orchestrator.status import status
 from tests.cluster import builders
 from tests.doubles import Script
 from tests.orchestrator.played import hosts, look, told
-from tests.orchestrator.served import HANG, TOKEN, Served, served
+from tests.orchestrator.served import HANG, TOKEN, Served, closed_port, served
 
 OURS = GpuProcess(pid=1, name="VLLM::Worker", used_mib=70000, ours=True)
+ENDED = "Starting to load model\ntorch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB.\n"
 METRICS = 'vllm:num_requests_running{{engine="0"}} {}\nvllm:generation_tokens_total{{engine="0"}} {}\n'
 ABSENT, ALIVE, DEAD = Presence.ABSENT, Presence.ALIVE, Presence.DEAD
 
@@ -28,15 +30,23 @@ def vllm() -> Iterator[Served]:
         yield server
 
 
-def shown(inventory: Inventory, **answers: Script) -> tuple[list[HostStatus], EndpointStatus | None]:
+NOT_FOUND = '{"status": 404, "text": "not found"}'
+REFUSED = '{"status": 0, "text": "refused"}'
+
+
+def shown(
+    inventory: Inventory, answer: str = NOT_FOUND, **answers: Script
+) -> tuple[list[HostStatus], EndpointStatus | None]:
     """`answers` by host, dashes written as underscores; the others are healthy, and nothing runs there."""
     looks = {name.replace("_", "-"): answer for name, answer in answers.items()}
     healthy: dict[str, Script] = {spec.name: told(builders.facts(spec)) for spec in inventory.hosts}
     # What is asked from the head itself, where nothing healthy answers from here.
-    asked = {"ask the endpoint from the head": '{"status": 404, "text": "not found"}'}
-    dead = {f"look at {name}": look("", DEAD) for name in ("ray", "vllm")}
-    found = {**healthy, **looks}
-    fleet, _, _ = hosts(inventory, lambda name: {"look at the host": found[name], **dead, **asked}, {})
+    asked: dict[str, Script] = {
+        "ask the endpoint from the head": answer,
+        "look at vllm": look(ENDED, DEAD),
+        "look at ray": look("", DEAD),
+    }
+    fleet, _, _ = hosts(inventory, lambda name: {"look at the host": {**healthy, **looks}[name], **asked}, {})
     return status(inventory, fleet)
 
 
@@ -64,8 +74,13 @@ def test_nothing_runs() -> None:
 def test_units_gpus_and_the_oldest_age() -> None:
     two = builders.inventory()
     ray = builders.alive(ray_unit(two, builders.view(two.head)), age=90.0)
-    facts = builders.facts(two.head, ray=ray, gpus=(builders.card(0, OURS), builders.card(1)))
-    assert shown(two, gpu_a=told(facts))[0][0] == HostStatus("gpu-a", ALIVE, ABSENT, 1, 2, 90.0)
+    facts = builders.facts(
+        two.head, ray=ray, vllm=builders.dead(), gpus=(builders.card(0, OURS), builders.card(1))
+    )
+    status = shown(two, gpu_a=told(facts))[0][0]
+    assert replace(status, problem="", cure="") == HostStatus("gpu-a", ALIVE, DEAD, 1, 2, 90.0)
+    assert status.problem.startswith("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB.")
+    assert status.cure.endswith("`up` launches it anew")
 
 
 def test_a_lost_host_hides_nothing_of_the_others() -> None:
@@ -120,6 +135,14 @@ def test_one_that_is_still_loading(vllm: Served) -> None:
     del vllm.bodies["/health"]
     found = endpoint(vllm)
     assert (found.health, found.tokens, found.detail) == (False, None, "/health answers 404")
+
+
+def test_one_that_does_not_listen_yet_says_how_far_it_is() -> None:
+    one = builders.inventory(hosts=1, serve={"host": "127.0.0.1", "port": closed_port()})
+    engine = builders.alive(vllm_unit(one, builders.seen(one)))
+    found = shown(one, REFUSED, gpu_a=told(builders.facts(one.head, vllm=engine)))[1]
+    assert found
+    assert (found.health, found.tokens, found.detail) == (False, None, "loading weights")
 
 
 def test_one_that_the_inventory_no_longer_describes(vllm: Served) -> None:

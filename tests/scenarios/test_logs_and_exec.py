@@ -92,8 +92,8 @@ def test_the_logs_of_a_cluster(pair: Hosts, operator: Operator, tmp_path: Path) 
     found = [json.loads(line) for line in ranks.stdout.splitlines()]
     for host in HOSTS:
         sources = [one["source"] for one in found if one["host"] == host]
-        assert any(name.startswith("nccl.") for name in sources)
-        assert any(name.startswith("worker-") for name in sources)
+        assert any(name.startswith("nccl ") for name in sources)
+        assert any(name.startswith("worker ") for name in sources)
 
     with following(operator, tmp_path, "--lines", "0") as (process, heard):
         wait_for("both hosts are read", lambda: all(pair.pids(host, " tail") for host in HOSTS))

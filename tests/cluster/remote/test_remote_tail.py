@@ -70,6 +70,14 @@ def test_files_without_a_label_go_by_their_names(folder: Path) -> None:
     assert read(folder) == (2, [("a.err", "of a.err"), ("b.err", "of b.err")])
 
 
+def test_files_of_ranks_go_by_their_process_and_rays_own_marks_are_left_out(folder: Path) -> None:
+    (folder / "logs").mkdir()
+    text = ":job_id:02000000\n:actor_name:RayWorkerProc\nloading\n"
+    for name in ("worker-0a36f0-0d000000-1322.err", "nccl.gpu-a.lab.77.log.err"):
+        (folder / "logs" / name).write_text(text)
+    assert read(folder)[1] == [("nccl.gpu-a.lab.77.log.err", "loading"), ("worker 1322 err", "loading")]
+
+
 def test_what_is_no_text_is_shown_as_such(folder: Path) -> None:
     (folder / "vllm" / "log").write_bytes(b"\xff\x00\x1b[31m\r\n" + b"x" * 200_000 + b"\nthe end")
     lines = [text for _, text in read(folder)[1]]
