@@ -18,12 +18,10 @@ SHAPES = re.compile(
 #: user:password@ in a URL, and what follows Bearer or Basic.
 IN_URLS = re.compile(r"(?<=://)[^/\s:@'\"]*:[^/\s@'\"]+(?=@)")
 AFTER_BEARER = re.compile(r"(?i)\b(bearer|basic)(\s+|%20)(?!auth|token|\*)[\w.~+/=-]{6,}")
-#: A name, what separates it from its value, and the value: in environments, dicts, YAML; and on command lines.
+#: What separates a name from its value, and the value: in environments, dicts and YAML; and on command lines.
 _VALUE = r"(?P<quote>b?[\"']|\\\")?(?P<value>(?(quote)[^\"'\\\n]*|[^\s,;'\"\]})]+))"
-PAIR = re.compile(
-    rf"(?P<name>(?<![\w.-])[A-Za-z_][\w.-]*)(?P<between>\\?[\"']?(?:\s*(?:=>|:)\s*|\s+=\s+|=)\[?){_VALUE}"
-)
-FLAG = re.compile(rf"(?P<name>--[A-Za-z][\w.-]*)(?P<between>\s+|\\?[\"'],?\s*|=){_VALUE}")
+PAIR = rf"(?P<between>\\?[\"']?(?:\s*(?:=>|:)\s*|\s+=\s+|=)\[?){_VALUE}"
+FLAG = rf"(?P<between>\s+|\\?[\"'],?\s*|=){_VALUE}"
 #: Names of what is no secret itself: where one lies, how long it is, what a tokenizer calls a token.
 NO_SECRET = re.compile(r"(?i)(?:PATH|FILE|DIR|MODE|TYPE|NAME|ID|S|SIZE|COUNT|LIMIT|LENGTH|LEN)$")
 OF_TOKENIZERS = re.compile(r"(?:^|.*_)(?:bos|eos|pad|unk|cls|sep|mask|image|video|start|end|next|new)_token$")
@@ -53,7 +51,7 @@ def redact(text: str, values: "Iterable[str]", names: str) -> str:
     text = SHAPES.sub(REDACTED, without_values(text, values))
     text = IN_URLS.sub(REDACTED, text)
     text = AFTER_BEARER.sub(rf"\1\2{REDACTED}", text)
-    return "".join(without_pairs(text, re.compile(names + MORE_NAMES, re.IGNORECASE)))
+    return "".join(without_pairs(text, names + MORE_NAMES))
 
 
 def without_values(text: str, values: "Iterable[str]") -> str:
@@ -62,8 +60,12 @@ def without_values(text: str, values: "Iterable[str]") -> str:
     return text
 
 
-def without_pairs(text: str, sign: "re.Pattern[str]") -> "Iterator[str]":
+def without_pairs(text: str, names: str) -> "Iterator[str]":
     """Piece by piece: only lines in which a name of a secret stands are looked at closely."""
+    sign = re.compile(names, re.IGNORECASE)
+    named = rf"[\w.-]*(?:{names})[\w.-]*)"
+    pair = re.compile(rf"(?P<name>(?<![\w.-]){named}{PAIR}", re.IGNORECASE)
+    flag = re.compile(rf"(?P<name>--{named}{FLAG}", re.IGNORECASE)
     done = 0
     while True:
         found = sign.search(text, done)
@@ -74,21 +76,20 @@ def without_pairs(text: str, sign: "re.Pattern[str]") -> "Iterator[str]":
         end = text.find("\n", found.start())
         end = len(text) if end < 0 else end
         yield text[done:start]
-        line = PAIR.sub(lambda pair: hidden(pair, sign), text[start:end])
-        yield FLAG.sub(lambda pair: hidden(pair, sign), line)
+        yield flag.sub(hidden, pair.sub(hidden, text[start:end]))
         done = end
 
 
-def hidden(found: "re.Match[str]", sign: "re.Pattern[str]") -> str:
+def hidden(found: "re.Match[str]") -> str:
     """A pair as it may be shown."""
     value = found["value"]
-    if not value or PLAIN_VALUE.match(value) or not is_secret_name(found["name"].lstrip("-"), sign):
+    if not value or PLAIN_VALUE.match(value) or not is_secret_name(found["name"].lstrip("-")):
         return found[0]
     return f"{found['name']}{found['between']}{found['quote'] or ''}{REDACTED}"
 
 
-def is_secret_name(name: str, sign: "re.Pattern[str]") -> bool:
-    """In capitals that of a variable."""
+def is_secret_name(name: str) -> bool:
+    """Of one that sounds like it. In capitals it is that of a variable."""
     if name.upper() == name:
-        return bool(sign.search(name)) and not NO_SECRET.search(name)
+        return not NO_SECRET.search(name)
     return bool(SMALL_NAME.match(name.lower())) and not OF_TOKENIZERS.match(name.lower())

@@ -148,3 +148,23 @@ def test_the_answers_of_a_script_follow_each_other() -> None:
     assert [look(host), look(host)] == ["ready", "ready"]
     with pytest.raises(AssertionError, match="nobody foresaw"):
         host.run(Command(("ls",), "list"))
+
+
+def test_within_a_time_those_that_have_ended() -> None:
+    hung = threading.Event()
+    over = threading.Event()
+
+    def work(host: Host) -> str:
+        if host.name == "a":
+            hung.set()
+            over.wait(20)
+        return host.name
+
+    hosts = fleet(b=Unreachable("b", "connect"))
+    begun = time.monotonic()
+    found = hosts.within(0.3, lambda host: look(host) if host.name == "b" else work(host))
+    assert time.monotonic() - begun < 5
+    assert hung.is_set()
+    assert list(found) == ["c", "b"]
+    assert isinstance(found["b"], Unreachable)
+    over.set()

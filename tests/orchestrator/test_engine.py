@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cluster.errors import HostError, LeaseLost, NotFreed, NotReady
@@ -9,7 +11,7 @@ from cluster.values import Lease, Leftover
 from orchestrator.events import HostSaid, PhaseDone, PhaseFailed, PhaseSkipped, PhaseStarted, Undone
 from orchestrator.interrupts import Interrupted, Interrupts
 from orchestrator.phase import Phase, Stage
-from tests.orchestrator.engines import CLEAN, Noted, driven, phases
+from tests.orchestrator.engines import CLEAN, Driven, Noted, driven, phases
 
 LOST = NotReady("the engine", 3.0, cause="it died")
 
@@ -219,3 +221,26 @@ def test_an_undo_asks_first_whether_the_lease_is_still_ours() -> None:
         one.engine.run([Noted("A", notes), Loses("B", notes, fails=LOST)])
     assert not [note for note in notes if note.startswith("undo")]
     assert any("somebody else may be at work" in note for note in caught.value.__notes__)
+
+
+def keeping(notes: list[str], interrupts: Interrupts | None = None) -> Driven:
+    """A run that notes when it is asked to keep what hosts have to say."""
+    one = driven(interrupts)
+    engine = replace(one.engine, failed=lambda stage, error: notes.append(f"kept: {type(error).__name__}"))
+    return replace(one, engine=engine)
+
+
+def test_what_hosts_have_to_say_is_kept_before_anything_is_taken_back() -> None:
+    notes: list[str] = []
+    with pytest.raises(NotReady):
+        keeping(notes).engine.run([Noted("A", notes), Noted("B", notes, fails=LOST)])
+    assert notes[-3:] == ["kept: NotReady", "undo B: python 2", "undo A: python 1"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), LOST])
+def test_nothing_is_kept_of_what_was_interrupted_or_has_changed_nothing(error: BaseException) -> None:
+    notes: list[str] = []
+    acts = isinstance(error, KeyboardInterrupt)
+    with pytest.raises((Interrupted, NotReady)):
+        keeping(notes).engine.run([Noted("A", notes, acts=acts, starts=acts, fails=error)])
+    assert not any(note.startswith("kept") for note in notes)

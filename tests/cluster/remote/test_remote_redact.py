@@ -33,6 +33,8 @@ def shown(text: str, *values: str) -> str:
         "--hf-token={}",
         '["serve", "--api-key", "{}"]',
         "password: {}",
+        '{{"line": "HF_TOKEN={} and more"}}',
+        "env={{'A': \"HF_TOKEN={}\"}}",
         "Authorization: Bearer {}",
         "curl -H 'x-api-key: {}'",
         "http://bob:{}@proxy:3128/",
