@@ -21,8 +21,8 @@ _REMOTE = re.compile(r"RayTaskError\(\w+\): ray::(?P<kind>\w+).*?\(pid=(?P<pid>\
 _DIED = re.compile(r"RayWorkerProc rank=\[(?P<rank>\d+).*")
 _DIED_AT = re.compile(r"A worker died .* Worker IP address: (?P<ip>[\w.:]+) .*Worker PID: (?P<pid>\d+)")
 _ACTOR_DIED = re.compile(
-    r"class_name: RayWorkerProc\s+actor_id: \w+\s+pid: (?P<pid>\d+)\s+name: \S*_TP(?P<rank>\d+)\s+namespace: \S+"
-    r"\s+ip: (?P<ip>[\w.:]+)\s+(?P<detail>The actor .*?)(?= Some common causes|$)",
+    r"class_name: RayWorkerProc\s+actor_id: \w+\s+pid: (?P<pid>\d+)\s+(?:name: \S*_TP(?P<rank>\d+)\s+)?"
+    r"namespace: \S+\s+ip: (?P<ip>[\w.:]+)\s+(?P<detail>The actor .*?)(?= Some common causes|$)",
     re.MULTILINE,
 )
 
@@ -120,7 +120,7 @@ def _deaths(lines: Sequence[Line], elsewhere: Mapping[str, Words]) -> Iterator[R
         yield from (RootCause(Process("", 0, place), how.what, (*how.lines, how.what)) for place, how in hows)
         return
     process = Process("RayWorkerProc", int(where["pid"]), where["ip"]) if where else Process("RayWorkerProc")
-    rank = int(numbered["rank"]) if numbered else None
+    rank = int(numbered["rank"]) if numbered and numbered["rank"] else None
     words = elsewhere.get(process.address, Words())
     how = death(words, process.pid or None)
     if how is None:

@@ -25,6 +25,8 @@ class Behaviour(NamedTuple):
     tokens_before_wedge: int = 1
     daemons: int = 0
     """Processes that leave the session as soon as they are started."""
+    says: str = ""
+    """A line that it writes to its log before all others."""
     busy: Mapping[str, Any] = MappingProxyType({})
     """{"running": 2, "tokens_per_second": 40}: as if others were being served."""
 

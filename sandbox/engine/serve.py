@@ -10,7 +10,7 @@ import traceback
 from importlib.metadata import version
 from typing import NoReturn
 
-from . import api, behaviour, script
+from . import api, behaviour, log, script
 from .behaviour import Behaviour
 from .flags import Flags, parse
 from .ranks import LocalRanks, Ranks, RayRanks
@@ -71,6 +71,8 @@ def _detach(number: int) -> None:
 
 def _load(flags: Flags, told: Behaviour) -> Ranks:
     _detach(told.daemons)
+    if told.says:
+        log.plain(told.says)
     script.configured(flags, version("vllm"))
     _misplace(flags, told)
     ranks = RayRanks(flags) if flags.backend == "ray" else LocalRanks(flags)
