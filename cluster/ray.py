@@ -117,21 +117,30 @@ def describe_joined(inventory: Inventory, joined: dict[str, int]) -> str:
     return "; ".join(missing)
 
 
+#: In the order in which they count: a token that is refused is also a Ray that cannot be reached.
 _ENDINGS = (
-    Hint("Version mismatch", "Ray or Python differs between the hosts", ""),
-    Hint(
-        "(?i)unable to connect to GCS|Failed to connect to GCS|could not connect",
-        "it could not reach the head",
-        "",
-    ),
-    Hint("(?i)authentication|token", "its token is not the head's", ""),
-    Hint("Address already in use|port .* is (?:already )?in use", "a port of Ray's is taken", ""),
-    Hint("does not match persisted value", "another Ray listens on the head's port", ""),
-    Hint("No space left", "a disk or /dev/shm is full", ""),
-)
+    Hint(r"InvalidAuthToken|Authentication token|AuthenticationError", "its token is not the head's",
+         "run `down`, then `up`: every host gets the same one"),
+    Hint(r"Version mismatch", "Ray or Python differs between the hosts",
+         "make the venvs of all hosts equal; `orchestrator check` compares them"),
+    Hint(r"AF_UNIX path length|path length cannot exceed", "the path of its state directory is too long",
+         "choose a shorter `runtime: state_directory:`"),
+    Hint(r"does not match persisted value", "another Ray listens on the head's port",
+         "end that Ray, or choose another `ray: port:`"),
+    Hint(r"Address already in use|port .* is (?:already )?in use", "a port of Ray's is taken",
+         "see who has it with `orchestrator check`, or choose other ports under `ray:`"),
+    Hint(r"No space left", "a disk or /dev/shm is full", "free some space on that host"),
+    Hint(r"(?i)Too many open files|can't start new thread|Resource temporarily unavailable",
+         "it may have no more files, threads or processes", "raise `ulimit -n` and `-u` on that host"),
+    Hint(r"marked dead|missed too many heartbeats|lost connection to .*GCS", "it lost the head",
+         "see the network between the hosts, and Ray on the head; then `up` again"),
+    Hint(r"(?i)connect to (?:the )?GCS|could not connect", "it could not reach the head's Ray",
+         "let it through on `ray: port:`, and see whether Ray on the head runs: `orchestrator logs --unit ray`"),
+)  # fmt: skip
+
+_UNKNOWN = Hint("", "", "see why: `orchestrator logs --unit ray`; then `up` again")
 
 
-def why_ended(log: str) -> str:
-    """What the log of a Ray that has ended gives away; empty when nothing is known."""
-    hint = next((one for one in _ENDINGS if one.fits(log)), None)
-    return f": {hint.cause}" if hint else ""
+def ending(log: str) -> Hint:
+    """What the log of a Ray that has ended gives away, and what to do; without a cause where nothing is known."""
+    return next((one for one in _ENDINGS if one.fits(log)), _UNKNOWN)

@@ -11,7 +11,7 @@ from cluster.errors import CommandFailed, NotReady
 from cluster.host import Channel
 from cluster.inventory import Inventory
 from cluster.observe import Observed
-from orchestrator.events import HostSaid, Progress, Waiting
+from orchestrator.events import HostDoes, HostSaid, Progress, Waiting
 from orchestrator.phase import Phase, Stage
 
 #: Seconds between two looks at the units.
@@ -65,10 +65,10 @@ class Gate(Phase):
     def _fail_if_dead(self, stage: Stage, begun: float) -> None:
         for host, look in self._looks(stage).items():
             if not look.alive:
-                raise NotReady(
-                    "Ray on every host", time.monotonic() - begun, _end(look.text), host=host,
-                    cause=f"Ray on {host} has ended" + ray.why_ended(look.text), cure="mend that, then `up` again",
-                )  # fmt: skip
+                why = ray.ending(look.text)
+                cause = f"Ray on {host} has ended{f': {why.cause}' if why.cause else ''}"
+                waited = time.monotonic() - begun
+                raise NotReady("Ray on every host", waited, _end(look.text), host=host, cause=cause, cure=why.cure)
 
     def _looks(self, stage: Stage) -> dict[str, unit.Look]:
         """Those that answer: a host that does not is for the gate to judge, which sees it through Ray."""
@@ -80,12 +80,17 @@ class Gate(Phase):
         match said:
             case {"joined": dict(joined), **rest} if "failed" not in rest:
                 stage.sink(Progress("GPUs in Ray", sum(joined.values()), stage.inventory.gpus, "GPUs"))
+                for spec in stage.inventory.hosts:
+                    gpus = joined.get(spec.cluster_address)
+                    does = "not in Ray yet" if gpus is None else f"in Ray with {gpus} of {spec.gpus} GPUs"
+                    stage.sink(HostDoes(spec.name, does))
                 if missing := ray.describe_joined(stage.inventory, joined):
                     stage.sink(Waiting("all hosts to join Ray", waited, missing))
             case {"waiting": str(what), "last": str(last)}:
                 stage.sink(Waiting(what, waited, last))
             case {"touched": int(done), "of": int(of)}:
                 stage.sink(Progress("GPUs touched through Ray", done, of, "GPUs"))
+                stage.sink(Waiting("every GPU to answer through Ray", waited, ""))
 
     def _report(self, stage: Stage, touched: tuple[ray.GpuTouched, ...]) -> None:
         unchecked = sum(one.cuda != "ok" for one in touched)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass
 
-from cluster import unit
+from cluster import ray, unit
 from cluster.endpoint import local_url
 from cluster.errors import NotReady
 from cluster.follow import Follower
@@ -18,6 +19,10 @@ from orchestrator.phase import Phase, Stage
 
 #: Bytes that idle ranks read are not progress: they poll a little all the time.
 _WORTH = 64 << 20
+#: Looks over which the rate of reading is taken: shards are read in bursts.
+_LOOKS = 10
+#: Lines of the log of a Ray that has ended.
+_LAST = 6
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ class _Watch:
         self.engine = Follower(head, "vllm", stage.facts(head.name).state, stage.venv)
         self._shards = (0, 0)
         self._said = ""
-        self._read: dict[str, tuple[float, int]] = {}
+        self._read: dict[str, deque[tuple[float, int]]] = {}
 
     def look(self) -> _Seen:
         answers = self._stage.fleet.all(self._ask)
@@ -97,11 +102,11 @@ class _Watch:
             self._stage.sink(LogSaid(self.engine.host, said))
 
     def _reading(self, host: str, read: int) -> str:
-        """What all of ours on a host have read, and how fast since the last look."""
-        now = time.monotonic()
-        before, at_first = self._read.get(host, (now, read))
-        self._read[host] = (now, read)
-        rate = (read - at_first) / 2**30 / (now - before) if now > before else 0.0
+        """What all of ours on a host have read, and how fast in the last few looks."""
+        looks = self._read.setdefault(host, deque(maxlen=_LOOKS))
+        looks.append((time.monotonic(), read))
+        (since, at_first), (now, _) = looks[0], looks[-1]
+        rate = (read - at_first) / 2**30 / (now - since) if now > since else 0.0
         return f"{read / 2**30:.1f} GiB read" + (f", {rate:.2f} GiB/s" if rate >= 0.01 else "")
 
     def _ask(self, host: Host) -> unit.Look:
@@ -115,8 +120,9 @@ class _Watch:
             raise died(self._stage, self.engine, engine)
         for host, look in answers.items():
             if not look.alive:
-                raise NotReady(
-                    "the engine", 0.0, look.text[-2000:], host=host,
-                    cause=f"Ray on {host} has ended, and the ranks there with it",
-                    cure="`up` again starts it anew",
-                )  # fmt: skip
+                why = ray.ending(look.text)
+                cause = (
+                    f"Ray on {host} has ended, and the ranks there with it{f': {why.cause}' if why.cause else ''}"
+                )
+                last = "\n".join(look.text.splitlines()[-_LAST:])
+                raise NotReady("the engine", 0.0, last, host=host, cause=cause, cure="`up` again starts it anew")

@@ -24,6 +24,8 @@ _STYLES = {
     Mood.UNDONE: "yellow",
 }
 _SPINS = 4
+#: Room for titles on a wide screen, so that the times do not jump when a longer one comes.
+_TITLES, _WIDE = 30, 80
 
 
 def paint(state: State, now: float, width: int, height: int, marks: Marks = UNICODE) -> Text:
@@ -90,7 +92,8 @@ def _header(state: State, now: float, width: int) -> Text:
 
 
 def _phases(state: State, now: float, width: int, marks: Marks) -> list[Text]:
-    titles = min(max((cell_len(row.title) for row in state.rows), default=0), max(width - 18, 8))
+    longest = max((cell_len(row.title) for row in state.rows), default=0)
+    titles = min(max(longest, _TITLES if width >= _WIDE else 0), max(width - 18, 8))
     return [_phase(row, now, titles, marks) for row in state.rows]
 
 

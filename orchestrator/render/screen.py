@@ -117,7 +117,8 @@ def reduce(state: State, event: Event, now: float) -> State:
         case Waiting():
             return replace(state, waiting=event, asked=now)
         case HostDoes(host, what):
-            return replace(state, doing=(*(one for one in state.doing if one[0] != host), (host, clean(what))))
+            others = (one for one in state.doing if one[0] != host)
+            return _felt(replace(state, doing=(*others, (host, clean(what)))), [host], Mood.RUNNING)
         case LogSaid(host, line):
             return replace(state, heard=f"{host}: {clean(line)}")
         case TransportLearned(transport):

@@ -112,22 +112,31 @@ def test_who_is_missing(joined: dict[str, int], said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("log", "why"),
+    ("log", "why", "cure"),
     [
-        (recorded("ray/start-head-port-taken.log"), ": another Ray listens on the head's port"),
-        (recorded("ray/start-worker-no-head.log"), ": it could not reach the head"),
-        (recorded("ray/start-head.log"), ""),
-        (recorded("ray/start-worker.log"), ""),
-        (recorded("ray/start-worker-sigterm.log"), ""),
+        (recorded("ray/start-head-port-taken.log"), "another Ray listens on the head's port", "ray: port:"),
+        (recorded("ray/start-worker-no-head.log"), "it could not reach the head's Ray", "ray: port:"),
+        (recorded("ray/start-worker-other-token.log"), "its token is not the head's", "`down`, then `up`"),
+        (recorded("ray/start-worker-no-token.log"), "its token is not the head's", "`down`, then `up`"),
         (
-            "RuntimeError: Version mismatch: the cluster was started with",
-            ": Ray or Python differs between the hosts",
+            recorded("ray/start-worker-other-version.log"),
+            "Ray or Python differs between the hosts",
+            "make the venvs of all hosts equal",
         ),
-        ("OSError: [Errno 98] Address already in use", ": a port of Ray's is taken"),
-        ("AuthenticationError: invalid", ": its token is not the head's"),
-        ("OSError: [Errno 28] No space left on device", ": a disk or /dev/shm is full"),
-        ("", ""),
+        (
+            recorded("ray/start-worker-long-path.log"),
+            "the path of its state directory is too long",
+            "runtime: state_directory:",
+        ),
+        ("OSError: [Errno 98] Address already in use", "a port of Ray's is taken", "orchestrator check"),
+        ("OSError: [Errno 28] No space left on device", "a disk or /dev/shm is full", "free some space"),
+        (recorded("ray/start-head.log"), "", "orchestrator logs --unit ray"),
+        (recorded("ray/start-worker.log"), "", "orchestrator logs --unit ray"),
+        (recorded("ray/start-worker-sigterm.log"), "", "orchestrator logs --unit ray"),
+        ("", "", "orchestrator logs --unit ray"),
     ],
 )
-def test_why_it_ended(log: str, why: str) -> None:
-    assert ray.why_ended(log) == why
+def test_why_it_ended_and_what_to_do(log: str, why: str, cure: str) -> None:
+    found = ray.ending(log)
+    assert found.cause == why
+    assert cure in found.cure

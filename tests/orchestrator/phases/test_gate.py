@@ -10,7 +10,7 @@ from cluster.command import Result
 from cluster.desired import ray_unit, vllm_unit
 from cluster.errors import CommandFailed, NotReady, Unreachable
 from cluster.values import Presence
-from orchestrator.events import HostSaid, Progress, Waiting
+from orchestrator.events import HostDoes, HostSaid, Progress, Waiting
 from orchestrator.phases.gate import Gate
 from tests.cluster import builders
 from tests.doubles import Script, ScriptedChannel
@@ -63,11 +63,16 @@ def test_what_it_sees_is_shown() -> None:
     assert [(one.what, one.last) for one in play.said(Waiting)] == [
         ("the head to answer", "no route"),
         ("all hosts to join Ray", f"gpu-b ({B}) has not joined"),
+        ("every GPU to answer through Ray", ""),
     ]
     assert [(one.what, one.done, one.total) for one in play.said(Progress)] == [
         ("GPUs in Ray", 1, 2),
         ("GPUs in Ray", 2, 2),
         ("GPUs touched through Ray", 2, 2),
+    ]
+    assert play.said(HostDoes)[:2] == [
+        HostDoes("gpu-a", "in Ray with 1 of 1 GPUs"),
+        HostDoes("gpu-b", "not in Ray yet"),
     ]
     assert play.said(HostSaid) == [HostSaid("", "2 of 2 GPUs answered through Ray, all distinct")]
 

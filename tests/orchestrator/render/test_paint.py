@@ -68,12 +68,12 @@ def test_a_wide_screen() -> None:
         == """\
 up ernie  2 hosts                                                                               2:25
 
- ✓ Observe hosts           1.2 s
- ✓ Check hosts             0.2 s
- – Start Ray head                 alive since 2 h 03 min with the same arguments
- ✓ Join Ray workers        4.1 s
- ✓ Prove every GPU         2.4 s
- ⠋ Load the model     2 min 17 s
+ ✓ Observe hosts                         1.2 s
+ ✓ Check hosts                           0.2 s
+ – Start Ray head                               alive since 2 h 03 min with the same arguments
+ ✓ Join Ray workers                      4.1 s
+ ✓ Prove every GPU                       2.4 s
+ ⠋ Load the model                   2 min 17 s
 
  → gpu-a  33.7 GiB read, 0.50 GiB/s
  ! gpu-b  33.5 GiB read, 0.50 GiB/s
@@ -101,7 +101,7 @@ def test_many_hosts_are_one_line_with_those_in_trouble_first() -> None:
     doing = tuple((1.0, HostDoes(name, "1.0 GiB read")) for name in names)
     shown = painted(after(((0.0, RunStarted("up", "ernie", names)), *doing)), 1.0, 100, 24)
     assert "1.0 GiB read" not in shown
-    assert " ○ gpu-0  ○ gpu-1  ○ gpu-2" in shown
+    assert " → gpu-0  → gpu-1  → gpu-2" in shown
 
 
 def test_a_failure_is_explained_while_it_is_taken_back() -> None:
@@ -150,7 +150,7 @@ def test_colours_unless_the_person_wants_none() -> None:
 def test_the_summary_says_what_was_broken_off() -> None:
     assert (
         summary(after(story.GOOD), 145.0, 100).plain.splitlines()[-1]
-        == " ! Load the model     2 min 17 s  broken off"
+        == " ! Load the model                   2 min 17 s  broken off"
     )
 
 
