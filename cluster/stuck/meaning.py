@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from cluster.inventory import Inventory
-from cluster.stuck.evidence import STATES, Evidence, Rank
+from cluster.stuck.evidence import STATES, Evidence, Rank, told_frame
 from cluster.vllm.log import loading
 
 
@@ -23,7 +23,7 @@ def meaning(inventory: Inventory, found: Evidence, log: str) -> Meaning | None:
     """The first known pattern that fits; None where none does. `log` is vLLM's."""
     if not found.ranks:
         return _without_ranks(inventory, found) if loading(log).stage == "reserving GPUs" else None
-    looks = (_stopped, _missing, _loopback, _no_way, _storage, _one_alone, _all_together)
+    looks = (_stopped, _missing, _loopback, _no_way, _storage, _one_alone, _all_together, _all_idle)
     return next((one for look in looks if (one := look(inventory, found))), None)
 
 
@@ -72,8 +72,10 @@ def _loopback(inventory: Inventory, found: Evidence) -> Meaning | None:
 
 
 def _on_loopback(one: Rank, found: Evidence) -> bool:
-    ends = [row for row in found.sockets.get(one.host, ()) if row["pid"] == one.pid]
-    return any(row["state"] == "SYN_SENT" and row["remote"].startswith("127.") for row in ends)
+    """Gloo listens where it is bound, before it connects to the others."""
+    listens = (row["local"] for row in found.sockets.get(one.host, ()) if row["pid"] == one.pid
+               and row["state"] == "LISTEN")  # fmt: skip
+    return "group" in one.waits_for_others and any(end.startswith("127.") for end in listens)
 
 
 def _no_way(inventory: Inventory, found: Evidence) -> Meaning | None:
@@ -124,3 +126,12 @@ def _all_together(inventory: Inventory, found: Evidence) -> Meaning | None:
     )
     cure = "`down`, then `orchestrator check --fabric`; see NCCL_IB_HCA, NCCL_SOCKET_IFNAME and firewalls"
     return Meaning(one.host, cause, cure)
+
+
+def _all_idle(inventory: Inventory, found: Evidence) -> Meaning | None:
+    if not found.engine or not all(one.idle for one in found.ranks):
+        return None
+    cause = f"all {len(found.ranks)} ranks wait for the engine, which is in {told_frame(found.engine)}"
+    return Meaning(
+        inventory.head.name, cause, "run `down`, then `up`; if it happens again, `orchestrator diagnose`"
+    )

@@ -24,7 +24,7 @@ def _host_told(host: str, found: Evidence) -> Iterator[str]:
     if not places:
         yield f"{host}: no ranks"
     for where, there in places.items():
-        yield f"{host}: {_names(there)} in {where}"
+        yield f"{host}: {_names(there)} {'in ' if where.endswith(')') else ''}{where}"
 
 
 def _names(there: Sequence[Rank]) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from cluster.collect import COLLECTING
 from cluster.errors import NotReady, Unreachable
 from cluster.values import Presence
-from orchestrator.events import EngineReady, HostDoes, LogSaid, Progress, Waiting
+from orchestrator.events import EngineReady, HostDoes, HostSaid, LogSaid, Progress, Waiting
 from orchestrator.phases.ready import Ready
 from orchestrator.render import plain
 from tests.cluster import builders
+from tests.cluster.test_collect import line
 from tests.orchestrator.played import Played, look, played
 
 RECORDED = Path(__file__).parents[2] / "recorded" / "vllm"
@@ -95,6 +98,42 @@ def test_a_stall_ends_it_and_says_where_to_look() -> None:
     assert error.cause.startswith("nothing has moved for 0.05 s")
     assert f"{builders.STATE}/vllm/log" in error.cure
     assert error.last.startswith("loading weights")
+
+
+def test_a_stall_tells_what_every_rank_is_at() -> None:
+    process = {"command": "ray::RayWorkerProc.run", "waits_in": "", "cpu": 0.0, "read_per_second": 0}
+    stopped = line("processes.json", json.dumps([{**process, "pid": 7, "state": "T"}]))
+    loads = line("processes.json", json.dumps([{**process, "pid": 8, "state": "R", "cpu": 0.9}]))
+    answers = {"look at vllm": [look("Starting to load model\n"), look("", offset=23)], "look at ray": look()}
+    hosts = {"gpu-a": {**answers, COLLECTING: loads}, "gpu-b": {**answers, COLLECTING: stopped}}
+    play = played(lambda name: hosts[name], load=0.05)
+    error = failure(play)
+    assert error.host == "gpu-b"
+    first, second = error.cause.splitlines()
+    assert first == "the rank with pid 7 on gpu-b is stopped, and the others wait for it"
+    assert second.startswith("nothing has moved for 0.05 s")
+    assert error.last.splitlines()[1:] == [
+        "gpu-a: the rank with pid 8 at work",
+        "gpu-b: the rank with pid 7 stopped",
+    ]
+    assert play.payloads("gpu-a", COLLECTING)[0]["ray_state"]
+    assert play.said(HostSaid)[-1].line.startswith("nothing moves any more")
+
+
+def test_a_death_is_looked_into_on_every_host() -> None:
+    said = "RayWorkerProc rank=[9] died unexpectedly, shutting down executor."
+    died = f"(EngineCore pid=3) ERROR 11-26 17:15:49 [r.py:1] {said}\n"
+    where = "A worker died or was killed. Worker IP address: 192.168.0.2 Worker port: 1 Worker PID: 7\n"
+    killed = line(
+        "kernel.log", "4 s ago: Memory cgroup out of memory: Killed process 7 (ray::RayWorkerP) total-vm:9kB"
+    )
+    answers = {"look at vllm": [look(died + where), look("", offset=900)], "look at ray": look()}
+    hosts = {"gpu-a": answers, "gpu-b": {**answers, COLLECTING: killed}}
+    error = failure(played(lambda name: hosts[name]))
+    assert (error.host, error.cause.splitlines()[0].partition(" total")[0]) == (
+        "gpu-b",
+        "rank 9: out of memory: Killed process 7 (ray::RayWorkerP)",
+    )
 
 
 def test_as_long_as_a_rank_reads_it_is_no_stall() -> None:
