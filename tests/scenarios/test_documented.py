@@ -20,7 +20,7 @@ from tests.test_docs import commands
 pytestmark = pytest.mark.scenario
 
 #: They go on until somebody has seen enough.
-_ENDLESS = {"--follow"}
+_ENDLESS = {"--follow", "--watch"}
 _CLUSTER = "ernie-424b"
 
 
