@@ -5,6 +5,17 @@ from cluster.values.fabric import Fabric, HostReduced
 from cluster.values.hardware import Hardware
 from cluster.values.links import Links, RdmaPort
 from cluster.values.machine import Machine
+from cluster.values.plan import (
+    Plan,
+    PlannedFit,
+    PlannedHost,
+    PlannedLever,
+    PlannedModel,
+    PlannedPhase,
+    PlannedStage,
+    PlannedUnit,
+    Share,
+)
 from cluster.values.said import (
     Announcement,
     EndpointStatus,
@@ -19,7 +30,18 @@ from cluster.values.said import (
     Severity,
     Transport,
 )
-from cluster.values.seen import Facts, Gpu, GpuProcess, HostView, Listener, ModelFiles, Presence, Sighting, is_read
+from cluster.values.seen import (
+    Facts,
+    Gpu,
+    GpuProcess,
+    HostView,
+    Listener,
+    ModelFiles,
+    Place,
+    Presence,
+    Sighting,
+    is_read,
+)
 from cluster.values.software import Software
 from cluster.values.tried import Reach, Tried, VenvTrial
 
@@ -46,11 +68,21 @@ __all__ = [
     "LogLine",
     "Machine",
     "ModelFiles",
+    "Place",
+    "Plan",
+    "PlannedFit",
+    "PlannedHost",
+    "PlannedLever",
+    "PlannedModel",
+    "PlannedPhase",
+    "PlannedStage",
+    "PlannedUnit",
     "Presence",
     "RdmaPort",
     "Reach",
     "Report",
     "Severity",
+    "Share",
     "Sighting",
     "Software",
     "Transport",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from cluster.errors import HostError
 from cluster.values.fact import Fact
@@ -131,6 +132,25 @@ class Facts(Fact):
     def interface(self, address: str) -> str:
         """The interface that holds `address`; empty when none does."""
         return next((name for name, held in self.addresses.items() if address in held), "")
+
+
+class Place(Protocol):
+    """What commands for a host depend on of it: Facts, or what stands in for them where nobody has looked."""
+
+    @property
+    def state(self) -> str:
+        """The folder of the cluster on this host."""
+
+    @property
+    def python(self) -> str:
+        """The version of the venv's Python."""
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of what is installed there."""
+
+    def interface(self, address: str) -> str:
+        """The interface that holds `address`."""
 
 
 @dataclass(frozen=True)

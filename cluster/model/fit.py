@@ -1,0 +1,155 @@
+"""Whether a model fits: the weights of each rank, what it needs beside them, and what is left for the KV cache."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cluster.model.allowance import Service, allowance
+from cluster.model.architecture import Architecture
+from cluster.model.layout import Layout, held, stages
+from cluster.model.tensors import ROTARY, Tensor
+from cluster.values import Share
+
+#: What nvidia-smi counts of a GPU and CUDA does not give: an H100 has 81,559 MiB for the one, 79.1 GiB for the
+#: other.
+_RESERVED = 600 << 20
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A GPU of one pipeline stage, which is like all others of it. Bytes.
+
+    `weights` is what vLLM's `Model loading took` says, parameters and caches of the rotary embedding, less what is
+    offloaded. `left` is the room for a KV cache, below 0 where even the rest has none; None where the memory of
+    the GPU is not known.
+    """
+
+    layers: range
+    weights: int
+    offloaded: int
+    kv_per_token: int
+    shares: tuple[Share, ...]
+    left: int | None
+
+    @property
+    def beside(self) -> int:
+        return sum(share.size for share in self.shares)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A model in a layout. `budget`: bytes that vLLM may take of a GPU, None where its memory is not known."""
+
+    layout: Layout
+    service: Service
+    budget: int | None
+    stages: tuple[Stage, ...]
+
+    @property
+    def largest(self) -> Stage:
+        """The stage with the most weights."""
+        return max(self.stages, key=lambda stage: stage.weights)
+
+    @property
+    def blocks(self) -> int | None:
+        """Of the KV cache: as many as the stage has that can have the fewest."""
+        rooms = [self._room(stage) for stage in self.stages]
+        if None in rooms:
+            return None
+        sizes = [stage.kv_per_token * self.service.block for stage in self.stages]
+        return min(max(0, room or 0) // size for room, size in zip(rooms, sizes, strict=True))
+
+    @property
+    def tokens(self) -> int | None:
+        """As vLLM counts them: what requests of full length would take, in whole blocks."""
+        return None if self.requests is None else int(self.requests * self.service.max_model_len)
+
+    @property
+    def requests(self) -> float | None:
+        """Of full length, at once."""
+        return None if self.blocks is None else self.blocks / self._blocks_a_request
+
+    @property
+    def lacking(self) -> int | None:
+        """Bytes that are lacking on the GPU that lacks the most."""
+        lacks = [self._lacks(stage, stage.left) for stage in self.stages if stage.left is not None]
+        return max(lacks, default=None)
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether a request of full length does beside the rest: vLLM does not start otherwise."""
+        return None if self.lacking is None else self.lacking == 0
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest request that would fit; 0 where the weights alone do not."""
+        return max(0, (self.blocks or 0) - 1) * self.service.block
+
+    @property
+    def _blocks_a_request(self) -> int:
+        return -(-self.service.max_model_len // self.service.block)
+
+    def _room(self, stage: Stage) -> int | None:
+        rooms = [room for room in (stage.left, self.service.cache) if room is not None]
+        return min(rooms, default=None)
+
+    def _lacks(self, stage: Stage, left: int) -> int:
+        """vLLM keeps one block to itself. A cache of a given size must be there whether or not it is needed."""
+        needed = (self._blocks_a_request + 1) * self.service.block * stage.kv_per_token
+        room = left if self.service.cache is None else min(left, self.service.cache)
+        return max(0, needed - room, (self.service.cache or 0) - left)
+
+
+def fit(shape: Architecture, layout: Layout, service: Service, memory: int | None) -> Fit:
+    """Weighs a model. `memory` is of each GPU in bytes as nvidia-smi counts, None where it is not known.
+
+    A layout that vLLM would refuse is weighed as if it could be cut so.
+    """
+    # With a cache of a given size vLLM looks at no budget: there is only what the GPU has.
+    share = service.utilization if service.cache is None else 1.0
+    budget = None if memory is None else int((memory - _RESERVED) * share)
+    stages_ = tuple(_stage(shape, layout, service, number, budget) for number in range(layout.pp))
+    return Fit(layout, service, budget, stages_)
+
+
+def _stage(shape: Architecture, layout: Layout, service: Service, number: int, budget: int | None) -> Stage:
+    layers = stages(shape.layers, layout.pp)[number]
+    whole = sum(map(layout.bytes_of, held(shape, layout, number)))
+    weights = whole - min(service.offload, whole)
+    shares = allowance(shape, layout, service, number)
+    return Stage(
+        layers=layers,
+        weights=weights,
+        offloaded=whole - weights,
+        kv_per_token=len(layers) * 2 * max(1, shape.kv_heads // layout.tp) * shape.head_size * layout.kv_element,
+        shares=shares,
+        left=None if budget is None else budget - weights - sum(share.size for share in shares),
+    )
+
+
+def parameters(shape: Architecture) -> Counter[str]:
+    """Of the whole model, by part."""
+    return _by_part((tensor, tensor.parameters) for tensor in _whole(shape))
+
+
+def checkpoint_bytes(shape: Architecture, element: int) -> int:
+    """What its files take on a disk, about: all of it in one type."""
+    return sum(tensor.parameters * element for tensor in _whole(shape))
+
+
+def by_part(shape: Architecture, layout: Layout, stage: int) -> Counter[str]:
+    """Bytes on a GPU of this stage, by part."""
+    return _by_part((tensor, layout.bytes_of(tensor)) for tensor in held(shape, layout, stage))
+
+
+def _whole(shape: Architecture) -> Iterable[Tensor]:
+    return (tensor for tensor in held(shape, Layout(1), 0) if tensor.part != ROTARY)
+
+
+def _by_part(sizes: Iterable[tuple[Tensor, int]]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for tensor, size in sizes:
+        found[tensor.part] += size
+    return found

@@ -1,0 +1,115 @@
+"""How a model is cut into ranks: tensor and pipeline parallelism, types, and what cannot be cut so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cluster.model import tensors
+from cluster.model.architecture import Architecture
+from cluster.model.tensors import Tensor
+
+#: Bytes of an element, by the names that checkpoints and `--dtype` use.
+BYTES = {"bfloat16": 2, "float16": 2, "half": 2, "float32": 4, "float": 4}
+
+#: Quantization while the weights are loaded, to a byte an element. One scale a matrix or a row is left out: less
+#: than a thousandth.
+ONLINE_FP8 = ("fp8", "fp8_per_tensor", "fp8_per_channel")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`element` and `kv_element` are bytes of a weight and of a cached key or value; `fp8` quantizes weights as
+    they are loaded; `text_only` leaves the vision part out, `by_expert` cuts experts by number, not by width."""
+
+    tp: int
+    pp: int = 1
+    element: int = 2
+    kv_element: int = 2
+    fp8: bool = False
+    text_only: bool = False
+    by_expert: bool = False
+
+    @property
+    def gpus(self) -> int:
+        return self.tp * self.pp
+
+    def bytes_of(self, tensor: Tensor) -> int:
+        """On one GPU."""
+        if self.fp8 and tensor.quantized:
+            return tensor.on_gpu(self.tp)
+        return tensor.on_gpu(self.tp) * (tensor.bytes_each or self.element)
+
+
+def stages(layers: int, pp: int) -> tuple[range, ...]:
+    """The layers of each pipeline stage: as even as can be, the rest to those before the last (vLLM's
+    `get_pp_indices`)."""
+    sizes = [layers // pp] * pp
+    for place in range(2, layers % pp + 2):
+        sizes[-place] += 1
+    ends = [sum(sizes[: place + 1]) for place in range(pp)]
+    return tuple(range(end - size, end) for end, size in zip(ends, sizes, strict=True))
+
+
+def held(shape: Architecture, layout: Layout, stage: int) -> Iterator[Tensor]:
+    """All that a GPU of this pipeline stage holds its share of."""
+    first, last = stage == 0, stage == layout.pp - 1
+    if _placed(shape.embedded, first, last):
+        yield tensors.embedding(shape)
+    for index in stages(shape.layers, layout.pp)[stage]:
+        yield from tensors.layer(shape, index)
+    if _placed(shape.headed, first, last):
+        yield tensors.last(shape)
+        if not (shape.tied and _placed(shape.embedded, first, last)):
+            yield tensors.embedding(shape, "logits")
+    yield from tensors.everywhere(shape)
+    if shape.vision and not layout.text_only:
+        yield from tensors.vision(shape.vision, shape.hidden)
+
+
+def _placed(place: str, first: bool, last: bool) -> bool:
+    return {"first": first, "last": last, "first and last": first or last, "every": True}[place]
+
+
+def obstacles(shape: Architecture, layout: Layout) -> Iterator[str]:
+    """Why vLLM would refuse this layout, whatever the GPUs; in a person's words."""
+    tp, pp = layout.tp, layout.pp
+    yield from _heads(shape, tp)
+    for what, size in _widths(shape, layout):
+        if size % tp:
+            yield f"{what} ({size:,}) cannot be cut into {tp} equal parts"
+    if pp > shape.layers:
+        yield f"{shape.layers} layers cannot be cut into {pp} pipeline stages"
+    if pp > 1 and shape.tied and not shape.splits_when_tied:
+        yield f"vLLM cannot build {shape.name} over pipeline stages when its embeddings are its logits as well"
+
+
+def _heads(shape: Architecture, tp: int) -> Iterator[str]:
+    if shape.heads % tp:
+        yield f"{shape.heads} attention heads cannot be cut into {tp} equal parts"
+    smaller, larger = sorted((tp, shape.kv_heads))
+    if larger % smaller:
+        yield f"{shape.kv_heads} heads of keys and values can neither be cut into {tp} nor repeated evenly"
+    # They are built, and checked, even where only language is served.
+    if shape.vision and shape.vision.heads % tp:
+        yield f"{shape.vision.heads} heads of the vision tower cannot be cut into {tp} equal parts"
+
+
+def _widths(shape: Architecture, layout: Layout) -> Iterator[tuple[str, int]]:
+    moe, every = shape.moe, range(shape.layers)
+    if moe is None or any(_has_dense(shape, index) for index in every):
+        yield "the width of the dense FFN", shape.ffn
+    for kind in moe.kinds if moe and not layout.by_expert else ():
+        yield f"the width of the {kind.kind}", kind.size
+    if moe and moe.shared:
+        yield "the width of the shared experts", moe.shared
+    yield "the padded vocabulary", -(-shape.vocabulary // 64) * 64
+    if shape.vision:
+        yield "the FFN of the vision tower", shape.vision.ffn
+        yield "the width of the resampler", shape.vision.pixels * shape.vision.spatial**2
+        yield "the hidden size", shape.hidden
+
+
+def _has_dense(shape: Architecture, index: int) -> bool:
+    moe = shape.moe
+    return moe is None or not moe.holds(index) or any(not one.first <= index <= one.last for one in moe.kinds)

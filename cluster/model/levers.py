@@ -1,0 +1,86 @@
+"""What would make a model fit that does not: each lever computed, alone, with all else as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from cluster.model.allowance import Service
+from cluster.model.architecture import Architecture
+from cluster.model.fit import Fit, fit
+from cluster.model.layout import Layout, obstacles
+
+#: So many times the GPUs, at most, and so many pipeline stages: what people build.
+_MOST = 16
+_STAGES = (1, 2, 4)
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Lever:
+    """One change, in words and as what to write, and what comes of it."""
+
+    what: str
+    change: str
+    fit: Fit
+
+
+def levers(shape: Architecture, found: Fit, memory: int, gpus_a_host: int) -> tuple[Lever, ...]:
+    """All that there are for this model and layout, whether or not they suffice. `memory` as in `fit`."""
+    layout, service = found.layout, found.service
+    return tuple(
+        lever
+        for ways in (
+            _quantized(shape, layout, service, memory),
+            _more(shape, layout, service, memory, gpus_a_host),
+            _shorter(shape, found, memory),
+            _offloaded(shape, found, memory),
+            _fewer_positions(shape, layout, service, memory),
+        )
+        for lever in ways
+    )
+
+
+def _quantized(shape: Architecture, layout: Layout, service: Service, memory: int) -> Iterator[Lever]:
+    if not layout.fp8 and not service.offload:
+        weighed = fit(shape, replace(layout, fp8=True), service, memory)
+        yield Lever("weights in FP8", "--quantization fp8_per_tensor", weighed)
+
+
+def _more(shape: Architecture, layout: Layout, service: Service, memory: int, host: int) -> Iterator[Lever]:
+    """The fewest on which it fits, in whole hosts where hosts are whole; tensor parallelism first."""
+    step = host if host >= 8 or service.hosts > 1 else 1
+    for gpus in range(layout.gpus // step * step + step, _MOST * layout.gpus + 1, step):
+        for pp in (pp for pp in _STAGES if gpus % pp == 0):
+            wider = replace(layout, tp=gpus // pp, pp=pp)
+            if any(obstacles(shape, wider)):
+                continue
+            weighed = fit(shape, wider, replace(service, hosts=max(1, gpus // max(host, 8))), memory)
+            if weighed.fits:
+                change = f"tensor_parallel_size: {wider.tp}, pipeline_parallel_size: {pp}"
+                yield Lever(f"{gpus} GPUs", change, weighed)
+                return
+
+
+def _shorter(shape: Architecture, found: Fit, memory: int) -> Iterator[Lever]:
+    longest = found.longest - found.longest % 1024 if found.longest >= 1024 else found.longest
+    if 0 < longest < found.service.max_model_len:
+        service = replace(found.service, max_model_len=longest)
+        weighed = fit(shape, found.layout, service, memory)
+        yield Lever("a shorter context", f"--max-model-len {longest}", weighed)
+
+
+def _offloaded(shape: Architecture, found: Fit, memory: int) -> Iterator[Lever]:
+    """Not with FP8: vLLM 0.32 moves weights to the host that are not there yet."""
+    if not found.layout.fp8 and found.lacking:
+        whole = -(-(found.service.offload + found.lacking) // _GIB)
+        weighed = fit(shape, found.layout, replace(found.service, offload=whole * _GIB), memory)
+        yield Lever("weights in the memory of the host, read over PCIe", f"--cpu-offload-gb {whole}", weighed)
+
+
+def _fewer_positions(shape: Architecture, layout: Layout, service: Service, memory: int) -> Iterator[Lever]:
+    """Where every layer keeps its own cosines and sines, for the whole context whatever is asked of it."""
+    if shape.rotary_each and service.max_model_len < shape.context:
+        smaller = replace(shape, rotary=shape.rotary * service.max_model_len // shape.context)
+        change = f'--hf-overrides {{"max_position_embeddings": {service.max_model_len}}}'
+        yield Lever("rotary caches for no more than the context", change, fit(smaller, layout, service, memory))

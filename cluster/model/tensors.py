@@ -1,0 +1,158 @@
+"""What vLLM allocates for a model, tensor by tensor, and how tensor parallelism cuts each of them.
+
+Read in vLLM 0.32 (`models/ernie45_vl*.py`, `llama.py`, `qwen*.py`, `mixtral.py`, `layers/linear.py`,
+`layers/vocab_parallel_embedding.py`), and compared to the byte with what its own classes build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from cluster.model.architecture import Architecture, Experts, Moe, Vision
+
+#: none: every GPU has all of it. rows, columns: cut evenly. kv: cut by heads, and repeated where there are more
+#: GPUs than heads. vocabulary: padded to a multiple of 64, then cut.
+Split = Literal["none", "rows", "columns", "kv", "vocabulary"]
+
+#: What vLLM pads a vocabulary to (`DEFAULT_VOCAB_PADDING_SIZE`).
+_VOCABULARY_MULTIPLE = 64
+
+ROTARY = "rotary caches"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """`number` equal tensors. `bytes_each`: of an element where the model's own type does not hold, otherwise 0.
+
+    `quantized`: whether quantization during the load goes over it. `unit` is what a cut must not go through: rows
+    of a head for `kv`.
+    """
+
+    part: str
+    rows: int
+    columns: int = 1
+    split: Split = "none"
+    quantized: bool = False
+    bytes_each: int = 0
+    number: int = 1
+    unit: int = 1
+
+    @property
+    def parameters(self) -> int:
+        """Elements in a checkpoint; the rotary caches are in none."""
+        return 0 if self.part == ROTARY else self.number * self.rows * self.columns
+
+    def on_gpu(self, ways: int) -> int:
+        """Elements on one of `ways` GPUs that share it; a fair share of one that cannot be cut so."""
+        if self.split == "none":
+            return self.number * self.rows * self.columns
+        rows = self.rows
+        if self.split == "kv":
+            return self.number * max(1, rows // self.unit // ways) * self.unit * self.columns
+        if self.split == "vocabulary":
+            rows = -(-rows // _VOCABULARY_MULTIPLE) * _VOCABULARY_MULTIPLE
+        return self.number * rows * self.columns // ways
+
+
+def layer(shape: Architecture, index: int) -> Iterator[Tensor]:
+    """All of one decoder layer."""
+    yield Tensor("norms", shape.hidden, number=2)
+    yield from _attention(shape)
+    if shape.moe is not None and shape.moe.holds(index):
+        yield from _experts(shape, shape.moe, index)
+    else:
+        yield from _ffn("dense FFN", shape.hidden, shape.ffn, "ffn" in shape.biases)
+    if shape.rotary_each:
+        yield _rotary(shape)
+
+
+def _attention(shape: Architecture) -> Iterator[Tensor]:
+    part, query, held = "attention", shape.heads * shape.head_size, shape.kv_heads * shape.head_size
+    yield Tensor(part, query, shape.hidden, "rows", True)
+    yield Tensor(part, held, shape.hidden, "kv", True, number=2, unit=shape.head_size)
+    yield Tensor(part, shape.hidden, query, "columns", True)
+    if "qkv" in shape.biases:
+        yield Tensor(part, query, split="rows")
+        yield Tensor(part, held, split="kv", number=2, unit=shape.head_size)
+    if "o" in shape.biases:
+        yield Tensor(part, shape.hidden)
+    if shape.qk_norms:
+        yield Tensor("norms", shape.head_size, number=2)
+
+
+def _ffn(part: str, hidden: int, width: int, biased: bool = False, number: int = 1) -> Iterator[Tensor]:
+    """Gate, up and down of a gated FFN; what the down projection adds is on every GPU."""
+    yield Tensor(part, 2 * width, hidden, "rows", True, number=number)
+    yield Tensor(part, hidden, width, "columns", True, number=number)
+    if biased:
+        yield Tensor(part, 2 * width, split="rows", number=number)
+        yield Tensor(part, hidden, number=number)
+
+
+def _experts(shape: Architecture, moe: Moe, index: int) -> Iterator[Tensor]:
+    if moe.biased:
+        yield Tensor("routers", max(one.number for one in moe.kinds), len(moe.kinds), bytes_each=4)
+    if moe.shared:
+        yield from _ffn("shared experts", shape.hidden, moe.shared)
+    for kind in moe.kinds:
+        if kind.first <= index <= kind.last:
+            yield from _kind(shape, moe, kind)
+        else:
+            yield from _ffn("dense FFN", shape.hidden, shape.ffn, "ffn" in shape.biases)
+
+
+def _kind(shape: Architecture, moe: Moe, kind: Experts) -> Iterator[Tensor]:
+    gate = moe.gate_bytes
+    yield Tensor("routers", kind.number, shape.hidden, quantized=moe.gate_quantized, bytes_each=gate)
+    yield from _ffn(kind.kind, shape.hidden, kind.size, number=kind.number)
+
+
+def _rotary(shape: Architecture) -> Tensor:
+    return Tensor(ROTARY, shape.rotary, shape.head_size)
+
+
+def embedding(shape: Architecture, part: str = "embeddings") -> Tensor:
+    """The embeddings, or the matrix of logits, which is as large."""
+    return Tensor(part, shape.vocabulary, shape.hidden, "vocabulary")
+
+
+def last(shape: Architecture) -> Tensor:
+    """What stands behind the last layer, before the logits."""
+    return Tensor("norms", shape.hidden)
+
+
+def everywhere(shape: Architecture) -> Iterator[Tensor]:
+    """What no layer has, and every pipeline stage."""
+    if not shape.rotary_each:
+        yield _rotary(shape)
+
+
+def vision(one: Vision, hidden: int) -> Iterator[Tensor]:
+    """On every pipeline stage, unless only language is served. The resampler is never quantized."""
+    part = "vision tower"
+    yield Tensor(part, one.width, 3 * one.patch * one.patch)
+    yield Tensor(part, one.width, number=2)
+    for _ in range(one.depth):
+        yield Tensor(part, one.width, number=4)
+        yield from _linear(part, 3 * one.width, one.width, "rows")
+        yield from _linear(part, one.width, one.width, "columns")
+        yield from _linear(part, one.ffn, one.width, "rows")
+        yield from _linear(part, one.width, one.ffn, "columns")
+    yield from _resampler(one, hidden)
+
+
+def _linear(part: str, rows: int, columns: int, split: Split, quantized: bool = True) -> Iterator[Tensor]:
+    yield Tensor(part, rows, columns, split, quantized)
+    yield Tensor(part, rows, split="rows" if split == "rows" else "none")
+
+
+def _resampler(one: Vision, hidden: int) -> Iterator[Tensor]:
+    part, width = "resampler", one.pixels * one.spatial * one.spatial
+    inputs = [width, width, *([width * one.temporal, width] if one.temporal else [])]
+    for columns in inputs:
+        yield from _linear(part, width, columns, "rows", quantized=False)
+    yield Tensor(part, width, number=len(inputs))
+    yield from _linear(part, hidden, width, "rows", quantized=False)
+    yield Tensor(part, hidden)
