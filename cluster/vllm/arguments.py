@@ -1,0 +1,126 @@
+"""What the words for `vllm serve` say, read as vLLM reads them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+#: Other names of options that are asked for here.
+_ALIASES = {
+    "-q": "--quantization",
+    "-ep": "--enable-expert-parallel",
+    "-dcp": "--decode-context-parallel-size",
+    "-pcp": "--prefill-context-parallel-size",
+    "-sc": "--speculative-config",
+    "--device-memory-utilization": "--gpu-memory-utilization",
+}
+
+_SUFFIXED = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)([kKmMgGtT])")
+_POWERS = {"k": 1, "m": 2, "g": 3, "t": 4}
+
+
+class Arguments:
+    """Options by their long names; of one that is given twice, the last counts."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = tuple(words)
+        self._given: dict[str, str | None] = dict(_pairs(words))
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """As they are written, without what follows "=" or a dot."""
+        return tuple(re.split("[=.+]", word)[0] for word in self._words if _is_option(word))
+
+    def has(self, name: str) -> bool:
+        """Whether this flag is set, or this option given: `--no-FLAG` takes it back where it comes later."""
+        order = [one for one in self._given if one in (name, "--no-" + name[2:])]
+        return bool(order) and order[-1] == name
+
+    def text(self, name: str) -> str | None:
+        return self._given.get(name)
+
+    def number(self, name: str) -> int | None:
+        """A whole number, also as 32k (thousands) or 32K (1024s). Raises ValueError that names the option."""
+        said = self.text(name)
+        if said is None:
+            return None
+        try:
+            return _whole(said)
+        except ValueError:
+            raise ValueError(f"{name} is {said!r}, which is no whole number") from None
+
+    def fraction(self, name: str) -> float | None:
+        """Raises ValueError that names the option."""
+        said = self.text(name)
+        try:
+            return None if said is None else float(said)
+        except ValueError:
+            raise ValueError(f"{name} is {said!r}, which is no number") from None
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """A JSON object, whole or by dotted keys (`--hf-overrides.rope_theta 1`). Raises ValueError."""
+        found: dict[str, Any] = {}
+        for option, said in self._given.items():
+            if option == name:
+                found |= _object(name, said)
+            elif option.startswith(f"{name}."):
+                _put(found, option[len(name) + 1 :].split("."), _value(said))
+        return found
+
+
+def _is_option(word: str) -> bool:
+    return word.startswith("-") and not re.fullmatch(r"-\d.*|-", word)
+
+
+def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    seen: dict[str, str | None] = {}
+    for place, word in enumerate(words):
+        if not _is_option(word):
+            continue
+        name, equals, value = word.partition("=")
+        follows = words[place + 1] if place + 1 < len(words) and not _is_option(words[place + 1]) else None
+        # Taken out first, so that the order is that of the last time each was given.
+        seen.pop(_long(name), None)
+        seen[_long(name)] = value if equals else follows
+    yield from seen.items()
+
+
+def _long(name: str) -> str:
+    """vLLM reads --max_model_len as --max-model-len; keys behind a dot stay as they are."""
+    head, dot, keys = name.partition(".")
+    head = head.replace("_", "-")
+    return _ALIASES.get(head, head) + dot + keys
+
+
+def _whole(said: str) -> int:
+    found = _SUFFIXED.fullmatch(said.strip())
+    if not found:
+        return int(said)
+    number, suffix = found.groups()
+    power = _POWERS[suffix.lower()]
+    # A fraction of 1024s is refused, as vLLM does.
+    return int(number) << 10 * power if suffix.isupper() else int(float(number) * 10.0 ** (3 * power))
+
+
+def _object(name: str, said: str | None) -> dict[str, Any]:
+    value = _value(said)
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} is no JSON object")
+    return value
+
+
+def _value(said: str | None) -> Any:
+    try:
+        return json.loads(said or "")
+    except (ValueError, RecursionError):
+        return said
+
+
+def _put(into: dict[str, Any], keys: list[str], value: Any) -> None:
+    for key in keys[:-1]:
+        inner = into.get(key)
+        into[key] = dict(inner) if isinstance(inner, dict) else {}
+        into = into[key]
+    into[keys[-1]] = value
