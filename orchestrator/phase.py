@@ -96,10 +96,21 @@ def _leftovers(name: unit.Name, answer: tuple[Leftover, ...] | HostError) -> tup
     return (Leftover(answer.host, what, answer.cure, provable=False),)
 
 
+@dataclass(frozen=True)
+class Waits:
+    """What a phase waits for, and how long at most, in seconds; with `progress` only while nothing moves."""
+
+    what: str
+    patience: Callable[[Patience], float]
+    progress: bool = False
+
+
 class Phase(ABC):
     """One step of a run. Phases know nothing of each other: what they share is what is on the hosts."""
 
     title: str
+    #: None for one that acts, or looks, and goes on.
+    waits: Waits | None = None
     #: Whether it changes anything on the hosts, so that they must be looked at again after it.
     acts: bool = True
     #: Whether it starts what `undo` takes back. Ctrl-C is heard when it is over, and so it must be short.

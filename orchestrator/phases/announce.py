@@ -15,7 +15,7 @@ from cluster.vllm.log import last_line
 from cluster.vllm.requests import Answer, Request, Token, completion, image_question, token
 from orchestrator.autopsy import Advice, died, stalled
 from orchestrator.events import HostSaid, Proved, TransportLearned
-from orchestrator.phase import Phase, Stage
+from orchestrator.phase import Phase, Stage, Waits
 
 #: Seconds beyond the patience for an answer, so that it is the request that ends, and says why.
 _GRACE = 15.0
@@ -23,8 +23,12 @@ _GRACE = 15.0
 _CURE = "run `up --restart`; if it happens again, look at the log of vllm on the head"
 
 
+_TOKEN = Waits("a generated token", lambda patience: patience.token)
+
+
 class Prove(Phase):
     title = "Prove it with a token"
+    waits = _TOKEN
     acts = False
 
     def run(self, stage: Stage) -> None:
@@ -33,7 +37,7 @@ class Prove(Phase):
         where = endpoint(stage.inventory, stage.head, _addresses(stage))
         if where.head:
             stage.sink(HostSaid("", f"{where.url} cannot be reached from here: asking from {where.origin}"))
-        found = _ask(stage, where, "a generated token", completion(model))
+        found = _ask(stage, where, _TOKEN.what, completion(model))
         if stage.inventory.serve.prove_image:
             _ask(stage, where, "a token about an image", image_question(model))
         if stage.inventory.uses_ray:
@@ -84,7 +88,7 @@ def _ask(stage: Stage, where: Endpoint, what: str, request: Request) -> Token:
     """The token that comes. Raises NotReady for anything else, with what every rank is at where nothing comes."""
     begun = time.monotonic()
     engine = Follower(stage.head, "vllm", stage.facts(stage.head.name).state, stage.venv)
-    answer = _answer(stage, engine, what, _Request(where, request, stage.patience.token).start())
+    answer = _answer(stage, engine, what, _Request(where, request, _TOKEN.patience(stage.patience)).start())
     try:
         return token(answer)
     except ValueError as error:
@@ -97,7 +101,7 @@ def _ask(stage: Stage, where: Endpoint, what: str, request: Request) -> Token:
 
 def _answer(stage: Stage, engine: Follower, what: str, under_way: _Request) -> Answer:
     """Waits with patience of minutes, but not for the answer of a dead engine."""
-    patience = stage.patience.token + _GRACE
+    patience = _TOKEN.patience(stage.patience) + _GRACE
     try:
         stage.until(what, lambda: _look(stage, engine, under_way), lambda seen: seen.answered, patience)
     except NotReady as error:

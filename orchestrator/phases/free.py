@@ -12,7 +12,7 @@ from cluster.leftovers import leftovers
 from cluster.observe import observe
 from cluster.values import Leftover
 from orchestrator.events import HostSaid
-from orchestrator.phase import Phase, Stage
+from orchestrator.phase import Phase, Stage, Waits
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class _Left:
 
 class Free(Phase):
     title = "Prove that everything is free"
+    waits = Waits("everything to be free", lambda patience: patience.free)
 
     def run(self, stage: Stage) -> None:
         """Raises NotFreed that names host, pid and MiB, and the hosts that could not be looked at."""
@@ -51,7 +52,7 @@ class Free(Phase):
             return last
 
         with suppress(NotReady):
-            stage.until("everything to be free", look, _Left.is_final, stage.patience.free)
+            stage.until(self.waits.what, look, _Left.is_final, self.waits.patience(stage.patience))
         return last.things
 
     def _sweep(self, stage: Stage, hosts: Sequence[str]) -> tuple[Leftover, ...]:

@@ -12,7 +12,7 @@ from cluster.host import Channel
 from cluster.inventory import Inventory
 from cluster.observe import Observed
 from orchestrator.events import HostDoes, HostSaid, Progress, Waiting
-from orchestrator.phase import Phase, Stage
+from orchestrator.phase import Phase, Stage, Waits
 
 #: Seconds between two looks at the units.
 _LOOK_EVERY = 1.0
@@ -22,6 +22,7 @@ _OTHERS = "run `down` with the inventory that has that host; `up --recreate` beg
 
 class Gate(Phase):
     title = "Prove the GPUs through Ray"
+    waits = Waits("all hosts to join Ray", lambda patience: patience.gate)
     acts = False
 
     def skip(self, inventory: Inventory, seen: Observed) -> str | None:
@@ -32,7 +33,9 @@ class Gate(Phase):
     def run(self, stage: Stage) -> None:
         """Raises NotReady that names the host or GPU that is missing, with the end of its log."""
         begun = time.monotonic()
-        command = ray.gate(stage.inventory, stage.facts(stage.head.name).state, stage.patience.gate)
+        command = ray.gate(
+            stage.inventory, stage.facts(stage.head.name).state, self.waits.patience(stage.patience)
+        )
         channel = stage.head.open(command)
         try:
             last = self._follow(stage, channel, begun)
@@ -85,7 +88,7 @@ class Gate(Phase):
                     does = "not in Ray yet" if gpus is None else f"in Ray with {gpus} of {spec.gpus} GPUs"
                     stage.sink(HostDoes(spec.name, does))
                 if missing := ray.describe_joined(stage.inventory, joined):
-                    stage.sink(Waiting("all hosts to join Ray", waited, missing))
+                    stage.sink(Waiting(self.waits.what, waited, missing))
             case {"waiting": str(what), "last": str(last)}:
                 stage.sink(Waiting(what, waited, last))
             case {"touched": int(done), "of": int(of)}:

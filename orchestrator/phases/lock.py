@@ -9,11 +9,12 @@ from cluster.errors import Held
 from cluster.values import Lease
 from orchestrator import person
 from orchestrator.events import HostSaid
-from orchestrator.phase import Phase, Stage
+from orchestrator.phase import Phase, Stage, Waits
 
 
 class Lock(Phase):
     title = "Take the lease"
+    waits = Waits("the lease, which somebody else holds", lambda patience: patience.lease)
 
     def __init__(self, taken: Callable[[], None] = lambda: None) -> None:
         """`taken` is called once the lease is ours."""
@@ -39,16 +40,16 @@ class Lock(Phase):
     def _take(self, stage: Stage, mine: Lease, state: str) -> lease.HeldLease:
         """Raises Held at once, or waits until whoever has it is done, where patience for that was asked for."""
         found: list[lease.HeldLease] = []
+        patience = self.waits.patience(stage.patience)
 
         def look() -> str:
             try:
                 found.append(lease.take(stage.head, stage.inventory.cluster, mine, state, stage.venv))
                 return ""
             except Held as error:
-                if not stage.patience.lease:
+                if not patience:
                     raise
                 return str(error)
 
-        what = "the lease, which somebody else holds"
-        stage.until(what, look, lambda held: not held, stage.patience.lease)
+        stage.until(self.waits.what, look, lambda held: not held, patience)
         return found[0]

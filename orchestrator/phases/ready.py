@@ -15,7 +15,7 @@ from cluster.vllm import log
 from cluster.vllm.failure import is_dead
 from orchestrator.autopsy import Advice, died, stalled
 from orchestrator.events import EngineReady, HostDoes, LogSaid, Progress
-from orchestrator.phase import Phase, Stage
+from orchestrator.phase import Phase, Stage, Waits
 
 #: Bytes that idle ranks read are not progress: they poll a little all the time.
 _WORTH = 64 << 20
@@ -42,6 +42,7 @@ class _Seen:
 
 class Ready(Phase):
     title = "Wait until the engine is ready"
+    waits = Waits("the engine to load", lambda patience: patience.load, progress=True)
     acts = False
 
     def run(self, stage: Stage) -> None:
@@ -49,10 +50,10 @@ class Ready(Phase):
         watch = _Watch(stage)
         try:
             seen = stage.until(
-                "the engine to load",
+                self.waits.what,
                 watch.look,
                 lambda seen: seen.engine.health == 200,
-                stage.patience.load,
+                self.waits.patience(stage.patience),
                 _Seen.mark,
             )
         except NotReady as error:

@@ -13,7 +13,7 @@ from cluster.values import Transport
 from cluster.vllm import log
 from cluster.vllm.failure import is_dead
 from orchestrator.events import HostSaid, TransportLearned
-from orchestrator.phase import Phase, Stage
+from orchestrator.phase import Phase, Stage, Waits
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class _Seen:
 
 class LearnTransport(Phase):
     title = "Learn the transport"
+    waits = Waits("NCCL to say which transport it chose", lambda patience: patience.transport, progress=True)
     acts = False
 
     def skip(self, inventory: Inventory, seen: Observed) -> str | None:
@@ -49,10 +50,10 @@ class LearnTransport(Phase):
         engine = Follower(stage.head, "vllm", stage.facts(stage.head.name).state, stage.venv)
         try:
             return stage.until(
-                "NCCL to say which transport it chose",
+                self.waits.what,
                 lambda: _look(stage, engine),
                 lambda seen: seen.settled,
-                stage.patience.transport,
+                self.waits.patience(stage.patience),
                 lambda seen: seen.loading,
             ).transport
         except NotReady:
