@@ -11,7 +11,7 @@ from cluster.environment import authentication, environment, public, ray_address
 from cluster.hints import STATE_HINTS
 from cluster.inventory import HostSpec, Inventory
 from cluster.unit import Unit
-from cluster.values import Facts
+from cluster.values import Place
 
 #: Small on purpose: the defaults are every core (one idle worker each) and 30 % of the memory, and the executor
 #: asks for neither (its actors have num_cpus=0, its queues are vLLM's own).
@@ -24,7 +24,7 @@ _GATE_HINTS = (
 )  # fmt: skip
 
 
-def unit(inventory: Inventory, spec: HostSpec, facts: Facts) -> Unit:
+def unit(inventory: Inventory, spec: HostSpec, facts: Place) -> Unit:
     """The Ray of one host, as head or as worker."""
     variables = environment(inventory, spec, facts)
     program = f"{inventory.runtime.venv}/bin/ray"
@@ -46,7 +46,7 @@ def _role(inventory: Inventory, spec: HostSpec) -> tuple[str, ...]:
     return (f"--address={ray_address(inventory)}",)
 
 
-def _words(inventory: Inventory, spec: HostSpec, facts: Facts) -> tuple[str, ...]:
+def _words(inventory: Inventory, spec: HostSpec, facts: Place) -> tuple[str, ...]:
     ray = inventory.ray
     words = (
         f"--node-ip-address={spec.cluster_address}",

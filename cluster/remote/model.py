@@ -6,6 +6,8 @@ import stat
 from typing import Any
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
+#: In bytes; that of a published model has some thousand.
+LARGEST_CONFIG = 4 << 20
 
 
 def model_files(asked: dict[str, Any]) -> dict[str, Any]:
@@ -47,6 +49,20 @@ def snapshot(asked: dict[str, Any]) -> str:
     except OSError:
         pass
     return os.path.join(repository(asked), "snapshots", revision)
+
+
+def config_of(asked: "dict[str, Any]") -> "tuple[Any, str]":
+    """config.json as it is, and why it cannot be read (empty where it can)."""
+    path = os.path.join(asked["id"] if asked["id"].startswith("/") else snapshot(asked), "config.json")
+    try:
+        if os.stat(path).st_size > LARGEST_CONFIG:
+            return None, f"{path} is too large for a configuration"
+        with open(path, encoding="utf-8") as file:
+            return json.load(file), ""
+    except OSError as error:
+        return None, f"{path}: {error.strerror}"
+    except (ValueError, RecursionError):
+        return None, f"{path} is no JSON"
 
 
 def hub_of(asked: dict[str, Any]) -> "dict[str, Any] | None":

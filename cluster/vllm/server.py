@@ -5,13 +5,13 @@ from __future__ import annotations
 from cluster.environment import environment, public, ray_address, secret, versions
 from cluster.inventory import Inventory
 from cluster.unit import Unit
-from cluster.values import Facts
+from cluster.values import Place
 
 #: One host may load its weights much later than the other; the default of 600 s kills such a start.
 _DISTRIBUTED_TIMEOUT = "--distributed-timeout-seconds"
 
 
-def unit(inventory: Inventory, facts: Facts) -> Unit:
+def unit(inventory: Inventory, facts: Place) -> Unit:
     """vLLM on the head, from the facts of the head."""
     head = inventory.head
     variables = environment(inventory, head, facts)

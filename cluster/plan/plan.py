@@ -1,0 +1,144 @@
+"""The plan: what the inventory wants, what the model is, what the GPUs have, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from cluster import gpu
+from cluster.inventory import Inventory
+from cluster.model import Architecture, Fit, UnknownModel, architecture, fit, levers
+from cluster.model.layout import obstacles
+from cluster.observe import Observed
+from cluster.plan import wanted
+from cluster.plan.asking import Answers, Serving
+from cluster.plan.sources import Source, source
+from cluster.plan.units import planned_hosts
+from cluster.plan.wanted import Card
+from cluster.plan.weighed import planned_fit, planned_lever, planned_model, unknown_model
+from cluster.values import Finding, Plan, PlannedFit, PlannedLever, PlannedModel
+from cluster.vllm import lint, server
+from cluster.vllm.arguments import Arguments
+
+_NO_MEMORY = "how much memory a GPU has: say `min_gpu_memory_mib:` in the inventory, or ask the hosts with --hosts"
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    model: PlannedModel
+    fit: PlannedFit | None = None
+    findings: tuple[Finding, ...] = ()
+    levers: tuple[PlannedLever, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def plan(inventory: Inventory, answers: Answers | None = None) -> Plan:
+    """`answers` None: no host was asked, and UID and INTERFACE stand for what depends on hosts."""
+    arguments = Arguments(inventory.serve.arguments)
+    seen = answers.seen if answers else {}
+    weighed = _weigh(inventory, arguments, answers)
+    own = (*lint.backend(inventory, server.argv(inventory)), *lint.short_forms(arguments))
+    unknown_options, unasked = _options(arguments, answers)
+    return Plan(
+        cluster=inventory.cluster,
+        tensor_parallel=inventory.serve.tensor_parallel_size,
+        pipeline_parallel=inventory.serve.pipeline_parallel_size,
+        gpus=inventory.gpus,
+        asked=answers is not None,
+        model=weighed.model,
+        fit=weighed.fit,
+        findings=(*own, *unknown_options, *weighed.findings),
+        levers=weighed.levers,
+        unknown=(*weighed.unknown, *wanted.unweighed(inventory, arguments), *unasked),
+        hosts=planned_hosts(inventory, seen),
+    )
+
+
+def _options(arguments: Arguments, answers: Answers | None) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """Options that vLLM does not take, and why nobody knows."""
+    if answers is None:
+        return (), ("whether the vLLM of the head takes these options: ask it with --hosts",)
+    said = answers.serving
+    if not isinstance(said, Serving):
+        return (), (f"whether the vLLM of the head takes these options: {said.cause or said.said}",)
+    if said.options is None:
+        return (), (f"whether the vLLM of the head takes these options: {said.options_problem}",)
+    return tuple(lint.unknown(arguments, said.options)), ()
+
+
+def _weigh(inventory: Inventory, arguments: Arguments, answers: Answers | None) -> _Weighed:
+    found = source(inventory, answers)
+    try:
+        shape = _shape(found, arguments)
+    except ValueError as problem:
+        return _Weighed(unknown_model(inventory, found, str(problem)))
+    seen = answers.seen if answers else {}
+    model = planned_model(inventory, found, shape, seen)
+    try:
+        fitted, card = _fitted(inventory, shape, arguments, seen)
+        text_only = fitted.layout.text_only
+    except UnknownModel as problem:
+        return _Weighed(model, unknown=(str(problem),))
+    except ValueError as problem:
+        return _Weighed(
+            model, findings=(Finding("argument", "", "blocking", str(problem), "a value that vLLM takes"),)
+        )
+    findings = (
+        *_obstacles(shape, fitted),
+        *lint.ernie(inventory, shape, arguments, text_only),
+        *lint.quantization(arguments),
+        *lint.length(inventory, shape, fitted),
+    )
+    unknown = () if card.memory is not None else (_NO_MEMORY,)
+    return _Weighed(
+        model, planned_fit(shape, fitted, card), findings, _levers(inventory, shape, fitted, card), unknown
+    )
+
+
+def _shape(found: Source, arguments: Arguments) -> Architecture:
+    """Raises ValueError with what is in the way."""
+    if found.config is None:
+        raise UnknownModel(found.problem)
+    if not isinstance(found.config, dict):
+        raise UnknownModel(f"{found.name} is no JSON object")
+    return architecture(wanted.overridden(found.config, arguments))
+
+
+def _fitted(inventory: Inventory, shape: Architecture, arguments: Arguments, seen: Observed) -> tuple[Fit, Card]:
+    card = _card(inventory, seen)
+    layout = wanted.layout(inventory, shape, arguments)
+    service = wanted.service(inventory, shape, arguments, card)
+    found = fit(shape, layout, service, card.memory)
+    if wanted.auto_length(arguments) and found.fits is False and found.longest:
+        found = fit(shape, layout, replace(service, max_model_len=found.longest), card.memory)
+    return found, card
+
+
+def _card(inventory: Inventory, seen: Observed) -> Card:
+    """The smallest GPU of all hosts as they report them; what the inventory declares where one does not."""
+    views = [seen[spec.name].facts if spec.name in seen else None for spec in inventory.hosts]
+    cards = [
+        one for spec, facts in zip(inventory.hosts, views, strict=True) if facts for one in gpu.chosen(spec, facts)
+    ]
+    sizes = [one.memory_mib for one in cards if one.memory_mib]
+    if cards and None not in views and len(sizes) == len(cards):
+        return Card(min(sizes) << 20, measured=True, name=cards[0].name)
+    declared = min(spec.min_gpu_memory_mib for spec in inventory.hosts)
+    return Card(declared << 20 if declared else None)
+
+
+def _obstacles(shape: Architecture, fitted: Fit) -> Iterator[Finding]:
+    for one in obstacles(shape, fitted.layout):
+        yield Finding(
+            "layout", "", "blocking", one, "a layout that the model can be cut into",
+            why="every rank would fail while it builds the model",
+            cure="another tensor_parallel_size or pipeline_parallel_size",
+            source="vLLM 0.32, as its own classes are built",
+        )  # fmt: skip
+
+
+def _levers(inventory: Inventory, shape: Architecture, fitted: Fit, card: Card) -> tuple[PlannedLever, ...]:
+    if fitted.fits is not False or card.memory is None:
+        return ()
+    gpus_a_host = min(spec.gpus for spec in inventory.hosts)
+    return tuple(map(planned_lever, levers(shape, fitted, card.memory, gpus_a_host)))

@@ -1,0 +1,50 @@
+"""Where the shape of the model is known from: its config.json on the head, here, or what we know without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cluster.errors import HostError
+from cluster.inventory import Inventory
+from cluster.model import known_config
+from cluster.plan.asking import Answers
+from cluster.remote.model import config_of
+
+
+@dataclass(frozen=True)
+class Source:
+    """`config` None: nobody has it; then `problem` says what was tried."""
+
+    config: Any
+    name: str = ""
+    problem: str = ""
+
+
+def source(inventory: Inventory, answers: Answers | None) -> Source:
+    """The first that has it: what will be served goes before what lies here, and both before what is known."""
+    problems = []
+    for found in _all(inventory, answers):
+        if found.config is not None:
+            return found
+        problems.append(found.problem)
+    return Source(None, problem="; ".join(problems))
+
+
+def _all(inventory: Inventory, answers: Answers | None) -> Iterator[Source]:
+    head = inventory.head.name
+    if answers is not None:
+        yield _of_head(head, answers.serving)
+    config, problem = config_of(
+        {"id": inventory.model.id, "revision": inventory.model.revision, "hf_home": "", "hf_hub_cache": ""}
+    )
+    yield Source(config, "config.json on this machine", f"here: {problem}")
+    known = known_config(inventory.model.id)
+    yield Source(known, "known without its config.json", "it is none of the models that are known without it")
+
+
+def _of_head(head: str, said: Any) -> Source:
+    if isinstance(said, HostError):
+        return Source(None, problem=f"{head}: {said.cause or said.said or said.doing}")
+    return Source(said.config, f"config.json on {head}", f"{head}: {said.problem}")

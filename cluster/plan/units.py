@@ -1,0 +1,51 @@
+"""What would be launched on each host, by the very builders that `up` uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cluster import ray
+from cluster.inventory import HostSpec, Inventory
+from cluster.observe import Observed
+from cluster.unit import Unit, folder_name
+from cluster.values import Place, PlannedHost, PlannedUnit
+from cluster.vllm import server
+
+#: What only the host knows: the user's number there, and the interface that holds its cluster address.
+UID, INTERFACE = "UID", "INTERFACE"
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Stands in for the facts of a host that nobody asked."""
+
+    state: str
+    python: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def interface(self, address: str) -> str:
+        return INTERFACE
+
+
+def planned_hosts(inventory: Inventory, seen: Observed) -> tuple[PlannedHost, ...]:
+    """`seen` is empty where no host was asked."""
+    return tuple(_host(inventory, spec, seen) for spec in inventory.hosts)
+
+
+def _host(inventory: Inventory, spec: HostSpec, seen: Observed) -> PlannedHost:
+    view = seen.get(spec.name)
+    place: Place = view.facts if view and view.facts else _unseen(inventory, spec)
+    problem = view.problem.cause or view.problem.said if view and view.problem else ""
+    units = [ray.unit(inventory, spec, place)] if inventory.uses_ray else []
+    if spec.role == "head":
+        units.append(server.unit(inventory, place))
+    return PlannedHost(spec.name, spec.role, tuple(map(_unit, units)), problem)
+
+
+def _unseen(inventory: Inventory, spec: HostSpec) -> Unseen:
+    folder = folder_name(inventory.cluster, spec.name)
+    return Unseen(f"{inventory.runtime.state_directory}/o-{UID}/{folder}")
+
+
+def _unit(unit: Unit) -> PlannedUnit:
+    return PlannedUnit(unit.name, unit.argv, unit.env, tuple(name for name, _ in unit.secrets))
