@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action=_Version, help="say which version this is")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     _add_runs(verbs)
+    _add_plan(verbs)
     _add_check(verbs)
     status = _add(verbs, "status", "what runs where, and whether tokens come", "status inventory.yaml --watch")
     status.add_argument("--watch", action="store_true", help="look again and again, until Ctrl-C")
@@ -80,6 +81,16 @@ def _add_runs(verbs: Any) -> None:
     down = _add(verbs, "down", "take it away, and prove that every GPU is free")
     for verb in (up, down):
         verb.add_argument("--wait", action="store_true", help="wait while somebody else works on the cluster")
+
+
+def _add_plan(verbs: Any) -> None:
+    plan = _add(verbs, "plan", "whether the model fits, and what `up` would run; starts nothing")
+    plan.add_argument(
+        "--hosts",
+        dest="ask_hosts",
+        action="store_true",
+        help="ask the hosts as well: their GPUs, the model, and which options vLLM takes (half a minute)",
+    )
 
 
 def _add_check(verbs: Any) -> None:

@@ -1,0 +1,176 @@
+"""What `plan` shows: how large, whether it fits and what would make it fit, and what would be run."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from cluster.values import Plan, PlannedFit, PlannedHost, PlannedLever, PlannedPhase, PlannedStage, PlannedUnit
+from orchestrator.render import findings
+from orchestrator.render.text import Marks, clean, count, duration
+
+_GIB = 1 << 30
+_HIDDEN = "**********"
+
+
+def text(plan: Plan, phases: Sequence[PlannedPhase], marks: Marks) -> str:
+    """For a person."""
+    who = "as its hosts say" if plan.asked else "no host was asked"
+    parts = [
+        [f"plan {plan.cluster}: {who}", "", *_model(plan)],
+        *([_sizes(plan, plan.fit, stage, marks) for stage in plan.fit.stages] if plan.fit else []),
+        list(_verdict(plan, marks)),
+        list(_levers(plan.levers, marks)),
+        findings.rows(plan.findings, marks),
+        list(_commands(plan)),
+        list(_phases(phases, marks)),
+        list(_unknown(plan, marks)),
+    ]
+    return "\n".join("\n".join([*part, ""]) for part in parts if part).rstrip("\n")
+
+
+def document(plan: Plan, phases: Sequence[PlannedPhase]) -> dict[str, Any]:
+    """For a program: all of it, and on top what a script would compare with the log of vLLM."""
+    fit = plan.fit
+    return {
+        "cluster": plan.cluster,
+        "runs": plan.runs,
+        "fits": fit.fits if fit else None,
+        "weights_bytes_per_gpu": fit.largest.weights if fit else None,
+        "kv_bytes_per_token_per_gpu": max(stage.kv_per_token for stage in fit.stages) if fit else None,
+        "kv_cache_tokens": fit.kv_tokens if fit else None,
+        "plan": asdict(plan),
+        "phases": [asdict(phase) for phase in phases],
+    }
+
+
+def _gib(size: int) -> str:
+    return f"{size / _GIB:,.1f}"
+
+
+def _model(plan: Plan) -> Iterator[str]:
+    model = plan.model
+    yield "model"
+    if model.problem:
+        yield f"  {clean(model.id)}: its size is not known: {clean(model.problem)}"
+        return
+    yield f"  {clean(model.id)}, {clean(model.architecture)} ({clean(model.source)})"
+    total = sum(number for _, number in model.parameters)
+    disk = f"{_gib(model.checkpoint)} GiB on the disk of every host" if model.checkpoint else ""
+    room = f", where the fullest has {_gib(model.free)}" if model.free is not None else ""
+    yield f"  {total / 1e9:,.1f} billion parameters in {clean(model.dtype)}, {disk}{room}"
+
+
+def _sizes(plan: Plan, fit: PlannedFit, stage: PlannedStage, marks: Marks) -> list[str]:
+    """What one GPU holds; of several pipeline stages, one GPU of each."""
+    hosts = len(plan.hosts)
+    layers = f", layers {stage.first} to {stage.last}" if len(fit.stages) > 1 else ""
+    layout = f"TP{plan.tensor_parallel} {marks.times} PP{plan.pipeline_parallel} over {count(hosts, 'host')}"
+    rows = [(part.what, part.size, "") for part in sorted(stage.parts, key=lambda part: -part.size)]
+    if stage.offloaded:
+        rows.append(("of it in the memory of the host", -stage.offloaded, ""))
+    rows.append(("weights in all", stage.weights, "as vLLM's `Model loading took` will say"))
+    rows += [(share.what, share.size, "assumed" if share.assumed else "") for share in stage.beside]
+    if stage.left is not None:
+        rows.append(("left for the KV cache", stage.left, f"{stage.kv_per_token:,} bytes a token"))
+    rows += _budget(fit)
+    width = max(len(name) for name, _, _ in rows)
+    lines = [f"  {name:<{width}}  {_gib(size):>8}  {note}".rstrip() for name, size, note in rows]
+    return [f"on each of {count(plan.gpus // plan.pipeline_parallel, 'GPU')}, in GiB ({layout}{layers})", *lines]
+
+
+def _budget(fit: PlannedFit) -> list[tuple[str, int, str]]:
+    if fit.budget is None or fit.memory is None:
+        return []
+    whose = "that the GPUs report" if fit.measured else "that the inventory declares"
+    note = f"{fit.utilization:.0%} of the {_gib(fit.memory)} {whose}, less what CUDA keeps to itself"
+    return [("what vLLM may take", fit.budget, note)]
+
+
+def _verdict(plan: Plan, marks: Marks) -> Iterator[str]:
+    fit = plan.fit
+    if fit is None:
+        return
+    length = f"{fit.max_model_len:,} tokens"
+    if fit.fits is None:
+        kept = f", a KV cache of {fit.kv_tokens:,} tokens" if fit.kv_tokens is not None else ""
+        yield f"{marks.unknown} whether it fits is not known{kept}"
+    elif fit.fits:
+        kept = f"a KV cache of {fit.kv_tokens:,} tokens"
+        yield f"{marks.done} it fits: {kept}, {fit.requests:.1f} requests of {length}"
+    else:
+        lacking = f"{_gib(fit.lacking or 0)} GiB are lacking on a GPU"
+        yield f"{marks.failed} it does not fit: {lacking}, with a request of {length}"
+
+
+def _levers(levers: Sequence[PlannedLever], marks: Marks) -> Iterator[str]:
+    if levers:
+        yield "what would help, each alone"
+    for one in levers:
+        if one.lacking:
+            yield f"  {marks.failed} {one.what}: {_gib(one.lacking)} GiB would still be lacking ({one.change})"
+        else:
+            rest = f"{_gib(one.weights)} GiB of weights, {one.requests:.1f} requests of full length"
+            yield f"  {marks.done} {one.what}: {rest} ({one.change})"
+
+
+def _commands(plan: Plan) -> Iterator[str]:
+    """What several have in common is said once: of all hosts at the end, of both units of a host before them."""
+    common = _common([unit for host in plan.hosts for unit in host.units])
+    yield "what would be run"
+    for host in plan.hosts:
+        yield from _host(host, common)
+    yield "  everywhere"
+    yield from (f"    {_assignment(*pair)}" for pair in common)
+    if not plan.asked:
+        yield "  UID and INTERFACE are what only the hosts know: --hosts asks them"
+
+
+def _common(units: Sequence[PlannedUnit]) -> list[tuple[str, str]]:
+    return [pair for pair in units[0].environment if all(pair in unit.environment for unit in units)]
+
+
+def _host(host: PlannedHost, everywhere: Sequence[tuple[str, str]]) -> Iterator[str]:
+    yield f"  {clean(host.name)}, the {host.role}"
+    if host.problem:
+        yield f"    it could not be asked: {clean(host.problem)}"
+    here = [pair for pair in _common(host.units) if pair not in everywhere]
+    yield from (f"    {_assignment(*pair)}" for pair in here)
+    for unit in host.units:
+        yield f"    {clean(shlex.join(unit.command))}"
+        yield from (f"      {line}" for line in _own(unit, (*everywhere, *here)))
+
+
+def _own(unit: PlannedUnit, common: Sequence[tuple[str, str]]) -> Iterator[str]:
+    yield from (_assignment(*pair) for pair in unit.environment if pair not in common)
+    yield from (f"{clean(name)}={_HIDDEN}" for name in unit.secrets)
+
+
+def _assignment(name: str, value: str) -> str:
+    return f"{clean(name)}={clean(shlex.quote(value))}"
+
+
+def _phases(phases: Sequence[PlannedPhase], marks: Marks) -> Iterator[str]:
+    yield "phases of `up`, and what each waits for"
+    width = max((len(phase.title) for phase in phases), default=0)
+    for phase in phases:
+        mark = marks.skipped if phase.skipped else marks.idle
+        yield f"  {mark} {phase.title:<{width}}  {_waits(phase)}".rstrip()
+
+
+def _waits(phase: PlannedPhase) -> str:
+    if phase.skipped:
+        return f"left out: {clean(phase.skipped)}"
+    if phase.patience is None:
+        return ""
+    if not phase.patience:
+        return f"{phase.waits}: not waited for"
+    return f"{phase.waits}: {duration(phase.patience)}{' without progress' if phase.progress else ''}"
+
+
+def _unknown(plan: Plan, marks: Marks) -> Iterator[str]:
+    if plan.unknown:
+        yield "not known"
+    yield from (f"  {marks.unknown} {clean(one)}" for one in plan.unknown)

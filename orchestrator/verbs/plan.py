@@ -1,0 +1,49 @@
+"""`plan`: whether the model fits, and what `up` would run. No host is asked without `--hosts`, nothing started."""
+
+from __future__ import annotations
+
+import sys
+
+from cluster.inventory import Inventory
+from cluster.observe import Observed
+from cluster.plan import Answers, ask, plan
+from cluster.values import HostView, PlannedPhase
+from orchestrator.exit_codes import PREFLIGHT
+from orchestrator.outcome import say
+from orchestrator.phase import Phase
+from orchestrator.plans import UP
+from orchestrator.render import plan as shown
+from orchestrator.render.text import marks_for
+from orchestrator.session import Request, inventory_of, session
+from orchestrator.settings import Patience, Settings
+
+
+def run(request: Request, settings: Settings) -> int:
+    inventory, answers = _known(request, settings)
+    found = plan(inventory, answers)
+    phases = [_phase(one, inventory, _seen(inventory, answers)) for one in UP]
+    say(request, lambda: shown.text(found, phases, marks_for(sys.stdout)), lambda: shown.document(found, phases))
+    return 0 if found.runs else PREFLIGHT
+
+
+def _known(request: Request, settings: Settings) -> tuple[Inventory, Answers | None]:
+    if not request.ask_hosts:
+        return inventory_of(request, settings), None
+    with session(request, settings, watched=False) as one:
+        return one.inventory, ask(one.inventory, one.fleet)
+
+
+def _seen(inventory: Inventory, answers: Answers | None) -> Observed:
+    """Hosts on which nothing runs, where nobody has looked."""
+    return answers.seen if answers else {spec.name: HostView(spec.name) for spec in inventory.hosts}
+
+
+def _phase(phase: Phase, inventory: Inventory, seen: Observed) -> PlannedPhase:
+    waits = phase.waits
+    return PlannedPhase(
+        title=phase.title,
+        waits=waits.what if waits else "",
+        patience=waits.patience(Patience()) if waits else None,
+        progress=waits.progress if waits else False,
+        skipped=phase.skip(inventory, seen) or "",
+    )
