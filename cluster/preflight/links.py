@@ -50,7 +50,11 @@ def _named(facts: Facts) -> str:
 
 
 def _loopback(address: str) -> bool:
-    return ipaddress.ip_address(address).is_loopback
+    """What is no address at all is none of these either."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def routes(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
@@ -67,14 +71,14 @@ def _own(spec: HostSpec, facts: Facts) -> str:
 
 def _routes(inventory: Inventory, spec: HostSpec, facts: Facts, missing: set[str]) -> Iterator[Finding]:
     own = _own(spec, facts)
-    for peer, source in facts.links.sources.items():
-        there = inventory.host(peer).cluster_address
-        if peer in missing:
+    for peer in inventory.hosts:
+        source, to = facts.links.sources.get(peer.name), f"{peer.name} ({peer.cluster_address})"
+        if source is None or peer.name in missing:
             continue
         if not source:
-            yield _route(spec, "blocking", f"no route to {peer} ({there})", own, "Ray cannot join")
+            yield _route(spec, "blocking", f"no route to {to}", own, "Ray cannot join")
         elif facts.interface(source) != own:
-            found = f"the route to {peer} ({there}) leaves by {facts.interface(source) or '?'} as {source}"
+            found = f"the route to {to} leaves by {facts.interface(source) or '?'} as {source}"
             yield _route(spec, "warning", found, own, _OTHER_WAY)
 
 
