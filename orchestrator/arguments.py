@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from orchestrator.bench import arguments as bench
 from orchestrator.words import at_least_zero, check_name, inventory_and_hosts, seconds
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Leaves the program, with its usage, where the words mean nothing."""
-    words, command = _split(list(words))
+    words, command = _split(bench.joined(list(words)))
     arguments, more = parser().parse_known_args(words)
     if hasattr(arguments, "places") and not any(word.startswith("-") for word in more):
         # Words behind an option are hosts as well: argparse takes only those that stand together.
@@ -23,6 +24,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         arguments.refuse("say what to run behind `--`")
     arguments.command = tuple(command)
     arguments.skip, arguments.units = (tuple(getattr(arguments, name, ())) for name in ("skip", "units"))
+    arguments.bench = bench.wanted(arguments) if hasattr(arguments, "num_prompts") else None
     return arguments
 
 
@@ -50,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     _add_logs(verbs)
     _add_diagnose(verbs)
     _add_exec(verbs)
+    bench.add(verbs, _add)
     unlock = _add(
         verbs, "unlock", "break the lease of somebody who works on the cluster", 'unlock --reason "bob has left"'
     )

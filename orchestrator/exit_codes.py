@@ -13,6 +13,7 @@ from cluster.errors import (
     Unreachable,
     UsageError,
 )
+from orchestrator.bench.results import NotKept
 from orchestrator.interrupts import Interrupted
 
 DONE = 0
@@ -32,6 +33,7 @@ _CODES: dict[type[BaseException], int] = {
     PreflightFailed: PREFLIGHT,
     Unreachable: UNREACHABLE,
     HostError: COMMAND,
+    NotKept: COMMAND,
     NotReady: NOT_READY,
     NotFreed: NOT_FREED,
     Held: LOCKED,

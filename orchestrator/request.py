@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from orchestrator.bench.wanted import Wanted
 from orchestrator.settings import Output
 
 
@@ -16,7 +17,7 @@ class Request:
     `keep` and `wait` are of `up` and `down`, `restart` and `recreate` of `up`, `skip` is of `up` and `check`;
     `strict`, `deep`, `fabric` and `all` are of `check`, `ask_hosts` is of `plan`, `watch` of `status`, `to` of
     `diagnose`, `reason` of `unlock`; `hosts` (none: all) of `logs` and `exec`, `units` (none: ray and vllm),
-    `lines` and `follow` of the one, `timeout` and `command` of the other.
+    `lines` and `follow` of the one, `timeout` and `command` of the other; `bench` is of `bench`.
     """
 
     verb: str
@@ -42,3 +43,4 @@ class Request:
     command: tuple[str, ...] = ()
     to: Path | None = None
     watch: bool = False
+    bench: Wanted | None = None

@@ -46,6 +46,25 @@ def image_question(served_name: str) -> Request:
 
 
 METRICS = Request("/metrics")
+MODELS = Request("/v1/models")
+
+#: Served only with VLLM_SERVER_DEV_MODE=1, and so never by a server that strangers can reach.
+RESET_PREFIX_CACHE = Request("/reset_prefix_cache", {})
+
+
+def max_model_len(answer: Answer, served_name: str) -> int:
+    """The most tokens of a request, in and out, out of the answer to MODELS. Raises `ValueError`, in a person's
+    words."""
+    if answer.status != 200:
+        raise ValueError(
+            answer.text if answer.status == 0 else f"HTTP {answer.status}: {answer.text.strip()[:300]}"
+        )
+    try:
+        return next(
+            int(one["max_model_len"]) for one in json.loads(answer.text)["data"] if one["id"] == served_name
+        )
+    except (ValueError, KeyError, TypeError, StopIteration, RecursionError):
+        raise ValueError(f"it does not serve {served_name}: {answer.text.strip()[:300]}") from None
 
 
 @dataclass(frozen=True)

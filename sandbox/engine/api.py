@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import socket
 import threading
 import time
@@ -42,6 +43,7 @@ class Server(ThreadingHTTPServer):
         self.socket = listener
         self.flags = flags
         self.counts = metrics.Counts(flags.served_name)
+        self.prefixes = metrics.Prefixes()
         self.requests = itertools.count(1)
         self.counting = threading.Lock()
         self.server_activate()
@@ -69,6 +71,9 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
         if not self._authorized():
             return self._json(401, {"error": "Unauthorized"})
+        if self.path == "/reset_prefix_cache" and os.environ.get("VLLM_SERVER_DEV_MODE") == "1":
+            self.server.prefixes.forget()
+            return self._text(200, "")
         if self.path not in ("/v1/completions", "/v1/chat/completions"):
             return self._json(404, {"detail": "Not Found"})
         name = self.server.flags.served_name
@@ -80,23 +85,29 @@ class Handler(BaseHTTPRequestHandler):
     def _complete(self, body: dict[str, Any]) -> None:
         counts, number = self.server.counts, next(self.server.requests)
         with counts.running():
+            cached = self.server.prefixes.look_up(body)
             while (told := behaviour.read()).behaviour == "tokenless" or _wedged(told, number):
                 time.sleep(0.05)
             tokens = 0 if told.behaviour == "empty" else int(body.get("max_tokens") or 16)
             prompt = len(json.dumps(body.get("prompt", body.get("messages", ""))))
             with self.server.counting:
-                counts.generated(prompt, tokens)
+                counts.read(prompt, prompt if cached else 0)
             answer = _answer(self.path, self.server.flags.served_name, prompt, tokens)
-            return self._stream(answer, tokens) if body.get("stream") else self._json(200, answer)
+            if body.get("stream"):
+                self._stream(answer, tokens, told.token_seconds)
+            else:
+                self._json(200, answer)
+            with self.server.counting:
+                counts.generated(tokens)
 
-    def _stream(self, answer: dict[str, Any], tokens: int) -> None:
-        """Everything at once, yet a chunk a token; the last has the usage."""
+    def _stream(self, answer: dict[str, Any], tokens: int, pause: float) -> None:
+        """A chunk a token, `pause` seconds between two; the last has the usage."""
         kind = answer["object"] if "text" in answer["object"] else "chat.completion.chunk"
         choice = {"index": 0, "text": _TOKEN, "delta": {"content": _TOKEN}, "finish_reason": None}
         chunk = {**answer, "object": kind, "choices": [choice], "usage": None}
         chunks = [chunk] * tokens + [{**answer, "choices": []}]
-        text = "".join(f"data: {json.dumps(each)}\n\n" for each in chunks)
-        self._text(200, f"{text}data: [DONE]\n\n", "text/event-stream")
+        events = [f"data: {json.dumps(each)}\n\n" for each in chunks]
+        self._pieces([*events, "data: [DONE]\n\n"], pause)
 
     def _authorized(self) -> bool:
         keys = self.server.flags.api_keys
@@ -114,11 +125,22 @@ class Handler(BaseHTTPRequestHandler):
 
     def _text(self, status: int, text: str, kind: str = "text/plain; charset=utf-8") -> None:
         content = text.encode()
+        self._head(status, len(content), kind)
+        self.wfile.write(content)
+
+    def _pieces(self, pieces: list[str], pause: float) -> None:
+        """At once, unless there is a pause between two."""
+        contents = [each.encode() for each in pieces]
+        self._head(200, sum(map(len, contents)), "text/event-stream")
+        for content in contents if pause else [b"".join(contents)]:
+            self.wfile.write(content)
+            time.sleep(pause)
+
+    def _head(self, status: int, length: int, kind: str) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Length", str(length))
         self.end_headers()
-        self.wfile.write(content)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         client = f"{self.client_address[0]}:{self.client_address[1]}"

@@ -27,6 +27,8 @@ class Behaviour(NamedTuple):
     """Processes that leave the session as soon as they are started."""
     says: str = ""
     """A line that it writes to its log before all others."""
+    token_seconds: float = 0.0
+    """Between two tokens of a stream."""
     busy: Mapping[str, Any] = MappingProxyType({})
     """{"running": 2, "tokens_per_second": 40}: as if others were being served."""
 

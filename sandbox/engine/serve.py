@@ -10,13 +10,15 @@ import traceback
 from importlib.metadata import version
 from typing import NoReturn
 
-from . import api, behaviour, log, script
+from . import api, behaviour, bench, log, script
 from .behaviour import Behaviour
 from .flags import Flags, parse
 from .ranks import LocalRanks, Ranks, RayRanks
 
 
 def main(argv: list[str]) -> int:
+    if argv[:2] == ["bench", "serve"]:
+        return bench.main(argv[2:])
     if argv[:1] != ["serve"]:
         print(version("vllm"))
         return 0

@@ -52,7 +52,8 @@ HEALTHY = look("Model loading took 3 GiB\nKV cache size: 640 tokens\n", health=2
 @dataclass
 class World:
     """What runs on the hosts. `engine` is what a look at vLLM shows; titles in `hang` never end, those in `broken`
-    fail; hosts that are `lost` do not answer; `ran` notes all that changed something."""
+    fail; hosts that are `lost` do not answer; `ran` notes all that changed something; `benched` is what a benchmark
+    client says."""
 
     engine: str = HEALTHY
     hang: frozenset[str] = frozenset()
@@ -61,12 +62,17 @@ class World:
     units: dict[tuple[str, str], Sighting] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
     reached: Callable[[str], object] = lambda title: None
+    benched: Callable[[Command], list[str | None]] = lambda command: []
 
     def fleet(self, inventory: Inventory, settings: Settings) -> Fleet:
         """Stands in for connections."""
         return Fleet([Host(spec.name, Simulated(self, inventory, spec)) for spec in inventory.hosts])
 
 
+_ANSWERS = {
+    "/v1/models": json.dumps({"data": [{"id": "ernie", "max_model_len": 16384}]}),
+    "/metrics": "vllm:num_requests_running 0\nvllm:generation_tokens_total 9\n",
+}
 _CARDS = [{"uuid": uuid, "memory_mib": 81559, "cuda": "ok"} for uuid in ("a", "b")]
 _CHANNELS = {
     "take the lease": json.dumps({"taken": None}),
@@ -93,6 +99,8 @@ class Simulated:
         return Result(0, self._answer(title, command), "")
 
     def open(self, command: Command) -> ScriptedChannel:
+        if command.title == "run vllm bench serve":
+            return ScriptedChannel(self.world.benched(command))
         return ScriptedChannel([_CHANNELS[command.title]])
 
     def close(self) -> None:
@@ -113,11 +121,13 @@ class Simulated:
             case ["connect", "to", *_]:
                 return connected(command).stdout
             case ["ask", *_]:
-                return json.dumps({"status": 200, "text": TOKEN})
+                path = "/" + payload(command)["url"].split("/", 3)[3]
+                return json.dumps({"status": 200, "text": _ANSWERS.get(path, TOKEN)})
         return {
             "prepare Ray's token": '{"token": "t0ken"}',
             "look at ray": look(),
             "read what NCCL chose": '{"lines": []}',
+            "ask for the GPUs' clocks": '{"clocks": {}}',
         }.get(title, "")
 
     def _launch(self, name: str, command: Command) -> str:

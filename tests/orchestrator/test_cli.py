@@ -16,7 +16,7 @@ from orchestrator.arguments import parse
 from tests.orchestrator.simulated import World, run, written
 
 Captured = pytest.CaptureFixture[str]
-VERBS = ("up", "down", "plan", "check", "status", "logs", "exec", "diagnose", "unlock")
+VERBS = ("up", "down", "plan", "check", "status", "logs", "exec", "diagnose", "bench", "unlock")
 
 
 @pytest.mark.parametrize(

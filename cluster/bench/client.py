@@ -1,0 +1,143 @@
+"""The benchmark client on a host: launched, heard while it runs, and gone when we are."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from cluster.bench.command import RESULT
+from cluster.bench.counters import FAMILIES, Counters, Sample
+from cluster.command import Command, json_lines, program
+from cluster.errors import CommandFailed, HostError, Unintelligible, Unreachable
+from cluster.hints import STATE_HINTS
+from cluster.host import Channel, Host
+
+#: Longer than any run; the program ends when we hang up, or are not heard for so long. Seconds.
+_LONGEST = 7 * 86400.0
+_SILENCE = 60.0
+_BEAT = 10.0
+#: Seconds between two samples of the server's counters; how long news may go unheard; and how long the program may
+#: take to end what it started, and to say so.
+_SAMPLE = 1.0
+_ATTENTION = 0.5
+_FAREWELL = 10.0
+
+
+@dataclass
+class Heard:
+    """What the client's host has said so far.
+
+    `before` and `after` are None where the server did not answer, `status` until the client has ended.
+    """
+
+    before: Counters | None = None
+    after: Counters | None = None
+    samples: list[Sample] = field(default_factory=list)
+    status: int | None = None
+    seconds: float = 0.0
+    log: str = ""
+    packed: list[str] = field(default_factory=list)
+
+    @property
+    def result(self) -> str:
+        """vLLM's own file as it was written; empty where there is none. Raises ValueError for one in pieces."""
+        try:
+            return zlib.decompress(base64.b64decode("".join(self.packed))).decode() if self.packed else ""
+        except zlib.error as problem:
+            raise ValueError(f"the result came torn: {problem}") from None
+
+    def hear(self, said: dict[str, Any]) -> None:
+        match said:
+            case {"before": dict(counted)}:
+                self.before = Counters.model_validate(counted)
+            case {"after": dict(counted)}:
+                self.after = Counters.model_validate(counted)
+            case {"sampled": dict(sampled)}:
+                self.samples.append(Sample.model_validate(sampled))
+            case {"status": int(status), "seconds": seconds}:
+                self.status, self.seconds = status, float(seconds)
+            case {"log": str(log)}:
+                self.log = log
+            case {"result": str(piece)}:
+                self.packed.append(piece)
+
+
+def command(argv: tuple[str, ...], env: dict[str, str], *, state: str, metrics: str, venv: str) -> Command:
+    """Runs `argv` in a scratch folder below `state`; `metrics` is the server's URL of them, as reached there."""
+    payload = {
+        "state": state,
+        "argv": argv,
+        "env": env,
+        "result": RESULT,
+        "url": metrics,
+        "families": FAMILIES,
+        "every": _SAMPLE,
+        "silence": _SILENCE,
+    }
+    title = "run vllm bench serve"
+    return program(
+        ("processes", "files", "bench"), payload, title=title, venv=venv, timeout=_LONGEST, hints=STATE_HINTS
+    )
+
+
+def run(host: Host, command: Command, heard: Heard, news: Callable[[], None]) -> None:
+    """To its end, into `heard`. `news` is called several times a second, and ends it by raising.
+
+    However this ends, the client is told to end and waited for. Raises HostError when its program ends otherwise
+    than well, as with a connection that breaks.
+    """
+    channel, over = host.open(command), threading.Event()
+    threading.Thread(target=_beat, args=(channel, over), daemon=True).start()
+    try:
+        _listen(host, command, channel, heard, news)
+    except BaseException:
+        _end(channel)
+        raise
+    finally:
+        over.set()
+        channel.close()
+
+
+def _listen(host: Host, command: Command, channel: Channel, heard: Heard, news: Callable[[], None]) -> None:
+    while True:
+        try:
+            line = channel.read_line(_ATTENTION)
+        except EOFError:
+            return _judge(host, command, channel)
+        try:
+            for said in json_lines(line or ""):
+                heard.hear(said)
+        except ValueError as problem:
+            raise Unintelligible(host.name, command.title, line or "", cause=str(problem)) from None
+        news()
+
+
+def _judge(host: Host, command: Command, channel: Channel) -> None:
+    result = channel.result()
+    if result.status < 0:
+        cure = f"see whether {host.name} is up; the client there ends within {_SILENCE:g} s"
+        raise Unreachable(host.name, command.title, cause="the connection broke", cure=cure)
+    if result.status != 0:
+        raise CommandFailed(host.name, command, result.status, "", result.stderr)
+
+
+def _end(channel: Channel) -> None:
+    """A second Ctrl-C in here leaves it to the end of its stdin."""
+    until = time.monotonic() + _FAREWELL
+    with suppress(HostError, EOFError):
+        channel.send(b"end\n")
+        while time.monotonic() < until:
+            if any("gone" in said for said in json_lines(channel.read_line(_ATTENTION) or "")):
+                return
+
+
+def _beat(channel: Channel, over: threading.Event) -> None:
+    with suppress(HostError):
+        while not over.wait(_BEAT):
+            channel.send(b"\n")

@@ -1,0 +1,45 @@
+"""What a run has come to, out of everything that was heard of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cluster.bench.client import Heard
+from cluster.bench.counters import Counts, counts
+from cluster.bench.figures import Figures, measured
+from cluster.bench.verdict import Verdict, failed, judge
+
+_FULL = "No space left on device"
+
+
+@dataclass(frozen=True)
+class Concluded:
+    """`figures` and `counts` are None where there are none."""
+
+    verdict: Verdict
+    figures: Figures | None = None
+    counts: Counts | None = None
+
+
+def concluded(heard: Heard, wanted: int) -> Concluded:
+    """Of a client that has ended by itself; `wanted` requests were to be sent."""
+    if heard.status != 0:
+        return Concluded(failed(_why(heard)))
+    if heard.before is None or heard.after is None:
+        return Concluded(failed("the server's /metrics did not answer"))
+    try:
+        found = measured(heard.result)
+        counted = counts(heard.before, heard.after)
+    except ValueError as problem:
+        return Concluded(failed(str(problem)))
+    return Concluded(
+        judge(wanted, found.figures, counted, found.errors, heard.before.busy), found.figures, counted
+    )
+
+
+def _why(heard: Heard) -> str:
+    """A full disk is named wherever it is said; otherwise the last line of a traceback says what it was."""
+    lines = [line.strip() for line in heard.log.splitlines() if line.strip()]
+    full = next((line for line in lines if _FULL in line), "")
+    last = full or next(reversed(lines), "it said nothing")
+    return f"vllm bench serve ended with status {heard.status}: {last}"

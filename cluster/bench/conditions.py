@@ -1,0 +1,79 @@
+"""What a run was measured on, out of what was seen of the hosts and of what the engine and its ranks have said."""
+
+from __future__ import annotations
+
+from cluster import gpu, nccl
+from cluster.bench.record import Conditions, GpuAt, HostAt
+from cluster.command import Probe, last_json, program
+from cluster.errors import HostError
+from cluster.fleet import Fleet
+from cluster.inventory import HostSpec, Inventory
+from cluster.observe import Observed
+from cluster.values import Facts
+from cluster.vllm import log, server
+
+#: The present and the highest clock in MHz, by the GPU's uuid.
+Clocks = dict[str, tuple[int, int]]
+
+
+def clocks(venv: str) -> Probe[Clocks]:
+    """To be asked while the GPUs work: idle ones clock down."""
+    command = program(("clocks",), {}, title="ask for the GPUs' clocks", venv=venv)
+    return Probe(
+        command, lambda said: {uuid: (now, most) for uuid, (now, most) in last_json(said)["clocks"].items()}
+    )
+
+
+def clocks_of(fleet: Fleet, venv: str) -> Clocks:
+    """Of all hosts that answer: what is missing is no reason to end a run."""
+    answers = fleet.each(lambda host: host.ask(clocks(venv)))
+    return {uuid: both for one in answers.values() if not isinstance(one, HostError) for uuid, both in one.items()}
+
+
+def conditions(inventory: Inventory, seen: Observed, engine_log: str, network: tuple[str, ...]) -> Conditions:
+    """`network` are the lines of NCCL. Every host was looked at."""
+    return Conditions(
+        cluster=inventory.cluster,
+        model=inventory.model.id,
+        tensor_parallel=inventory.serve.tensor_parallel_size,
+        pipeline_parallel=inventory.serve.pipeline_parallel_size,
+        hosts=tuple(_host(inventory.host(name), view.facts) for name, view in seen.items() if view.facts),
+        engine=server.argv(inventory),
+        transport=_transport(inventory, engine_log, network),
+        kv_cache_tokens=log.loading(engine_log).kv_tokens,
+    )
+
+
+def _host(spec: HostSpec, facts: Facts) -> HostAt:
+    return HostAt(
+        name=spec.name,
+        gpus=tuple(GpuAt(name=one.name, memory_mib=one.memory_mib) for one in gpu.chosen(spec, facts)),
+        driver=facts.driver,
+        python=facts.python,
+        versions={name: facts.versions[name] for name in sorted(facts.versions) if facts.versions[name]},
+    )
+
+
+def _transport(inventory: Inventory, engine_log: str, network: tuple[str, ...]) -> str:
+    if not inventory.uses_ray:
+        return ""
+    return "gloo" if log.without_nccl(engine_log) else nccl.transport(network).kind
+
+
+def with_clocks(known: Conditions, inventory: Inventory, seen: Observed, clocks: Clocks) -> Conditions:
+    """The same with the clocks that were seen under load."""
+    hosts = tuple(_clocked(host, _uuids(inventory, seen, host.name), clocks) for host in known.hosts)
+    return known.model_copy(update={"hosts": hosts})
+
+
+def _uuids(inventory: Inventory, seen: Observed, name: str) -> list[str]:
+    facts = seen[name].facts
+    return [one.uuid for one in gpu.chosen(inventory.host(name), facts)] if facts else []
+
+
+def _clocked(host: HostAt, uuids: list[str], clocks: Clocks) -> HostAt:
+    gpus = []
+    for one, uuid in zip(host.gpus, uuids, strict=True):
+        now, most = clocks.get(uuid, (None, None))
+        gpus.append(one.model_copy(update={"sm_clock": now, "max_sm_clock": most}))
+    return host.model_copy(update={"gpus": tuple(gpus)})

@@ -1,0 +1,98 @@
+"""What the server counts, out of its /metrics: before a run, while it goes, and after it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+#: Our name -> vLLM's, of gauges and counters; several engines and reasons are added up. The program on the host
+#: reads them, so that a sample a second costs a line instead of the whole page.
+FAMILIES = {
+    "running": "vllm:num_requests_running",
+    "waiting": "vllm:num_requests_waiting",
+    "kv_usage": "vllm:kv_cache_usage_perc",
+    "queries": "vllm:prefix_cache_queries_total",
+    "hits": "vllm:prefix_cache_hits_total",
+    "prompt_tokens": "vllm:prompt_tokens_total",
+    "generated_tokens": "vllm:generation_tokens_total",
+    "finished": "vllm:request_success_total",
+    "preemptions": "vllm:num_preemptions_total",
+}
+
+
+class Frozen(BaseModel):
+    """A value that is written to disk as JSON and read again, maybe by a later version: more is let pass."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
+
+
+def _none_is_zero(value: object) -> object:
+    return 0 if value is None else value
+
+
+Counted = Annotated[int, BeforeValidator(_none_is_zero)]
+
+
+class Counters(Frozen):
+    """Counts since the server started; `running`, `waiting` and `kv_usage` (of 1) are of this moment.
+
+    Tokens of `queries` were looked up in the prefix cache, and those of `hits` found there. None where the server
+    does not say.
+    """
+
+    running: Counted = 0
+    waiting: Counted = 0
+    kv_usage: float | None = None
+    queries: int | None = None
+    hits: int | None = None
+    prompt_tokens: int | None = None
+    generated_tokens: int | None = None
+    finished: Counted = 0
+    preemptions: Counted = 0
+
+    @property
+    def busy(self) -> int:
+        """Requests that the server has in hand."""
+        return self.running + self.waiting
+
+
+class Sample(Counters):
+    """The counters at a moment: `at` is in seconds since the run began."""
+
+    at: float
+
+
+class Counts(Frozen):
+    """What one run has made the server count. None where it does not say."""
+
+    queries: int | None
+    hits: int | None
+    prompt_tokens: int | None
+    generated_tokens: int | None
+    finished: int
+    preemptions: int
+
+    @property
+    def hit_share(self) -> float:
+        """Of the tokens that were looked up, those that were found."""
+        return (self.hits or 0) / self.queries if self.queries else 0.0
+
+
+def counts(before: Counters, after: Counters) -> Counts:
+    """The difference. Raises ValueError where a count has fallen: the server is another one by now."""
+    for name in ("finished", "prompt_tokens", "generated_tokens"):
+        if (getattr(after, name) or 0) < (getattr(before, name) or 0):
+            raise ValueError("the server's counters began anew: it was restarted in the middle")
+    return Counts(
+        queries=_between(before.queries, after.queries),
+        hits=_between(before.hits, after.hits),
+        prompt_tokens=_between(before.prompt_tokens, after.prompt_tokens),
+        generated_tokens=_between(before.generated_tokens, after.generated_tokens),
+        finished=after.finished - before.finished,
+        preemptions=after.preemptions - before.preemptions,
+    )
+
+
+def _between(before: int | None, after: int | None) -> int | None:
+    return None if before is None or after is None else after - before

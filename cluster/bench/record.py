@@ -1,0 +1,130 @@
+"""One run as it is kept: what was measured, on what, and whether it counts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cluster.bench.counters import Counts, Frozen, Sample
+from cluster.bench.figures import Figures
+from cluster.bench.verdict import Verdict
+from cluster.bench.workload import Cell, Workload, workload
+
+#: How the prefix cache is made to hold nothing of use: a salt of the run's own, that only its own requests share;
+#: a new seed alone; a reset by the server; or a restart of vLLM before each run, as the published guide does.
+Cold = Literal["salt", "seed", "reset", "restart"]
+COLD: tuple[Cold, ...] = ("salt", "seed", "reset", "restart")
+
+
+class GpuAt(Frozen):
+    """One GPU: its clocks in MHz while it worked, None where nobody could ask."""
+
+    name: str
+    memory_mib: int | None
+    sm_clock: int | None = None
+    max_sm_clock: int | None = None
+
+
+class HostAt(Frozen):
+    """One host as it was."""
+
+    name: str
+    gpus: tuple[GpuAt, ...]
+    driver: str
+    python: str
+    versions: dict[str, str]
+
+
+class Conditions(Frozen):
+    """What was measured: two runs of equal conditions can be averaged.
+
+    `engine` is the argument list of `vllm serve`; `transport` is what carries data between the hosts, empty on one
+    host.
+    """
+
+    cluster: str
+    model: str
+    tensor_parallel: int
+    pipeline_parallel: int
+    hosts: tuple[HostAt, ...]
+    engine: tuple[str, ...]
+    transport: str = ""
+    kv_cache_tokens: int | None = None
+
+    @property
+    def layout(self) -> str:
+        return f"TP{self.tensor_parallel} × PP{self.pipeline_parallel}"
+
+    @property
+    def gpus(self) -> tuple[GpuAt, ...]:
+        return tuple(gpu for host in self.hosts for gpu in host.gpus)
+
+    @property
+    def dummy_weights(self) -> bool:
+        """Random numbers in place of weights: speed is real then, words are not."""
+        return any(
+            word == "--load-format=dummy" or (word == "--load-format" and after == "dummy")
+            for word, after in zip(self.engine, (*self.engine[1:], ""), strict=False)
+        )
+
+    def differences(self, other: Conditions) -> tuple[str, ...]:
+        """What keeps runs of the two from being averaged, in words. Clocks change, and a transport may become
+        known later."""
+        return tuple(
+            f"{what}: {ours} there, {theirs} here"
+            for (what, ours), (_, theirs) in zip(self._identity(), other._identity(), strict=True)
+            if ours != theirs
+        )
+
+    def _identity(self) -> tuple[tuple[str, str], ...]:
+        return (
+            ("cluster", self.cluster),
+            ("model", self.model),
+            ("layout", self.layout),
+            ("hosts", ", ".join(host.name for host in self.hosts)),
+            ("GPUs", ", ".join(gpu.name for gpu in self.gpus)),
+            ("driver", ", ".join(host.driver for host in self.hosts)),
+            ("versions", "; ".join(_versions(host) for host in self.hosts)),
+            ("vllm serve", " ".join(self.engine)),
+        )
+
+
+def _versions(host: HostAt) -> str:
+    return ", ".join(f"{name} {version}" for name, version in sorted(host.versions.items()))
+
+
+class Run(Frozen):
+    """`seed` and `command` are those of `vllm bench serve`, which ran on `origin`.
+
+    `began` is ISO 8601, `seconds` the time of the whole command with its own start. `counts` and `figures` are
+    None of a run that brought none.
+    """
+
+    schema_version: Literal[1] = 1
+    workload: str
+    num_prompts: int
+    repeat: int
+    attempt: int
+    rate: float
+    seed: int
+    cold: Cold
+    origin: str
+    began: str
+    seconds: float
+    command: tuple[str, ...]
+    verdict: Verdict
+    conditions: Conditions
+    counts: Counts | None = None
+    figures: Figures | None = None
+    samples: tuple[Sample, ...] = ()
+
+    @property
+    def of(self) -> Workload:
+        return workload(self.workload)
+
+    @property
+    def cell(self) -> Cell:
+        return Cell(self.of, self.num_prompts, self.repeat)
+
+    @property
+    def valid(self) -> bool:
+        return self.verdict.outcome == "valid"

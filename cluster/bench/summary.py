@@ -1,0 +1,52 @@
+"""The runs of one series, put together: a row for each workload and number of prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cluster.bench.figures import Figures, average
+from cluster.bench.record import Run
+from cluster.bench.workload import GUIDE, Workload
+
+
+@dataclass(frozen=True)
+class Row:
+    """`figures` are the means of the `valid` runs, None where there is none; `left_out` prove nothing."""
+
+    workload: Workload
+    num_prompts: int
+    valid: tuple[Run, ...]
+    left_out: tuple[Run, ...]
+    figures: Figures | None
+
+    @property
+    def output_range(self) -> tuple[float, float] | None:
+        """The least and the most tokens generated per second; None where one run says nothing of a spread."""
+        found = [run.figures.output_per_second for run in self.valid if run.figures]
+        return (min(found), max(found)) if len(found) > 1 else None
+
+
+def rows(runs: Iterable[Run]) -> tuple[Row, ...]:
+    """In the guide's order of workloads, others after them by their lengths; small numbers of prompts first."""
+    groups: dict[tuple[Workload, int], list[Run]] = {}
+    for run in runs:
+        groups.setdefault((run.of, run.num_prompts), []).append(run)
+    return tuple(_row(*key, groups[key]) for key in sorted(groups, key=lambda one: (_rank(one[0]), one[1])))
+
+
+def _rank(workload: Workload) -> tuple[int, int, int]:
+    at = GUIDE.index(workload) if workload in GUIDE else len(GUIDE)
+    return at, workload.input_len, workload.output_len
+
+
+def _row(workload: Workload, num_prompts: int, runs: Sequence[Run]) -> Row:
+    valid = tuple(run for run in runs if run.valid)
+    figures = [run.figures for run in valid if run.figures]
+    return Row(
+        workload,
+        num_prompts,
+        valid,
+        tuple(run for run in runs if not run.valid),
+        average(figures) if figures else None,
+    )

@@ -1,0 +1,93 @@
+"""What is measured: workloads, how many requests, how often. The guide's own values are the defaults."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+#: `--num-prompts` of the published guide for ERNIE-4.5-VL.
+NUM_PROMPTS = (1, 16, 32, 64, 128, 256, 512)
+
+#: Requests a second, of the published guide.
+RATE = 10.0
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Random prompts of `input_len` tokens, each answered with `output_len` tokens."""
+
+    name: str
+    input_len: int
+    output_len: int
+
+    @property
+    def tokens(self) -> int:
+        """Of one request, in and out: what must fit into the model's length."""
+        return self.input_len + self.output_len
+
+    @property
+    def lengths(self) -> str:
+        return f"{self.input_len}/{self.output_len}"
+
+    @property
+    def shown(self) -> str:
+        """`prompt-heavy (8000/1000)`."""
+        return self.lengths if self.name == _named_by(self.lengths) else f"{self.name} ({self.lengths})"
+
+
+GUIDE = (
+    Workload("prompt-heavy", 8000, 1000),
+    Workload("decode-heavy", 1000, 8000),
+    Workload("balanced", 1000, 1000),
+)
+
+
+def workload(word: str) -> Workload:
+    """One of the guide's by its name, or IN/OUT in tokens. Raises ValueError for anything else."""
+    for one in GUIDE:
+        if word in (one.name, one.lengths):
+            return one
+    lengths = re.fullmatch(r"([1-9]\d{0,6})/([1-9]\d{0,6})", word)
+    if not lengths:
+        names = ", ".join(one.name for one in GUIDE)
+        raise ValueError(f"{word} is no workload: {names}, or IN/OUT in tokens, such as 8000/1000")
+    return Workload(_named_by(word), int(lengths[1]), int(lengths[2]))
+
+
+def _named_by(lengths: str) -> str:
+    """Folders are named so."""
+    return lengths.replace("/", "x")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of the matrix: `num_prompts` requests of a workload, for the `repeat`th time (from 1)."""
+
+    workload: Workload
+    num_prompts: int
+    repeat: int = 1
+
+    @property
+    def name(self) -> str:
+        """Sorts by size: it is what folders are named by."""
+        return f"{self.workload.name}-{self.num_prompts:04}-{self.repeat}"
+
+    @property
+    def shown(self) -> str:
+        prompts = f"{self.num_prompts} prompt{'s' if self.num_prompts != 1 else ''}"
+        return f"{self.workload.shown}, {prompts}" + (f", run {self.repeat}" if self.repeat > 1 else "")
+
+    def seed(self, base: int, attempt: int) -> int:
+        """Of its own for each cell and each attempt, and the same again for the same base: two layouts can be
+        measured with the same prompts that arrive at the same times."""
+        key = f"{self.workload.lengths}/{self.num_prompts}/{self.repeat}/{attempt}"
+        return (base + zlib.crc32(key.encode())) % 2**31
+
+
+def matrix(workloads: Sequence[Workload], num_prompts: Sequence[int], repeat: int) -> Iterator[Cell]:
+    """Small runs before large ones, and every size once before any is repeated."""
+    for one in workloads:
+        for time in range(1, repeat + 1):
+            yield from (Cell(one, number, time) for number in sorted(num_prompts))

@@ -1,0 +1,87 @@
+"""This machine as a host: the same programs, without SSH."""
+
+from __future__ import annotations
+
+import select
+import subprocess
+import tempfile
+from collections.abc import Callable
+
+from cluster.command import Command, Result
+from cluster.errors import Unreachable
+
+_CHUNK = 1 << 16
+_NAME = "this machine"
+#: Seconds that a program may take to end once its stdin has.
+_FAREWELL = 10.0
+
+
+class HereChannel:
+    """A running command whose stdin stays open."""
+
+    def __init__(self, command: Command) -> None:
+        self._title = command.title
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the channel)
+        self._process = subprocess.Popen(
+            ["/bin/sh", "-c", command.line()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            bufsize=0,
+            start_new_session=True,
+        )
+        self._said = b""
+        self.send(command.stdin)
+
+    def send(self, data: bytes) -> None:
+        assert self._process.stdin
+        try:
+            self._process.stdin.write(data)
+        except (BrokenPipeError, ValueError):
+            raise Unreachable(_NAME, self._title, cause="the command has ended") from None
+
+    def read_line(self, timeout: float) -> str | None:
+        assert self._process.stdout
+        while b"\n" not in self._said:
+            if not select.select([self._process.stdout], [], [], timeout)[0]:
+                return None
+            block = self._process.stdout.read(_CHUNK)
+            if not block:
+                raise EOFError
+            self._said += block
+        line, _, self._said = self._said.partition(b"\n")
+        return line.decode(errors="replace")
+
+    def result(self) -> Result:
+        status = self._process.wait()
+        self._stderr.seek(0)
+        return Result(status, "", self._stderr.read().decode(errors="replace"))
+
+    def close(self) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        try:
+            self._process.wait(_FAREWELL)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._stderr.close()
+
+
+class Here:
+    """Commands run in a shell, as sshd would hand them over, and in a session of their own: Ctrl-C is for us."""
+
+    def execute(self, command: Command, said: Callable[[str], None] | None = None) -> Result:
+        done = subprocess.run(["/bin/sh", "-c", command.line()], input=command.stdin, capture_output=True)
+        out = done.stdout.decode(errors="replace")
+        for line in out.splitlines() if said else ():
+            said(line)  # type: ignore[misc]
+        return Result(done.returncode, out, done.stderr.decode(errors="replace"))
+
+    def open(self, command: Command) -> HereChannel:
+        return HereChannel(command)
+
+    def close(self) -> None:
+        """Nothing is held open."""

@@ -1,0 +1,24 @@
+"""The clocks of this host's GPUs at this moment.
+
+Data: none. Says, as JSON: clocks, the present and the highest clock of the multiprocessors in MHz by uuid; empty
+where nvidia-smi does not tell.
+"""
+
+import json
+import subprocess
+
+QUERY = "uuid,clocks.sm,clocks.max.sm"
+PATIENCE = 10
+
+
+def clocks() -> "dict[str, list[int]]":
+    argv = ["nvidia-smi", f"--query-gpu={QUERY}", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    rows = [[word.strip() for word in line.split(",")] for line in done.stdout.splitlines()]
+    return {row[0]: [int(row[1]), int(row[2])] for row in rows if len(row) == 3 and (row[1] + row[2]).isdigit()}
+
+
+print(json.dumps({"clocks": clocks()}))

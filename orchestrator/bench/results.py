@@ -1,0 +1,146 @@
+"""A folder of results on this machine: one folder a run, whole or not there at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.bench.command import RESULT
+from cluster.bench.record import Run
+from cluster.bench.workload import Cell
+from cluster.errors import ClusterError, UsageError
+from orchestrator.bench.asked import How
+
+_HOW = "how.json"
+_RUN = "run.json"
+LOG = "log.txt"
+INVENTORY = "inventory.json"
+
+
+class NotKept(ClusterError):
+    """A result that could not be written here. What was written before is whole."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """`how` is the same for all runs in `folder`."""
+
+    folder: Path
+    how: How
+
+    def runs(self) -> tuple[Run, ...]:
+        """All that were kept, valid or not, by the names of their folders. Raises UsageError for a broken one."""
+        return tuple(run for _, run in kept(self.folder))
+
+    def valid(self, cell: Cell) -> Run | None:
+        return next((run for run in self.runs() if run.cell == cell and run.valid), None)
+
+    def attempt(self, cell: Cell) -> int:
+        """The number of the next try, from 1: earlier ones stay where they are."""
+        return 1 + max((run.attempt for run in self.runs() if run.cell == cell), default=0)
+
+    def abandon(self) -> None:
+        """A folder without a run says nothing: it goes, where nothing else is in it."""
+        if not any(self.folder.glob(f"*/{_RUN}")):
+            with suppress(OSError):
+                (self.folder / _HOW).unlink()
+                self.folder.rmdir()
+
+    def keep(self, run: Run, files: Mapping[str, str]) -> None:
+        """The run in a folder of its own, with `files` beside it. Raises NotKept; nothing is left half-written."""
+        name = run.cell.name if run.attempt == 1 else f"{run.cell.name}.{run.attempt}"
+        scratch = self.folder / f".{name}.new"
+        try:
+            shutil.rmtree(scratch, ignore_errors=True)
+            _write(scratch, {**files, _RUN: run.model_dump_json(indent=1)})
+            scratch.replace(self.folder / name)
+        except OSError as error:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise _not_kept(self.folder / name, error) from None
+
+
+def opened(folder: Path, how: How, seeded: bool) -> Results:
+    """A new folder, or one that a benchmark goes on in; that keeps its seed unless one was asked for (`seeded`).
+
+    Raises UsageError where it cannot be written, or was measured in another way.
+    """
+    before = _before(folder / _HOW)
+    if before is None:
+        _begin(folder, how)
+        return Results(folder, how)
+    now = how if seeded else how.model_copy(update={"seed": before.seed})
+    if now != before:
+        words = ", ".join(_differences(before, now))
+        cure = "ask for the same, or give another folder with --results"
+        raise UsageError(f"{folder} was measured in another way: {words}", cure=cure)
+    return Results(folder, now)
+
+
+def _before(path: Path) -> How | None:
+    try:
+        return How.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as problem:
+        raise _unreadable(path, problem) from None
+
+
+def _begin(folder: Path, how: How) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder, {_HOW: how.model_dump_json(indent=1)})
+    except OSError as error:
+        message = f"{folder} cannot hold results"
+        cure = "choose another folder with --results"
+        raise UsageError(message, cause=error.strerror or str(error), cure=cure) from None
+
+
+def _differences(before: How, now: How) -> Iterator[str]:
+    for name, value in before:
+        if getattr(now, name) != value:
+            yield f"{name} {value} then, {getattr(now, name)} now"
+
+
+def kept(folder: Path) -> Iterator[tuple[Path, Run]]:
+    """The runs below `folder`, at any depth, each with its own folder. Raises UsageError."""
+    for path in sorted(folder.rglob(_RUN)):
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            try:
+                yield path.parent, Run.model_validate_json(path.read_bytes())
+            except (OSError, ValueError) as problem:
+                raise _unreadable(path, problem) from None
+
+
+def result_of(folder: Path) -> str | None:
+    """vLLM's own file of a run; None of one that brought none."""
+    try:
+        return (folder / RESULT).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    """To the disk before anything is called kept."""
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        with (folder / name).open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _unreadable(path: Path, problem: Exception) -> UsageError:
+    first = str(problem).partition("\n")[0]
+    return UsageError(f"{path} cannot be read", cause=first, cure="remove that folder, or give another one")
+
+
+def _not_kept(path: Path, error: OSError) -> NotKept:
+    return NotKept(
+        f"a run could not be kept in {path}",
+        cause=error.strerror or str(error),
+        cure="make room there, then give the same command again with `--results` and this folder: it goes on",
+    )

@@ -1,0 +1,79 @@
+"""The server while it is measured: how far it is, whether it lives, and whether it still does anything."""
+
+from __future__ import annotations
+
+import time
+
+from cluster.bench.client import Heard
+from cluster.bench.conditions import Clocks, clocks_of
+from cluster.bench.counters import Sample
+from cluster.errors import NotReady
+from cluster.follow import Follower
+from cluster.vllm.failure import engine_failed, is_dead
+from cluster.wait import Stalled
+from orchestrator.events import Progress
+from orchestrator.phase import Stage
+
+#: Seconds between two looks at the engine, and after the first token until the GPUs' clocks are asked for.
+_LOOK_EVERY = 3.0
+_UNDER_LOAD = 2.0
+
+
+class Watch:
+    """`clocks` are those of the GPUs under load, empty until they were asked for."""
+
+    def __init__(self, stage: Stage, heard: Heard, wanted: int, what: str) -> None:
+        self._stage = stage
+        self._heard = heard
+        self._wanted = wanted
+        self._what = what
+        self._engine = Follower(stage.head, "vllm", stage.facts(stage.head.name).state, stage.venv)
+        self._looked = time.monotonic()
+        self._seen = 0
+        self._stalled = Stalled[Sample | None](stage.patience.token, _moves)
+        self.clocks: Clocks = {}
+
+    def news(self) -> None:
+        """Raises NotReady for a server that died or does nothing any more, and whatever a guard raises."""
+        self._stage.guard()
+        self._show()
+        if time.monotonic() - self._looked > _LOOK_EVERY:
+            self._looked = time.monotonic()
+            self.fail_if_dead()
+        self._fail_if_stalled()
+
+    def fail_if_dead(self) -> None:
+        """Raises NotReady with the root cause, out of the engine's log."""
+        seen = self._engine.look()
+        if is_dead(seen, self._engine.log):
+            raise engine_failed(self._engine.host, seen, self._engine.log)
+
+    def _show(self) -> None:
+        samples = self._heard.samples
+        if len(samples) == self._seen:
+            return
+        self._seen = len(samples)
+        before = self._heard.before.finished if self._heard.before else 0
+        self._stage.sink(Progress(self._what, samples[-1].finished - before, self._wanted, "requests"))
+        self._ask_for_clocks()
+
+    def _ask_for_clocks(self) -> None:
+        """Once, as soon as the load is there."""
+        busy = [one for one in self._heard.samples if one.running]
+        if not self.clocks and busy and busy[-1].at - busy[0].at >= _UNDER_LOAD:
+            self.clocks = clocks_of(self._stage.fleet, self._stage.venv)
+
+    def _fail_if_stalled(self) -> None:
+        """Before the first sample the client only starts."""
+        self._stalled.saw(self._heard.samples[-1] if self._heard.samples else None)
+        if self._stalled.over():
+            patience = self._stage.patience.token
+            raise NotReady(
+                "tokens", patience, host=self._stage.head.name,
+                cause=f"requests are under way, but the server has read and generated nothing for {patience:g} s",
+                cure="run `down`, then `up`; if it happens again, look at the log of vllm on the head",
+            )  # fmt: skip
+
+
+def _moves(sample: Sample | None) -> object:
+    return sample and (sample.prompt_tokens, sample.generated_tokens, sample.finished)

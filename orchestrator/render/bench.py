@@ -1,0 +1,82 @@
+"""What a benchmark measured, as a table for a person and as a document for a program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from cluster.bench.figures import Latency
+from cluster.bench.record import Run
+from cluster.bench.summary import Row, rows
+from orchestrator.render.text import UNICODE, Marks, clean, count
+
+_COLUMNS = (
+    "WORKLOAD", "PROMPTS", "RUNS", "SECONDS", "OUT TOK/S", "ALL TOK/S",
+    "TTFT MS mean/median/P99", "TPOT MS", "ITL MS",
+)  # fmt: skip
+
+
+def text(runs: Sequence[Run], folder: Path, marks: Marks = UNICODE) -> str:
+    """A row for each workload and number of prompts, then every run that does not count, with the reason."""
+    found = rows(runs)
+    table = [_COLUMNS, *(_cells(row, marks) for row in found)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(_COLUMNS))]
+    shown = ["  ".join(map(_aligned, line, widths, range(len(line)))).rstrip() for line in table]
+    return "\n".join([*shown, "", *_left_out(found, marks), _where(folder, runs)])
+
+
+def _aligned(cell: str, width: int, column: int) -> str:
+    return cell.ljust(width) if column == 0 else cell.rjust(width)
+
+
+def _cells(row: Row, marks: Marks) -> tuple[str, ...]:
+    head = (row.workload.shown, str(row.num_prompts), f"{len(row.valid)}")
+    found = row.figures
+    if found is None:
+        return (*head, *(marks.skipped,) * 6)
+    return (
+        *head,
+        f"{found.seconds:,.2f}",
+        f"{found.output_per_second:,.2f}",
+        f"{found.total_per_second:,.2f}",
+        *(_latency(one) for one in (found.ttft, found.tpot, found.itl)),
+    )
+
+
+def _latency(one: Latency) -> str:
+    return f"{one.mean:,.2f}/{one.median:,.2f}/{one.p99:,.2f}"
+
+
+def _left_out(found: Iterable[Row], marks: Marks) -> list[str]:
+    out = [run for row in found for run in row.left_out]
+    lines = [
+        f"{marks.failed} {run.cell.shown}: {run.verdict.outcome}: {clean('; '.join(run.verdict.reasons))}"
+        for run in out
+    ]
+    return [*lines, ""] if lines else []
+
+
+def _where(folder: Path, runs: Sequence[Run]) -> str:
+    return f"{count(len(runs), 'run')} in {folder}"
+
+
+def document(runs: Sequence[Run], folder: Path) -> dict[str, Any]:
+    """For a program: every run as it is kept, without the samples, and where that is."""
+    return {
+        "folder": str(folder),
+        "runs": [run.model_dump(mode="json", exclude={"samples"}) for run in runs],
+        "rows": [row_document(row) for row in rows(runs)],
+    }
+
+
+def row_document(row: Row) -> dict[str, Any]:
+    return {
+        "workload": row.workload.name,
+        "input_len": row.workload.input_len,
+        "output_len": row.workload.output_len,
+        "num_prompts": row.num_prompts,
+        "valid": len(row.valid),
+        "left_out": len(row.left_out),
+        "figures": row.figures.model_dump() if row.figures else None,
+    }

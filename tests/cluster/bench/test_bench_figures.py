@@ -1,0 +1,57 @@
+"""vLLM's own result file, read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cluster.bench.figures import Latency, average, measured
+from tests.cluster.bench.results import figures, result
+
+
+def test_figures_and_requests() -> None:
+    found = measured(result())
+    assert found.figures.output_per_second == 200
+    assert (found.figures.completed, found.figures.failed, found.errors) == (2, 0, ())
+    assert found.figures.ttft == Latency(mean=500, median=500, p99=1000)
+    first = found.requests[0]
+    assert (first.input_tokens, first.output_tokens, first.ttft) == (8000, 1000, 500)
+    assert (first.tpot, first.e2el) == pytest.approx((10, 10490))
+
+
+def test_failed_requests_have_no_times_and_say_why_once() -> None:
+    found = measured(result(prompts=5, failed=3))
+    assert len(found.requests) == 2
+    assert found.errors == ("ConnectionError: refused",)
+    assert found.figures.failed == 3
+
+
+def test_an_answer_of_one_token_has_no_time_per_token() -> None:
+    said = result(prompts=1, itls=[[]], output_lens=[1])
+    assert measured(said).requests[0].tpot is None
+
+
+def test_an_older_version_counts_the_answers_alone() -> None:
+    said = json.loads(result(prompts=5, failed=3))
+    for name in ("failed", "max_concurrent_requests", "mean_e2el_ms"):
+        del said[name]
+    found = measured(json.dumps(said)).figures
+    assert (found.failed, found.peak_concurrency, found.e2el) == (3, None, None)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"duration": 1}', "null", "[" * 100_000, result(ttfts=[0.1])])
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        measured(text)
+
+
+def test_the_average_of_several_runs() -> None:
+    slow = figures(output_per_second=100.0, ttft=Latency(mean=700, median=600, p99=900), peak_concurrency=None)
+    mean = average([figures(), slow])
+    assert mean.output_per_second == 150
+    assert mean.ttft == Latency(mean=600, median=550, p99=950)
+    assert mean.completed == 2
+    assert mean.peak_concurrency is None
+    with pytest.raises(ValueError, match="no run"):
+        average([])

@@ -1,0 +1,109 @@
+"""Folders of results: whole runs or none, and only those that belong together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cluster.bench.verdict import failed
+from cluster.bench.workload import GUIDE, Cell
+from cluster.errors import UsageError
+from orchestrator.bench.asked import How
+from orchestrator.bench.results import NotKept, Results, kept, opened, result_of
+from tests.cluster.bench.results import run
+
+HOW = How(rate=10, cold="salt", origin="head", seed=7)
+CELL = Cell(GUIDE[0], 2)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    return opened(tmp_path / "results", HOW, seeded=True)
+
+
+def test_a_run_has_a_folder_of_its_own(results: Results) -> None:
+    assert results.valid(CELL) is None
+    results.keep(run(), {"vllm.json": "{}", "log.txt": "a wörd"})
+    assert results.valid(CELL) == run()
+    ((folder, one),) = kept(results.folder)
+    assert (folder.name, one) == ("prompt-heavy-0002-1", run())
+    assert (folder / "log.txt").read_text(encoding="utf-8") == "a wörd"
+    assert result_of(folder) == "{}"
+    assert sorted(path.name for path in results.folder.iterdir()) == ["how.json", "prompt-heavy-0002-1"]
+
+
+def test_another_try_leaves_the_first_where_it_is(results: Results) -> None:
+    lost = run(verdict=failed("why"), figures=None)
+    results.keep(lost, {})
+    assert results.attempt(CELL) == 2
+    assert results.valid(CELL) is None
+    results.keep(run(attempt=2), {})
+    assert results.runs() == (lost, run(attempt=2))
+    assert results.valid(CELL) == run(attempt=2)
+    assert result_of(results.folder / "prompt-heavy-0002-1.2") is None
+
+
+def test_it_goes_on_with_its_own_seed(results: Results) -> None:
+    again = opened(results.folder, HOW.model_copy(update={"seed": 8}), seeded=False)
+    assert again.how == HOW
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), [({"rate": 1.0}, "rate 10.0 then, 1.0 now"), ({"seed": 8}, "seed 7 then, 8 now")]
+)
+def test_what_was_measured_in_another_way_is_not_mixed_with(
+    results: Results, change: dict[str, float], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        opened(results.folder, HOW.model_copy(update=change), seeded=True)
+
+
+def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError) as caught:
+        opened(tmp_path / "file" / "results", HOW, seeded=True)
+    assert caught.value.cause == "Not a directory"
+
+
+@pytest.mark.parametrize("name", ["how.json", "prompt-heavy-0002-1/run.json"])
+def test_a_file_that_nobody_can_read(results: Results, name: str) -> None:
+    results.keep(run(), {})
+    (results.folder / name).write_text("{")
+    with pytest.raises(UsageError, match=r"cannot be read"):
+        opened(results.folder, HOW, seeded=True).runs()
+
+
+def test_a_full_disk_leaves_nothing_half_written(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    results.keep(run(), {})
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(NotKept) as caught:
+        results.keep(run(attempt=2), {"vllm.json": "{}"})
+    assert caught.value.cause == "No space left on device"
+    assert "it goes on" in caught.value.cure
+    assert results.runs() == (run(),)
+    assert len(list(results.folder.iterdir())) == 2
+
+
+def full(descriptor: int) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_folder_without_a_run_goes(results: Results, tmp_path: Path) -> None:
+    other = opened(tmp_path / "other", HOW, seeded=True)
+    results.keep(run(), {})
+    for one in (results, other):
+        one.abandon()
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes").write_text("")
+    opened(tmp_path / "mine", HOW, seeded=True).abandon()
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes"]
+
+
+def test_the_file_is_one_that_others_can_read(results: Results) -> None:
+    results.keep(run(), {})
+    found = json.loads((results.folder / "prompt-heavy-0002-1" / "run.json").read_text())
+    assert found["verdict"] == {"outcome": "valid", "reasons": [], "notes": []}
+    assert found["conditions"]["hosts"][0]["gpus"][0]["name"] == "NVIDIA H100 80GB HBM3"

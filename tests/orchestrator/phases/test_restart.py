@@ -1,0 +1,22 @@
+"""vLLM anew, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.errors import NotFreed
+from orchestrator.phases.restart import Restart
+from tests.orchestrator.played import left, played
+
+
+def test_it_is_stopped_and_launched_on_the_head_alone() -> None:
+    play = played({"stop vllm": left(), "launch vllm": ""})
+    Restart().run(play.stage)
+    assert play.ran == [("gpu-a", "stop vllm"), ("gpu-a", "launch vllm")]
+
+
+def test_one_that_stays_is_not_joined_by_another() -> None:
+    play = played({"stop vllm": left("vllm serve")})
+    with pytest.raises(NotFreed):
+        Restart().run(play.stage)
+    assert play.ran == [("gpu-a", "stop vllm")]
