@@ -24,6 +24,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         arguments.refuse("say what to run behind `--`")
     arguments.command = tuple(command)
     arguments.skip, arguments.units = (tuple(getattr(arguments, name, ())) for name in ("skip", "units"))
+    if getattr(arguments, "form", "") == "json":
+        arguments.output = "json"
     arguments.bench = bench.wanted(arguments) if hasattr(arguments, "num_prompts") else None
     return arguments
 

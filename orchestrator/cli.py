@@ -60,7 +60,7 @@ def _run(arguments: argparse.Namespace, output: Output, settings: Settings) -> i
 
     given = vars(arguments) | {"output": output, "path": arguments.inventory}
     request = Request(**{one.name: given[one.name] for one in fields(Request) if one.name in given})
-    verb = "execute" if request.verb == "exec" else request.verb
+    verb = "execute" if request.verb == "exec" else request.verb.replace(" ", "_")
     run: Verb = import_module(f"orchestrator.verbs.{verb}").run
     return run(request, settings) or 0
 

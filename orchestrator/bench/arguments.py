@@ -12,7 +12,7 @@ from cluster.bench.workload import GUIDE, NUM_PROMPTS, RATE, Workload, workload
 from orchestrator.bench.wanted import Wanted
 
 #: What may stand behind `bench`, instead of an inventory.
-MORE: tuple[str, ...] = ()
+MORE = ("report",)
 
 COLD = ("salt", "seed", "reset", "restart")
 
@@ -31,6 +31,24 @@ def add(verbs: Any, new: Callable[..., argparse.ArgumentParser]) -> None:
         verbs, "bench", "the published benchmark against the running endpoint, cold and proved so", example
     )
     _add_matrix(bench)
+    _add_report(verbs)
+
+
+def _add_report(verbs: Any) -> None:
+    what = "one page of results, with plots, that needs no network"
+    report = _tables(verbs, "bench report", what, ("html", "json", "csv", "markdown"), "bench report bench-demo")
+    report.add_argument("folders", nargs="+", metavar="DIR", type=Path, help="folders that `bench` wrote")
+    report.add_argument("--to", metavar="FILE", type=Path, help="the page (default: report.html in the first DIR)")
+
+
+def _tables(verbs: Any, name: str, what: str, forms: tuple[str, ...], example: str) -> argparse.ArgumentParser:
+    """A command about results alone: it needs no inventory and no host."""
+    verb: argparse.ArgumentParser = verbs.add_parser(
+        name, help=what, description=f"{name}: {what}.", epilog=f"Example: orchestrator {example}"
+    )
+    verb.set_defaults(inventory=None, cluster=None, refuse=verb.error, output=None)
+    verb.add_argument("--output", dest="form", choices=forms, default=forms[0], help="default: %(default)s")
+    return verb
 
 
 def _add_matrix(verb: argparse.ArgumentParser) -> None:

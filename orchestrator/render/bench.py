@@ -58,7 +58,7 @@ def _left_out(found: Iterable[Row], marks: Marks) -> list[str]:
 
 
 def _where(folder: Path, runs: Sequence[Run]) -> str:
-    return f"{count(len(runs), 'run')} in {folder}"
+    return f"{count(len(runs), 'run')} in {folder}; `orchestrator bench report {folder}` makes a page of them"
 
 
 def document(runs: Sequence[Run], folder: Path) -> dict[str, Any]:

@@ -52,8 +52,8 @@ HEALTHY = look("Model loading took 3 GiB\nKV cache size: 640 tokens\n", health=2
 @dataclass
 class World:
     """What runs on the hosts. `engine` is what a look at vLLM shows; titles in `hang` never end, those in `broken`
-    fail; hosts that are `lost` do not answer; `ran` notes all that changed something; `benched` is what a benchmark
-    client says."""
+    fail; hosts that are `lost` do not answer; `ran` notes all that changed something; `benched` is what a
+    benchmark client says."""
 
     engine: str = HEALTHY
     hang: frozenset[str] = frozenset()

@@ -1,0 +1,202 @@
+"""One page that needs nothing else: no network, no other file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from cluster.bench import guide
+from cluster.bench.figures import Latency
+from cluster.bench.summary import Row
+from cluster.bench.workload import Workload
+from cluster.errors import UsageError
+from orchestrator.report import data, plots, words
+from orchestrator.report.beside import beside, otherwise, ours
+from orchestrator.report.conditions import conditions
+from orchestrator.report.series import Series
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+#: What stands above the columns of a table, and above how many of them.
+_GROUPS = (
+    ("", 2), ("Requests", 2), ("Tokens a second", 2), ("TTFT, ms", 3), ("TPOT, ms", 3), ("ITL, ms", 3), ("", 1),
+)  # fmt: skip
+_COLUMNS = (
+    "Prompts", "Runs", "s", "/s", "generated", "in all", *("mean", "median", "P99") * 3, "Cached",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plot:
+    """`html` is a plotly figure; `wide` ones take the whole width."""
+
+    title: str
+    caption: str
+    html: str
+    wide: bool = False
+
+
+def page(series: Sequence[Series], when: str) -> str:
+    """The HTML. Raises UsageError where what draws it is not installed."""
+    try:
+        import jinja2
+        from markupsafe import Markup
+        from plotly.offline import get_plotlyjs
+    except ImportError as missing:
+        cure = "pip install '.[report]' in the environment of this program"
+        raise UsageError(f"a page needs {missing.name}, which is not installed", cure=cure) from None
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    template = environment.from_string(_file("page.html.j2"))
+    raw = {name: Markup(text) for name, text in _unescaped(series, get_plotlyjs()).items()}
+    shown = {"workloads": [_workload(series, one, Markup) for one in _workloads(series)]}
+    return template.render(**raw, **shown, **_content(series, when))
+
+
+def _unescaped(series: Sequence[Series], plotly: str) -> dict[str, str]:
+    """What stands in script and style: `<` of data would end them."""
+    raw = json.dumps(data.document(series)).replace("<", "\\u003c")
+    return {"plotly": plotly, "style": _file("style.css"), "script": _file("theme.js"), "data": raw}
+
+
+def _file(name: str) -> str:
+    return (resources.files("orchestrator.report") / "template" / name).read_text(encoding="utf-8")
+
+
+def _content(series: Sequence[Series], when: str) -> dict[str, Any]:
+    compared = [one for one in series if ours(one)]
+    runs = [(one.name, kept.run) for one in series for kept in one.runs]
+    return {
+        "title": words.title(series),
+        "when": when,
+        "contents": list(_contents(series)),
+        "tiles": list(words.tiles(series)),
+        "summary": words.summary(series),
+        "findings": list(words.findings(series)),
+        "compared": bool(compared),
+        "guide_work": f"{_lengths(guide.WORKLOAD)}, {guide.NUM_PROMPTS} prompts",
+        "guide_hardware": guide.HARDWARE,
+        "names": [one.name for one in compared],
+        "lines": list(_lines(compared)),
+        "otherwise": [f"{one.name}: {said}" for one in compared for said in otherwise(one)],
+        "figure_groups": _GROUPS,
+        "figure_columns": _COLUMNS,
+        "tables": [{"name": one.name, "groups": list(_groups(one))} for one in series],
+        "left_out": [
+            {
+                "what": f"{name}: {run.cell.shown}",
+                "outcome": run.verdict.outcome,
+                "why": "; ".join(run.verdict.reasons),
+            }
+            for name, run in runs
+            if not run.valid
+        ],
+        "notes": [
+            {"what": f"{name}: {run.cell.shown}:", "why": "; ".join(run.verdict.notes)}
+            for name, run in runs
+            if run.valid and run.verdict.notes
+        ],
+        "conditions": [conditions(one) for one in series],
+        "data_name": "benchmark.json",
+    }
+
+
+def _contents(series: Sequence[Series]) -> Iterator[tuple[str, str]]:
+    yield from (("summary", "Summary"), ("guide", "Beside the guide"))
+    yield from ((f"w-{one.name}", one.shown) for one in _workloads(series))
+    yield from (("figures", "All figures"), ("conditions", "Conditions"), ("data", "Raw data"))
+
+
+def _lines(series: Sequence[Series]) -> Iterator[dict[str, Any]]:
+    for line in beside(series):
+        printed, *cells = data.cells(line)
+        times = [None if one is None or not line.compared else f"{one:.2f}" for one in line.times]
+        own = [{"figure": cell, "times": one} for cell, one in zip(cells, times, strict=True)]
+        yield {"label": data.labelled(line), "printed": printed, "ours": own}
+
+
+def _groups(series: Series) -> Iterator[dict[str, Any]]:
+    for workload in dict.fromkeys(row.workload for row in series.rows):
+        rows = [_cells(row) for row in series.rows if row.workload == workload]
+        yield {"name": workload.shown, "rows": rows}
+
+
+def _cells(row: Row) -> list[str]:
+    found = row.figures
+    head = [str(row.num_prompts), str(len(row.valid))]
+    if found is None:
+        return [*head, *["–"] * (len(_COLUMNS) - len(head))]
+    times = [cell for one in (found.ttft, found.tpot, found.itl) for cell in _latency(one)]
+    rates = (found.seconds, found.requests_per_second, found.output_per_second, found.total_per_second)
+    return [*head, *(f"{one:,.2f}" for one in rates), *times, _cached(row)]
+
+
+def _latency(one: Latency) -> list[str]:
+    return [f"{value:,.2f}" for value in (one.mean, one.median, one.p99)]
+
+
+def _cached(row: Row) -> str:
+    """The largest share of a run."""
+    shares = [run.counts.hit_share for run in row.valid if run.counts]
+    return f"{100 * max(shares):.2g} %" if shares else "–"
+
+
+def _workloads(series: Sequence[Series]) -> list[Workload]:
+    """Those of which a run counts, in the order of the tables."""
+    return list(dict.fromkeys(row.workload for one in series for row in one.rows if row.figures))
+
+
+def _lengths(workload: Workload) -> str:
+    return f"{workload.input_len:,} tokens in, {workload.output_len:,} out"
+
+
+def _workload(series: Sequence[Series], workload: Workload, safe: type[str]) -> dict[str, Any]:
+    lengths = _lengths(workload)
+    name = (
+        workload.name.replace("-", " ").capitalize() if workload.name != workload.lengths.replace("/", "x") else ""
+    )
+    shown = [
+        {"title": one.title, "caption": one.caption, "html": safe(one.html), "wide": one.wide}
+        for one in _plots(series, workload)
+    ]
+    return {"id": f"w-{workload.name}", "name": f"{name}: {lengths}" if name else lengths, "plots": shown}
+
+
+def _plots(series: Sequence[Series], workload: Workload) -> Iterator[Plot]:
+    def drawn(name: str, figure: Figure) -> str:
+        """Its id tells which values it holds."""
+        return str(
+            figure.to_html(
+                full_html=False, include_plotlyjs=False, div_id=f"{workload.name}-{name}",
+                config={"displayModeBar": False, "responsive": True},
+            )
+        )  # fmt: skip
+
+    yield Plot("Throughput", "Higher is better.", drawn("throughput", plots.throughput(series, workload)))
+    trade = "Up and to the right is better; each point is a number of prompts."
+    yield Plot("Throughput against each reader's speed", trade, drawn("trade", plots.trade(series, workload)))
+    for kind, meaning in (("ttft", "Time to the first token"), ("tpot", "Time per token after it")):
+        figure = plots.latency(series, workload, kind)
+        yield Plot(
+            meaning,
+            f"{kind.upper()}: the median, and dotted the 99th percentile. Lower is better.",
+            drawn(kind, figure),
+        )
+    for kind, meaning in (
+        ("ttft", "First tokens, request by request"),
+        ("tpot", "Times per token, request by request"),
+    ):
+        figure = plots.distribution(series, workload, kind)
+        box = "Half of the requests lie in the box, the line is the median."
+        yield Plot(meaning, box, drawn(f"{kind}-requests", figure))
+    timeline = plots.over_time(series, workload)
+    if timeline is not None:
+        yield Plot(
+            "The server while it was measured",
+            "A sample a second of its own counters.",
+            drawn("time", timeline),
+            True,
+        )
