@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from cluster.bench.client import Heard
@@ -10,6 +11,8 @@ from cluster.bench.figures import Figures, measured
 from cluster.bench.verdict import Verdict, failed, judge
 
 _FULL = "No space left on device"
+#: The end of a traceback, or what an argument parser says.
+_ERROR = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b|[\w ]+: error: ")
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,9 @@ def concluded(heard: Heard, wanted: int) -> Concluded:
 
 
 def _why(heard: Heard) -> str:
-    """A full disk is named wherever it is said; otherwise the last line of a traceback says what it was."""
+    """A full disk is named wherever it is said; otherwise the last error. Libraries chatter after it."""
     lines = [line.strip() for line in heard.log.splitlines() if line.strip()]
-    full = next((line for line in lines if _FULL in line), "")
-    last = full or next(reversed(lines), "it said nothing")
-    return f"vllm bench serve ended with status {heard.status}: {last}"
+    full = (line for line in lines if _FULL in line)
+    errors = (line for line in reversed(lines) if _ERROR.match(line))
+    said = next(full, None) or next(errors, None) or next(reversed(lines), "it said nothing")
+    return f"vllm bench serve ended with status {heard.status}: {said}"

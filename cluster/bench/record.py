@@ -66,14 +66,11 @@ class Conditions(Frozen):
             for word, after in zip(self.engine, (*self.engine[1:], ""), strict=False)
         )
 
-    def differences(self, other: Conditions) -> tuple[str, ...]:
-        """What keeps runs of the two from being averaged, in words. Clocks change, and a transport may become
-        known later."""
-        return tuple(
-            f"{what}: {ours} there, {theirs} here"
-            for (what, ours), (_, theirs) in zip(self._identity(), other._identity(), strict=True)
-            if ours != theirs
-        )
+    def differences(self, other: Conditions) -> tuple[tuple[str, str, str], ...]:
+        """What keeps runs of the two from being averaged: what it is, ours, and that of the other. Clocks change,
+        and a transport may become known later."""
+        pairs = zip(self._identity(), other._identity(), strict=True)
+        return tuple((what, ours, theirs) for (what, ours), (_, theirs) in pairs if ours != theirs)
 
     def _identity(self) -> tuple[tuple[str, str], ...]:
         return (

@@ -32,12 +32,14 @@ def rows(runs: Iterable[Run]) -> tuple[Row, ...]:
     groups: dict[tuple[Workload, int], list[Run]] = {}
     for run in runs:
         groups.setdefault((run.of, run.num_prompts), []).append(run)
-    return tuple(_row(*key, groups[key]) for key in sorted(groups, key=lambda one: (_rank(one[0]), one[1])))
+    return tuple(_row(*key, groups[key]) for key in sorted(groups, key=order))
 
 
-def _rank(workload: Workload) -> tuple[int, int, int]:
+def order(key: tuple[Workload, int]) -> tuple[int, int, int, int]:
+    """What a workload and a number of prompts are sorted by."""
+    workload, number = key
     at = GUIDE.index(workload) if workload in GUIDE else len(GUIDE)
-    return at, workload.input_len, workload.output_len
+    return at, workload.input_len, workload.output_len, number
 
 
 def _row(workload: Workload, num_prompts: int, runs: Sequence[Run]) -> Row:

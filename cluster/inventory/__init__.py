@@ -6,6 +6,7 @@ the file, `rules` is what must hold between several keys, `models` is what the r
 
 from cluster.inventory.alone import alone, is_of
 from cluster.inventory.heads import Heads, attention_heads
+from cluster.inventory.layout import with_layout
 from cluster.inventory.load import load
 from cluster.inventory.models import (
     SECRET_NAMES,
@@ -34,4 +35,5 @@ __all__ = [
     "is_of",
     "is_secret",
     "load",
+    "with_layout",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from cluster.bench.workload import GUIDE, NUM_PROMPTS, RATE, Workload, workload
 from orchestrator.bench.wanted import Wanted
 
 #: What may stand behind `bench`, instead of an inventory.
-MORE = ("report",)
+MORE = ("report", "compare", "layouts")
 
 COLD = ("salt", "seed", "reset", "restart")
 
@@ -31,7 +32,19 @@ def add(verbs: Any, new: Callable[..., argparse.ArgumentParser]) -> None:
         verbs, "bench", "the published benchmark against the running endpoint, cold and proved so", example
     )
     _add_matrix(bench)
+    _add_layouts(verbs, new)
     _add_report(verbs)
+    _add_compare(verbs)
+
+
+def _add_layouts(verbs: Any, new: Callable[..., argparse.ArgumentParser]) -> None:
+    what = "the same benchmark on several layouts, each brought up and taken down again"
+    layouts = new(verbs, "bench layouts", what, "bench layouts inventory.yaml --layouts 16x1,8x2")
+    _add_matrix(layouts)
+    layouts.add_argument(
+        "--layouts", metavar="TxP[,TxP...]", type=_layouts, action="append", required=True,
+        help="tensor times pipeline parallelism; may be given several times",
+    )  # fmt: skip
 
 
 def _add_report(verbs: Any) -> None:
@@ -39,6 +52,12 @@ def _add_report(verbs: Any) -> None:
     report = _tables(verbs, "bench report", what, ("html", "json", "csv", "markdown"), "bench report bench-demo")
     report.add_argument("folders", nargs="+", metavar="DIR", type=Path, help="folders that `bench` wrote")
     report.add_argument("--to", metavar="FILE", type=Path, help="the page (default: report.html in the first DIR)")
+
+
+def _add_compare(verbs: Any) -> None:
+    what = "two folders of results, pair by pair, and what that proves"
+    verb = _tables(verbs, "bench compare", what, ("plain", "json", "markdown"), "bench compare bench-a bench-b")
+    verb.add_argument("folders", nargs=2, metavar=("A", "B"), type=Path, help="folders that `bench` wrote")
 
 
 def _tables(verbs: Any, name: str, what: str, forms: tuple[str, ...], example: str) -> argparse.ArgumentParser:
@@ -93,6 +112,7 @@ def wanted(found: argparse.Namespace) -> Wanted:
         origin=found.origin,
         seed=found.seed,
         results=found.results,
+        layouts=tuple(dict.fromkeys(one for some in getattr(found, "layouts", ()) for one in some)),
     )
 
 
@@ -105,6 +125,17 @@ def _workload(word: str) -> Workload:
 
 def _numbers(words: str) -> tuple[int, ...]:
     return tuple(map(_positive, words.split(",")))
+
+
+def _layouts(words: str) -> tuple[tuple[int, int], ...]:
+    return tuple(map(_layout, words.split(",")))
+
+
+def _layout(word: str) -> tuple[int, int]:
+    sizes = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", word)
+    if not sizes:
+        raise argparse.ArgumentTypeError(f"{word} is no layout: tensor x pipeline, such as 8x2")
+    return int(sizes[1]), int(sizes[2])
 
 
 def _positive(word: str) -> int:

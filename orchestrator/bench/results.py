@@ -45,7 +45,7 @@ class Results:
 
     def abandon(self) -> None:
         """A folder without a run says nothing: it goes, where nothing else is in it."""
-        if not any(self.folder.glob(f"*/{_RUN}")):
+        if not any(kept(self.folder)):
             with suppress(OSError):
                 (self.folder / _HOW).unlink()
                 self.folder.rmdir()

@@ -62,9 +62,8 @@ class Serving(Phase):
         for run in self._results.runs():
             if changed := run.conditions.differences(now):
                 cure = "give another folder with --results"
-                raise UsageError(
-                    f"{self._results.folder} has runs of something else", cause="\n".join(changed), cure=cure
-                )
+                words = "\n".join(f"{what}: {then} there, {here} here" for what, then, here in changed)
+                raise UsageError(f"{self._results.folder} has runs of something else", cause=words, cure=cure)
 
 
 def _judge_unit(stage: Stage) -> None:

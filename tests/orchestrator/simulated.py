@@ -52,8 +52,8 @@ HEALTHY = look("Model loading took 3 GiB\nKV cache size: 640 tokens\n", health=2
 @dataclass
 class World:
     """What runs on the hosts. `engine` is what a look at vLLM shows; titles in `hang` never end, those in `broken`
-    fail; hosts that are `lost` do not answer; `ran` notes all that changed something; `benched` is what a
-    benchmark client says."""
+    fail; hosts that are `lost` do not answer; `ran` notes all that changed something, `launched` argument lists;
+    `benched` is what a benchmark client says."""
 
     engine: str = HEALTHY
     hang: frozenset[str] = frozenset()
@@ -61,6 +61,7 @@ class World:
     lost: frozenset[str] = frozenset()
     units: dict[tuple[str, str], Sighting] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
+    launched: list[list[str]] = field(default_factory=list)
     reached: Callable[[str], object] = lambda title: None
     benched: Callable[[Command], list[str | None]] = lambda command: []
 
@@ -133,6 +134,7 @@ class Simulated:
     def _launch(self, name: str, command: Command) -> str:
         self._note(f"launch {name}")
         record = payload(command)["record"]
+        self.world.launched.append(record["argv"])
         self.world.units[self.spec.name, name] = Sighting(
             presence=Presence.ALIVE, argv=record["argv"], fingerprint=record["fingerprint"], pids=(7,), age=60.0
         )

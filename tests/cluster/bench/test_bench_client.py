@@ -101,9 +101,11 @@ def conclusion(*lines: str | None) -> Concluded:
 
 
 def test_a_client_that_failed_says_why() -> None:
-    log = "Traceback (most recent call last):\n  x\nOSError: cannot load the tokenizer\n\n"
+    log = "Traceback (most recent call last):\n  x\nOSError: cannot load the tokenizer\nnanobind: leaks\n\n"
     found = conclusion(*told(status=1, log=log)[:7])
     assert found.verdict.reasons == ("vllm bench serve ended with status 1: OSError: cannot load the tokenizer",)
+    usage = "usage: vllm bench serve\nvllm bench serve: error: unrecognized arguments: --x"
+    assert conclusion(*told(status=2, log=usage)[:7]).verdict.reasons[0].endswith("unrecognized arguments: --x")
     full = "OSError: [Errno 28] No space left on device: 'vllm.json'"
     found = conclusion(*told(status=1, log=f"{full}\nthe end")[:7])
     assert found.verdict.reasons == (f"vllm bench serve ended with status 1: {full}",)

@@ -8,6 +8,7 @@ import pytest
 
 from cluster.bench.figures import Latency, average, measured
 from tests.cluster.bench.results import figures, result
+from tests.cluster.recorded import recorded
 
 
 def test_figures_and_requests() -> None:
@@ -18,6 +19,17 @@ def test_figures_and_requests() -> None:
     first = found.requests[0]
     assert (first.input_tokens, first.output_tokens, first.ttft) == (8000, 1000, 500)
     assert (first.tpot, first.e2el) == pytest.approx((10, 10490))
+
+
+def test_what_vllm_wrote() -> None:
+    """vLLM 0.32, of the tiny model on CPUs: four prompts of 160/8."""
+    found = measured(recorded("vllm/bench-serve.json"))
+    assert (found.figures.completed, found.figures.input_tokens, found.figures.output_tokens) == (4, 644, 32)
+    assert found.figures.peak_concurrency == 4
+    assert found.figures.e2el
+    assert sum(one.ttft for one in found.requests) / 4 == pytest.approx(found.figures.ttft.mean)
+    assert sum(one.tpot or 0 for one in found.requests) / 4 == pytest.approx(found.figures.tpot.mean)
+    assert sum(one.e2el for one in found.requests) / 4 == pytest.approx(found.figures.e2el.mean)
 
 
 def test_failed_requests_have_no_times_and_say_why_once() -> None:

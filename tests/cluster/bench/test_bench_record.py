@@ -24,8 +24,8 @@ def test_equal_conditions_and_others() -> None:
     assert one.differences(conditions(hosts=(host.model_copy(update={"gpus": (clocked, *host.gpus[1:])}),))) == ()
     other = conditions(tensor_parallel=4, engine=("vllm", "serve"))
     assert one.differences(other) == (
-        "layout: TP8 × PP1 there, TP4 × PP1 here",
-        "vllm serve: /opt/vllm/bin/vllm serve --trust-remote-code there, vllm serve here",
+        ("layout", "TP8 × PP1", "TP4 × PP1"),
+        ("vllm serve", "/opt/vllm/bin/vllm serve --trust-remote-code", "vllm serve"),
     )
 
 

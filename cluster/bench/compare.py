@@ -1,0 +1,133 @@
+"""Two series, run by run: how far apart they are, how much that varies, and whether it says anything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from cluster.bench.figures import Figures
+from cluster.bench.record import Run
+from cluster.bench.summary import order
+from cluster.bench.workload import Cell, Workload
+
+#: Student's t for 95 % (two-sided) by degrees of freedom, from 1 on; above 30 a little too large, which errs on
+#: the side of no verdict.
+_T = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+    2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+)  # fmt: skip
+
+Pair = tuple[Run, Run]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure that is compared; `more_is_better` says which way."""
+
+    name: str
+    unit: str
+    more_is_better: bool
+    take: Callable[[Figures], float]
+
+
+MEASURES = (
+    Measure("output tokens", "/s", True, lambda one: one.output_per_second),
+    Measure("TTFT median", "ms", False, lambda one: one.ttft.median),
+    Measure("TTFT P99", "ms", False, lambda one: one.ttft.p99),
+    Measure("TPOT median", "ms", False, lambda one: one.tpot.median),
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of one figure over `pairs`; `first` and `second` are its means.
+
+    `change` from the first to the second (0.1: a tenth more) is the geometric mean of the pairs; the truth lies
+    within `low` and `high` with a confidence of 95 %. They are None of a single pair, which says nothing of how
+    much that varies.
+    """
+
+    measure: Measure
+    pairs: int
+    first: float
+    second: float
+    change: float
+    low: float | None
+    high: float | None
+
+    @property
+    def verdict(self) -> str:
+        """Only where the difference is larger than its spread."""
+        if self.low is None or self.high is None:
+            return "one pair: no verdict"
+        if self.low <= 0 <= self.high:
+            return "no difference shown"
+        return "B is better" if (self.change > 0) == self.measure.more_is_better else "A is better"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Pairs of one workload and number of prompts; `num_prompts` None: of all of them together."""
+
+    workload: Workload | None
+    num_prompts: int | None
+    pairs: int
+    same_seed: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def shown(self) -> str:
+        if self.workload is None:
+            return "all together"
+        return Cell(self.workload, self.num_prompts).shown if self.num_prompts else self.workload.shown
+
+
+def paired(first: Iterable[Run], second: Iterable[Run]) -> tuple[Pair, ...]:
+    """Valid runs of the same workload, number of prompts and repeat."""
+    by_cell = {run.cell: run for run in second if run.valid and run.figures}
+    return tuple((run, by_cell[run.cell]) for run in first if run.valid and run.figures and run.cell in by_cell)
+
+
+def compare(pairs: Sequence[Pair]) -> tuple[Group, ...]:
+    """A group for each cell of the matrix; then, where there are several, one of all of them."""
+    cells: dict[tuple[Workload, int], list[Pair]] = {}
+    for pair in pairs:
+        cells.setdefault((pair[0].of, pair[0].num_prompts), []).append(pair)
+    groups = [_group(workload, number, cells[workload, number]) for workload, number in sorted(cells, key=order)]
+    return (*groups, _group(None, None, pairs)) if len(groups) > 1 else tuple(groups)
+
+
+def _group(workload: Workload | None, number: int | None, pairs: Sequence[Pair]) -> Group:
+    same_seed = sum(one.seed == other.seed for one, other in pairs)
+    return Group(workload, number, len(pairs), same_seed, tuple(_differences(pairs)))
+
+
+def _differences(pairs: Sequence[Pair]) -> Iterator[Difference]:
+    for measure in MEASURES:
+        values = [(measure.take(one.figures), measure.take(other.figures)) for one, other in pairs
+                  if one.figures and other.figures]  # fmt: skip
+        if values and all(one > 0 and other > 0 for one, other in values):
+            yield _difference(measure, values)
+
+
+def _difference(measure: Measure, values: Sequence[tuple[float, float]]) -> Difference:
+    """In logarithms, where twice and half are equally far."""
+    logs = [math.log(other / one) for one, other in values]
+    mean, width = fmean(logs), _half_width(logs)
+    return Difference(
+        measure,
+        len(values),
+        fmean(one for one, _ in values),
+        fmean(other for _, other in values),
+        math.expm1(mean),
+        None if width is None else math.expm1(mean - width),
+        None if width is None else math.expm1(mean + width),
+    )
+
+
+def _half_width(values: Sequence[float]) -> float | None:
+    if len(values) < 2:
+        return None
+    return _T[min(len(values) - 1, len(_T)) - 1] * stdev(values) / math.sqrt(len(values))
