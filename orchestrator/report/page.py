@@ -9,25 +9,15 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from cluster.bench import guide
-from cluster.bench.figures import Latency
-from cluster.bench.summary import Row
 from cluster.bench.workload import Workload
 from cluster.errors import UsageError
-from orchestrator.report import data, plots, words
+from orchestrator.report import data, plots, tables, timeline, words
 from orchestrator.report.beside import beside, otherwise, ours
 from orchestrator.report.conditions import conditions
 from orchestrator.report.series import Series
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
-
-#: What stands above the columns of a table, and above how many of them.
-_GROUPS = (
-    ("", 2), ("Requests", 2), ("Tokens a second", 2), ("TTFT, ms", 3), ("TPOT, ms", 3), ("ITL, ms", 3), ("", 1),
-)  # fmt: skip
-_COLUMNS = (
-    "Prompts", "Runs", "s", "/s", "generated", "in all", *("mean", "median", "P99") * 3, "Cached",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -82,9 +72,9 @@ def _content(series: Sequence[Series], when: str) -> dict[str, Any]:
         "names": [one.name for one in compared],
         "lines": list(_lines(compared)),
         "otherwise": [f"{one.name}: {said}" for one in compared for said in otherwise(one)],
-        "figure_groups": _GROUPS,
-        "figure_columns": _COLUMNS,
-        "tables": [{"name": one.name, "groups": list(_groups(one))} for one in series],
+        "figure_groups": tables.GROUPS,
+        "figure_columns": tables.COLUMNS,
+        "tables": [{"name": one.name, "groups": list(tables.groups(one))} for one in series],
         "left_out": [
             {
                 "what": f"{name}: {run.cell.shown}",
@@ -116,32 +106,6 @@ def _lines(series: Sequence[Series]) -> Iterator[dict[str, Any]]:
         times = [None if one is None or not line.compared else f"{one:.2f}" for one in line.times]
         own = [{"figure": cell, "times": one} for cell, one in zip(cells, times, strict=True)]
         yield {"label": data.labelled(line), "printed": printed, "ours": own}
-
-
-def _groups(series: Series) -> Iterator[dict[str, Any]]:
-    for workload in dict.fromkeys(row.workload for row in series.rows):
-        rows = [_cells(row) for row in series.rows if row.workload == workload]
-        yield {"name": workload.shown, "rows": rows}
-
-
-def _cells(row: Row) -> list[str]:
-    found = row.figures
-    head = [str(row.num_prompts), str(len(row.valid))]
-    if found is None:
-        return [*head, *["–"] * (len(_COLUMNS) - len(head))]
-    times = [cell for one in (found.ttft, found.tpot, found.itl) for cell in _latency(one)]
-    rates = (found.seconds, found.requests_per_second, found.output_per_second, found.total_per_second)
-    return [*head, *(f"{one:,.2f}" for one in rates), *times, _cached(row)]
-
-
-def _latency(one: Latency) -> list[str]:
-    return [f"{value:,.2f}" for value in (one.mean, one.median, one.p99)]
-
-
-def _cached(row: Row) -> str:
-    """The largest share of a run."""
-    shares = [run.counts.hit_share for run in row.valid if run.counts]
-    return f"{100 * max(shares):.2g} %" if shares else "–"
 
 
 def _workloads(series: Sequence[Series]) -> list[Workload]:
@@ -192,11 +156,11 @@ def _plots(series: Sequence[Series], workload: Workload) -> Iterator[Plot]:
         figure = plots.distribution(series, workload, kind)
         box = "Half of the requests lie in the box, the line is the median."
         yield Plot(meaning, box, drawn(f"{kind}-requests", figure))
-    timeline = plots.over_time(series, workload)
-    if timeline is not None:
+    samples = timeline.over_time(series, workload)
+    if samples is not None:
         yield Plot(
             "The server while it was measured",
             "A sample a second of its own counters.",
-            drawn("time", timeline),
+            drawn("time", samples),
             True,
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -28,15 +30,49 @@ def ray_status(hosts: Hosts) -> str:
     return said
 
 
+def a_benchmark(operator: Operator, tmp_path: Path) -> None:
+    """Fresh seeds are cold, a repeated one is not.
+
+    The tiny model knows few tokens: with this seed no two prompts have the same first 128, a block of the prefix
+    cache on CPUs.
+    """
+    asked = ("--workload", "160/8", "--cold", "seed", "--seed", "2", "--output", "json", "--num-prompts")
+    fresh = operator.run("bench", *asked, "1,4", "--results", tmp_path / "fresh")
+    assert fresh.returncode == 0, fresh.stderr[-3000:]
+    runs = json.loads(fresh.stdout)["runs"]
+    assert [(run["num_prompts"], run["figures"]["completed"], run["counts"]["hits"]) for run in runs] == [
+        (1, 1, 0),
+        (4, 4, 0),
+    ]
+    assert all(run["figures"]["output_per_second"] > 1 for run in runs)
+    assert all(run["figures"]["ttft"]["median"] > 1 for run in runs)
+    assert runs[1]["counts"]["generated_tokens"] == runs[1]["figures"]["output_tokens"] == 32
+    assert [
+        sample["at"] for sample in json.loads((tmp_path / "fresh/160x8-0004-1/run.json").read_text())["samples"]
+    ]
+
+    repeated = operator.run("bench", *asked, "4", "--results", tmp_path / "repeated")
+    assert repeated.returncode == 5
+    (run,) = json.loads(repeated.stdout)["runs"]
+    assert (run["verdict"]["outcome"], run["counts"]["hits"]) == ("invalid", 4 * 128)
+
+    made = operator.run("bench", "report", tmp_path / "fresh")
+    assert made.returncode == 0, made.stderr
+    page = Path(made.stdout.strip()).read_text()
+    assert "2 of 2 runs count" in page
+    assert f"{runs[1]['figures']['output_per_second']:,.2f}" in page
+
+
 @pytest.mark.scenario
 @pytest.mark.real_vllm
 @pytest.mark.parametrize("real", [1], indirect=True)
-def test_two_hosts_serve_one_model(real: Hosts, operator: Operator) -> None:
+def test_two_hosts_serve_one_model(real: Hosts, operator: Operator, tmp_path: Path) -> None:
     announced = operator.up(real.inventory)
     assert announced["kv_cache_tokens"] > 0
     assert announced["transport"]["kind"] == "gloo"
     assert completion(announced) == 3
     assert [real.gpus_in_use(host) for host in ("node0", "node1")] == [1, 1]
+    a_benchmark(operator, tmp_path)
     operator.down()
     real.assert_clean("node0", "node1")
 

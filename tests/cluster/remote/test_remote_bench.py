@@ -61,9 +61,9 @@ def left(state: Path) -> list[Path]:
     return list(state.glob("*"))
 
 
-def ours() -> set[int]:
-    """Processes that work in a scratch folder of a benchmark."""
-    return {pid for pid in processes() if "/bench-" in _folder(pid)}
+def ours(state: Path) -> set[int]:
+    """Processes that work in a scratch folder of this benchmark."""
+    return {pid for pid in processes() if f"{state}/bench-" in _folder(pid)}
 
 
 def _folder(pid: int) -> str:
@@ -87,7 +87,7 @@ def test_a_run_from_beginning_to_end(tmp_path: Path, vllm: Served) -> None:
     assert len(heard.samples) >= 2
     assert [one.at for one in heard.samples] == sorted(one.at for one in heard.samples)
     assert left(state) == []
-    assert ours() == set()
+    assert ours(state) == set()
 
 
 def test_a_client_that_fails_and_a_server_that_is_gone(tmp_path: Path) -> None:
@@ -114,18 +114,17 @@ def test_a_program_that_is_not_there(tmp_path: Path, vllm: Served) -> None:
 
 
 def test_whoever_has_enough_leaves_nothing(tmp_path: Path, vllm: Served) -> None:
-    heard = Heard()
+    state, heard = tmp_path / "o" / "c", Heard()
 
     def enough() -> None:
-        if heard.samples:
-            assert len(ours()) >= 2
+        if heard.samples and len(ours(state)) >= 2:
             raise KeyboardInterrupt
 
-    one = sooner(command(tmp_path / "o" / "c", vllm.url("/metrics"), 600), every=0.1)
+    one = sooner(command(state, vllm.url("/metrics"), 600), every=0.1)
     with pytest.raises(KeyboardInterrupt):
         client.run(Host("here", Here()), one, heard, enough)
-    assert ours() == set()
-    assert left(tmp_path / "o" / "c") == []
+    assert ours(state) == set()
+    assert left(state) == []
 
 
 @pytest.mark.parametrize("way", ["hang up", "fall silent"])
@@ -135,10 +134,10 @@ def test_an_owner_who_is_gone_leaves_nothing(tmp_path: Path, vllm: Served, way: 
     channel = Host("here", Here()).open(
         sooner(command(state, vllm.url("/metrics"), 600), every=0.1, silence=silence)
     )
-    eventually(lambda: len(ours()) >= 2)
+    eventually(lambda: len(ours(state)) >= 2)
     if way == "hang up":
         channel.close()
-    eventually(lambda: not ours())
+    eventually(lambda: not ours(state))
     eventually(lambda: not left(state))
     channel.close()
     with pytest.raises(Unreachable):
