@@ -55,9 +55,9 @@ def _host(spec: HostSpec, facts: Facts) -> HostAt:
 
 
 def _transport(inventory: Inventory, engine_log: str, network: tuple[str, ...]) -> str:
-    if not inventory.uses_ray:
-        return ""
-    return "gloo" if log.without_nccl(engine_log) else nccl.transport(network).kind
+    if log.without_nccl(engine_log):
+        return "gloo"
+    return nccl.transport(network).kind if inventory.uses_ray else ""
 
 
 def with_clocks(known: Conditions, inventory: Inventory, seen: Observed, clocks: Clocks) -> Conditions:

@@ -37,8 +37,8 @@ class HostAt(Frozen):
 class Conditions(Frozen):
     """What was measured: two runs of equal conditions can be averaged.
 
-    `engine` is the argument list of `vllm serve`; `transport` is what carries data between the hosts, empty on one
-    host.
+    `engine` is the argument list of `vllm serve`; `transport` is what carries data between the hosts, gloo where
+    the ranks are CPUs, empty on one host.
     """
 
     cluster: str
@@ -57,6 +57,11 @@ class Conditions(Frozen):
     @property
     def gpus(self) -> tuple[GpuAt, ...]:
         return tuple(gpu for host in self.hosts for gpu in host.gpus)
+
+    @property
+    def on_cpus(self) -> bool:
+        """Ranks that talk through gloo compute on CPUs, whatever nvidia-smi says of GPUs, as in the sandbox."""
+        return self.transport == "gloo"
 
     @property
     def dummy_weights(self) -> bool:

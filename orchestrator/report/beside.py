@@ -77,7 +77,8 @@ def otherwise(series: Series) -> tuple[str, ...]:
     """What was not as it was for the guide, in words: a reader must know before they compare."""
     known = series.conditions
     names = ", ".join(sorted({gpu.name for gpu in known.gpus})) or "GPUs that nobody named"
-    said = [f"{len(known.gpus)} × {names} ({known.layout}); the guide's was {guide.HARDWARE}"]
+    cards = f"{'CPUs in place of ' if known.on_cpus else ''}{len(known.gpus)} × {names}"
+    said = [f"{cards} ({known.layout}); the guide's was {guide.HARDWARE}"]
     if known.dummy_weights:
         said.append(
             "its weights are random numbers (--load-format dummy): the shapes and so the work are the model's, "

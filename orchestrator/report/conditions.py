@@ -41,7 +41,8 @@ def conditions(series: Series) -> About:
 
 def _facts(known: Conditions, run: Run) -> Iterator[tuple[str, str]]:
     yield "Model", known.model + (" (random numbers in place of weights)" if known.dummy_weights else "")
-    yield "Layout", f"{known.layout} on {count(len(known.gpus), 'GPU')}"
+    cpus = ", played by CPUs" if known.on_cpus else ""
+    yield "Layout", f"{known.layout} on {count(len(known.gpus), 'GPU')}{cpus}"
     for host in known.hosts:
         yield f"Host {host.name}", _host(host)
     yield "Between hosts", known.transport

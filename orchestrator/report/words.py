@@ -77,7 +77,8 @@ def _gpus(known: Conditions) -> str:
     for gpu in known.gpus:
         kinds[gpu.name] = kinds.get(gpu.name, 0) + 1
     hosts = f" in {len(known.hosts)} hosts" if len(known.hosts) > 1 else ""
-    return " and ".join(f"{number} × {name}" for name, number in kinds.items()) + hosts
+    cards = " and ".join(f"{number} × {name}" for name, number in kinds.items())
+    return (f"CPUs in place of {cards}" if known.on_cpus else cards) + hosts
 
 
 def _what(one: Series) -> str:

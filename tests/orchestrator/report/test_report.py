@@ -75,6 +75,12 @@ def test_a_summary_in_words(tmp_path: Path) -> None:
     assert [tile.figure for tile in words.tiles(series)] == ["494", "100", "1.89×"]
 
 
+def test_cpus_are_called_so(tmp_path: Path) -> None:
+    series = load([keep(tmp_path / "one", known=conditions(transport="gloo"))])
+    assert words.title(series).endswith(" on CPUs in place of 8 × NVIDIA H100 80GB HBM3")
+    assert "Not the same: CPUs in place of 8 ×" in words.summary(series)[2]
+
+
 def test_nothing_to_be_proud_of(tmp_path: Path) -> None:
     how = How(rate=10, cold="salt", origin="head", seed=7)
     opened(tmp_path / "one", how, seeded=True).keep(run(verdict=failed("why"), figures=None), {})
