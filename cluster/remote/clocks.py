@@ -8,13 +8,13 @@ import json
 import subprocess
 
 QUERY = "uuid,clocks.sm,clocks.max.sm"
-PATIENCE = 10
+LONGEST = 10
 
 
 def clocks() -> "dict[str, list[int]]":
     argv = ["nvidia-smi", f"--query-gpu={QUERY}", "--format=csv,noheader,nounits"]
     try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LONGEST)
     except (OSError, subprocess.TimeoutExpired):
         return {}
     rows = [[word.strip() for word in line.split(",")] for line in done.stdout.splitlines()]
