@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cluster import ray, unit
+from cluster.command import Hint
 from cluster.errors import HostError
 from cluster.host import Host
 from cluster.inventory import Inventory
@@ -48,9 +49,15 @@ def _of(inventory: Inventory, host: Host, name: unit.Name, seen: Sighting, state
     except HostError as error:
         return Ailment(f"{name} has ended{left}; its log could not be read: {error.cause}", _ANEW)
     if name == "ray":
-        return Ailment(f"Ray has ended{_status(seen)}{ray.why_ended(look.text)}{left}", _ANEW)
+        return _of_ray(seen, ray.ending(look.text), left)
     failed = engine_failed(inventory, look, look.text)
     return Ailment(failed.cause.replace("\n", ": ") + left, f"{failed.cure}; {_ANEW}")
+
+
+def _of_ray(seen: Sighting, why: Hint, left: str) -> Ailment:
+    cause = f": {why.cause}" if why.cause else ""
+    cure = f"{why.cure}; {_ANEW}" if why.cause else _ANEW
+    return Ailment(f"Ray has ended{_status(seen)}{cause}{left}", cure)
 
 
 def _status(seen: Sighting) -> str:

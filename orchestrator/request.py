@@ -17,7 +17,8 @@ class Request:
     `keep` and `wait` are of `up` and `down`, `restart` and `recreate` of `up`, `skip` is of `up` and `check`;
     `strict`, `deep`, `fabric` and `all` are of `check`, `ask_hosts` is of `plan`, `watch` of `status`, `to` of
     `diagnose`, `reason` of `unlock`; `hosts` (none: all) of `logs` and `exec`, `units` (none: ray and vllm),
-    `lines` and `follow` of the one, `timeout` and `command` of the other; `bench`, `folders`, `form` and `to` of `bench`.
+    `lines` and `follow` of the one, `timeout` and `command` of the other; `bench`, `folders`, `form`
+    and `to` of `bench`.
     """
 
     verb: str

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cluster.remote.processes import payload
 
 #: Seconds. The import of vLLM takes 8 to 30.
-PATIENCE = 120.0
+LONGEST = 120.0
 #: A line of the help that introduces options, and an option in it.
 INTRODUCES = re.compile(r" {1,4}-")
 OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*(?=[ ,=\[]|$)")
@@ -40,10 +40,10 @@ def options_of(venv: str) -> "tuple[list[str] | None, str]":
         return None, f"{words[0]}: {error.strerror}"
     end_with_the_operator(child.kill)
     try:
-        said, wrong = child.communicate(timeout=PATIENCE)
+        said, wrong = child.communicate(timeout=LONGEST)
     except subprocess.TimeoutExpired:
         child.kill()
-        return None, f"`vllm serve --help=all` did not end within {PATIENCE:.0f} s"
+        return None, f"`vllm serve --help=all` did not end within {LONGEST:.0f} s"
     found = options_in(said.decode(errors="replace"))
     if child.returncode or not found:
         last = wrong.decode(errors="replace").strip().splitlines()[-1:]

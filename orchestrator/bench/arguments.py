@@ -27,7 +27,7 @@ def joined(words: list[str]) -> list[str]:
 
 def add(verbs: Any, new: Callable[..., argparse.ArgumentParser]) -> None:
     """`new` makes a command that needs no inventory once one was used."""
-    example = "bench inventory.yaml --workload prompt-heavy --num-prompts 1,16"
+    example = "bench inventory.yaml --workload prompt-heavy"
     bench = new(
         verbs, "bench", "the published benchmark against the running endpoint, cold and proved so", example
     )

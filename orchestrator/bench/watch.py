@@ -9,8 +9,9 @@ from cluster.bench.conditions import Clocks, clocks_of
 from cluster.bench.counters import Sample
 from cluster.errors import NotReady
 from cluster.follow import Follower
-from cluster.vllm.failure import engine_failed, is_dead
+from cluster.vllm.failure import is_dead
 from cluster.wait import Stalled
+from orchestrator.autopsy import died
 from orchestrator.events import Progress
 from orchestrator.phase import Stage
 
@@ -46,7 +47,7 @@ class Watch:
         """Raises NotReady with the root cause, out of the engine's log."""
         seen = self._engine.look()
         if is_dead(seen, self._engine.log):
-            raise engine_failed(self._engine.host, seen, self._engine.log)
+            raise died(self._stage, self._engine, seen)
 
     def _show(self) -> None:
         samples = self._heard.samples

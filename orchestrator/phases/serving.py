@@ -11,9 +11,10 @@ from cluster.endpoint import Endpoint, endpoint
 from cluster.errors import NotReady, UsageError
 from cluster.values import Presence
 from cluster.vllm.requests import METRICS, MODELS, RESET_PREFIX_CACHE, Load, load, max_model_len
+from orchestrator.autopsy import Advice
 from orchestrator.bench.present import present
 from orchestrator.bench.results import Results
-from orchestrator.phase import Advice, Phase, Stage
+from orchestrator.phase import Phase, Stage
 
 #: Seconds for an answer, and for the engine to be idle: somebody else's requests may come to their end.
 _ANSWER = 10.0
@@ -94,5 +95,10 @@ def _wait_until_idle(stage: Stage, where: Endpoint) -> None:
             cure = "leave out --disable-log-stats: without its counters nothing proves that a run was cold"
             raise NotReady("the server's counters", 0.0, host=head, cause=str(problem), cure=cure) from None
 
-    advice = Advice(head, "somebody else sends it requests", "measure while nobody else uses it")
-    stage.until("the engine to be idle", look, lambda seen: seen.running == 0, _IDLE, advice=advice)
+    try:
+        stage.until("the engine to be idle", look, lambda seen: seen.running == 0, _IDLE)
+    except NotReady as error:
+        if error.cause:
+            raise
+        advice = Advice(head, "somebody else sends it requests", "measure while nobody else uses it")
+        raise advice.on(error) from None

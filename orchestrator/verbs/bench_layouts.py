@@ -81,12 +81,12 @@ def _measure(one: Session, layout: Layout, cells: Sequence[Cell]) -> None:
     if ours:
         there.run(DOWN)
         if one.request.path:
-            there.forget()
+            there.memory.forget()
 
 
 def _plan(one: Session, results: Results, cells: Sequence[Cell], vacant: Callable[[], None]) -> Iterator[Phase]:
     """`up` on hosts that nobody uses, then the benchmark."""
-    yield Lock(one.remember() if one.request.path else lambda: None)
+    yield Lock(one.memory.remember(one.request.path) if one.request.path else lambda: None)
     yield Vacant(vacant)
     yield from (phase for phase in UP if not isinstance(phase, Lock))
     yield from phases(cells, results, one.settings.state / one.inventory.cluster)

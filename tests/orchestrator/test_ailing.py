@@ -46,7 +46,10 @@ def test_a_ray_says_what_it_died_of_and_what_it_left() -> None:
     seen = builders.dead(7, 8).model_copy(update={"status": -9})
     cause, cure = found(builders.view(HEAD, ray=seen), ray=look("No space left on device", Presence.DEAD))
     left = "but 2 of its processes live"
-    assert (cause, cure) == (f"Ray has ended (exit status -9): a disk or /dev/shm is full, {left}", ANEW)
+    assert (cause, cure) == (
+        f"Ray has ended (exit status -9): a disk or /dev/shm is full, {left}",
+        f"free some space on that host; {ANEW}",
+    )
 
 
 def test_both_are_told_and_the_cure_once() -> None:

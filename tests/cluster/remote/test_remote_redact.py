@@ -66,7 +66,11 @@ def test_words_that_are_no_secrets(text: str) -> None:
     assert shown(text) == text
 
 
-@pytest.mark.parametrize("path", sorted(RECORDED.rglob("*.*")), ids=lambda path: "-".join(path.parts[-2:]))
+@pytest.mark.parametrize(
+    "path",
+    sorted({*RECORDED.rglob("*.*")} - {*RECORDED.rglob("*help.txt")}),
+    ids=lambda path: "-".join(path.parts[-2:]),
+)
 def test_nothing_is_taken_out_of_what_engines_really_say(path: Path) -> None:
     text = path.read_text()
     assert shown(text) == text

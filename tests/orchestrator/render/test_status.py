@@ -61,7 +61,7 @@ def test_the_document() -> None:
 def test_at_first_everything_is_told() -> None:
     assert changes(None, (HOSTS, ENDPOINT)) == [
         "gpu-a: ray ✓ alive, vllm ✓ alive, 8/8 GPUs used",
-        "gpu-b: ray ✗ dead, vllm – absent, 0/8 GPUs used, ✗ Ray left with status 1",
+        "gpu-b: ray ✗ dead, vllm – absent, 0/8 GPUs used, ✗ Ray left with status 1; next: `up` again",
         "gpu-c: ray ? unknown, vllm ? unknown, ?/? GPUs used, ✗ could not connect (unreachable)",
         "✓ http://10.0.0.1:8000: healthy, tokens come (1,204 tokens in 0.5 s)",
     ]
