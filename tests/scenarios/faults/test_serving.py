@@ -58,15 +58,15 @@ def test_vllm_is_wedged(case: Case) -> None:
 
 
 def test_ray_breaks_on_a_worker(case: Case) -> None:
-    """Ray of the head stays."""
+    """Ray of the head goes as well: it may hold the GPUs of the engine that is gone."""
     case.serve()
-    hosts, raylet = case.hosts, case.hosts.pids("node0", "raylet/raylet")
+    hosts = case.hosts
 
     def breaks(fault: str, *pids: int) -> None:
         case.fault = fault
         kill(case, "node1", *pids)
         assert "node1" in case.shown("Ray has ended").host
-        assert case.mends() == [_WORKERS, _VLLM]
+        assert case.mends() == [_HEAD, _WORKERS, _VLLM]
         assert len(hosts.pids("node1", "raylet/raylet")) == 1
 
     breaks("the raylet of a worker is killed", *hosts.pids("node1", "raylet/raylet"))
@@ -76,15 +76,15 @@ def test_ray_breaks_on_a_worker(case: Case) -> None:
     case.fault = "the keeper of Ray on a worker is killed, and its tree lives on"
     kill(case, "node1", keeper(hosts, "node1", "ray"))
     assert "node1" in case.shown("of its processes live").host
-    assert case.mends() == [_WORKERS, _VLLM]
+    assert case.mends() == [_HEAD, _WORKERS, _VLLM]
 
     case.fault = "the record of Ray on a worker is removed while it runs"
     path, _ = record(hosts, "node1", "ray")
     case.strike(lambda: hosts.run("node1", "rm", path))
     assert "node1" in case.shown("the record of ray is gone").host
-    assert case.mends() == [_WORKERS, _VLLM]
+    assert case.mends() == [_HEAD, _WORKERS, _VLLM]
     assert len(hosts.pids("node1", "raylet/raylet")) == 1
-    assert hosts.pids("node0", "raylet/raylet") == raylet
+    assert len(hosts.pids("node0", "raylet/raylet")) == 1
 
 
 def test_ray_breaks_on_the_head(case: Case) -> None:
