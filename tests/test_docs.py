@@ -11,9 +11,11 @@ import pytest
 
 from orchestrator import exit_codes
 from orchestrator.arguments import parse
+from orchestrator.cli import main
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/runbook.md")
+README = ROOT / "README.md"
 
 
 def commands(start: str) -> Iterator[tuple[str, str]]:
@@ -27,6 +29,19 @@ def commands(start: str) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "words"), sorted(set(commands("python -m orchestrator "))))
 def test_every_command_is_one_that_the_program_takes(page: str, words: str) -> None:
     parse(shlex.split(words))
+
+
+def test_the_plan_in_the_readme_is_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The reference on one of its hosts alone, in bf16."""
+    text = (ROOT / "inventory.yaml").read_text().replace("tensor_parallel_size: 16", "tensor_parallel_size: 8")
+    path = tmp_path / "mine.yaml"
+    path.write_text(text[: text.index("  - name: gpu-b")] + text[text.index("\nmodel:") :])
+    assert main(["plan", str(path)]) == 3
+    (block,) = re.findall(
+        r"\$ python -m orchestrator plan mine.yaml\n(on each.*?)```", README.read_text(), re.DOTALL
+    )
+    lines = [line for line in block.splitlines() if line.strip() != "..."]
+    assert set(lines) <= set(capsys.readouterr().out.splitlines())
 
 
 @pytest.mark.parametrize(("page", "target"), sorted(set(commands("make "))))

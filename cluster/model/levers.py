@@ -34,7 +34,7 @@ def levers(shape: Architecture, found: Fit, memory: int, gpus_a_host: int) -> tu
             _quantized(shape, layout, service, memory),
             _more(shape, layout, service, memory, gpus_a_host),
             _shorter(shape, found, memory),
-            _offloaded(shape, found, memory),
+            _offloaded(shape, found, memory, gpus_a_host),
             _fewer_positions(shape, layout, service, memory),
         )
         for lever in ways
@@ -70,12 +70,13 @@ def _shorter(shape: Architecture, found: Fit, memory: int) -> Iterator[Lever]:
         yield Lever("a shorter context", f"--max-model-len {longest}", weighed)
 
 
-def _offloaded(shape: Architecture, found: Fit, memory: int) -> Iterator[Lever]:
+def _offloaded(shape: Architecture, found: Fit, memory: int, host: int) -> Iterator[Lever]:
     """Not with FP8: vLLM 0.32 moves weights to the host that are not there yet."""
     if not found.layout.fp8 and found.lacking:
         whole = -(-(found.service.offload + found.lacking) // _GIB)
         weighed = fit(shape, found.layout, replace(found.service, offload=whole * _GIB), memory)
-        yield Lever("weights in the memory of the host, read over PCIe", f"--cpu-offload-gb {whole}", weighed)
+        what = f"{whole * host:,} GiB of weights in the memory of each host, read over PCIe"
+        yield Lever(what, f"--cpu-offload-gb {whole}", weighed)
 
 
 def _fewer_positions(shape: Architecture, layout: Layout, service: Service, memory: int) -> Iterator[Lever]:

@@ -27,7 +27,7 @@ def test_the_424b_in_bf16_on_eight_gpus_of_80_gb() -> None:
     assert {what: (one.change, one.fit.fits) for what, one in found.items()} == {
         "weights in FP8": ("--quantization fp8_per_tensor", True),
         "16 GPUs": ("tensor_parallel_size: 16, pipeline_parallel_size: 1", True),
-        "weights in the memory of the host, read over PCIe": ("--cpu-offload-gb 42", True),
+        "336 GiB of weights in the memory of each host, read over PCIe": ("--cpu-offload-gb 42", True),
     }
 
 
@@ -35,7 +35,7 @@ def test_one_gpu_is_not_enough_in_any_way_but_more() -> None:
     found = offered(Layout(1), host=1)
     assert found["weights in FP8"].fit.fits is False
     assert found["16 GPUs"].fit.layout == Layout(16)
-    assert found["weights in the memory of the host, read over PCIe"].change == "--cpu-offload-gb 756"
+    assert found["756 GiB of weights in the memory of each host, read over PCIe"].change == "--cpu-offload-gb 756"
 
 
 def test_a_shorter_context_where_only_the_cache_is_too_small() -> None:

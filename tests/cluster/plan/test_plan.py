@@ -61,7 +61,7 @@ def test_one_that_does_not_fit_says_by_how_much_and_what_would_help() -> None:
     assert [(one.what, one.change, one.lacking) for one in found.levers] == [
         ("weights in FP8", "--quantization fp8_per_tensor", 0),
         ("16 GPUs", "tensor_parallel_size: 16, pipeline_parallel_size: 1", 0),
-        ("weights in the memory of the host, read over PCIe", "--cpu-offload-gb 42", 0),
+        ("336 GiB of weights in the memory of each host, read over PCIe", "--cpu-offload-gb 42", 0),
     ]
 
 
