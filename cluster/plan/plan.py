@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from cluster import gpu
@@ -16,7 +16,7 @@ from cluster.plan.sources import Source, source
 from cluster.plan.units import planned_hosts
 from cluster.plan.wanted import Card
 from cluster.plan.weighed import planned_fit, planned_lever, planned_model, unknown_model
-from cluster.values import Finding, Plan, PlannedFit, PlannedLever, PlannedModel
+from cluster.values import Facts, Finding, Plan, PlannedFit, PlannedLever, PlannedModel
 from cluster.vllm import lint, server
 from cluster.vllm.arguments import Arguments
 
@@ -84,12 +84,13 @@ def _weigh(inventory: Inventory, arguments: Arguments, answers: Answers | None) 
             model, findings=(Finding("argument", "", "blocking", str(problem), "a value that vLLM takes"),)
         )
     findings = (
+        *_room(model),
         *_obstacles(shape, fitted),
         *lint.ernie(inventory, shape, arguments, text_only),
         *lint.quantization(arguments),
         *lint.length(inventory, shape, fitted),
     )
-    unknown = () if card.memory is not None else (_NO_MEMORY,)
+    unknown = (*([] if card.memory else [_NO_MEMORY]), *wanted.padded(shape, fitted.layout, card))
     return _Weighed(
         model, planned_fit(shape, fitted, card), findings, _levers(inventory, shape, fitted, card), unknown
     )
@@ -122,9 +123,25 @@ def _card(inventory: Inventory, seen: Observed) -> Card:
     ]
     sizes = [one.memory_mib for one in cards if one.memory_mib]
     if cards and None not in views and len(sizes) == len(cards):
-        return Card(min(sizes) << 20, measured=True, name=cards[0].name)
+        return Card(min(sizes) << 20, measured=True, name=cards[0].name, blackwell=_blackwell(views))
     declared = min(spec.min_gpu_memory_mib for spec in inventory.hosts)
     return Card(declared << 20 if declared else None)
+
+
+def _blackwell(views: Sequence[Facts | None]) -> bool:
+    health = [one for facts in views if facts for one in facts.hardware.health]
+    return any(one.capability.startswith("10.") for one in health)
+
+
+def _room(model: PlannedModel) -> Iterator[Finding]:
+    """On the fullest disk of those that lack the model."""
+    if model.free is not None and model.checkpoint is not None and model.free < model.checkpoint:
+        yield Finding(
+            "disk", "", "warning", f"{model.free >> 30} GiB for the model on the fullest disk that lacks it",
+            f"{model.checkpoint >> 30} GiB",
+            why="each host reads the model from its own disk; a download that fills it fails after hours",
+            cure="free space there, or set HF_HOME to a larger disk under `environment:`",
+        )  # fmt: skip
 
 
 def _obstacles(shape: Architecture, fitted: Fit) -> Iterator[Finding]:

@@ -17,6 +17,9 @@ _GIB = 1 << 30
 #: Bytes of a cached key or value, by what `--kv-cache-dtype` says.
 _KV_BYTES = {"fp8": 1, "fp8_e4m3": 1, "fp8_e5m2": 1, "bfloat16": 2, "float16": 2}
 
+#: Widths of experts that FlashInfer's kernels for Blackwell take (vLLM 0.32, oracle/unquantized.py).
+_KERNEL = 128
+
 #: Options that change what a GPU needs in ways that are not computed here.
 _UNWEIGHED = {
     "--config": "what the file says",
@@ -35,11 +38,13 @@ _UNWEIGHED = {
 
 @dataclass(frozen=True)
 class Card:
-    """A GPU as it is known: bytes of memory as nvidia-smi counts, None where nobody said; and its name."""
+    """A GPU as it is known: bytes of memory as nvidia-smi counts, None where nobody said; its name, and whether it
+    is of Blackwell's kind (compute capability 10)."""
 
     memory: int | None
     measured: bool = False
     name: str = ""
+    blackwell: bool = False
 
 
 def overridden(config: Mapping[str, Any], arguments: Arguments) -> dict[str, Any]:
@@ -149,6 +154,14 @@ def _offload(arguments: Arguments) -> int:
     if not 0 <= amount < 1e6:
         raise ValueError(f"--cpu-offload-gb is {amount:g}")
     return int(amount * _GIB)
+
+
+def padded(shape: Architecture, layout: Layout, card: Card) -> Iterator[str]:
+    """What vLLM may add there: its kernels for Blackwell take experts whose width on a GPU is a multiple of 128."""
+    narrow = [kind for kind in (shape.moe.kinds if shape.moe else ()) if kind.size // layout.tp % _KERNEL]
+    if card.blackwell and narrow and not layout.fp8:
+        kinds = " and ".join(kind.kind for kind in narrow)
+        yield f"on Blackwell vLLM may pad the {kinds} to a multiple of {_KERNEL} on a GPU: that is not counted"
 
 
 def unweighed(inventory: Inventory, arguments: Arguments) -> Iterator[str]:

@@ -5,6 +5,21 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
+#: What the sandbox's inventories use, in the form of vLLM's own help.
+HELP = """\
+usage: vllm serve [model_tag] [options]
+
+options:
+  --distributed-executor-backend {ray,mp}
+                        Not as --json-arg would have it.
+  --dtype {auto,float32}
+  --enforce-eager, --no-enforce-eager
+  --kv-cache-memory-bytes KV_CACHE_MEMORY_BYTES
+  --language-model-only, --no-language-model-only
+  --max-model-len MAX_MODEL_LEN
+  --tensor-parallel-size TENSOR_PARALLEL_SIZE, -tp TENSOR_PARALLEL_SIZE
+  --trust-remote-code, --no-trust-remote-code"""
+
 
 class Flags(NamedTuple):
     model: str

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from . import api, behaviour, bench, log, script
 from .behaviour import Behaviour
-from .flags import Flags, parse
+from .flags import HELP, Flags, parse
 from .ranks import LocalRanks, Ranks, RayRanks
 
 
@@ -21,6 +21,9 @@ def main(argv: list[str]) -> int:
         return bench.main(argv[2:])
     if argv[:1] != ["serve"]:
         print(version("vllm"))
+        return 0
+    if "--help=all" in argv:
+        print(HELP)
         return 0
     flags = parse(argv)
     try:

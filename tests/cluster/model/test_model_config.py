@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cluster.inventory import attention_heads
 from cluster.model import Architecture, UnknownModel, architecture, fit, known_config
 from cluster.model.allowance import Service
 from cluster.model.fit import checkpoint_bytes, parameters
@@ -44,6 +45,13 @@ def test_models_that_are_known_without_their_config(name: str) -> None:
     assert config is not None
     config_of = CONFIGS["424b" if "424B" in name else "28b"]
     assert architecture(config) == architecture(config_of)
+
+
+@pytest.mark.parametrize("name", [E424B, E28B])
+def test_the_inventory_knows_the_same_heads(name: str) -> None:
+    config = known_config(name)
+    assert config is not None
+    assert attention_heads(name) == (config["num_attention_heads"], config["num_key_value_heads"])
 
 
 @pytest.mark.parametrize("name", ["/models/ernie", "baidu/ERNIE-4.5-VL", "", "ERNIE-4.5-VL-424B-A47B-PT/x"])

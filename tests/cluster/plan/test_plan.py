@@ -17,6 +17,7 @@ from cluster.plan.units import Unseen
 from cluster.values import Gpu, HostView, ModelFiles, Plan
 from cluster.values.machine import Hub
 from cluster.vllm import server
+from tests.cluster import builders
 from tests.cluster.builders import card, facts, inventory, machine, seen
 from tests.cluster.model.configs import CONFIGS
 
@@ -213,6 +214,18 @@ def test_a100s_are_given_smaller_batches() -> None:
     assert "images of 2,048 tokens" in {share.what for share in found.largest.beside}
 
 
+def test_what_blackwell_may_add_is_said() -> None:
+    """TP16 leaves 224 and 96 of the experts' widths on a GPU; in FP8 other kernels are taken."""
+    one, fp8 = wanted(), wanted("--quantization", "fp8_per_tensor")
+    spec = one.hosts[0]
+    health = tuple(builders.health(index, capability="10.0") for index in range(8))
+    b200 = builders.hardware(spec, health=health)
+    (said,) = plan(one, answers(one, hardware=b200)).unknown
+    assert "pad the text experts and vision experts to a multiple of 128" in said
+    assert plan(one, answers(one)).unknown == ()
+    assert plan(fp8, answers(fp8, options=(*OPTIONS, "--quantization"), hardware=b200)).unknown == ()
+
+
 def test_options_are_looked_up_where_the_head_was_asked() -> None:
     one = wanted("--disable-log-requests")
     assert names(plan(one, answers(one))) == ["unknown-option"]
@@ -236,7 +249,8 @@ def test_the_room_on_the_fullest_disk_that_lacks_the_model() -> None:
     one = wanted()
     lacking = ModelFiles(path="/hf", sizes={}, problem="lacks all")
     hub = machine(hub=Hub(path="/hf/hub", free_mib=1000, held_mib=24))
-    assert plan(one, answers(one, model=lacking, machine=hub)).model.free == 1024 << 20
+    found = plan(one, answers(one, model=lacking, machine=hub))
+    assert (found.model.free, names(found), found.runs) == (1024 << 20, ["disk"], True)
     assert plan(one, answers(one, machine=hub)).model.free is None
 
 
