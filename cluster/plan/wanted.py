@@ -157,11 +157,12 @@ def _offload(arguments: Arguments) -> int:
 
 
 def padded(shape: Architecture, layout: Layout, card: Card) -> Iterator[str]:
-    """What vLLM may add there: its kernels for Blackwell take experts whose width on a GPU is a multiple of 128."""
+    """What vLLM may add there, whose kernels take experts with a width that is a multiple of 128."""
     narrow = [kind for kind in (shape.moe.kinds if shape.moe else ()) if kind.size // layout.tp % _KERNEL]
     if card.blackwell and narrow and not layout.fp8:
         kinds = " and ".join(kind.kind for kind in narrow)
-        yield f"on Blackwell vLLM may pad the {kinds} to a multiple of {_KERNEL} on a GPU: that is not counted"
+        what = f"to a multiple of {_KERNEL} on each GPU"
+        yield f"on Blackwell vLLM may pad the {kinds} {what}: that is not counted"
 
 
 def unweighed(inventory: Inventory, arguments: Arguments) -> Iterator[str]:

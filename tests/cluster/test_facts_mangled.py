@@ -160,7 +160,7 @@ def test_nor_does_anything_that_was_tried(
     check({"gpu-a": head, "gpu-b": worker}, {"gpu-a": first, "gpu-b": second}, fabric)
 
 
-@QUICK
+@settings(QUICK, max_examples=50)
 @given(odd("gpu-a"), odd("gpu-b"))
 def test_nor_does_a_plan(head: HostView, worker: HostView) -> None:
     said = Serving(config=CONFIGS["424b"], problem="", options=None, options_problem="none")
