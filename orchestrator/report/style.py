@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 #: Told apart by everybody, after Okabe and Ito; as bright as reads on white and on black.
 _COLOURS = ("#2f86d1", "#e06c1f", "#1fa187", "#c76aa5", "#d9a514", "#8a6fd8")
 _HEIGHT = 340
+#: How many times the least the most must be for a logarithmic axis.
+_FAR = 5
 
 
 def colour(at: int) -> str:
@@ -27,9 +29,10 @@ def figure(x: str, y: str) -> Figure:
 
 
 def logarithmic(found: Figure, values: Sequence[float | None]) -> None:
-    """Ticks at 1, 2 and 5 of each power of ten; at the powers alone where there are many."""
+    """Ticks at 1, 2 and 5 of each power of ten; at the powers alone where there are many. Values that lie close
+    together keep a linear axis."""
     known = [value for value in values if value]
-    if not known:
+    if not known or max(known) < _FAR * min(known):
         return
     low, high = math.log10(min(known)), math.log10(max(known))
     steps = (1, 2, 5) if high - low < 2.5 else (1,)
