@@ -57,7 +57,7 @@ def _add_report(verbs: Any) -> None:
 def _add_compare(verbs: Any) -> None:
     what = "two folders of results, pair by pair, and what that proves"
     verb = _tables(verbs, "bench compare", what, ("plain", "json", "markdown"), "bench compare bench-a bench-b")
-    verb.add_argument("folders", nargs=2, metavar=("A", "B"), type=Path, help="folders that `bench` wrote")
+    verb.add_argument("folders", nargs=2, metavar="DIR", type=Path, help="A and B: folders that `bench` wrote")
 
 
 def _tables(verbs: Any, name: str, what: str, forms: tuple[str, ...], example: str) -> argparse.ArgumentParser:

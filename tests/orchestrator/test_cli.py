@@ -17,6 +17,7 @@ from tests.orchestrator.simulated import World, run, written
 
 Captured = pytest.CaptureFixture[str]
 VERBS = ("up", "down", "plan", "check", "status", "logs", "exec", "diagnose", "bench", "unlock")
+MORE = ("bench report", "bench compare", "bench layouts")
 
 
 @pytest.mark.parametrize(
@@ -104,14 +105,14 @@ def test_words_that_mean_nothing(words: str, capsys: Captured) -> None:
     assert "usage: orchestrator" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["--help"], *([verb, "--help"] for verb in VERBS)])
+@pytest.mark.parametrize("words", [["--help"], *([*verb.split(), "--help"] for verb in (*VERBS, *MORE))])
 def test_help_shows_an_example_that_runs(words: list[str], capsys: Captured) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(words)
     assert caught.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
     example = parse(shlex.split(shown.partition("Example: orchestrator ")[2]))
-    assert words[0] in ("--help", example.verb)
+    assert " ".join(words[:-1]) in ("", example.verb)
     assert example.inventory in (None, Path("inventory.yaml"))
     assert {*getattr(example, "hosts", ())} <= {"gpu-a", "gpu-b"}
 
