@@ -16,7 +16,7 @@ from cluster.unit import folder_name
 
 COLLECTING = "collect what it says"
 
-_PARTS = ("processes", "gpus", "hardware", "redact", "sockets", "stacks", "collect")
+_PARTS = ("processes", "gpus", "hardware", "redact", "sockets", "stacks", "other_programs", "collect")
 
 #: What the kernel says of processes that it killed for want of memory, of GPUs, and of InfiniBand.
 KERNEL = r"(?i)out of memory|oom-kill|killed process|NVRM|Xid|nvidia|mlx5|segfault|general protection|I/O error"

@@ -1,9 +1,9 @@
 """The last lines of log files, and the next ones as they come.
 
 Data: state (root of the state directory), folder (of this cluster and host below it), files (pairs of a pattern
-below that and a label; without a label a file goes by its name), lines (how many of each file to begin with), and
-follow; then silence (seconds). Says JSON lines: first files (how many there are), then source and text. Who
-follows ends when its stdin ends or falls silent, so that nothing is left behind when we go or are cut off.
+below that and a label; without one a file goes by its name), lines (of each file to begin with), follow, silence
+(seconds). Says JSON lines: first files (how many there are), then source and text. Who follows ends when its stdin
+ends or falls silent, so that nothing is left behind when we go or are cut off.
 """
 
 import glob
@@ -19,17 +19,14 @@ from typing import TYPE_CHECKING, BinaryIO, Iterator
 if TYPE_CHECKING:
     from cluster.remote.processes import payload
 
-BLOCK = 1 << 16
-LONGEST = 1 << 16
+BLOCK = LONGEST = 1 << 16
 PAUSE = 0.2
 #: A log that has become too long is cut to this length by its keeper, which keeps all of it as log.1.
 CUT_TO = 1 << 20
-
-
 #: Ray's own marks in the files of its workers: who writes from here on.
 OF_RAY = (b":job_id:", b":actor_name:", b":task_name:")
-#: Names that say little and are long: only the process and the stream in them are of use.
-LONG_NAMES = re.compile(r"worker-[\w-]+-(\d+)\.(out|err)$|(nccl)\.\S+\.(\d+)\.log$")
+#: Of these only the process and the stream are of use.
+LONG_NAMES = re.compile(r"(worker)-[\w-]+-(\d+)\.(out|err)$|(nccl)\.\S+\.(\d+)\.log$")
 
 
 class Tail:
@@ -87,14 +84,13 @@ class Tail:
     def say_all(self) -> None:
         """For the last time."""
         self.say_news()
-        if self.rest:
-            self.say(self.take_rest())
+        if rest := self.take_rest():
+            self.say(rest)
         self.file.close()
 
     def say(self, line: bytes) -> None:
-        if line.startswith(OF_RAY):
-            return
-        print(json.dumps({"source": self.source, "text": line.decode(errors="replace")}))
+        if not line.startswith(OF_RAY):
+            print(json.dumps({"source": self.source, "text": line.decode(errors="replace")}))
 
 
 def inode(path: str) -> int:
@@ -143,10 +139,8 @@ def found(base: str, files: "list[list[str]]") -> "dict[str, str]":
 def short_name(path: str) -> str:
     """worker 1648 out, nccl 1648; any other as it is called."""
     name = os.path.basename(path)
-    known = LONG_NAMES.match(name)
-    if known is None:
-        return name
-    return f"{known[3]} {known[4]}" if known[3] else f"worker {known[1]} {known[2]}"
+    long = LONG_NAMES.match(name)
+    return " ".join(filter(None, long.groups())) if long else name
 
 
 class Tails:
