@@ -101,9 +101,18 @@ def stacks(pids: "list[int]", end: float) -> "dict[int, dict[str, Any]]":
             said, problem = one.communicate(timeout=max(0.1, end - time.monotonic()))
             taken[pid] = {"threads": threads(said)} if one.returncode == 0 else {"stack_problem": last(problem)}
         except (subprocess.TimeoutExpired, ValueError) as problem:
-            one.kill()
+            end_it(one)
             taken[pid] = {"stack_problem": str(problem)[:200]}
     return taken
+
+
+def end_it(one: "subprocess.Popen[str]") -> None:
+    """One that hangs in the kernel is left to it."""
+    one.kill()
+    try:
+        one.communicate(timeout=0.5)
+    except (subprocess.TimeoutExpired, ValueError):
+        pass
 
 
 def ask_for_stack(program: str, pid: int) -> "subprocess.Popen[str]":
