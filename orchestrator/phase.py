@@ -15,6 +15,7 @@ from cluster.fleet import Fleet
 from cluster.host import Host
 from cluster.inventory import Inventory
 from cluster.observe import Observed
+from cluster.redact import redact, secret_values
 from cluster.values import Facts, Leftover
 from orchestrator.events import Sink, Waiting
 from orchestrator.settings import Patience
@@ -46,6 +47,10 @@ class Stage:
         """Raises when the run may not go on, because its lease is somebody else's by now."""
         for one in self.guards:
             one()
+
+    def public(self, said: str) -> str:
+        """What a log says, without secrets."""
+        return redact(said, secret_values(self.inventory))
 
     @property
     def head(self) -> Host:

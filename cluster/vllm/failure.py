@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from cluster.errors import NotReady
 from cluster.inventory import Inventory
+from cluster.redact import redact, secret_values
 from cluster.unit import Look
 from cluster.vllm.cause import RootCause, root_cause
 from cluster.vllm.log import failed
@@ -29,7 +30,17 @@ def is_dead(engine: Look, log: str) -> bool:
 def engine_failed(
     inventory: Inventory, engine: Look, log: str, elsewhere: Mapping[str, Words] | None = None
 ) -> NotReady:
-    """Why the engine will not come, out of its log and of what the hosts, by name, say of their ranks."""
+    """Why the engine will not come, out of its log and of what the hosts, by name, say of their ranks.
+
+    A log may hold anything, the environment of a process among it: no secret of it gets into the error.
+    """
+    error = _error(inventory, engine, log, elsewhere)
+    values = secret_values(inventory)
+    error.last, error.cause = redact(error.last, values), redact(error.cause, values)
+    return error
+
+
+def _error(inventory: Inventory, engine: Look, log: str, elsewhere: Mapping[str, Words] | None) -> NotReady:
     head = inventory.head
     addresses = {spec.name: "" if spec is head else spec.cluster_address for spec in inventory.hosts}
     found = root_cause(log, {addresses[name]: words for name, words in (elsewhere or {}).items()})

@@ -92,7 +92,7 @@ def _ask(stage: Stage, where: Endpoint, what: str, request: Request) -> Token:
     try:
         return token(answer)
     except ValueError as error:
-        none = NotReady(what, time.monotonic() - begun, last_line(engine.log))
+        none = NotReady(what, time.monotonic() - begun, stage.public(last_line(engine.log)))
         advice = Advice(stage.head.name, str(error), _CURE)
         if answer.status == 0:
             raise stalled(stage, engine, none, advice) from None
@@ -128,4 +128,4 @@ def _look(stage: Stage, engine: Follower, under_way: _Request) -> _Seen:
     seen = engine.look()
     if is_dead(seen, engine.log):
         raise died(stage, engine, seen)
-    return _Seen(under_way.done.is_set(), last_line(engine.log))
+    return _Seen(under_way.done.is_set(), stage.public(last_line(engine.log)))

@@ -71,7 +71,14 @@ class Gate(Phase):
                 why = ray.ending(look.text)
                 cause = f"Ray on {host} has ended{f': {why.cause}' if why.cause else ''}"
                 waited = time.monotonic() - begun
-                raise NotReady("Ray on every host", waited, _end(look.text), host=host, cause=cause, cure=why.cure)
+                raise NotReady(
+                    "Ray on every host",
+                    waited,
+                    stage.public(_end(look.text)),
+                    host=host,
+                    cause=cause,
+                    cure=why.cure,
+                )
 
     def _looks(self, stage: Stage) -> dict[str, unit.Look]:
         """Those that answer: a host that does not is for the gate to judge, which sees it through Ray."""
@@ -110,7 +117,7 @@ class Gate(Phase):
         look = self._looks(stage).get(host)
         strangers = set(joined or {}) - {spec.cluster_address for spec in stage.inventory.hosts}
         return NotReady(
-            "the GPUs through Ray", waited, _end(look.text if look else ""), host=host,
+            "the GPUs through Ray", waited, stage.public(_end(look.text if look else "")), host=host,
             cause=missing or said["why"],
             cure=_OTHERS if strangers else f"see why on {host}: its Ray's log ends as above",
         )  # fmt: skip

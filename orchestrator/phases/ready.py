@@ -100,7 +100,7 @@ class _Watch:
         said = log.last_line(self.engine.log)
         if said != self._said:
             self._said = said
-            self._stage.sink(LogSaid(self.engine.host, said))
+            self._stage.sink(LogSaid(self.engine.host, self._stage.public(said)))
 
     def _reading(self, host: str, read: int) -> str:
         """What all of ours on a host have read, and how fast in the last few looks."""
@@ -125,5 +125,5 @@ class _Watch:
                 cause = (
                     f"Ray on {host} has ended, and the ranks there with it{f': {why.cause}' if why.cause else ''}"
                 )
-                last = "\n".join(look.text.splitlines()[-_LAST:])
+                last = self._stage.public("\n".join(look.text.splitlines()[-_LAST:]))
                 raise NotReady("the engine", 0.0, last, host=host, cause=cause, cure="`up` again starts it anew")

@@ -85,3 +85,16 @@ def test_without_a_cause_the_end_of_the_log_is_shown() -> None:
 )
 def test_how_it_ended(status: int | None, cause: str) -> None:
     assert died("", dataclasses.replace(DEAD, status=status)).cause == cause
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "env: {'HF_TOKEN': 'planted', 'PATH': '/usr/bin'}\n",
+        "(EngineCore pid=3) Traceback (most recent call last):\n(EngineCore pid=3) ValueError: HF_TOKEN=planted\n",
+    ],
+)
+def test_no_secret_of_a_log_gets_into_the_error(log: str) -> None:
+    error = died(log)
+    assert "planted" not in error.last + error.cause
+    assert "HF_TOKEN" in error.last + error.cause
