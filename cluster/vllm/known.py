@@ -55,12 +55,14 @@ _MODEL = (
     Known(r"must be divisible by tensor parallel size|is not divisible by|not a multiple of .*tensor",
           "the model's heads or experts cannot be split over so many GPUs",
           "another `serve: tensor_parallel_size:`, one that divides them"),
-    Known(r"No module named '?decord", "ERNIE's processor needs decord, which the venv lacks",
+    Known(r"(?:No module named|not found in your environment:).*\bdecord",
+          "ERNIE's processor needs decord, which the venv lacks",
           "install decord in the venv of every host"),
-    Known(r"requires? you to execute .*code|trust_remote_code=True",
+    Known(r"contains custom code which must be executed|requires? you to execute .*code|trust_remote_code=True",
           "the model brings code of its own, which vLLM was not allowed to run",
           "add --trust-remote-code to `serve: arguments:`"),
-    Known(r"transformers_modules|KeyError: 'rope_theta'|No module named|cannot import name",
+    Known(r"transformers_modules|KeyError: 'rope_theta'|No module named|cannot import name"
+          r"|packages that were not found in your environment",
           "Python code that the engine needs cannot be loaded: the model's own, or a package of the venv",
           "install what is missing in the venv of every host, or pin a `model: revision:` that fits"),
 )  # fmt: skip
