@@ -78,7 +78,7 @@ def test_a_crash_leaves_a_bundle_in_which_no_secret_is(pair: Hosts, operator: Op
 
 
 def test_a_rank_killed_on_the_other_host_is_named_within_five_seconds(pair: Hosts, operator: Operator) -> None:
-    pair.behave(load_seconds=60)
+    pair.behave(load_seconds=8)
     with running(operator, "up", pair.inventory) as run:
         run.until_phase("Wait until the engine is ready")
         (victim, *_) = pair.pids("node1", "ray::RayWorkerProc")
