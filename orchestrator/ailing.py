@@ -30,10 +30,11 @@ def ailment(inventory: Inventory, host: Host, view: HostView) -> Ailment:
         return Ailment(problem.cause or problem.said, problem.cure) if problem else WELL
     if view.facts.gpu_problem:
         return Ailment(view.facts.gpu_problem, "see what nvidia-smi says there")
-    dead: list[tuple[unit.Name, Sighting]] = [("ray", view.ray), ("vllm", view.vllm)]
+    units: list[tuple[unit.Name, Sighting]] = [("ray", view.ray), ("vllm", view.vllm)]
     state = view.facts.state
-    found = [_of(inventory, host, name, seen, state) for name, seen in dead if _is_dead(seen)]
-    return Ailment("; ".join(one.cause for one in found), "; ".join(dict.fromkeys(one.cure for one in found)))
+    found = [_of(inventory, host, name, seen, state) for name, seen in units if _is_dead(seen)]
+    cures = dict.fromkeys([*filter(None, (one.cure for one in found)), *([_ANEW] if found else [])])
+    return Ailment("; ".join(one.cause for one in found), "; ".join(cures))
 
 
 def _is_dead(seen: Sighting) -> bool:
@@ -41,23 +42,25 @@ def _is_dead(seen: Sighting) -> bool:
 
 
 def _of(inventory: Inventory, host: Host, name: unit.Name, seen: Sighting, state: str) -> Ailment:
+    """What is to be done besides launching it anew."""
     left = f", but {len(seen.pids)} of its processes live" if seen.pids else ""
     if not seen.argv:
-        return Ailment(f"the record of {name} is gone{left}", _ANEW)
+        return Ailment(f"the record of {name} is gone{left}", "")
     try:
         look = host.ask(unit.look(name, state, inventory.runtime.venv))
     except HostError as error:
-        return Ailment(f"{name} has ended{left}; its log could not be read: {error.cause}", _ANEW)
+        return Ailment(f"{name} has ended{left}; its log could not be read: {error.cause}", error.cure)
+    if seen.status is None and seen.pids and not look.alive:
+        return Ailment(f"the keeper of {name} is gone{left}", "")
     if name == "ray":
         return _of_ray(seen, ray.ending(look.text), left)
     failed = engine_failed(inventory, look, look.text)
-    return Ailment(failed.cause.replace("\n", ": ") + left, f"{failed.cure}; {_ANEW}")
+    return Ailment(failed.cause.replace("\n", ": ") + left, failed.cure)
 
 
 def _of_ray(seen: Sighting, why: Hint, left: str) -> Ailment:
     cause = f": {why.cause}" if why.cause else ""
-    cure = f"{why.cure}; {_ANEW}" if why.cause else _ANEW
-    return Ailment(f"Ray has ended{_status(seen)}{cause}{left}", cure)
+    return Ailment(f"Ray has ended{_status(seen)}{cause}{left}", why.cure if why.cause else "")
 
 
 def _status(seen: Sighting) -> str:

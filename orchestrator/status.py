@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from cluster import gpu
 from cluster.desired import vllm_runs
 from cluster.endpoint import Endpoint, endpoint
@@ -11,7 +13,7 @@ from cluster.follow import Follower
 from cluster.inventory import Inventory
 from cluster.observe import Observed, observe
 from cluster.values import EndpointStatus, HostStatus, HostView, Presence
-from cluster.vllm.log import loading
+from cluster.vllm.log import READY, loading
 from cluster.vllm.requests import METRICS, Answer, Load, Request, completion, load, token
 from cluster.wait import until
 from orchestrator.ailing import Ailment, ailment
@@ -62,8 +64,7 @@ def _endpoint(inventory: Inventory, fleet: Fleet, seen: Observed) -> EndpointSta
     where = endpoint(inventory, fleet[head.name], (head.address, head.cluster_address))
     health = where.ask(Request("/health"), _TOKEN_PATIENCE)
     if health.status != 200:
-        loading_or_dead = _not_yet(health, _engine(inventory, fleet, seen))
-        return EndpointStatus(where.url, False, None, loading_or_dead, _WAIT)
+        return _unhealthy(where.url, health, _engine(inventory, fleet, seen))
     healthy, detail = _tokens(where, inventory.model.served_name)
     cure = "" if healthy else _ANEW
     if not vllm_runs(inventory, seen):
@@ -71,15 +72,20 @@ def _endpoint(inventory: Inventory, fleet: Fleet, seen: Observed) -> EndpointSta
     return EndpointStatus(where.url, True, healthy, detail, cure)
 
 
-def _not_yet(health: Answer, engine: Follower) -> str:
-    """While nobody listens, what the engine itself says."""
-    if health.status != 0:
-        return f"/health answers {health.status}"
+def _unhealthy(url: str, health: Answer, engine: Follower) -> EndpointStatus:
+    """One that has been ready answers no more; of one that has not, what it says of itself."""
     try:
         engine.look()
     except HostError as problem:
-        return problem.cause or problem.doing
-    return str(loading(engine.log))
+        return EndpointStatus(url, False, None, problem.cause or problem.doing, problem.cure)
+    if any(re.search(READY, line) for line in engine.log.splitlines()):
+        return EndpointStatus(url, False, False, f"it does not answer any more: {_silent(health)}", _ANEW)
+    detail = str(loading(engine.log)) if health.status == 0 else f"/health answers {health.status}"
+    return EndpointStatus(url, False, None, detail, _WAIT)
+
+
+def _silent(health: Answer) -> str:
+    return health.text or "nobody listens" if health.status == 0 else f"/health answers {health.status}"
 
 
 def _tokens(where: Endpoint, served_name: str) -> tuple[bool, str]:

@@ -62,4 +62,10 @@ def test_both_are_told_and_the_cure_once() -> None:
 @pytest.mark.parametrize("name", ["ray", "vllm"])
 def test_a_log_that_cannot_be_read(name: str) -> None:
     view = builders.view(HEAD, **{name: builders.dead()})
-    assert found(view, **{name: LOST}) == (f"{name} has ended; its log could not be read: no route", ANEW)
+    cause = f"{name} has ended; its log could not be read: no route"
+    assert found(view, **{name: LOST}) == (cause, f"see its cable; {ANEW}")
+
+
+def test_a_keeper_that_is_gone_while_its_tree_lives() -> None:
+    cause, cure = found(builders.view(HEAD, ray=builders.dead(7)), ray=look("all is well", Presence.DEAD))
+    assert (cause, cure) == ("the keeper of ray is gone, but 1 of its processes live", ANEW)

@@ -35,7 +35,7 @@ REFUSED = '{"status": 0, "text": "refused"}'
 
 
 def shown(
-    inventory: Inventory, answer: str = NOT_FOUND, **answers: Script
+    inventory: Inventory, answer: str = NOT_FOUND, log: str = ENDED, **answers: Script
 ) -> tuple[list[HostStatus], EndpointStatus | None]:
     """`answers` by host, dashes written as underscores; the others are healthy, and nothing runs there."""
     looks = {name.replace("_", "-"): answer for name, answer in answers.items()}
@@ -43,7 +43,7 @@ def shown(
     # What is asked from the head itself, where nothing healthy answers from here.
     asked: dict[str, Script] = {
         "ask the endpoint from the head": answer,
-        "look at vllm": look(ENDED, DEAD),
+        "look at vllm": look(log, DEAD),
         "look at ray": look("", DEAD),
     }
     fleet, _, _ = hosts(inventory, lambda name: {"look at the host": {**healthy, **looks}[name], **asked}, {})
@@ -151,3 +151,13 @@ def test_one_that_the_inventory_no_longer_describes(vllm: Served) -> None:
     found = shown(changed, gpu_a=seen)[1]
     assert found
     assert found.detail.endswith("it is not what the inventory describes: `up` would replace it")
+
+
+def test_one_that_has_been_ready_and_is_silent_does_not_load(vllm: Served) -> None:
+    one, seen = serving(vllm)
+    del vllm.bodies["/health"]
+    found = shown(one, log="INFO:     Application startup complete.\n", gpu_a=seen)[1]
+    assert found
+    assert (found.health, found.tokens) == (False, False)
+    assert found.detail == "it does not answer any more: /health answers 404"
+    assert found.cure == "`up --restart` launches vLLM anew"

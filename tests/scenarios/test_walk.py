@@ -42,7 +42,7 @@ def turns(request: pytest.FixtureRequest) -> Turns:
 @pytest.fixture
 def walk(request: pytest.FixtureRequest, turns: Turns, tmp_path: Path) -> Iterator[Walk]:
     turns.take()
-    hosts = Hosts.up(f"walk{os.getpid()}", 2, 1, "scripted")
+    hosts = Hosts.up(f"walk{os.getpid()}", 2, 1, "scripted").without_trial()
     yield Walk(hosts, Operator(tmp_path / "state", HASTE), random.Random(request.config.getoption("--seed")))
     hosts.down()
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 #: Seconds for which one holds the machine at most, between two of its steps.
-_MOST = 480.0
+_MOST = 500.0
 
 
 class Turns:

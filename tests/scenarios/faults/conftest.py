@@ -54,6 +54,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path, engine: str) -> Iterato
     stash[_TURNS].take()
     begun = time.monotonic()
     hosts = Hosts.up(f"fault{os.getpid()}", 2, 1, engine)
+    hosts = hosts if engine == "vllm" else hosts.without_trial()
     group, fault = _words(request)
     operator = Operator(tmp_path / "state", HASTE)
     one = Case(group, fault, hosts, operator)
