@@ -18,6 +18,9 @@ Name = Literal["ray", "vllm"]
 #: hear it at all (all measured).
 PATIENCE: tuple[tuple[Name, float], ...] = (("ray", 10.0), ("vllm", 8.0))
 
+#: Seconds for a look at a unit, which takes a fraction of one: whoever waits wants to know that a host hangs.
+_LOOK = 10.0
+
 _HINTS = (
     *STATE_HINTS,
     Hint("runs already", "another launch was faster", "run the same command again"),
@@ -130,7 +133,8 @@ def look(name: Name, state: str, venv: str, offset: int = 0, health: str = "") -
     """`health` is a URL that the host itself asks."""
     trees = [f"{state}/ray", f"{state}/vllm"]
     payload = {"folder": f"{state}/{name}", "trees": trees, "offset": offset, "health": health}
-    command = program(("processes", "watch"), payload, title=f"look at {name}", venv=venv)
+    parts = ("processes", "watch")
+    command = program(parts, payload, title=f"look at {name}", venv=venv, timeout=_LOOK)
 
     def parse(said: str) -> Look:
         found = last_json(said)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-from cluster.errors import FleetError, NotReady, Unreachable
+from cluster.errors import CommandTimedOut, FleetError, HostError, NotReady, Unreachable
 
 T = TypeVar("T")
 
@@ -41,13 +41,14 @@ def again_and_again(look: Callable[[], T], interval: float) -> Iterator[T]:
 
 
 def _lost(error: BaseException) -> bool:
-    """A connection that broke, or those of several hosts and nothing worse: the host may be back."""
+    """A connection that broke, or a host that does not answer in time, as one that loads a checkpoint may; or
+    those of several hosts and nothing worse: the host may be back."""
     if isinstance(error, FleetError):
-        return all(isinstance(one, Unreachable) for one in error.errors)
-    return isinstance(error, Unreachable)
+        return all(_lost(one) for one in error.errors)
+    return isinstance(error, Unreachable | CommandTimedOut)
 
 
-def _told(error: Unreachable | FleetError) -> str:
+def _told(error: HostError | FleetError) -> str:
     """On one line: whoever watches a wait can do something about it."""
     if isinstance(error, FleetError):
         return "; ".join(f"{one}: {one.cause} ({one.cure})" if one.cause else str(one) for one in error.errors)
@@ -67,10 +68,10 @@ def until(
 ) -> T:
     """Looks until `done`, and returns what was seen then.
 
-    Only "not yet" and `Unreachable` are looked at again; every other error ends the wait at once. `patience` and
-    `interval` are in seconds; as long as `mark` of what is seen changes, patience starts anew. `notice` hears,
-    after each look, the seconds waited, the last that was seen, and the seconds in which nothing has moved. Raises
-    `NotReady` when patience ends.
+    Only "not yet" and a host that is lost or does not answer in time are looked at again; every other error ends
+    the wait at once. `patience` and `interval` are in seconds; as long as `mark` of what is seen changes, patience
+    starts anew. `notice` hears, after each look, the seconds waited, the last that was seen, and the seconds in
+    which nothing has moved. Raises `NotReady` when patience ends.
     """
     import tenacity
 
@@ -81,7 +82,7 @@ def until(
     def look_once() -> T:
         try:
             seen = look()
-        except (Unreachable, FleetError) as error:
+        except (HostError, FleetError) as error:
             last[0] = _told(error)
             raise
         stalled.saw(seen)

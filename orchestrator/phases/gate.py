@@ -16,6 +16,8 @@ from orchestrator.phase import Phase, Stage, Waits
 
 #: Seconds between two looks at the units.
 _LOOK_EVERY = 1.0
+#: Seconds in which `ray start` notices that a process of its own has died.
+_NOTICED = 3.0
 
 _OTHERS = "run `down` with the inventory that has that host; `up --recreate` begins without it"
 
@@ -46,6 +48,7 @@ class Gate(Phase):
         elif "failed" in last:
             raise self._failure(stage, last, time.monotonic() - begun)
         else:
+            self._find_dead(stage, begun)
             result = channel.result()
             raise CommandFailed(stage.head.name, command, result.status, result.stdout, result.stderr)
 
@@ -79,6 +82,14 @@ class Gate(Phase):
                     cause=cause,
                     cure=why.cure,
                 )
+
+    def _find_dead(self, stage: Stage, begun: float) -> None:
+        """The gate goes down with the Ray that it asks, and `ray start` takes a moment to notice a death."""
+        try:
+            stage.until("a Ray that has ended", lambda: self._fail_if_dead(stage, begun), bool, _NOTICED)
+        except NotReady as error:
+            if error.host:
+                raise
 
     def _looks(self, stage: Stage) -> dict[str, unit.Look]:
         """Those that answer: a host that does not is for the gate to judge, which sees it through Ray."""

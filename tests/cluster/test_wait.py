@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from cluster.command import Command
-from cluster.errors import CommandFailed, FleetError, NotReady, Unreachable
+from cluster.errors import CommandFailed, CommandTimedOut, FleetError, NotReady, Unreachable
 from cluster.wait import Stalled, until
 
 LOST = Unreachable("a", "look at ray")
@@ -70,6 +70,13 @@ def test_without_patience_it_is_looked_at_once() -> None:
     assert eyes.looks == 1
 
 
+def test_a_host_that_does_not_answer_in_time_is_looked_at_again() -> None:
+    """One that reads a checkpoint may have no time for us: its engine is none the worse for it."""
+    heard: list[str] = []
+    assert wait(Eyes(CommandTimedOut("a", Command((), "look at ray")), "done"), heard=heard) == "done"
+    assert heard == ["a: look at ray: no answer within 30 s (log in to a and see what hangs there)"]
+
+
 def test_whoever_watches_hears_each_look() -> None:
     heard: list[str] = []
     wait(Eyes("one", LOST, "two", "done"), heard=heard)
@@ -112,7 +119,7 @@ def test_progress_is_what_the_mark_says(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_several_lost_connections_are_looked_over_but_nothing_worse_among_them() -> None:
-    lost = FleetError([LOST, Unreachable("b", "look at ray")])
+    lost = FleetError([LOST, CommandTimedOut("b", Command((), "look at ray"))])
     assert wait(Eyes(lost, "done")) == "done"
     with pytest.raises(FleetError):
         wait(Eyes(FleetError([LOST, CommandFailed("b", Command((), "x"), 1, "", "")]), "done"))

@@ -119,7 +119,15 @@ def test_a_ray_that_dies_is_seen_while_the_gate_talks(monkeypatch: pytest.Monkey
     assert "has ended" in failure(gating(*talk, answers={"look at ray": look("", Presence.DEAD)})).cause
 
 
-def test_a_gate_that_ends_without_a_verdict_is_a_failed_command() -> None:
+def test_a_gate_that_goes_down_with_its_ray_tells_of_the_ray() -> None:
+    """Its own last words are those of a connection that broke."""
+    dead: dict[str, Script] = {"look at ray": look("No space left on device", Presence.DEAD)}
+    error = failure(gating(answers=dead, result=Result(1, "", "Failed to register worker to Raylet: End of file")))
+    assert (error.host, error.cause) == ("gpu-a", "Ray on gpu-a has ended: a disk or /dev/shm is full")
+
+
+def test_a_gate_that_ends_without_a_verdict_is_a_failed_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.phases.gate._NOTICED", 0.0)
     play = gating({"joined": {A: 1}}, result=Result(1, "", "ModuleNotFoundError: No module named 'ray'"))
     with pytest.raises(CommandFailed) as caught:
         Gate().run(play.stage)

@@ -6,25 +6,27 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.scenarios.faults.case import HASTE, Case
-from tests.scenarios.faults.table import Machine, Row, page, walk_of
+from tests.scenarios.faults.results import Results
+from tests.scenarios.faults.table import Row
 from tests.scenarios.faults.told import Told
 from tests.scenarios.hosts import Hosts
 from tests.scenarios.operator import Operator
 from tests.scenarios.turns import Turns
 
-_ROWS = pytest.StashKey[list[Row]]()
+_RESULTS = pytest.StashKey[Results]()
 _FAILED = pytest.StashKey[str]()
 _TURNS = pytest.StashKey[Turns]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_ROWS] = []
+    config.stash[_RESULTS] = Results(config.getoption("--rows"), config.getoption("--page"))
     config.stash[_TURNS] = Turns(config.getoption("--turns"))
 
 
@@ -33,13 +35,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if call.when == "call":
         item.stash[_FAILED] = " ".join(str(call.excinfo.value).split())[:200] if call.excinfo else ""
     return (yield)
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    where = session.config.getoption("--page")
-    rows = session.config.stash[_ROWS]
-    if where and rows:
-        where.write_text(page(rows, Machine.here(), walk_of(where)))
 
 
 @pytest.fixture
@@ -63,7 +58,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path, engine: str) -> Iterato
         down = operator.run("down", hosts.inventory, "--output", "plain")
         left = one.left()
         failed = request.node.stash.get(_FAILED, "it was not run to its end")
-        stash[_ROWS].extend(_rows(one, left, failed, time.monotonic() - begun))
+        stash[_RESULTS].add(request.node.nodeid, _rows(one, left, failed, time.monotonic() - begun))
         assert down.returncode == (7 if one.lost else 0), down.stderr
         assert not left
     finally:
@@ -79,5 +74,6 @@ def _words(request: pytest.FixtureRequest) -> tuple[str, str]:
 
 def _rows(one: Case, left: str, failed: str, took: float) -> list[Row]:
     rows = one.rows or [Row(one.group, one.fault, Told("–", "–", "–"), None, "")]
-    last = replace(rows[-1], left=left, failed=failed, took=took)
-    return [*(replace(row, left=left) for row in rows[:-1]), last]
+    at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+    last = replace(rows[-1], left=left, failed=failed, took=took, at=at)
+    return [*(replace(row, left=left, at=at) for row in rows[:-1]), last]

@@ -28,14 +28,15 @@ What happens when things break, on hosts of the sandbox with the real sshd and t
 $ make faults
 ```
 
-on {date} with Ray {ray}, vLLM {vllm}, Python {python} and Linux {kernel}
-on {cores} cores, in {minutes:.0f} minutes. Each row was run in this very run; what was not run is not here. The
-engine is scripted, but for the rows under "The real vLLM".
+between {first} and {last} UTC with Ray {ray}, vLLM {vllm}, Python {python}
+and Linux {kernel} on {cores} cores; the rows took {minutes:.0f} minutes. What was not run is not here.
+The engine is scripted, but for the rows under "The real vLLM".
 
 **s** is the seconds from the fault to the report, or from the start of the command where the fault was there
 before it. A fault of a cluster that serves is reported to whoever asks: these are the seconds to the first
-`status` that tells it. **Left** is what is still there after the `down` at the end of each row: processes,
-files (compile caches stay on purpose) and memory of GPUs, as the hosts themselves show them.
+`status` that tells it. **Left** is what is still there after a last `down`, of a row or of several that break
+one cluster after each other: processes, files (compile caches stay on purpose) and memory of GPUs, as the
+hosts themselves show them.
 
 {count} faults: {passed} as promised, {failed} not.
 """
@@ -61,7 +62,8 @@ class Machine:
 
 @dataclass(frozen=True)
 class Row:
-    """`seconds` None: nothing was to be reported; `left` empty: nothing; `took` is the seconds of all of it."""
+    """`seconds` None: nothing was to be reported; `left` empty: nothing; `took` is the seconds of all of it, `at`
+    the time of day."""
 
     group: str
     fault: str
@@ -71,13 +73,15 @@ class Row:
     left: str = ""
     failed: str = ""
     took: float = 0.0
+    at: str = ""
 
 
 def page(rows: Sequence[Row], machine: Machine, walk: str = "") -> str:
     """All of it; `walk` is the section on the random walk."""
     failed = sum(bool(row.failed) for row in rows)
     counts = {"count": len(rows), "passed": len(rows) - failed, "failed": failed}
-    head = _HEAD.format(minutes=sum(row.took for row in rows) / 60, **counts, **asdict(machine))
+    times = {"first": min(row.at for row in rows), "last": max(row.at for row in rows)}
+    head = _HEAD.format(minutes=sum(row.took for row in rows) / 60, **counts, **times, **asdict(machine))
     parts = [head, *(_section(group, list(some)) for group, some in groupby(rows, key=lambda row: row.group))]
     return "\n".join([*parts, walk] if walk else parts)
 

@@ -84,7 +84,7 @@ def test_a_process_of_the_engine_is_killed(case: Case) -> None:
     with case.during(_READY) as run:
         pid = rank(case)
         case.strike(lambda: signal(case.hosts, "node1", "KILL", pid))
-        assert case.hosts.cluster_address("node1") in case.ended(run, 6).cause
+        assert "died unexpectedly" in case.ended(run, 6).cause
 
 
 def test_a_rank_runs_out_of_memory(case: Case) -> None:
@@ -94,7 +94,7 @@ def test_a_rank_runs_out_of_memory(case: Case) -> None:
         pid = rank(case)
         case.strike(lambda: limit(pid))
         told = case.ended(run, 6)
-    assert case.hosts.cluster_address("node1") in told.cause
+    assert "died unexpectedly" in told.cause
 
 
 def rank(case: Case) -> int:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal as signals
 import subprocess
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from orchestrator.phase import Phase
 from orchestrator.plans import DOWN, UP
 from tests.scenarios.faults.case import Case
 from tests.scenarios.faults.told import Told
@@ -24,14 +26,15 @@ _SKIPPED = ("Clean former hosts", "Stop what is outdated")
 _READY = "Wait until the engine is ready"
 
 
-def kill_in_each(case: Case, verb: str, titles: list[str]) -> None:
-    """One run after the other is killed, each in the phase after that of the one before."""
-    for title in titles:
+def kill_in_each(case: Case, verb: str, plan: Sequence[Phase]) -> None:
+    """One run after the other is killed, each in a later phase; the next one says whose lease it found."""
+    titles = [phase.title for phase in plan if phase.title not in _SKIPPED]
+    for title in titles[titles.index("Take the lease") + 1 :]:
+        case.fault = f"`{verb}` is killed (SIGKILL) in {title!r}"
         with case.during(title, verb) as run:
             case.strike(lambda run=run: run.send(signals.SIGKILL))  # type: ignore[misc]
-        if title != titles[-1] and title != "Check the hosts":
-            told = took_over(case, verb)
-            case.tell(told, time.time() - case.struck, "the next run went on", f"`{verb}` is killed in {title!r}")
+        told = took_over(case, verb)
+        case.tell(told, time.time() - case.struck, "the next run went on")
 
 
 def took_over(case: Case, verb: str) -> Told:
@@ -45,7 +48,7 @@ def took_over(case: Case, verb: str) -> Told:
 
 def test_up_is_killed_in_each_phase(case: Case) -> None:
     """`up` is killed in each phase"""
-    kill_in_each(case, "up", [phase.title for phase in UP if phase.title not in _SKIPPED])
+    kill_in_each(case, "up", UP)
     case.mends()
     assert [case.hosts.gpus_in_use(host) for host in case.names] == [1, 1]
 
@@ -53,7 +56,7 @@ def test_up_is_killed_in_each_phase(case: Case) -> None:
 def test_down_is_killed_in_each_phase(case: Case) -> None:
     """`down` is killed in each phase"""
     case.serve()
-    kill_in_each(case, "down", [phase.title for phase in DOWN if phase.title not in _SKIPPED])
+    kill_in_each(case, "down", DOWN)
 
 
 def test_a_laptop_that_sleeps(case: Case, tmp_path: Path) -> None:

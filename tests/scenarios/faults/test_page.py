@@ -6,22 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.faults.results import Results
 from tests.scenarios.faults.table import WALK, Machine, Row, page, walk_of, with_walk
 from tests.scenarios.faults.told import Told, of_event, of_report, of_status
 
 HERE = Machine("2026-07-01 09:12 UTC", "2.60.0", "0.32.0", "3.11.7", "6.1.0", 2)
 LOST = Told("node1", "no answer from 10.66.0.3 port 22", "see whether it is up | or\nnot")
 ROWS = (
-    Row("The network", "a worker is down", LOST, 3.14, "exit 4", took=60.0),
-    Row("The network", "packets are lost", Told("–", "–", "–"), None, "announced", took=60.0),
-    Row("SSH", "sshd hangs", LOST, 3.0, "", "node1: pid 7", "it did not end"),
+    Row("The network", "a worker is down", LOST, 3.14, "exit 4", took=60.0, at="09:12"),
+    Row("The network", "packets are lost", Told("–", "–", "–"), None, "announced", took=60.0, at="09:40"),
+    Row("SSH", "sshd hangs", LOST, 3.0, "", "node1: pid 7", "it did not end", at="09:20"),
 )
 
 
 def test_a_row_is_a_line() -> None:
     text = page(ROWS, HERE)
-    assert "on 2026-07-01 09:12 UTC with Ray 2.60.0" in text
-    assert "in 2 minutes" in text
+    assert "between 09:12 and 09:40 UTC with Ray 2.60.0" in text
+    assert "the rows took 2 minutes" in text
     assert "3 faults: 2 as promised, 1 not." in text
     told = "node1 | no answer from 10.66.0.3 port 22 | see whether it is up \\| or not"
     assert f"| a worker is down | {told} | 3.1 | exit 4 | nothing |\n" in text
@@ -41,14 +42,27 @@ def test_paths_of_a_run_are_no_news_and_long_words_are_cut() -> None:
 def test_each_run_leaves_what_the_other_has_written(tmp_path: Path) -> None:
     where = tmp_path / "faults.md"
     assert walk_of(where) == ""
-    where.write_text(with_walk(where, f"{WALK}\n\none\n"))
+    where.write_text(with_walk(where, f"{WALK}\n\nfirst walk\n"))
     where.write_text(page(ROWS, HERE, walk_of(where)))
-    where.write_text(with_walk(where, f"{WALK}\n\ntwo\n"))
+    where.write_text(with_walk(where, f"{WALK}\n\nsecond walk\n"))
     text = where.read_text()
     assert text.count(WALK) == 1
-    assert text.endswith("two\n")
-    assert "one\n" not in text
+    assert text.endswith("second walk\n")
+    assert "first walk" not in text
     assert "| sshd hangs |" in text
+
+
+def test_a_run_in_parts_is_one_run(tmp_path: Path) -> None:
+    kept, shown = tmp_path / "rows.json", tmp_path / "faults.md"
+    Results(kept, shown).add("test_b", ROWS[:1])
+    Results(kept, shown).add("test_a", ROWS[2:])
+    again = Results(kept, shown)
+    again.add("test_b", [ROWS[1]])
+    assert again.found == {"test_a": [ROWS[2]], "test_b": [ROWS[1]]}
+    text = shown.read_text()
+    assert "2 faults: 1 as promised, 1 not." in text
+    assert text.index("sshd hangs") < text.index("packets are lost")
+    assert "a worker is down" not in text
 
 
 FINDING = {"host": "node1", "found": "1 GPU", "cure": "look", "severity": "blocking"}
