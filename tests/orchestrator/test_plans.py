@@ -238,3 +238,23 @@ def test_anew_on_purpose(tmp_path: Path, word: str, ran: list[str]) -> None:
     world.ran.clear()
     assert run(world, "up", path, word, "--output", "plain") == 0
     assert world.ran == ran
+
+
+def test_another_cluster_by_the_same_name_takes_nothing_away(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody has copied an inventory for other hosts and forgotten its first line."""
+    world, path = World(), written(tmp_path)
+    assert run(world, "up", path, "--output", "plain") == 0
+    world.ran.clear()
+    copy = tmp_path / "copy.yaml"
+    copy.write_text(path.read_text().replace("10.0.0.", "10.9.0.").replace("gpu-", "test-"))
+    for verb in ("up", "down"):
+        assert run(world, verb, copy, "--output", "plain") == 2
+        said = capsys.readouterr().err
+        assert "demo is in use from here on other hosts: gpu-a, gpu-b" in said
+        assert "`orchestrator down --cluster demo` takes that one away" in said
+    assert world.ran == []
+    assert run(world, "down", "--cluster", "demo", "--output", "plain") == 0
+    assert world.ran == STOPS
+    assert run(world, "up", copy, "--output", "plain") == 0
