@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from cluster.errors import UsageError
 from cluster.fleet import Fleet
@@ -18,20 +19,24 @@ from orchestrator.settings import Patience
 
 
 def former_hosts(one: Session) -> tuple[Inventory, ...]:
+    return known_former_hosts(one.settings.state, one.inventory)
+
+
+def known_former_hosts(state: Path, inventory: Inventory) -> tuple[Inventory, ...]:
     """Where something of this cluster may be, though its inventory does not have it.
 
     Raises UsageError where not one host is the same: that is another cluster by the same name, perhaps a copy of
     an inventory, and what runs on those hosts is not to be taken away for it.
     """
-    known = places.known(one.settings.state, one.inventory.cluster)
-    former = tuple(each for each in known if not is_of(each, one.inventory))
+    known = places.known(state, inventory.cluster)
+    former = tuple(each for each in known if not is_of(each, inventory))
     if known and len(former) == len(known):
-        raise _another(one, former)
+        raise _another(inventory, former)
     return former
 
 
-def _another(one: Session, former: Sequence[Inventory]) -> UsageError:
-    cluster, hosts = one.inventory.cluster, ", ".join(each.head.name for each in former)
+def _another(inventory: Inventory, former: Sequence[Inventory]) -> UsageError:
+    cluster, hosts = inventory.cluster, ", ".join(each.head.name for each in former)
     cure = f"`orchestrator down --cluster {cluster}` takes that one away; otherwise choose another `cluster:`"
     return UsageError(f"{cluster} is in use from here on other hosts: {hosts}", cure=cure)
 

@@ -9,8 +9,10 @@ from cluster.observe import Observed
 from cluster.plan import Answers, ask, plan
 from cluster.values import HostView, PlannedPhase
 from orchestrator.exit_codes import PREFLIGHT
+from orchestrator.leaving import known_former_hosts
 from orchestrator.outcome import say
 from orchestrator.phase import Phase
+from orchestrator.phases.former import Former
 from orchestrator.plans import UP
 from orchestrator.render import plan as shown
 from orchestrator.render.text import marks_for
@@ -21,7 +23,9 @@ from orchestrator.settings import Patience, Settings
 def run(request: Request, settings: Settings) -> int:
     inventory, answers = _known(request, settings)
     found = plan(inventory, answers)
-    phases = [_phase(one, inventory, _seen(inventory, answers)) for one in UP]
+    former = Former(known_former_hosts(settings.state, inventory))
+    seen = _seen(inventory, answers)
+    phases = [_phase(former if isinstance(one, Former) else one, inventory, seen) for one in UP]
     say(request, lambda: shown.text(found, phases, marks_for(sys.stdout)), lambda: shown.document(found, phases))
     return 0 if found.runs else PREFLIGHT
 

@@ -9,10 +9,11 @@ from unittest import mock
 
 import pytest
 
+from cluster.errors import Unreachable
 from cluster.plan.asking import ASKING
-from orchestrator import cli
+from orchestrator import cli, places
 from orchestrator.plans import UP
-from orchestrator.settings import Patience
+from orchestrator.settings import Patience, Settings
 from tests.cluster import builders
 from tests.cluster.builders import inventory
 from tests.cluster.inventories import REFERENCE
@@ -89,8 +90,6 @@ def test_hosts_are_asked_when_that_is_wanted(tmp_path: Path, capsys: Captured) -
 
 
 def test_a_host_that_cannot_be_reached_is_no_end(tmp_path: Path, capsys: Captured) -> None:
-    from cluster.errors import Unreachable
-
     transports = hosts()
     transports["gpu-b"] = ScriptedTransport({LOOKING: Unreachable("gpu-b", "connect", cause="no route")})
     assert run(transports, tmp_path, "plan", "--hosts") == 3
@@ -109,6 +108,13 @@ def test_phases_that_would_have_nothing_to_do(no_host: Any, tmp_path: Path, caps
     }
     assert skipped[1]["Start Ray on the head"] == "one host serves alone, without Ray"
     assert skipped[1]["Learn the transport"] == "one host: nothing travels between hosts"
+
+
+def test_a_host_that_has_left_the_inventory_is_cleaned(no_host: Any, tmp_path: Path, capsys: Captured) -> None:
+    """Known from what this machine remembers, as `up` knows it."""
+    former = inventory(hosts=1, cluster="ernie-424b", each={"name": "gpu-z", "address": "10.0.0.99"})
+    places.keep(Settings().state, "ernie-424b", [former])
+    assert "Clean former hosts" not in phases_skipped(REFERENCE, capsys)
 
 
 def phases_skipped(path: Path, capsys: Captured) -> dict[str, str]:
