@@ -10,6 +10,7 @@ from unittest import mock
 import pytest
 
 from cluster.errors import Unreachable
+from cluster.inventory import alone, load
 from cluster.plan.asking import ASKING
 from orchestrator import cli, places
 from orchestrator.plans import UP
@@ -113,7 +114,8 @@ def test_phases_that_would_have_nothing_to_do(no_host: Any, tmp_path: Path, caps
 def test_a_host_that_has_left_the_inventory_is_cleaned(no_host: Any, tmp_path: Path, capsys: Captured) -> None:
     """Known from what this machine remembers, as `up` knows it."""
     former = inventory(hosts=1, cluster="ernie-424b", each={"name": "gpu-z", "address": "10.0.0.99"})
-    places.keep(Settings().state, "ernie-424b", [former])
+    stays = alone(load(REFERENCE, {}), "gpu-a")
+    places.keep(Settings().state, "ernie-424b", [stays, former])
     assert "Clean former hosts" not in phases_skipped(REFERENCE, capsys)
 
 
