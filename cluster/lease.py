@@ -79,10 +79,11 @@ class HeldLease:
             raise LeaseLost(self._cluster, held.lease) from None
         if before != self._mine:
             # Somebody had it in between: what we saw of the hosts may no longer be so.
-            raise LeaseLost(self._cluster, before or _SOMEBODY)
+            raise LeaseLost(self._cluster, before or _IN_BETWEEN)
 
 
 _SOMEBODY = Lease("somebody", "a machine that did not say", "", "unknown")
+_IN_BETWEEN = Lease("somebody", "another machine", "", "they were done with it before we were back")
 
 
 def take(host: Host, cluster: str, lease: Lease, state: str, venv: str, patience: float = _ANSWER) -> HeldLease:

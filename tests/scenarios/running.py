@@ -50,6 +50,10 @@ class Running:
                 return
         raise AssertionError(f"ended before {title!r}: {self.said[-3:]}")
 
+    def until_event(self, kind: str) -> None:
+        """Returns as soon as one of this kind comes."""
+        assert any(event["event"] == kind for event in self.events()), f"ended without {kind}"
+
     def send(self, number: signal.Signals) -> float:
         """The seconds from this signal to the end of the process."""
         begun = time.monotonic()

@@ -34,6 +34,10 @@ that was cut off; after each `down` nothing was left, but on a host that was cut
 """
 
 
+def new_hosts() -> Hosts:
+    return Hosts.up(f"walk{os.getpid()}", 2, 1, "scripted").without_trial()
+
+
 @pytest.fixture
 def turns(request: pytest.FixtureRequest) -> Turns:
     return Turns(request.config.getoption("--turns"))
@@ -42,15 +46,20 @@ def turns(request: pytest.FixtureRequest) -> Turns:
 @pytest.fixture
 def walk(request: pytest.FixtureRequest, turns: Turns, tmp_path: Path) -> Iterator[Walk]:
     turns.take()
-    hosts = Hosts.up(f"walk{os.getpid()}", 2, 1, "scripted").without_trial()
-    yield Walk(hosts, Operator(tmp_path / "state", HASTE), random.Random(request.config.getoption("--seed")))
-    hosts.down()
+    chance = random.Random(request.config.getoption("--seed"))
+    one = Walk(new_hosts(), Operator(tmp_path / "state", HASTE), chance)
+    yield one
+    one.hosts.down()
 
 
 def test_a_random_walk(walk: Walk, turns: Turns, request: pytest.FixtureRequest) -> None:
     rounds, begun = request.config.getoption("--rounds"), time.monotonic()
     for number in range(rounds):
-        turns.take()
+        if turns.over:
+            walk.end()
+            walk.hosts.down()
+            turns.take()
+            walk.hosts = new_hosts()
         walk.step()
         print(number, walk.notes[-1], flush=True)
     walk.end()

@@ -18,9 +18,14 @@ class Turns:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666) if path else None
         self._since = -_MOST
 
+    @property
+    def over(self) -> bool:
+        """Whether others are to have theirs, with nothing of ours on the machine, before we go on."""
+        return self._file is not None and time.monotonic() - self._since >= _MOST
+
     def take(self) -> None:
         """Goes on with our turn, or lets others go first."""
-        if self._file is not None and time.monotonic() - self._since >= _MOST:
+        if self._file is not None and self.over:
             fcntl.flock(self._file, fcntl.LOCK_UN)
             fcntl.flock(self._file, fcntl.LOCK_EX)
             self._since = time.monotonic()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import signal as signals
 import subprocess
 import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,13 +95,19 @@ def test_a_laptop_that_sleeps_for_a_moment(case: Case) -> None:
     case.quiet("it took its lease again, went on and announced")
 
 
-def interrupted(case: Case, run: Running, bound: float) -> None:
-    """Ctrl-C, and how long it takes to a clean prompt."""
+def interrupted(case: Case, run: Running, bound: float) -> dict[str, Any]:
+    """Ctrl-C, how long it takes to a clean prompt, and what is told then."""
     seconds = run.send(signals.SIGINT)
     assert run.process.returncode == 130
     assert seconds < bound
-    told = Told("–", "interrupted: what this run started was taken back", "nothing to do")
-    case.tell(told, seconds, "exit 130")
+    assert run.process.stdout
+    said: dict[str, Any] = json.loads(run.process.stdout.read())
+    undone = sum(event["event"] == "undone" and not event["error"] for event in run.said)
+    notes = [line for note in said["notes"] for line in note.splitlines()]
+    host = next((line.partition(": ")[0] for line in notes if line.startswith("node")), "all")
+    cause = "; ".join([said["message"], f"{undone} phases taken back", *notes])
+    case.tell(Told(host, cause, said["cure"] or "nothing to do"), seconds, "exit 130")
+    return said
 
 
 def test_ctrl_c(case: Case) -> None:
@@ -114,17 +122,11 @@ def test_ctrl_c_beside_a_host_that_hangs(case: Case) -> None:
     """Ctrl-C while vLLM loads, and a worker hangs"""
     case.hosts.behave(behaviour="hang")
     with case.during(_READY) as run:
-        time.sleep(1)  # it is waited for: a look at the hosts is under way
+        run.until_event("waiting")  # a look at the hosts is under way
         cut(case.hosts, "node1")
-        begun = time.monotonic()
-        run.send(signals.SIGINT)
-        seconds = time.monotonic() - begun
-        assert seconds < 40
-        assert run.process.stdout
-        said = run.process.stdout.read()
-    assert "node1" in said
-    assert "orchestrator down" in said
-    case.tell(Told("node1", "could not be taken back", "`orchestrator down` takes it away"), seconds, "exit 130")
+        said = interrupted(case, run, 40)
+    assert "node1" in str(said["notes"])
+    assert "orchestrator down" in str(said["notes"])
     heal(case.hosts, "node1")
 
 
