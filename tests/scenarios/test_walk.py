@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,7 +52,7 @@ def walk(request: pytest.FixtureRequest, turns: Turns, tmp_path: Path) -> Iterat
 
 
 def test_a_random_walk(walk: Walk, turns: Turns, request: pytest.FixtureRequest) -> None:
-    rounds, begun = request.config.getoption("--rounds"), time.monotonic()
+    rounds = request.config.getoption("--rounds")
     for number in range(rounds):
         if turns.over:
             walk.end()
@@ -64,11 +63,10 @@ def test_a_random_walk(walk: Walk, turns: Turns, request: pytest.FixtureRequest)
         print(number, walk.notes[-1], flush=True)
     walk.end()
     if where := request.config.getoption("--page"):
-        where.write_text(with_walk(where, section(walk, rounds, request.config.getoption("--seed"), begun)))
+        where.write_text(with_walk(where, section(walk, rounds, request.config.getoption("--seed"))))
 
 
-def section(walk: Walk, rounds: int, seed: int, begun: float) -> str:
+def section(walk: Walk, rounds: int, seed: int) -> str:
     counts = "\n".join(f"| {what} | {times} |" for what, times in sorted(walk.counts.items()))
-    minutes = (time.monotonic() - begun) / 60
-    about = {"rounds": rounds, "seed": seed, "machine": Machine.here(), "minutes": minutes}
+    about = {"rounds": rounds, "seed": seed, "machine": Machine.here(), "minutes": walk.seconds / 60}
     return _SECTION.format(title=WALK, counts=counts, **about)

@@ -26,7 +26,7 @@ _ABANDONED = 8.0
 
 @dataclass
 class Walk:
-    """`notes` is what was done and what became of it; `counts` how often."""
+    """`notes` is what was done and what became of it, `counts` how often, `seconds` how long all of it took."""
 
     hosts: Hosts
     operator: Operator
@@ -34,6 +34,7 @@ class Walk:
     off: str = ""
     notes: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
 
     def step(self) -> None:
         """One round."""
@@ -49,7 +50,9 @@ class Walk:
             "abandon": self._abandon,
         }
         became = steps[word]()
-        self.notes.append(f"{word}: {became} ({time.monotonic() - begun:.1f} s)")
+        took = time.monotonic() - begun
+        self.seconds += took
+        self.notes.append(f"{word}: {became} ({took:.1f} s)")
 
     def end(self) -> None:
         """All is well again, and `down` leaves nothing."""
