@@ -20,6 +20,9 @@ pytestmark = pytest.mark.scenario
 
 Done = subprocess.CompletedProcess[str]
 
+#: Seconds from the death of an engine or a rank to its explanation.
+_SOON = 5.0
+
 KEY, TOKEN, DUMPED = "planted-api-key", "planted-hf-token", "planted-in-a-dump"
 
 
@@ -54,11 +57,23 @@ def secretive(pair: Hosts, folder: Path) -> Path:
     return pair.edited(folder / "secretive.yaml", change)
 
 
-def test_a_crash_leaves_a_bundle_in_which_no_secret_is(pair: Hosts, operator: Operator, tmp_path: Path) -> None:
+def last_word(hosts: Hosts) -> float:
+    """When the engine wrote its last line, in seconds since the epoch: hosts have this machine's clock."""
+    (log,) = hosts.run("node0", "find", "/var/tmp", "-path", "*/vllm/log").split()
+    return float(hosts.run("node0", "stat", "--format=%.3Y", log))
+
+
+def test_a_crash_is_explained_within_seconds_and_leaves_a_bundle_without_secrets(
+    pair: Hosts, operator: Operator, tmp_path: Path
+) -> None:
     done = operator.run("up", secretive(pair, tmp_path), "--output", "json")
     assert done.returncode == 6, done.stderr
+    assert "Traceback (most recent call last)" not in done.stderr.splitlines()
+    (failed,) = operator.events(done, "phase_failed")
+    told = failed["error"]
+    assert (told["host"], "the model does not fit" in told["cause"], bool(told["cure"])) == ("node0", True, True)
+    assert datetime.fromisoformat(failed["time"]).timestamp() - last_word(pair) < _SOON, told
     error = json.loads(done.stdout)
-    assert (error["host"], "the model does not fit" in error["cause"]) == ("node0", True)
     ray_token = pair.run("node0", "sh", "-c", "cat /var/tmp/o-0/*/ray.token")
     assert len(ray_token) > 20
 
@@ -86,7 +101,7 @@ def test_a_rank_killed_on_the_other_host_is_named_within_five_seconds(pair: Host
         killed = float(pair.run("node1", "date", "+%s.%N"))
         failed = failure(run)
     error = failed["error"]
-    assert datetime.fromisoformat(failed["time"]).timestamp() - killed < 5
+    assert datetime.fromisoformat(failed["time"]).timestamp() - killed < _SOON
     assert error["host"] == "node1"
     assert error["cause"].startswith("rank ")
     assert "its process has died without a word" in error["cause"]
