@@ -29,7 +29,9 @@ class RayWorkerProc:
             self.file = Path(f"/dev/nvidia{gpu}").open("rb")  # noqa: SIM115 -- held for as long as we live
 
     def join(self, rank: int, places: list[Place], transport: str, environment: dict[str, str]) -> None:
-        """What the host's Ray was started with wins over what the driver had, as in vLLM."""
+        """What the host's Ray was started with wins over what the driver had, as in vLLM. Into the file that Ray
+        keeps of this process goes what the driver says of it as well."""
+        print(f"(Worker pid={os.getpid()}) INFO world_size={len(places)} rank={rank} backend=nccl", flush=True)
         own = {**environment, **os.environ}
         if pattern := own.get("NCCL_DEBUG_FILE"):
             name = pattern.replace("%h", socket.gethostname()).replace("%p", str(os.getpid()))
