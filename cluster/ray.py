@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -119,6 +120,11 @@ def describe_joined(inventory: Inventory, joined: dict[str, int]) -> str:
 
 #: In the order in which they count: a token that is refused is also a Ray that cannot be reached.
 _ENDINGS = (
+    Hint(r"(?:raylet|gcs_server) \[exit code=-9\]",
+         "one of its processes was killed with SIGKILL, by somebody or by the kernel for want of memory",
+         "see who on that host: `dmesg -T | grep -i kill`; then `up` again"),
+    Hint(r"(?:raylet|gcs_server) \[exit code=-(?:4|6|7|11)\]", "one of its processes crashed",
+         "see `dmesg -T` on that host, and raylet.err and gcs_server.err in what `orchestrator diagnose` brings"),
     Hint(r"InvalidAuthToken|Authentication token|AuthenticationError", "its token is not the head's",
          "run `down`, then `up`: every host gets the same one"),
     Hint(r"Version mismatch", "Ray or Python differs between the hosts",
@@ -138,9 +144,17 @@ _ENDINGS = (
          "let it through on `ray: port:`, and see whether Ray on the head runs: `orchestrator logs --unit ray`"),
 )  # fmt: skip
 
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _UNKNOWN = Hint("", "", "see why: `orchestrator logs --unit ray`; then `up` again")
 
 
 def ending(log: str) -> Hint:
     """What the log of a Ray that has ended gives away, and what to do; without a cause where nothing is known."""
-    return next((one for one in _ENDINGS if one.fits(log)), _UNKNOWN)
+    said = _COLOUR.sub("", log)
+    return next((one for one in _ENDINGS if one.fits(said)), _UNKNOWN)
+
+
+def end_of(log: str, lines: int) -> str:
+    """The last lines that say something: a Ray that ends adds pages about its own state."""
+    said = [line for line in _COLOUR.sub("", log).splitlines() if "[state-dump]" not in line and line.strip()]
+    return "\n".join(said[-lines:])

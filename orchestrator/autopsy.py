@@ -7,10 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from cluster import stuck
+from cluster import ray, stuck, unit
 from cluster.collect import Collected, Wanted, collect
 from cluster.errors import HostError, NotReady
+from cluster.fleet import both
 from cluster.follow import Follower
+from cluster.host import Host
 from cluster.unit import Look
 from cluster.vllm import ranks
 from cluster.vllm.failure import engine_failed
@@ -20,16 +22,42 @@ from orchestrator.phase import Stage
 #: Seconds for hosts to say it: a crash is explained within five of its happening, and who has waited for a quarter
 #: of an hour can wait for stacks.
 _OF_A_CRASH, _OF_A_STALL, _GRACE = 1.5, 6.0, 1.0
+#: Of the log of a Ray that has ended.
+_LINES = 6
 
 
 def died(stage: Stage, engine: Follower, seen: Look) -> NotReady:
     """The error for a person. Hosts that do not answer in time are done without."""
     wanted = ranks.wanted(_age(stage), _OF_A_CRASH)
-    words = {name: ranks.words(one) for name, one in _collected(stage, _OF_A_CRASH, lambda host: wanted).items()}
+    collected, rays = both(lambda: _collected(stage, _OF_A_CRASH, lambda host: wanted), lambda: _rays(stage))
+    fallen = [(host, look) for host, look in rays.items() if not look.alive]
+    if fallen:
+        return ray_ended(stage, *fallen[0])
+    words = {name: ranks.words(one) for name, one in collected.items()}
     # The words of ranks take a moment to come through Ray into this log.
     with suppress(HostError):
         seen = engine.look()
     return engine_failed(stage.inventory, seen, engine.log, words)
+
+
+def ray_ended(stage: Stage, host: str, look: Look) -> NotReady:
+    """An engine has lost the ranks of a host as soon as its Ray goes, whatever it says itself."""
+    why = ray.ending(look.text)
+    cause = f"Ray on {host} has ended, and the ranks there with it{f': {why.cause}' if why.cause else ''}"
+    last = stage.public(ray.end_of(look.text, _LINES))
+    return NotReady("the engine", 0.0, last, host=host, cause=cause, cure=why.cure)
+
+
+def _rays(stage: Stage) -> dict[str, Look]:
+    """Ray on the hosts that answer in time."""
+    if not stage.inventory.uses_ray:
+        return {}
+
+    def look(host: Host) -> Look:
+        return host.ask(unit.look("ray", stage.facts(host.name).state, stage.venv))
+
+    found = stage.fleet.within(_OF_A_CRASH, look)
+    return {name: one for name, one in found.items() if isinstance(one, Look)}
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,13 @@ _NOISE = (
     "Failed core proc",
     "Executor failed",
 )
+#: Lines that say themselves why: of Ray, of a parser of arguments, of a program that has said nothing before.
+_PLAIN = (
+    r"Started a local Ray instance|Cannot provide a placement group|Waiting for creating a placement group",
+    r"^[\w ]*: error: ",
+    r"^[\w.]*Error: ",
+)
+
 #: What a process says when another one has gone: never the cause where there is any other.
 _OF_ANOTHER = re.compile(
     r"ActorDiedError|ActorUnavailableError|RayActorError|WorkerCrashedError|NodeDiedError|OwnerDiedError"
@@ -70,8 +77,9 @@ def root_cause(log: str, elsewhere: Mapping[str, Words] | None = None) -> RootCa
         *(one for one in real if _ENGINE.match(one.process.kind)),
         *_deaths(lines, elsewhere or {}),
         *real,
-        *_fatal_lines(lines),
+        *_fatal_lines(lines, _PLAIN),
         *of_others,
+        *_fatal_lines(lines, FATAL),
     )
     found = next(iter(candidates), None)
     return _explained(_numbered(found, lines)) if found else None
@@ -130,12 +138,11 @@ def _deaths(lines: Sequence[Line], elsewhere: Mapping[str, Words]) -> Iterator[R
     yield RootCause(process, how.what, (*how.lines, how.what), rank)
 
 
-def _fatal_lines(lines: Sequence[Line]) -> Iterator[RootCause]:
-    """No traceback: one of the fatal lines, or one that an argument parser or Ray left."""
-    for signs in (FATAL, (r"Waiting for creating a placement group", r"^[\w ]*: error: ", r"^[\w.]*Error: ")):
-        for line in lines:
-            if any(re.search(sign, line.text) for sign in signs):
-                yield RootCause(line.process, line.text.strip())
+def _fatal_lines(lines: Sequence[Line], signs: Sequence[str]) -> Iterator[RootCause]:
+    """Without a traceback: lines that mean an end."""
+    for line in lines:
+        if any(re.search(sign, line.text) for sign in signs):
+            yield RootCause(line.process, line.text.strip())
 
 
 def _numbered(found: RootCause, lines: Sequence[Line]) -> RootCause:

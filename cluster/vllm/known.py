@@ -21,6 +21,9 @@ SILENT = "its process has died without a word"
 _DEATHS = (
     Known(SILENT, "somebody killed it, or the kernel did for want of memory",
           "see who on that host: `dmesg -T | grep -i kill`"),
+    Known(r"ActorUnavailableError|ActorDiedError|RayActorError|NodeDiedError",
+          "a rank can no longer be reached: its process, its Ray or its host is gone",
+          "see which: `orchestrator status`; then `up` again"),
     Known(r"node has died|has been marked dead|missed too many heartbeats",
           "Ray on that host has died, or the host was lost, and its ranks with it",
           "see what became of it: `orchestrator status`; then `up` again"),

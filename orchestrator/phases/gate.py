@@ -18,6 +18,8 @@ from orchestrator.phase import Phase, Stage, Waits
 _LOOK_EVERY = 1.0
 #: Seconds in which `ray start` notices that a process of its own has died.
 _NOTICED = 3.0
+#: Of the log of a Ray.
+_LINES = 12
 
 _OTHERS = "run `down` with the inventory that has that host; `up --recreate` begins without it"
 
@@ -77,7 +79,7 @@ class Gate(Phase):
                 raise NotReady(
                     "Ray on every host",
                     waited,
-                    stage.public(_end(look.text)),
+                    stage.public(ray.end_of(look.text, _LINES)),
                     host=host,
                     cause=cause,
                     cure=why.cure,
@@ -128,7 +130,7 @@ class Gate(Phase):
         look = self._looks(stage).get(host)
         strangers = set(joined or {}) - {spec.cluster_address for spec in stage.inventory.hosts}
         return NotReady(
-            "the GPUs through Ray", waited, stage.public(_end(look.text if look else "")), host=host,
+            "the GPUs through Ray", waited, stage.public(ray.end_of(look.text, _LINES) if look else ""), host=host,
             cause=missing or said["why"],
             cure=_OTHERS if strangers else f"see why on {host}: its Ray's log ends as above",
         )  # fmt: skip
@@ -139,7 +141,3 @@ class Gate(Phase):
             if (joined or {}).get(spec.cluster_address) != spec.gpus:
                 return spec.name
         return stage.head.name
-
-
-def _end(log: str) -> str:
-    return "\n".join(log.splitlines()[-12:])

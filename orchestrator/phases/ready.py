@@ -6,14 +6,14 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from cluster import ray, unit
+from cluster import unit
 from cluster.endpoint import local_url
 from cluster.errors import NotReady
 from cluster.follow import Follower
 from cluster.host import Host
 from cluster.vllm import log
 from cluster.vllm.failure import is_dead
-from orchestrator.autopsy import Advice, died, stalled
+from orchestrator.autopsy import Advice, died, ray_ended, stalled
 from orchestrator.events import EngineReady, HostDoes, LogSaid, Progress
 from orchestrator.phase import Phase, Stage, Waits
 
@@ -21,8 +21,6 @@ from orchestrator.phase import Phase, Stage, Waits
 _WORTH = 64 << 20
 #: Looks over which the rate of reading is taken: shards are read in bursts.
 _LOOKS = 10
-#: Lines of the log of a Ray that has ended.
-_LAST = 6
 
 
 @dataclass(frozen=True)
@@ -121,9 +119,4 @@ class _Watch:
             raise died(self._stage, self.engine, engine)
         for host, look in answers.items():
             if not look.alive:
-                why = ray.ending(look.text)
-                cause = (
-                    f"Ray on {host} has ended, and the ranks there with it{f': {why.cause}' if why.cause else ''}"
-                )
-                last = self._stage.public("\n".join(look.text.splitlines()[-_LAST:]))
-                raise NotReady("the engine", 0.0, last, host=host, cause=cause, cure="`up` again starts it anew")
+                raise ray_ended(self._stage, host, look)

@@ -128,6 +128,11 @@ def test_who_is_missing(joined: dict[str, int], said: str) -> None:
             "the path of its state directory is too long",
             "runtime: state_directory:",
         ),
+        (
+            recorded("ray/worker-raylet-killed.log"),
+            "one of its processes was killed with SIGKILL, by somebody or by the kernel for want of memory",
+            "dmesg",
+        ),
         ("OSError: [Errno 98] Address already in use", "a port of Ray's is taken", "orchestrator check"),
         ("OSError: [Errno 28] No space left on device", "a disk or /dev/shm is full", "free some space"),
         (recorded("ray/start-head.log"), "", "orchestrator logs --unit ray"),
@@ -140,3 +145,9 @@ def test_why_it_ended_and_what_to_do(log: str, why: str, cure: str) -> None:
     found = ray.ending(log)
     assert found.cause == why
     assert cure in found.cure
+
+
+def test_the_end_of_a_log_is_what_says_something() -> None:
+    lines = ray.end_of(recorded("ray/worker-raylet-killed.log"), 4).splitlines()
+    assert "raylet [exit code=-9]" in lines[0]
+    assert lines[-1].endswith("Remaining processes will be killed.")

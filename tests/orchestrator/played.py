@@ -93,7 +93,12 @@ def hosts(
         spec.name: Recorded(
             spec.name,
             ran,
-            {CONNECTING: connected, COLLECTING: "", **(answers(spec.name) if callable(answers) else answers)},
+            {
+                CONNECTING: connected,
+                COLLECTING: "",
+                "look at ray": look(),
+                **(answers(spec.name) if callable(answers) else answers),
+            },
             trying() | (dict(channels) if spec.role == "head" else {}),
         )
         for spec in inventory.hosts

@@ -55,6 +55,10 @@ TOLD = [
      "the process may have no more threads or memory", "ulimit"),
     ("rank-segfault", "gpu-b", "rank 1: !!!!!!! Segfault encountered !!!!!!!",
      "native code of that rank crashed", "dmesg"),
+    ("gloo-interface", "gpu-b", "rank 1: RuntimeError: [enforce fail at",
+     "gloo was given an interface that this host does not have", "GLOO_SOCKET_IFNAME"),
+    ("raylet-killed", "gpu-a", "the engine: ray.exceptions.ActorUnavailableError",
+     "a rank can no longer be reached", "orchestrator status"),
     ("engine-core-killed", "gpu-a", "RuntimeError: Engine core initialization failed.",
      "the process of the engine died without a word", "dmesg"),
 ]  # fmt: skip

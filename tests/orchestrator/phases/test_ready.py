@@ -136,6 +136,19 @@ def test_a_death_is_looked_into_on_every_host() -> None:
     )
 
 
+def test_an_engine_that_lost_a_ray_is_told_by_that_ray() -> None:
+    died = "(EngineCore pid=3) ERROR 11-26 17:15:49 [core.py:1510] EngineCore failed to start.\n"
+    answers = {"look at vllm": [look(died), look("", offset=900)], "look at ray": look()}
+    ended = look("2026-11-26 18:53:47,374 ERR scripts.py:87 -- raylet [exit code=-9]\n", Presence.DEAD)
+    hosts = {"gpu-a": answers, "gpu-b": {**answers, "look at ray": ended}}
+    error = failure(played(lambda name: hosts[name]))
+    assert error.host == "gpu-b"
+    assert error.cause.startswith(
+        "Ray on gpu-b has ended, and the ranks there with it: one of its processes was killed"
+    )
+    assert "raylet [exit code=-9]" in error.last
+
+
 def test_as_long_as_a_rank_reads_it_is_no_stall() -> None:
     moving = [look("", read=step << 30) for step in range(200)]
     play = waiting(*moving, READY, load=0.2)
