@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from cluster import ray, unit
 from cluster.command import Hint
-from cluster.errors import HostError
+from cluster.errors import HostError, NotReady
 from cluster.host import Host
 from cluster.inventory import Inventory
 from cluster.values import HostView, Presence, Sighting
 from cluster.vllm.failure import engine_failed
 
 _ANEW = "`up` launches it anew"
+_A_RANK = re.compile(r"rank \d+|a rank")
 
 
 class Ailment(NamedTuple):
@@ -32,7 +34,7 @@ def ailment(inventory: Inventory, host: Host, view: HostView) -> Ailment:
         return Ailment(view.facts.gpu_problem, "see what nvidia-smi says there")
     units: list[tuple[unit.Name, Sighting]] = [("ray", view.ray), ("vllm", view.vllm)]
     state = view.facts.state
-    found = [_of(inventory, host, name, seen, state) for name, seen in units if _is_dead(seen)]
+    found = [ending(inventory, host, name, seen, state) for name, seen in units if _is_dead(seen)]
     cures = dict.fromkeys([*filter(None, (one.cure for one in found)), *([_ANEW] if found else [])])
     return Ailment("; ".join(one.cause for one in found), "; ".join(cures))
 
@@ -41,8 +43,9 @@ def _is_dead(seen: Sighting) -> bool:
     return seen.presence is Presence.DEAD
 
 
-def _of(inventory: Inventory, host: Host, name: unit.Name, seen: Sighting, state: str) -> Ailment:
-    """What is to be done besides launching it anew."""
+def ending(inventory: Inventory, host: Host, name: unit.Name, seen: Sighting, state: str) -> Ailment:
+    """Why a unit that was seen dead has died, in one line, as its log says it; `state` is our
+    folder there. The cure is what to do besides launching it anew."""
     left = f", but {len(seen.pids)} of its processes live" if seen.pids else ""
     if not seen.argv:
         return Ailment(f"the record of {name} is gone{left}", "")
@@ -55,7 +58,16 @@ def _of(inventory: Inventory, host: Host, name: unit.Name, seen: Sighting, state
     if name == "ray":
         return _of_ray(seen, ray.ending(look.text), left)
     failed = engine_failed(inventory, look, look.text)
-    return Ailment(failed.cause.replace("\n", ": ") + left, failed.cure)
+    return Ailment(_placed(failed, host) + left, failed.cure)
+
+
+def _placed(failed: NotReady, host: Host) -> str:
+    """In one line; with its host where it is another than the one of which it is told."""
+    cause = failed.cause.replace("\n", ": ")
+    if failed.host == host.name:
+        return cause
+    who, colon, what = cause.partition(": ")
+    return f"{who} on {failed.host}{colon}{what}" if _A_RANK.fullmatch(who) else f"on {failed.host}: {cause}"
 
 
 def _of_ray(seen: Sighting, why: Hint, left: str) -> Ailment:

@@ -8,8 +8,11 @@ from itertools import groupby
 from cluster import unit
 from cluster.desired import Renew, outdated
 from cluster.errors import NotFreed
+from cluster.host import Host
 from cluster.inventory import Inventory
 from cluster.observe import Observed
+from cluster.values import Presence
+from orchestrator.ailing import ending
 from orchestrator.events import HostSaid
 from orchestrator.phase import Phase, Stage
 
@@ -36,9 +39,8 @@ class Clear(Phase):
         return outdated(inventory, seen, self._renew(inventory, seen))
 
     def _stop(self, stage: Stage, name: unit.Name, hosts: Sequence[str]) -> None:
-        why = "is to be launched anew" if self._renew(stage.inventory, stage.seen) else "is not what it must be"
-        for host in hosts:
-            stage.sink(HostSaid(host, f"{name} {why}: stopping it"))
+        for host, why in stage.fleet.all(lambda host: self._why(stage, name, host), among=hosts).items():
+            stage.sink(HostSaid(host, f"{name} {why}; stopping it"))
         answers = stage.fleet.all(
             lambda host: host.ask(unit.stop(name, host.name, stage.facts(host.name).state, stage.venv)),
             among=hosts,
@@ -46,3 +48,11 @@ class Clear(Phase):
         left = [one for answer in answers.values() for one in answer]
         if left:
             raise NotFreed(left)
+
+    def _why(self, stage: Stage, name: unit.Name, host: Host) -> str:
+        """Of one that has died what it died of, out of its log: the next launch has a new one."""
+        view = stage.seen[host.name]
+        seen = view.ray if name == "ray" else view.vllm
+        if seen.presence is Presence.DEAD:
+            return "has died: " + ending(stage.inventory, host, name, seen, stage.facts(host.name).state).cause
+        return "is to be launched anew" if self._renew(stage.inventory, stage.seen) else "is not what it must be"

@@ -9,6 +9,7 @@ from cluster.host import Host
 from cluster.values import HostView, Presence
 from orchestrator.ailing import WELL, Ailment, ailment
 from tests.cluster import builders
+from tests.cluster.recorded import recorded
 from tests.doubles import Script, ScriptedTransport
 from tests.orchestrator.played import look
 
@@ -21,6 +22,18 @@ MEMORY = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB
 def found(view: HostView, **logs: Script) -> Ailment:
     answers = {f"look at {name}": log for name, log in logs.items()}
     return ailment(builders.inventory(), Host("gpu-a", ScriptedTransport(answers)), view)
+
+
+def died(log: str) -> Ailment:
+    """Of the engine on the head, of hosts whose addresses are those of the recorded logs."""
+    one = builders.inventory()
+    hosts = tuple(
+        spec.model_copy(update={"cluster_address": address})
+        for spec, address in zip(one.hosts, ("10.0.0.2", "10.0.0.3"), strict=True)
+    )
+    transport = ScriptedTransport({"look at vllm": look(log, Presence.DEAD)})
+    view = builders.view(HEAD, vllm=builders.dead(name="vllm"))
+    return ailment(one.model_copy(update={"hosts": hosts}), Host("gpu-a", transport), view)
 
 
 def test_a_host_that_is_well() -> None:
@@ -40,6 +53,21 @@ def test_an_engine_says_what_it_died_of() -> None:
     cause, cure = found(builders.view(HEAD, vllm=builders.dead(name="vllm")), vllm=look(MEMORY, Presence.DEAD))
     assert cause == f"{MEMORY}: the model does not fit into the memory of the GPUs"
     assert cure.endswith(f"a quantized model; {ANEW}")
+
+
+@pytest.mark.parametrize("name", ["gpu-rank-killed", "rank-segfault"])
+def test_a_rank_is_told_with_its_host(name: str) -> None:
+    """In the row of the head, whose engine it was: "that host" must not be taken for the head."""
+    cause, cure = died(recorded(f"failures/{name}/vllm.log"))
+    assert cause.startswith("rank 1 on gpu-b: its process has died without a word: somebody killed it, ")
+    assert cure.startswith("see who on that host")
+
+
+@pytest.mark.parametrize("who", [("RayWorkerProc", "a rank on gpu-b"), ("Unnamed", "on gpu-b: Unnamed")])
+def test_what_no_numbered_rank_says_is_told_with_its_host(who: tuple[str, str]) -> None:
+    kind, told = who
+    lines = (f"({kind} pid=7, ip=10.0.0.3) {line}" for line in ("Traceback (most recent call last):", MEMORY))
+    assert died("\n".join(lines))[0].startswith(f"{told}: {MEMORY}")
 
 
 def test_a_ray_says_what_it_died_of_and_what_it_left() -> None:

@@ -49,6 +49,8 @@ TOLD = [
      "somebody killed it, or the kernel did for want of memory", "dmesg"),
     ("rank-killed-after-loading", "gpu-b", "rank 1: its process has died without a word",
      "somebody killed it, or the kernel did for want of memory", "dmesg"),
+    ("gpu-rank-killed", "gpu-b", "rank 1: its process has died without a word",
+     "somebody killed it, or the kernel did for want of memory", "dmesg"),
     ("rank-oom", "gpu-b", "rank 1: out of memory: Killed process 3949 (ray::RayWorkerP)",
      "the host has too little memory, so a rank was killed", "memory"),
     ("rank-no-memory", "gpu-b", "rank 1: RuntimeError: Resource temporarily unavailable",
