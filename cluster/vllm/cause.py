@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import dropwhile, islice, takewhile
 
 from cluster.vllm.known import KNOWN, SILENT
 from cluster.vllm.lines import Line, Process, rank_numbers, split
@@ -13,6 +14,10 @@ from cluster.vllm.ranks import Death, Words, death, last_words
 
 _TRACEBACK = "Traceback (most recent call last):"
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Timeout|Failure)\b|[a-z_]+(?:\.\w+)+: ")
+
+#: Lines of a message at most, and what follows it and is no part of it.
+_PARAGRAPH = 4
+_NEXT = re.compile(rf"{re.escape(_TRACEBACK)}|During handling of|The above exception")
 
 #: Ray hands over an exception of a rank: its own traceback follows, with the exception at the end.
 _REMOTE = re.compile(r"RayTaskError\(\w+\): ray::(?P<kind>\w+).*?\(pid=(?P<pid>\d+), ip=(?P<ip>[\w.:]+)")
@@ -109,13 +114,22 @@ def _traceback(process: Process, lines: Sequence[str]) -> RootCause | None:
 
 
 def _what(line: str, after: Sequence[str]) -> str:
-    """The exception; of pydantic's, which counts problems, the first problem; of NCCL's its last error as well."""
+    """The exception; of pydantic's, which counts problems, the first problem; of NCCL's its last error as well; of
+    a message that begins on a later line its first paragraph."""
     if "validation error" in line and after and after[0].startswith("  "):
         return after[0].strip().removeprefix("Value error, ").partition(" [type=")[0]
     for number, one in enumerate(after[:4]):
         if one.startswith("Last error:"):
             return f"{line} {' '.join(after[number + 1 : number + 2])}".strip()
+    if line.rstrip().endswith(":"):
+        return " ".join([line.rstrip(), *_first_paragraph(after)])
     return line
+
+
+def _first_paragraph(lines: Sequence[str]) -> Iterator[str]:
+    """Without the lines that are empty before it, and without the next traceback."""
+    words = [line.strip() for line in takewhile(lambda line: not _NEXT.match(line), lines)]
+    yield from islice(takewhile(bool, dropwhile(lambda line: not line, words)), _PARAGRAPH)
 
 
 def _deaths(lines: Sequence[Line], elsewhere: Mapping[str, Words]) -> Iterator[RootCause]:

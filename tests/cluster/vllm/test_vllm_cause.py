@@ -170,10 +170,40 @@ def test_without_a_whole_traceback(log: str, what: str | None) -> None:
     assert (found.what if found else None) == what
 
 
+SPAWNED = """RuntimeError:
+        An attempt has been made to start a new process before the
+        current process has finished its bootstrapping phase.
+
+        This probably means that you are not using fork to start your
+        child processes and you have forgotten to use the proper idiom
+        in the main module:"""
+
+
+@pytest.mark.parametrize("first", ["RuntimeError:", "RuntimeError: ", "RuntimeError: \n"])
+def test_a_message_that_begins_on_a_later_line(first: str) -> None:
+    """As multiprocessing words it, and some kernels."""
+    said = SPAWNED.replace("RuntimeError:", first, 1).splitlines()
+    found = root_cause("\n".join(f"(APIServer pid=5) {line}" for line in (*TRACEBACK, *said)))
+    assert found is not None
+    assert found.process.kind == "APIServer"
+    assert found.what == (
+        "RuntimeError: An attempt has been made to start a new process before the "
+        "current process has finished its bootstrapping phase."
+    )
+
+
+@pytest.mark.parametrize("after", [(), ("", "  "), TRACEBACK, ("", *TRACEBACK), ("During handling of x",)])
+def test_a_message_that_never_begins(after: tuple[str, ...]) -> None:
+    found = root_cause("\n".join((*TRACEBACK, "RuntimeError:", *after)))
+    assert found is not None
+    assert found.what == "RuntimeError:"
+
+
 PIECES = st.sampled_from(
     [
         *TRACEBACK,
         "ValueError: x",
+        "ValueError:",
         "(EngineCore pid=1) ",
         "(RayWorkerProc pid=1, ip=::1) ",
         "\x1b[36m",
