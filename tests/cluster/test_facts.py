@@ -9,11 +9,14 @@ import pytest
 from cluster.errors import Unintelligible
 from cluster.facts import facts, ports
 from cluster.host import Host
+from cluster.observe import Observed
+from cluster.preflight import Evidence, report
 from cluster.unit import folder_name
-from cluster.values import Facts
+from cluster.values import Facts, HostView
 from cluster.vllm.log import FATAL, READY
 from tests.cluster import builders
 from tests.cluster.builders import inventory
+from tests.cluster.recorded import recorded
 from tests.cluster.test_unit import sent
 from tests.doubles import ScriptedTransport
 
@@ -94,3 +97,28 @@ def test_hosts_without_a_python(said: str, cause: str) -> None:
 def test_the_interface_of_an_address() -> None:
     found = builders.facts(inventory().head)
     assert (found.interface("192.168.0.1"), found.interface("9.9.9.9")) == ("eth1", "")
+
+
+def told_by_gpu_hosts() -> Observed:
+    answers = {name: answer(recorded(f"nvidia/h100-facts-{name}.json")) for name in ("gpu-a", "gpu-b")}
+    return {name: HostView(name, facts=found) for name, found in answers.items()}
+
+
+def test_what_hosts_with_real_gpus_said() -> None:
+    found = told_by_gpu_hosts()["gpu-b"].facts
+    assert found is not None
+    assert [(gpu.name, gpu.memory_mib, gpu.used_mib, gpu.processes) for gpu in found.gpus] == [
+        ("NVIDIA H100 80GB HBM3", 81559, 0, ())
+    ] * 2
+    assert {(one.fabric_state, one.fabric_status, one.recovery) for one in found.hardware.health} == {
+        ("Completed", "Success", "None")
+    }
+    assert (found.driver, found.versions["vllm"], found.hardware.xids) == ("580.159.04", "0.26.0", ())
+
+
+def test_such_hosts_are_fit_but_for_what_is_known_of_their_versions() -> None:
+    """Each with one of the two GPUs, as they were used."""
+    one = inventory(gpus=1)
+    hosts = tuple(spec.model_copy(update={"gpu_ids": (number,)}) for number, spec in enumerate(one.hosts))
+    found = report(one.model_copy(update={"hosts": hosts}), Evidence(told_by_gpu_hosts())).findings
+    assert {finding.name for finding in found} == {"versions-known-bad"}

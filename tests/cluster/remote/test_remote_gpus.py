@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cluster.values import Facts, GpuProcess
+from tests.cluster.recorded import recorded
 from tests.cluster.remote.cell import FOREVER, Cell
 from tests.cluster.remote.test_remote_facts import look, on
 
@@ -45,6 +46,15 @@ def test_eight_gpus(tmp_path: Path) -> None:
         (index, f"GPU-{index}", 81559, 1) for index in range(8)
     ]
     assert found.gpus[0].name == "NVIDIA H100 80GB HBM3"
+
+
+def test_real_gpus(tmp_path: Path) -> None:
+    found = asked(tmp_path, recorded("nvidia/h100-gpus.csv"))
+    assert (found.gpu_problem, found.driver) == ("", "580.159.04")
+    assert [(gpu.index, gpu.uuid[-2:], gpu.name, gpu.memory_mib, gpu.used_mib) for gpu in found.gpus] == [
+        (0, "21", "NVIDIA H100 80GB HBM3", 81559, 0),
+        (1, "22", "NVIDIA H100 80GB HBM3", 81559, 0),
+    ]
 
 
 def test_processes_of_ours_and_of_others(tmp_path: Path, cell: Cell) -> None:

@@ -40,18 +40,26 @@ def asked(folder: Path, **answers: str) -> Hardware:
     for name, text in {"refusal": recorded("nvidia/unknown-field.txt"), **answers}.items():
         Path(f"{program}.{name}").write_text(text)
     found = look(on(folder), {"PATH": f"{program.parent}:{os.environ['PATH']}"})
-    assert (found.gpu_problem, len(found.gpus)) == ("", 1)
+    assert (found.gpu_problem, len(found.gpus)) == ("", len(answers["gpus"].splitlines()))
     return found.hardware
 
 
-def answers(*names: str) -> dict[str, str]:
-    return {name: recorded(f"nvidia/h200-{name}.csv") for name in names}
+def answers(*names: str, card: str = "h200") -> dict[str, str]:
+    return {name: recorded(f"nvidia/{card}-{name}.csv") for name in names}
 
 
 def test_all_that_a_driver_says(tmp_path: Path) -> None:
     found = asked(tmp_path, **answers("gpus", "health", "fabric", "newer"))
     assert found.health == (H200,)
     assert (found.nvswitch, found.fabric_manager, found.fabric_manager_version) == (False, False, "")
+
+
+def test_two_gpus_whose_fabric_is_ready(tmp_path: Path) -> None:
+    one, other = asked(tmp_path, **answers("gpus", "health", "fabric", "newer", card="h100")).health
+    assert one == H200.model_copy(
+        update={"bus": "0000:18:00", "fabric_state": "Completed", "fabric_status": "Success"}
+    )
+    assert other == one.model_copy(update={"uuid": UUID[:-1] + "2", "bus": "0000:2a:00"})
 
 
 def test_all_that_an_older_driver_says(tmp_path: Path) -> None:
@@ -99,6 +107,12 @@ def test_what_the_kernel_has_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     assert xids(monkeypatch, RECORDED / "nvidia/kernel.log") == [
         ("0000:01:00", 62), ("0000:01:00", 154), ("0000:01:00", 45), ("0000:10:1c", 63), ("0000:44:00", 79),
     ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("only_files")
+def test_a_driver_that_talks_and_has_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert xids(monkeypatch, RECORDED / "nvidia/h100-kernel.log") == []
+    assert len(remote.kernel_log() or ()) == 4
 
 
 @pytest.mark.usefixtures("only_files")

@@ -93,7 +93,18 @@ def test_real_crashes_that_talk_much(name: str, said_by: str, what: str, cause: 
 
 
 @pytest.mark.parametrize(
-    "name", ["ready-tp2-ray", "ready-tp16-ray", "ready-tp2-mp", "sigterm-while-loading", "stopped-tp2-ray"]
+    "name",
+    [
+        "ready-tp2-ray",
+        "ready-tp16-ray",
+        "ready-tp2-mp",
+        "sigterm-while-loading",
+        "stopped-tp2-ray",
+        "gpu-28b-tp1",
+        "gpu-28b-tp2-ray",
+        "gpu-424b-8L-tp2-ray",
+        "gpu-28b-images-tp1",
+    ],
 )
 def test_nothing_died_in_a_healthy_log(name: str) -> None:
     assert root_cause(recorded(f"vllm/{name}.log")) is None

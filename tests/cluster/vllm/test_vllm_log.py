@@ -23,7 +23,13 @@ STAGES = [
     "starting the server",
     "serving",
 ]
-HEALTHY = ("ready-tp2-ray", "ready-tp16-ray", "ready-tp2-mp", "stopped-tp2-ray", "sigterm-while-loading")
+ON_GPUS = {
+    "gpu-28b-tp1": 244_576,
+    "gpu-28b-tp2-ray": 1_469_136,
+    "gpu-424b-8L-tp2-ray": 1_671_760,
+    "gpu-28b-images-tp1": 216_272,
+}
+HEALTHY = (*ON_GPUS, "ready-tp2-ray", "ready-tp16-ray", "ready-tp2-mp", "stopped-tp2-ray", "sigterm-while-loading")
 SAYS = st.sampled_from(
     [
         "KV cache size: 1,2,,, tokens", "KV cache size: , tokens", "KV cache size: 999 tokens\n",
@@ -58,6 +64,21 @@ def test_the_shards_are_counted(along: list[Loading]) -> None:
 
 def test_the_kv_cache_is_known_once_it_is_said(along: list[Loading]) -> None:
     assert [tokens for tokens, _ in groupby(one.kv_tokens for one in along)] == [None, 43_648]
+
+
+@pytest.mark.parametrize(("name", "tokens"), ON_GPUS.items())
+def test_starts_on_gpus(name: str, tokens: int) -> None:
+    """Dummy weights have no shards; CUDA graphs are a stage of their own, and NCCL connects the ranks."""
+    along = [loading(prefix) for prefix in prefixes(recorded(f"vllm/{name}.log"))]
+    over_ray = ["joining Ray", "reserving GPUs"] if name.endswith("ray") else []
+    assert [stage for stage, _ in groupby(one.stage for one in along)] == [
+        "launched", "starting", "reading the model's configuration", "starting the engine", *over_ray,
+        "connecting the ranks", "loading weights", "profiling memory", "preparing the KV cache",
+        "capturing CUDA graphs", "starting the server", "serving",
+    ]  # fmt: skip
+    assert [found for found, _ in groupby(one.kv_tokens for one in along)] == [None, tokens]
+    assert {(one.shards, one.of) for one in along} == {(0, 0)}
+    assert without_nccl(recorded(f"vllm/{name}.log")) == ""
 
 
 def test_weights_are_in_place_from_the_kv_cache_on() -> None:
