@@ -9,6 +9,9 @@ from typing import Any
 
 from cluster.bench.counters import Frozen
 
+#: The guide's own run has 1.1: now and then two tokens arrive as one.
+_TOGETHER = 1.5
+
 
 class Latency(Frozen):
     """Of all requests of a run, in milliseconds."""
@@ -38,6 +41,21 @@ class Figures(Frozen):
     itl: Latency
     e2el: Latency | None = None
     peak_concurrency: float | None = None
+
+    @property
+    def at_a_time(self) -> float:
+        """Tokens that the client got at a time: its times between two are between what came together."""
+        return self.itl.mean / self.tpot.mean if self.tpot.mean else 1.0
+
+    @property
+    def bunched(self) -> str:
+        """In words, where tokens came together; empty where each came by itself, as it was generated."""
+        if self.at_a_time < _TOGETHER:
+            return ""
+        return (
+            f"tokens came to the client about {self.at_a_time:,.0f} at a time: the server could not send each as"
+            " it was generated, or was told not to; TTFT and ITL are those of what came together"
+        )
 
 
 class Request(Frozen):

@@ -128,5 +128,11 @@ class Run(Frozen):
         return Cell(self.of, self.num_prompts, self.repeat)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth knowing of it though it counts."""
+        bunched = self.figures.bunched if self.figures else ""
+        return (*self.verdict.notes, *([bunched] if bunched else []))
+
+    @property
     def valid(self) -> bool:
         return self.verdict.outcome == "valid"

@@ -86,4 +86,7 @@ def otherwise(series: Series) -> tuple[str, ...]:
         )
     if guide.MODEL.rpartition("/")[2] not in known.model:
         said.append(f"the model is {known.model}; the guide's was {guide.MODEL}")
+    found = ours(series)
+    if found and found.bunched:
+        said.append(found.bunched)
     return tuple(said)

@@ -85,9 +85,9 @@ def _content(series: Sequence[Series], when: str) -> dict[str, Any]:
             if not run.valid
         ],
         "notes": [
-            {"what": f"{name}: {run.cell.shown}:", "why": "; ".join(run.verdict.notes)}
+            {"what": f"{name}: {run.cell.shown}:", "why": "; ".join(run.notes)}
             for name, run in runs
-            if run.valid and run.verdict.notes
+            if run.valid and run.notes
         ],
         "conditions": [conditions(one) for one in series],
         "data_name": "benchmark.json",

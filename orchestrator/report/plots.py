@@ -59,12 +59,12 @@ def latency(series: Sequence[Series], workload: Workload, name: str) -> Figure:
     """The median of `name` (ttft, tpot) against the number of prompts, and its 99th percentile dashed."""
     found = figure("Prompts sent", f"{name.upper()}, ms")
     for label, rows, tone in _lines(series, workload):
-        for kind, dash in (("median", "solid"), ("p99", "dot")):
+        for kind, dash, point in (("median", "solid", "circle"), ("p99", "dot", "circle-open")):
             said = f"{label} {kind.replace('p99', 'P99')}" if len(series) > 1 else kind.replace("p99", "P99")
             found.add_scatter(
                 name=said, x=[row.num_prompts for row in rows], mode="lines+markers",
                 y=[_of(row, partial(_part, name, kind)) for row in rows],
-                line={"color": tone, "width": 2, "dash": dash}, marker={"size": 6},
+                line={"color": tone, "width": 2, "dash": dash}, marker={"size": 7, "symbol": point},
                 hovertemplate="%{x} prompts: %{y:,.2f} ms<extra>" + said + "</extra>",
             )  # fmt: skip
     logarithmic(found, [value for trace in found.data for value in trace.y])

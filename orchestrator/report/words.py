@@ -100,9 +100,10 @@ def _counted(series: Sequence[Series]) -> str:
     if not valid:
         return f"None of {count(len(runs), 'run')} counts: see below, under what was left out."
     cold = "not one token" if not any(shares) else f"at most {100 * max(shares):.2g} % of a run's tokens"
+    counting = "counts" if len(valid) == 1 else "count"
     words = (
-        f"{len(valid)} of {count(len(runs), 'run')} count: by the server's own counters all of their requests were"
-        f" answered, {cold} came from the prefix cache, and nobody else was served meanwhile."
+        f"{len(valid)} of {count(len(runs), 'run')} {counting}: by the server's own counters all of their requests"
+        f" were answered, {cold} came from the prefix cache, and nobody else was served meanwhile."
     )
     return f"{words} The others are left out of every average and plot." if len(valid) < len(runs) else words
 

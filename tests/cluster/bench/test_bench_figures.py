@@ -21,6 +21,19 @@ def test_figures_and_requests() -> None:
     assert (first.tpot, first.e2el) == pytest.approx((10, 10490))
 
 
+@pytest.mark.parametrize(("itl", "words"), [(10.0, ""), (14.9, ""), (20.0, "about 2 at a time")])
+def test_tokens_that_came_together(itl: float, words: str) -> None:
+    found = figures(itl=Latency(mean=itl, median=itl, p99=itl))
+    assert found.at_a_time == pytest.approx(itl / 10)
+    assert words in found.bunched
+    assert bool(found.bunched) is bool(words)
+
+
+def test_answers_of_a_single_token_have_no_time_between() -> None:
+    nothing = Latency(mean=0.0, median=0.0, p99=0.0)
+    assert figures(tpot=nothing, itl=nothing).bunched == ""
+
+
 def test_what_vllm_wrote() -> None:
     """vLLM 0.32, of the tiny model on CPUs: four prompts of 160/8."""
     found = measured(recorded("vllm/bench-serve.json"))

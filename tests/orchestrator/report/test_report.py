@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cluster.bench.figures import Latency
 from cluster.bench.verdict import failed
 from cluster.bench.workload import GUIDE
 from cluster.errors import UsageError
@@ -19,10 +20,11 @@ from orchestrator import cli
 from orchestrator.bench.asked import How
 from orchestrator.bench.results import opened
 from orchestrator.report import words
+from orchestrator.report.beside import otherwise
 from orchestrator.report.data import COLUMNS
 from orchestrator.report.page import page
 from orchestrator.report.series import load
-from tests.cluster.bench.results import conditions, run
+from tests.cluster.bench.results import conditions, figures, run
 from tests.orchestrator.report.kept import keep
 
 Captured = pytest.CaptureFixture[str]
@@ -73,6 +75,23 @@ def test_a_summary_in_words(tmp_path: Path) -> None:
         " first token went from 100 ms to 180 ms, and a token after it from 10.0 to 10.0 ms."
     )
     assert [tile.figure for tile in words.tiles(series)] == ["494", "100", "1.89×"]
+
+
+def test_one_run_counts(tmp_path: Path) -> None:
+    how = How(rate=10, cold="salt", origin="head", seed=7)
+    opened(tmp_path / "one", how, seeded=True).keep(run(), {})
+    assert words.summary(load([tmp_path / "one"]))[1].startswith("1 of 1 run counts: by the server's own counters")
+
+
+def test_tokens_that_came_together_are_told_beside_the_guide(tmp_path: Path) -> None:
+    how = How(rate=10, cold="salt", origin="head", seed=7)
+    late = figures(itl=Latency(mean=315.0, median=300.0, p99=900.0))
+    opened(tmp_path / "one", how, seeded=True).keep(run(num_prompts=16, figures=late), {})
+    series = load([tmp_path / "one"])
+    assert otherwise(series[0])[-1].startswith("tokens came to the client about 32 at a time: ")
+    assert "<b>TP8 × PP1: prompt-heavy (8000/1000), 16 prompts:</b> tokens came to the client" in page(
+        series, "now"
+    )
 
 
 def test_cpus_are_called_so(tmp_path: Path) -> None:
