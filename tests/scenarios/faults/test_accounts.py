@@ -9,7 +9,7 @@ import pytest
 
 from tests.scenarios.faults.case import Case
 
-pytestmark = [pytest.mark.scenario, pytest.mark.fault]
+pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 
 _NOISE = 'echo welcome to the cluster; echo \'{"not": "ours"}\'; echo mind the step >&2\n'
 

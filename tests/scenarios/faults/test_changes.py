@@ -10,7 +10,7 @@ import pytest
 from tests.scenarios.faults.case import Case
 from tests.scenarios.faults.trouble import cut, heal
 
-pytestmark = [pytest.mark.scenario, pytest.mark.fault]
+pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 
 _RAYS = ["Start Ray on the head", "Start Ray on the workers"]
 _VLLM = ["Launch vLLM"]

@@ -11,7 +11,7 @@ import pytest
 from tests.scenarios.faults.case import Case
 from tests.scenarios.faults.trouble import mount_read_only
 
-pytestmark = [pytest.mark.scenario, pytest.mark.fault]
+pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 
 _STATE = "/srv/state"
 

@@ -12,7 +12,7 @@ from tests.scenarios.faults.case import Case
 from tests.scenarios.hosts import wait_for
 from tests.scenarios.test_rebooted import reboot
 
-pytestmark = [pytest.mark.scenario, pytest.mark.fault]
+pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 
 
 def test_hosts_are_rebooted(case: Case) -> None:

@@ -13,7 +13,7 @@ from tests.scenarios.faults.case import Case
 from tests.scenarios.faults.trouble import detached, leader, rank_pid, short_of_memory, signal
 from tests.scenarios.hosts import wait_for
 
-pytestmark = [pytest.mark.scenario, pytest.mark.fault]
+pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 
 _READY = "Wait until the engine is ready"
 _LISTEN = "import socket, signal; one = socket.create_server(('', {})); signal.pause()"

@@ -11,7 +11,7 @@ from tests.scenarios.faults.case import Case
 from tests.scenarios.faults.trouble import cut, heal, network, slow_link
 from tests.scenarios.hosts import wait_for
 
-pytestmark = [pytest.mark.scenario, pytest.mark.fault]
+pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 
 _SKIPPED = ("Clean former hosts", "Stop what is outdated")
 #: Those in which the run waits for the hosts: it is still in them when the host is back.
@@ -19,13 +19,17 @@ _WAITS = ("Learn the transport", "Wait until the engine is ready")
 _TITLES = [phase.title for phase in UP if phase.title not in (*_SKIPPED, *_WAITS)]
 
 
-def test_a_worker_is_cut_off(case: Case) -> None:
-    """Each run goes on from what the one before has left."""
-    case.fault = "a worker is cut off before `up`"
+def test_a_worker_is_down(case: Case) -> None:
+    """a worker is cut off before `up`"""
     cut(case.hosts, "node1")
     assert case.refused(4).host == "node1"
     heal(case.hosts, "node1")
-    for title in _TITLES:
+
+
+@pytest.mark.parametrize("titles", [_TITLES[:2], _TITLES[2:4], _TITLES[4:]], ids=["first", "ray", "last"])
+def test_a_worker_is_cut_off(case: Case, titles: list[str]) -> None:
+    """Each run goes on from what the one before has left."""
+    for title in titles:
         case.fault = f"a worker is cut off as {title!r} begins, and is back after the report"
         with case.during(title) as run:
             case.strike(lambda: cut(case.hosts, "node1"))

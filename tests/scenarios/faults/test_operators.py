@@ -22,7 +22,7 @@ from tests.scenarios.hosts import wait_for
 from tests.scenarios.operator import Operator
 from tests.scenarios.running import Running
 
-pytestmark = [pytest.mark.scenario, pytest.mark.fault]
+pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 
 _SKIPPED = ("Clean former hosts", "Stop what is outdated")
 _READY = "Wait until the engine is ready"

@@ -7,7 +7,7 @@ import pytest
 from tests.scenarios.faults.case import Case
 from tests.scenarios.faults.trouble import keeper, leader, rank_pid, record, signal
 
-pytestmark = [pytest.mark.scenario, pytest.mark.fault]
+pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 
 _HEAD, _WORKERS, _VLLM = "Start Ray on the head", "Start Ray on the workers", "Launch vLLM"
 _ALL = ("node0", "vllm"), ("node0", "ray"), ("node1", "ray")

@@ -15,7 +15,7 @@ from tests.scenarios.faults.case import Case
 from tests.scenarios.faults.other_sshd import OtherSshd
 from tests.scenarios.faults.trouble import signal
 
-pytestmark = [pytest.mark.scenario, pytest.mark.fault]
+pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 
 
 def test_an_sshd_that_hangs(case: Case) -> None:

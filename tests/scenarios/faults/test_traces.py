@@ -13,7 +13,7 @@ from tests.scenarios.faults.other_sshd import OtherSshd
 from tests.scenarios.faults.trouble import detached, record, signal
 from tests.scenarios.hosts import wait_for
 
-pytestmark = [pytest.mark.scenario, pytest.mark.fault]
+pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 
 
 def test_a_pid_that_was_given_out_again(case: Case) -> None:
