@@ -1,7 +1,8 @@
 """Folders of the real ERNIE-4.5-VL architectures without their weights, for `--load-format dummy`.
 
 Sizes: transformers' defaults for the 28B, and a tensor dump of the 424B's text model; together 423.5 B parameters.
-The tokenizer is one of single bytes; the ids of image tokens are its own, the vocabulary is as large as published.
+Text is made of single bytes; an answer can be of any of as many tokens as were published, each a word (where no
+pictures are shown). The ids of image tokens are the tokenizer's own.
 """
 
 import json
@@ -13,12 +14,12 @@ from ..model import CONFIGURATION
 
 _REMOTE_CODE = Path(__file__).parent / "remote_code"
 
-_CONTEXT = 131072
+_CONTEXT, _VOCABULARY = 131072, 103424
 _COMMON = {
     "architectures": ["Ernie4_5_VLMoeForConditionalGeneration"],
     "model_type": "ernie4_5_moe_vl",
     "auto_map": {"AutoConfig": "configuration_ernie_vl.ErnieVLConfig"},
-    "dtype": "bfloat16", "head_dim": 128, "vocab_size": 103424, "max_position_embeddings": _CONTEXT,
+    "dtype": "bfloat16", "head_dim": 128, "vocab_size": _VOCABULARY, "max_position_embeddings": _CONTEXT,
     "rms_norm_eps": 1e-5, "rope_theta": 500000.0, "freq_allocation": 20, "hidden_act": "silu", "use_bias": False,
     "moe_layer_interval": 1, "moe_use_aux_free": True, "moe_num_experts": [64, 64],
     "pixel_hidden_size": 1280, "spatial_conv_size": 2, "temporal_conv_size": 2, "use_temporal_conv": True,
@@ -59,7 +60,7 @@ def write(root: Path) -> None:
 
 def write_model(folder: Path, sizes: dict[str, object]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.write(folder, _CONTEXT)
+    tokenizer.write(folder, _CONTEXT, size=_VOCABULARY)
     (folder / "config.json").write_text(json.dumps(_COMMON | sizes, indent=1))
     (folder / "configuration_ernie_vl.py").write_text(CONFIGURATION)
     (folder / "model.safetensors").write_bytes(_without_tensors())

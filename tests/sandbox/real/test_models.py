@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
 
 from sandbox.real import models
 
@@ -74,8 +76,18 @@ def test_ids_of_pictures_are_the_tokenizers(written: Path) -> None:
 
 
 def test_a_prompt_of_text_cannot_hit_a_picture(written: Path) -> None:
-    tokenizer = json.loads((written / "vl28b/tokenizer.json").read_text())
-    assert max(tokenizer["model"]["vocab"].values()) < int(str(_config(written / "vl28b")["im_patch_id"]))
+    tokenizer = Tokenizer.from_file(str(written / "vl28b/tokenizer.json"))
+    said = tokenizer.decode(list(range(200, 2000))) + "\u00e9 w300 <|IMAGE_START|>"
+    assert max(tokenizer.encode(said).ids) < int(str(_config(written / "vl28b")["im_patch_id"]))
+
+
+def test_every_token_that_a_model_can_say_is_a_word_at_once(written: Path) -> None:
+    tokenizer = Tokenizer.from_file(str(written / "vl28b/tokenizer.json"))
+    size = int(str(_config(written / "vl28b")["vocab_size"]))
+    assert tokenizer.get_vocab_size() == size
+    stream = DecodeStream(ids=tokenizer.encode("a").ids, skip_special_tokens=True)
+    said = [stream.step(tokenizer, one) for one in (259, 5000, size - 1)]
+    assert said == [" w259", " w5000", f" w{size - 1}"]
 
 
 def test_contexts_are_long_enough_for_the_guides_workload(written: Path) -> None:
