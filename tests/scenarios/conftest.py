@@ -29,11 +29,8 @@ def pair_of_hosts() -> Iterator[Hosts]:
 
 @pytest.fixture
 def pair(pair_of_hosts: Hosts, operator: Operator) -> Iterator[Hosts]:
-    """The two hosts, clean before and, whatever the scenario did, clean after.
-
-    No `up` here waits for transformers: the scenarios of `check` and of the real vLLM do.
-    """
-    yield pair_of_hosts.without_trial()
+    """The two hosts, clean before and, whatever the scenario did, clean after."""
+    yield pair_of_hosts
     for host in HOSTS:
         pair_of_hosts.run(host, "rm", "-f", "/etc/sandbox/engine.json")
     done = operator.run("down", pair_of_hosts.inventory, "--output", "plain")

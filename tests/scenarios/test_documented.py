@@ -19,6 +19,8 @@ from tests.test_docs import commands
 
 pytestmark = pytest.mark.scenario
 
+#: They have tests of their own: the published work is more than the sandbox's model can read.
+_ELSEWHERE = ("bench", "plan examples/")
 #: They go on until somebody has seen enough.
 _ENDLESS = {"--follow", "--watch"}
 _CLUSTER = "ernie-424b"
@@ -30,11 +32,14 @@ def renamed(document: dict[str, Any]) -> None:
         host["name"] = name
 
 
+@pytest.mark.timeout(900)
 def test_every_command_does_what_it_says(pair: Hosts, operator: Operator, tmp_path: Path) -> None:
     """In their order; a page takes the cluster down in more ways than one, so this machine remembers it again."""
     mine = pair.edited(tmp_path / "mine.yaml", renamed)
     known, before = tmp_path / "known", ""
     for page, words in commands("python -m orchestrator "):
+        if words.startswith(_ELSEWHERE):
+            continue
         if page != before:
             operator.up(mine)
             shutil.copytree(operator.state, known, dirs_exist_ok=True)
