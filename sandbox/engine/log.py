@@ -1,5 +1,6 @@
 """Lines as vLLM writes them: to stdout, each process with its prefix."""
 
+import contextlib
 import os
 import sys
 import time
@@ -39,5 +40,7 @@ def _now() -> str:
 
 
 def _write(prefix: str, text: str) -> None:
-    sys.stdout.write("".join(f"{prefix}{line}\n" for line in text.split("\n")))
-    sys.stdout.flush()
+    """A disk that is full costs the line, not the engine: so does Python's logging, which vLLM uses."""
+    with contextlib.suppress(OSError):
+        sys.stdout.write("".join(f"{prefix}{line}\n" for line in text.split("\n")))
+        sys.stdout.flush()

@@ -29,8 +29,13 @@ class OtherSshd:
         return one
 
     def listen(self) -> None:
-        words = [word for option in (f"PidFile={_PID}", *self.options) for word in ("-o", option)]
-        self.case.hosts.run("node1", "/usr/sbin/sshd", "-p", str(self.port), *words)
+        """In its configuration, our options come first and are the only ones of their kind."""
+        kinds = "|".join(option.split()[0] for option in ("PidFile", *self.options))
+        own = "".join(f"{option}\n" for option in (f"PidFile {_PID}", *self.options))
+        others = 'grep -vE "^($2) " /etc/ssh/sshd_config'
+        script = f'(printf %s "$1"; {others}) > /run/other && exec "$3" -f /run/other -p "$4"'
+        words = ("sh", own, kinds, "/usr/sbin/sshd", str(self.port))
+        self.case.hosts.run("node1", "sh", "-c", script, *words)
         wait_for("its pid", lambda: self.case.hosts.run("node1", "cat", _PID, check=False), 10)
 
     @property

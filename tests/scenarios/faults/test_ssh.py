@@ -58,7 +58,7 @@ def test_an_sshd_that_is_killed_and_restarted(case: Case) -> None:
 
 def test_too_many_logins_at_once(case: Case) -> None:
     """MaxStartups of a worker is exceeded by others"""
-    other = OtherSshd.start(case, "MaxStartups=2", "LoginGraceTime=60")
+    other = OtherSshd.start(case, "MaxStartups 2", "LoginGraceTime 60")
     others = [socket.create_connection((case.hosts.address("node1"), OtherSshd.port), 5) for _ in range(2)]
     try:
         for one in others:
@@ -73,7 +73,7 @@ def test_too_many_logins_at_once(case: Case) -> None:
 
 def test_too_few_sessions(case: Case) -> None:
     """MaxSessions of a worker is 1: it refuses a second command on one connection"""
-    other = OtherSshd.start(case, "MaxSessions=1")
+    other = OtherSshd.start(case, "MaxSessions 1")
     case.refused(4, inventory=other.inventory)
     other.end()
 
