@@ -8,7 +8,10 @@ from cluster.unit import folder_name
 from cluster.values import Facts
 from cluster.vllm.log import FATAL, READY
 
-_PARTS = ("processes", "network", "gpus", "model", "hardware", "software", "rdma", "links", "machine", "facts")
+_PARTS = (
+    "processes", "presence", "network", "gpus", "model",
+    "hardware", "software", "rdma", "links", "machine", "facts",
+)  # fmt: skip
 _HINTS = (
     Hint(r"python3?: (?:[Nn]ot found|No such file)", "neither the venv's Python nor python3 is on this host",
          "install Python 3.9 or newer, and the venv that the inventory names under `runtime: venv:`"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -145,13 +145,16 @@ _ENDINGS = (
 )  # fmt: skip
 
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_LOST = "see why in raylet.out and gcs_server.out of what `orchestrator diagnose` brings; `up` begins Ray anew"
 _UNKNOWN = Hint("", "", "see why: `orchestrator logs --unit ray`; then `up` again")
 
 
-def ending(log: str) -> Hint:
-    """What the log of a Ray that has ended gives away, and what to do; without a cause where nothing is known."""
+def ending(log: str, lost: Sequence[str] = ()) -> Hint:
+    """What the log of a Ray that has ended, or has `lost` processes of its own, gives away, and what to do; no
+    cause where nothing is known."""
     said = _COLOUR.sub("", log)
-    return next((one for one in _ENDINGS if one.fits(said)), _UNKNOWN)
+    unknown = Hint("", f"it has lost its {' and its '.join(lost)}", _LOST) if lost else _UNKNOWN
+    return next((one for one in _ENDINGS if one.fits(said)), unknown)
 
 
 def end_of(log: str, lines: int) -> str:

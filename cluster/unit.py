@@ -115,7 +115,8 @@ def sweep(state: str, venv: str) -> Command:
 @dataclass(frozen=True)
 class Look:
     """One look at a unit: what its log says from `offset` of the last look on, bytes read so far by everything of
-    ours on the host, and the HTTP status of its health (0: nobody answers, or it was not asked)."""
+    ours on the host, the HTTP status of its health (0: nobody answers, or it was not asked), and what a Ray has
+    lost that is dead for want of it."""
 
     presence: Presence
     status: int | None
@@ -123,6 +124,7 @@ class Look:
     text: str
     read: int
     health: int
+    lost: tuple[str, ...] = ()
 
     @property
     def alive(self) -> bool:
@@ -133,11 +135,12 @@ def look(name: Name, state: str, venv: str, offset: int = 0, health: str = "") -
     """`health` is a URL that the host itself asks."""
     trees = [f"{state}/ray", f"{state}/vllm"]
     payload = {"folder": f"{state}/{name}", "trees": trees, "offset": offset, "health": health}
-    parts = ("processes", "watch")
+    parts = ("processes", "presence", "watch")
     command = program(parts, payload, title=f"look at {name}", venv=venv, timeout=_LOOK)
 
     def parse(said: str) -> Look:
         found = last_json(said)
-        return Look(**{**found, "presence": Presence(found["presence"])})
+        lost = tuple(found["lost"])
+        return Look(**{**found, "presence": Presence(found["presence"]), "lost": lost})
 
     return Probe(command, parse)

@@ -53,10 +53,10 @@ def ending(inventory: Inventory, host: Host, name: unit.Name, seen: Sighting, st
         look = host.ask(unit.look(name, state, inventory.runtime.venv))
     except HostError as error:
         return Ailment(f"{name} has ended{left}; its log could not be read: {error.cause}", error.cure)
-    if seen.status is None and seen.pids and not look.alive:
+    if seen.status is None and seen.pids and not (look.alive or look.lost):
         return Ailment(f"the keeper of {name} is gone{left}", "")
     if name == "ray":
-        return _of_ray(seen, ray.ending(look.text), left)
+        return _of_ray(seen, ray.ending(look.text, look.lost), left)
     failed = engine_failed(inventory, look, look.text)
     return Ailment(_placed(failed, host) + left, failed.cure)
 

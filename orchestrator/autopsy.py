@@ -42,7 +42,7 @@ def died(stage: Stage, engine: Follower, seen: Look) -> NotReady:
 
 def ray_ended(stage: Stage, host: str, look: Look) -> NotReady:
     """An engine has lost the ranks of a host as soon as its Ray goes, whatever it says itself."""
-    why = ray.ending(look.text)
+    why = ray.ending(look.text, look.lost)
     cause = f"Ray on {host} has ended, and the ranks there with it{f': {why.cause}' if why.cause else ''}"
     last = stage.public(ray.end_of(look.text, _LINES))
     return NotReady("the engine", 0.0, last, host=host, cause=cause, cure=why.cure)

@@ -110,7 +110,7 @@ def main() -> None:
     if data["processes"]:
         teller.say_json("processes.json", under_way(ours, table, teller.end))
         teller.say_json("connections.json", sockets(ours))
-        teller.say_json("gpus.json", gpus(ours))
+        teller.say_json("gpus.json", gpus(lambda: ours))
     say_files(teller, base, data["files"])
     if data["kernel"]:
         teller.say(

@@ -22,23 +22,27 @@ if TYPE_CHECKING:
     from cluster.remote.machine import machine
     from cluster.remote.model import model_files
     from cluster.remote.network import addresses, listeners
-    from cluster.remote.processes import boot_id, command_line, payload, processes, read_record, runs, unit_pids
+    from cluster.remote.presence import presence
+    from cluster.remote.processes import boot_id, command_line, payload, processes, read_record, unit_pids
     from cluster.remote.software import software, versions
 
 
-def sighting(folder: str, pids: set[int], fatal: list[str], ready: str) -> dict[str, Any]:
+def ours(folder: str) -> set[int]:
+    """The processes of both units."""
+    table = processes()
+    return {pid for unit in ("ray", "vllm") for pid in unit_pids(os.path.join(folder, unit), table)}
+
+
+def sighting(folder: str, fatal: list[str], ready: str) -> dict[str, Any]:
     """What runs of a unit; one whose log holds a fatal line is dead, whether or not its process has left."""
+    seen = {**presence(folder), "pids": sorted(unit_pids(folder, processes()))}
     record = read_record(folder)
     if record is None:
-        return {"presence": "dead" if pids else "absent", "pids": sorted(pids)}
-    return {
-        "presence": "alive" if runs(record) and not says(folder, fatal, ready) else "dead",
-        "argv": record["argv"],
-        "fingerprint": record["fingerprint"],
-        "pids": sorted(pids),
-        "age": max(0.0, time.time() - record["launched"]),
-        "status": record["status"],
-    }
+        return seen
+    if says(folder, fatal, ready):
+        seen["presence"] = "dead"
+    age = max(0.0, time.time() - record["launched"])
+    return {**seen, "argv": record["argv"], "fingerprint": record["fingerprint"], "age": age}
 
 
 def says(folder: str, signs: list[str], ready: str) -> bool:
@@ -86,9 +90,11 @@ def main() -> None:
     data = payload()
     state = os.path.join(data["state"], f"o-{os.getuid()}")
     folder = os.path.join(state, data["folder"])
-    table = processes()
-    trees = {unit: unit_pids(os.path.join(folder, unit), table) for unit in ("ray", "vllm")}
-    ours = trees["ray"] | trees["vllm"]
+    # A launch may be under way, by somebody who has gone: what is ours is asked before and after it is needed.
+    before = ours(folder)
+    held = listeners(data["ports"])
+    cards = gpus(lambda: before | ours(folder))
+    known = before | ours(folder)
     room = os.statvfs(existing(state))
     facts = {
         "boot_id": boot_id(),
@@ -98,11 +104,10 @@ def main() -> None:
         "python": platform.python_version(),
         "python_is_venvs": os.access(os.path.join(data["venv"], "bin/python"), os.X_OK),
         "versions": versions(),
-        **gpus(ours),
+        **cards,
         "addresses": addresses(),
         "listeners": [
-            {**one, "command": command_line(one["pid"])[:200], "ours": one["pid"] in ours}
-            for one in listeners(data["ports"])
+            {**one, "command": command_line(one["pid"])[:200], "ours": one["pid"] in known} for one in held
         ],
         "nofile": hard(resource.RLIMIT_NOFILE),
         "memlock": hard(resource.RLIMIT_MEMLOCK),
@@ -110,8 +115,8 @@ def main() -> None:
         "state_problem": state_problem(state),
         "free_mib": room.f_bavail * room.f_frsize >> 20,
         "model": model_files(data["model"]),
-        "ray": sighting(os.path.join(folder, "ray"), trees["ray"], [], data["ready"]),
-        "vllm": sighting(os.path.join(folder, "vllm"), trees["vllm"], data["fatal"], data["ready"]),
+        "ray": sighting(os.path.join(folder, "ray"), [], data["ready"]),
+        "vllm": sighting(os.path.join(folder, "vllm"), data["fatal"], data["ready"]),
     }
     facts["hardware"] = hardware(data)
     facts["software"] = software(data, facts["model"]["path"])

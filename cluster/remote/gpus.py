@@ -5,7 +5,7 @@ import os
 import pwd
 import subprocess
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
     from cluster.remote.processes import links, process
@@ -18,14 +18,17 @@ PATIENCE = 20
 FIRST_NAMESPACE = "pid:[4026531836]"
 
 
-def gpus(ours: set[int]) -> dict[str, Any]:
-    """GPUs, the driver's version, and the problem where nvidia-smi does not answer as it should."""
+def gpus(ours: "Callable[[], set[int]]") -> dict[str, Any]:
+    """GPUs, the driver's version, and the problem where nvidia-smi does not answer as it should.
+
+    `ours` is asked after nvidia-smi has answered: one of our processes may have come meanwhile.
+    """
     end = time.monotonic() + PATIENCE
     asked: list[subprocess.Popen[str]] = []
     try:
         asked += map(_ask, (f"--query-gpu={GPU_FIELDS}", f"--query-compute-apps={PROCESS_FIELDS}"))
         rows, running = [_answer(one, end) for one in asked]
-        on = _processes(running, ours)
+        on = _processes(running, ours())
         found = [_gpu(row, on) for row in rows]
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         for one in asked:

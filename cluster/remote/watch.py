@@ -12,16 +12,10 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cluster.remote.processes import payload, processes, read_record, runs, unit_pids
+    from cluster.remote.presence import presence
+    from cluster.remote.processes import payload, processes, unit_pids
 
 MOST = 1 << 20
-
-
-def presence(folder: str) -> dict[str, Any]:
-    record = read_record(folder)
-    if record is None:
-        return {"presence": "absent", "status": None}
-    return {"presence": "alive" if runs(record) else "dead", "status": record["status"]}
 
 
 def log_since(folder: str, offset: int) -> dict[str, Any]:

@@ -63,7 +63,8 @@ class Presence(StrEnum):
 
 
 class Sighting(Fact):
-    """What was seen of one unit. DEAD: a record whose keeper or leader is gone, `pids` may still be alive.
+    """What was seen of one unit. DEAD: a record whose keeper or leader is gone, `pids` may still be alive; or a
+    Ray that has `lost` a process without which it is none.
 
     `fingerprint` covers everything that decides whether the unit is still the wanted one, the secrets of its
     environment too; `argv` is kept for people. `age` is in seconds.
@@ -75,6 +76,7 @@ class Sighting(Fact):
     pids: tuple[int, ...] = ()
     age: float = 0.0
     status: int | None = None
+    lost: tuple[str, ...] = ()
 
 
 #: What a rank reads: weights, configuration, remote code, tokenizer and chat template. The rest is for people.

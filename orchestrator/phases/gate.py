@@ -73,7 +73,7 @@ class Gate(Phase):
     def _fail_if_dead(self, stage: Stage, begun: float) -> None:
         for host, look in self._looks(stage).items():
             if not look.alive:
-                why = ray.ending(look.text)
+                why = ray.ending(look.text, look.lost)
                 cause = f"Ray on {host} has ended{f': {why.cause}' if why.cause else ''}"
                 waited = time.monotonic() - begun
                 raise NotReady(

@@ -147,6 +147,14 @@ def test_why_it_ended_and_what_to_do(log: str, why: str, cure: str) -> None:
     assert cure in found.cure
 
 
+def test_one_that_has_lost_processes_of_its_own() -> None:
+    found = ray.ending(recorded("ray/start-head.log"), ("gcs_server", "raylet"))
+    assert found.cause == "it has lost its gcs_server and its raylet"
+    assert "raylet.out" in found.cure
+    killed = ray.ending(recorded("ray/worker-raylet-killed.log"), ("raylet",))
+    assert "killed with SIGKILL" in killed.cause
+
+
 def test_the_end_of_a_log_is_what_says_something() -> None:
     lines = ray.end_of(recorded("ray/worker-raylet-killed.log"), 4).splitlines()
     assert "raylet [exit code=-9]" in lines[0]

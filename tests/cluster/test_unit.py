@@ -119,9 +119,11 @@ def test_a_look_reads_on_from_the_last() -> None:
         "offset": 17,
         "health": "http://127.0.0.1:8000/health",
     }
-    said = {"presence": "dead", "status": 1, "offset": 20, "text": "bye", "read": 5, "health": 0}
+    state = {"presence": "dead", "status": 1, "lost": ["raylet"]}
+    said = {**state, "offset": 20, "text": "bye", "read": 5, "health": 0}
     look = probe.parse(json.dumps(said))
     assert (look.presence, look.alive, look.status, look.text) == (Presence.DEAD, False, 1, "bye")
+    assert look.lost == ("raylet",)
 
 
 def test_a_sweep_names_the_folder_of_the_cluster() -> None:

@@ -130,7 +130,8 @@ def told(facts: Facts) -> str:
 
 def look(text: str = "", presence: Presence = Presence.ALIVE, **overrides: Any) -> str:
     """As the look at a unit says it."""
-    fields = {"presence": presence, "status": None, "offset": len(text), "text": text, "read": 0, "health": 0}
+    state: dict[str, Any] = {"presence": presence, "status": None, "lost": []}
+    fields = {**state, "offset": len(text), "text": text, "read": 0, "health": 0}
     assert set(overrides) <= set(fields) <= set(Look.__dataclass_fields__)
     return json.dumps({**fields, **overrides})
 

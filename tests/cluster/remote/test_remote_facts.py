@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,16 @@ LISTEN = (
     "import socket, time; one = socket.create_server(('127.0.0.1', 0));"
     " print(one.getsockname()[1], flush=True); time.sleep(600)",
 )
+
+#: Does not answer before somebody has come who uses the GPU.
+SLOW = """#!/bin/sh
+touch "$ASKED"
+until [ -s "$COME" ]; do sleep 0.05; done
+case "$*" in
+*query-gpu*) echo "0, GPU-0, H, 81920, 900, 570.1" ;;
+*) echo "GPU-0, $(cat "$COME"), 900, vllm" ;;
+esac
+"""
 
 
 def on(folder: Path, venv: str = sys.prefix, **overrides: Any) -> Inventory:
@@ -128,3 +139,21 @@ def test_listeners_of_ours_and_of_others(tmp_path: Path, cell: Cell) -> None:
     assert isinstance(found[theirs], Listener)
     assert (found[theirs].ours, found[theirs].pid) == (False, os.getpid())
     assert "pytest" in found[theirs].command
+
+
+def test_what_came_while_we_looked_is_ours(tmp_path: Path, cell: Cell) -> None:
+    """A launch by somebody who was killed meanwhile: nvidia-smi shows what was not there when the look began."""
+    cell.state = look(on(tmp_path)).state
+    smi = tmp_path / "bin" / "nvidia-smi"
+    smi.parent.mkdir()
+    smi.write_text(SLOW)
+    smi.chmod(0o755)
+    asked, come = tmp_path / "asked", tmp_path / "come"
+    environ = {**os.environ, "PATH": f"{smi.parent}:{os.environ['PATH']}", "ASKED": str(asked), "COME": str(come)}
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look, on(tmp_path), environ)
+        eventually(asked.exists)
+        cell.launch(FOREVER)
+        come.write_text(str(cell.record()["keeper"]))
+        (process,) = looking.result().gpus[0].processes
+    assert (process.pid, process.ours) == (cell.record()["keeper"], True)

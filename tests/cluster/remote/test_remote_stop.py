@@ -156,7 +156,7 @@ def test_without_a_record_whoever_writes_there_is_ours(cell: Cell, record: str |
     if record is not None:
         path.write_text(record)
     assert cell.pids() == leader
-    assert cell.look().presence is Presence.ABSENT
+    assert cell.look().presence is Presence.DEAD
     assert cell.stop() == []
     assert not leader & processes().keys()
 

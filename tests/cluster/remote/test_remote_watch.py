@@ -8,11 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from cluster.remote.processes import command_line
 from cluster.values import Presence
 from tests.cluster.http_server import Served, closed_port, serving
-from tests.cluster.remote.cell import FOREVER, Cell
+from tests.cluster.remote.cell import FOREVER, Cell, kill
 from tests.cluster.remote.local import eventually
 
+#: What stays of a Ray is whatever says that it has started; its children are named like those of Ray.
+RAY = """#!/bin/sh
+cp "$(command -v sleep)" raylet
+cp raylet gcs_server
+./raylet 600 & ./gcs_server 600 &
+echo "Ray runtime started."
+exec sleep 600
+"""
 READS = "import sys, time; open(sys.argv[1], 'rb').read(); print('read', flush=True); time.sleep(600)"
 
 
@@ -81,3 +90,34 @@ def test_one_that_has_died(cell: Cell) -> None:
     eventually(lambda: not cell.pids())
     look = cell.look()
     assert (look.alive, look.status, look.text) == (False, 5, "last words\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "killed", "lost"),
+    [
+        (("--head",), "raylet", ("raylet",)),
+        (("--head",), "gcs_server", ("gcs_server",)),
+        (("--address=head:6379",), "raylet", ("raylet",)),
+        (("--address=head:6379",), "gcs_server", ()),
+    ],
+)
+def test_a_ray_that_stays_without_what_it_needs(
+    cell: Cell, tmp_path: Path, words: tuple[str, ...], killed: str, lost: tuple[str, ...]
+) -> None:
+    program = tmp_path / "ray"
+    program.write_text(RAY)
+    program.chmod(0o755)
+    cell.launch((str(program), "start", *words), name="ray")
+    cell.says("started", name="ray")
+    assert cell.look("ray").alive
+    kill(pid for pid in cell.pids("ray") if command_line(pid).startswith(f"./{killed}"))
+    found = cell.look("ray")
+    assert (found.alive, found.lost) == (not lost, lost)
+
+
+def test_a_ray_that_has_not_started_yet_lacks_nothing(cell: Cell, tmp_path: Path) -> None:
+    program = tmp_path / "ray"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+    cell.launch((str(program), "start", "--head"), name="ray")
+    assert cell.look("ray").alive

@@ -98,6 +98,10 @@ def test_ray_breaks_on_the_head(case: Case) -> None:
         assert case.mends() == [_HEAD, _WORKERS, _VLLM]
 
     breaks("the raylet of the head is killed", *case.hosts.pids("node0", "raylet/raylet"))
+    breaks(
+        "the agent of the head's Ray is killed, and its raylet leaves",
+        *case.hosts.pids("node0", "ray::DashboardAgent"),
+    )
     breaks("gcs_server is killed", *case.hosts.pids("node0", "gcs/gcs_server"))
     breaks("all processes on the head are killed, and their records stay", *case.hosts.processes("node0"))
 
