@@ -14,6 +14,11 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes is begun first, so that what takes seconds fills the gaps at the end."""
+    items.sort(key=lambda item: ("real_vllm" not in item.keywords, "scenario" not in item.keywords))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """For runs that take long and tell what they have seen."""
     parser.addoption("--page", type=Path, help="write what became of faults to this file")
