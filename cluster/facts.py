@@ -6,7 +6,7 @@ from cluster.command import Hint, Probe, last_json, program
 from cluster.inventory import HostSpec, Inventory
 from cluster.unit import folder_name
 from cluster.values import Facts
-from cluster.vllm.log import FATAL, READY
+from cluster.vllm.log import DEAD, FATAL, READY
 
 _PARTS = (
     "processes", "presence", "network", "gpus", "model",
@@ -32,6 +32,7 @@ def facts(inventory: Inventory, spec: HostSpec) -> Probe[Facts]:
         "peers": {one.name: one.cluster_address for one in inventory.hosts if one.name != spec.name},
         "fatal": FATAL,
         "ready": READY,
+        "dead": DEAD,
         "model": {
             "id": inventory.model.id,
             "revision": inventory.model.revision,

@@ -1,7 +1,8 @@
 """Everything that has to be known of a host before anything is started on it, in one JSON document.
 
 Data: venv, state (root of the state directory), folder (of this cluster and host below it), ports, model (id,
-revision, hf_home), fatal (patterns of vLLM's log that mean it will not come up), ready (one that means it has).
+revision, hf_home), fatal (patterns of vLLM's log that mean it will not come up), ready (one that means it has),
+dead (one that means, from then on, that it has died).
 """
 
 import getpass
@@ -13,7 +14,7 @@ import re
 import resource
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from cluster.remote.gpus import gpus
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from cluster.remote.processes import boot_id, command_line, payload, processes, read_record, unit_pids
     from cluster.remote.software import software, versions
 
+#: Bytes of a log that has grown for months: an engine that dies says so last.
+LOG_END = 1 << 20
+
 
 def ours(folder: str) -> set[int]:
     """The processes of both units."""
@@ -33,31 +37,41 @@ def ours(folder: str) -> set[int]:
     return {pid for unit in ("ray", "vllm") for pid in unit_pids(os.path.join(folder, unit), table)}
 
 
-def sighting(folder: str, fatal: list[str], ready: str) -> dict[str, Any]:
-    """What runs of a unit; one whose log holds a fatal line is dead, whether or not its process has left."""
+def sighting(folder: str, fallen: bool) -> dict[str, Any]:
+    """What runs of a unit; one that has `fallen` is dead, whether or not its process has left."""
     seen = {**presence(folder), "pids": sorted(unit_pids(folder, processes()))}
     record = read_record(folder)
     if record is None:
         return seen
-    if says(folder, fatal, ready):
+    if fallen:
         seen["presence"] = "dead"
     age = max(0.0, time.time() - record["launched"])
     return {**seen, "argv": record["argv"], "fingerprint": record["fingerprint"], "age": age}
 
 
-def says(folder: str, signs: list[str], ready: str) -> bool:
-    """Whether the log of the start holds one of these signs. Once the engine is `ready` its log has what its
-    clients wrote, and grows for months."""
+def fallen(log: str, fatal: list[str], ready: str, dead: str) -> bool:
+    """Whether the log says that the engine will not come up, or has died since.
+
+    Once it is ready its log has what its clients wrote, and grows for months: then its end is read, for a line
+    that only the engine writes.
+    """
     try:
-        with open(os.path.join(folder, "log"), errors="replace") as file:
-            for line in file:
-                if re.search(ready, line):
-                    return False
-                if any(re.search(sign, line) for sign in signs):
+        with open(log, "rb") as file:
+            for line in iter(file.readline, b""):
+                text = line.decode(errors="replace")
+                if re.search(ready, text):
+                    return re.search(dead, end_of(file)) is not None
+                if any(re.search(sign, text) for sign in fatal):
                     return True
     except OSError:
         pass
     return False
+
+
+def end_of(file: "BinaryIO") -> str:
+    """From where it is read, at most the last part of it."""
+    file.seek(max(file.tell(), os.fstat(file.fileno()).st_size - LOG_END))
+    return file.read().decode(errors="replace")
 
 
 def user() -> str:
@@ -91,7 +105,7 @@ def main() -> None:
     state = os.path.join(data["state"], f"o-{os.getuid()}")
     folder = os.path.join(state, data["folder"])
     # A launch may be under way, by somebody who has gone: what is ours is asked before and after it is needed.
-    before = ours(folder)
+    before, vllm = ours(folder), os.path.join(folder, "vllm")
     held = listeners(data["ports"])
     cards = gpus(lambda: before | ours(folder))
     known = before | ours(folder)
@@ -115,8 +129,8 @@ def main() -> None:
         "state_problem": state_problem(state),
         "free_mib": room.f_bavail * room.f_frsize >> 20,
         "model": model_files(data["model"]),
-        "ray": sighting(os.path.join(folder, "ray"), [], data["ready"]),
-        "vllm": sighting(os.path.join(folder, "vllm"), data["fatal"], data["ready"]),
+        "ray": sighting(os.path.join(folder, "ray"), False),
+        "vllm": sighting(vllm, fallen(os.path.join(vllm, "log"), data["fatal"], data["ready"], data["dead"])),
     }
     facts["hardware"] = hardware(data)
     facts["software"] = software(data, facts["model"]["path"])

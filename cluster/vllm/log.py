@@ -75,10 +75,9 @@ def loading(log: str) -> Loading:
 
 
 #: An engine that dies while it serves says so itself, in a line of its own.
-_DEAD = re.compile(
-    r"^\S*\((?:EngineCore|RayWorkerProc)[^)]*\).* ERROR [^]]*\] "
-    r"(?:EngineCore encountered a fatal error|.*died unexpectedly, shutting down executor)",
-    re.MULTILINE,
+DEAD = (
+    r"(?m)^\S*\((?:EngineCore|RayWorkerProc)[^)]*\).* ERROR [^]]*\] "
+    r"(?:EngineCore encountered a fatal error|.*died unexpectedly, shutting down executor)"
 )
 
 
@@ -89,7 +88,7 @@ def failed(log: str) -> bool:
     if any(re.search(sign, start) for sign in FATAL):
         return True
     if ready:
-        return _DEAD.search(after) is not None
+        return re.search(DEAD, after) is not None
     return len(_WAITS.findall(start)) > 1 and loading(start).stage == "reserving GPUs"
 
 

@@ -13,7 +13,7 @@ from cluster.observe import Observed
 from cluster.preflight import Evidence, report
 from cluster.unit import folder_name
 from cluster.values import Facts, HostView
-from cluster.vllm.log import FATAL, READY
+from cluster.vllm.log import DEAD, FATAL, READY
 from tests.cluster import builders
 from tests.cluster.builders import inventory
 from tests.cluster.recorded import recorded
@@ -33,6 +33,7 @@ def test_what_is_asked() -> None:
         "peers": {"gpu-b": "192.168.0.2"},
         "fatal": list(FATAL),
         "ready": READY,
+        "dead": DEAD,
         "model": {"id": one.model.id, "revision": "refs/pr/1", "hf_home": "/hf", "hf_hub_cache": "/hub"},
     }
 

@@ -114,6 +114,30 @@ def test_an_engine_with_a_fatal_line_is_dead(tmp_path: Path, cell: Cell) -> None
     assert set(found.pids) == cell.pids()
 
 
+SERVED = "INFO: Application startup complete."
+DIED = "(EngineCore pid=7) ERROR 11-26 18:02:11 [core.py:900] EngineCore encountered a fatal error."
+
+
+@pytest.mark.parametrize(
+    ("lines", "presence"),
+    [
+        ([SERVED, DIED], Presence.DEAD),
+        ([SERVED, "x" * (3 << 20), DIED], Presence.DEAD),
+        ([SERVED, "a client wrote: EngineCore encountered a fatal error."], Presence.ALIVE),
+        ([SERVED], Presence.ALIVE),
+    ],
+)
+def test_an_engine_that_died_while_it_served(
+    tmp_path: Path, cell: Cell, lines: list[str], presence: Presence
+) -> None:
+    """Its process leaves seconds later: whoever takes it for alive meanwhile launches nothing."""
+    one = on(tmp_path)
+    cell.state = look(one).state
+    cell.launch(FOREVER)
+    (cell.folder() / "log").write_text("\n".join(lines))
+    assert look(one).vllm.presence is presence
+
+
 def test_one_that_ended_is_dead_with_its_status(tmp_path: Path, cell: Cell) -> None:
     one = on(tmp_path)
     cell.state = look(one).state
