@@ -25,6 +25,12 @@ ALWAYS = [
 ]
 
 
+@pytest.fixture
+def pair(pair: Hosts, pair_of_hosts: Hosts) -> Hosts:
+    """As an operator has them: the model is tried on every host."""
+    return pair_of_hosts
+
+
 def completion(announced: dict[str, Any]) -> int:
     """Tokens that the announced endpoint gives to anybody who asks."""
     body = json.dumps({"model": announced["served_name"], "prompt": "1", "max_tokens": 3, "ignore_eos": True})

@@ -15,6 +15,12 @@ from tests.scenarios.operator import Operator
 pytestmark = pytest.mark.scenario
 
 
+@pytest.fixture
+def pair(pair: Hosts, pair_of_hosts: Hosts) -> Hosts:
+    """As an operator has them: the model is tried on every host."""
+    return pair_of_hosts
+
+
 def planned(operator: Operator, inventory: Path, *words: str, code: int = 0) -> dict[str, Any]:
     done = operator.run("plan", inventory, *words, "--output", "json")
     assert done.returncode == code, done.stdout + done.stderr
