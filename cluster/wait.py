@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from cluster.errors import CommandTimedOut, FleetError, HostError, NotReady, Unreachable
@@ -56,6 +57,25 @@ def _told(error: HostError | FleetError) -> str:
     return f"{error}: {error.cause}{cure}" if error.cause else str(error)
 
 
+@dataclass
+class _Looks(Generic[T]):
+    """`last` is in words what the last look has shown, or what kept it from that."""
+
+    look: Callable[[], T]
+    stalled: Stalled[T]
+    last: str = ""
+
+    def once(self) -> T:
+        try:
+            seen = self.look()
+        except (HostError, FleetError) as error:
+            self.last = _told(error)
+            raise
+        self.stalled.saw(seen)
+        self.last = str(seen)
+        return seen
+
+
 def until(
     what: str,
     look: Callable[[], T],
@@ -76,26 +96,14 @@ def until(
     import tenacity
 
     begun = time.monotonic()
-    stalled = Stalled(patience, mark)
-    last: list[str] = [""]
-
-    def look_once() -> T:
-        try:
-            seen = look()
-        except (HostError, FleetError) as error:
-            last[0] = _told(error)
-            raise
-        stalled.saw(seen)
-        last[0] = str(seen)
-        return seen
-
+    looks = _Looks(look, Stalled(patience, mark))
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_lost) | tenacity.retry_if_result(lambda seen: not done(seen)),
-        stop=lambda state: stalled.over(),
+        stop=lambda state: looks.stalled.over(),
         wait=tenacity.wait_fixed(interval),
-        before_sleep=lambda state: notice(time.monotonic() - begun, last[0], stalled.quiet()),
+        before_sleep=lambda state: notice(time.monotonic() - begun, looks.last, looks.stalled.quiet()),
     )
     try:
-        return retrying(look_once)
+        return retrying(looks.once)
     except tenacity.RetryError:
-        raise NotReady(what, time.monotonic() - begun, last[0]) from None
+        raise NotReady(what, time.monotonic() - begun, looks.last) from None
