@@ -6,7 +6,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from orchestrator.events import Progress, Waiting
-from orchestrator.render.screen import Bar, State
+from orchestrator.render.screen import Bar, Mood, State
 from orchestrator.render.text import Marks, clean, duration, quantity
 
 _BAR = 40
@@ -17,9 +17,17 @@ _QUIET = 10.0
 
 
 def under_way(state: State, now: float, width: int, marks: Marks) -> list[Text]:
-    """Lines, none where nothing is measured nor waited for."""
+    """Lines, none where a phase says nothing of itself."""
+    if _between_phases(state):
+        return [Text(" looking at the hosts", "dim")]
     bar = _bar(state.bar, now, width, marks) if state.bar else []
     return [*bar, *_waiting(state, now)]
+
+
+def _between_phases(state: State) -> bool:
+    """The hosts are looked at before each phase, and one of them may take its time."""
+    moods = {row.mood for row in state.rows}
+    return bool(state.verb) and not moods & {Mood.RUNNING, Mood.FAILED, Mood.UNDONE}
 
 
 def _waiting(state: State, now: float) -> list[Text]:

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from orchestrator.events import Event, HostDoes, HostSaid, PhaseStarted, Progress, RunStarted
+from cluster.errors import NotReady
+from orchestrator.events import (
+    Event,
+    HostDoes,
+    HostSaid,
+    PhaseDone,
+    PhaseFailed,
+    PhaseStarted,
+    Progress,
+    RunStarted,
+)
 from orchestrator.render.paint import paint, summary
 from orchestrator.render.screen import State, reduce
 from orchestrator.render.text import ASCII, UNICODE, Marks
@@ -157,6 +167,17 @@ def test_the_summary_says_what_was_broken_off() -> None:
 def test_the_summary_leaves_the_reasons_to_what_comes_after_it() -> None:
     assert "waited" in paint(after(story.BAD), 161.0, 100, 30).plain
     assert "waited" not in summary(after(story.BAD), 161.0, 100).plain
+
+
+def test_between_two_phases_the_hosts_are_looked_at() -> None:
+    begun = ((0.0, RunStarted("up", "ernie", ("gpu-a",))),)
+    looking = "looking at the hosts"
+    assert looking in painted(after(begun), 1.0, 60, 20)
+    first = (*begun, (1.0, PhaseStarted("Check the hosts")))
+    assert looking not in painted(after(first), 2.0, 60, 20)
+    assert looking in painted(after((*first, (2.0, PhaseDone("Check the hosts", 1.0)))), 3.0, 60, 20)
+    failed = PhaseFailed("Check the hosts", 1.0, NotReady("the head", 1.0, ""))
+    assert looking not in painted(after((*first, (2.0, failed))), 3.0, 60, 20)
 
 
 def test_before_anything_is_known() -> None:
