@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name}", type=int, required=True)
     for name in ("ignore-eos", "disable-tqdm", "save-result", "save-detailed", "trust-remote-code"):
         parser.add_argument(f"--{name}", action="store_true")
+    parser.add_argument("--tokenizer-mode", default="auto")
     parser.add_argument("--request-rate", type=float, required=True)
     parser.add_argument("--extra-body", type=json.loads, default={})
     return parser

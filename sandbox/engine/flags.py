@@ -18,6 +18,7 @@ options:
   --language-model-only, --no-language-model-only
   --max-model-len MAX_MODEL_LEN
   --tensor-parallel-size TENSOR_PARALLEL_SIZE, -tp TENSOR_PARALLEL_SIZE
+  --tokenizer-mode {auto,slow}
   --trust-remote-code, --no-trust-remote-code"""
 
 

@@ -109,7 +109,8 @@ class Hosts:
     def assert_idle(self, *hosts: str) -> None:
         """Nothing runs on these hosts and no GPU is held; logs may lie there to be read."""
         for host in hosts:
-            assert self.processes(host) == {}, host
+            left = self.processes(host)
+            assert left == {}, f"{host}: {left}"
             assert self.gpus_in_use(host) == 0, host
 
     def assert_clean(self, *hosts: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.scenarios.conftest import HOSTS
-from tests.scenarios.hosts import Hosts
+from tests.scenarios.hosts import Hosts, wait_for
 from tests.scenarios.operator import Operator
 from tests.scenarios.running import interrupt
 
@@ -25,4 +25,6 @@ def test_nothing_is_left_of_what_a_run_started(pair: Hosts, operator: Operator) 
     pair.behave(behaviour="hang")
     for title in _TITLES:
         interrupt(operator, pair, title)
+        # A look that was under way ends by itself, once nobody listens.
+        wait_for("looks to end", lambda: not any(map(pair.processes, HOSTS)), 5)
         pair.assert_idle(*HOSTS)
