@@ -9,6 +9,7 @@ import pytest
 
 from tests.scenarios.faults.case import Case
 from tests.scenarios.faults.trouble import rank_pid, signal
+from tests.scenarios.walk import tokens
 
 pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.real_vllm, pytest.mark.timeout(600)]
 
@@ -30,7 +31,7 @@ def test_it_serves_and_breaks(case: Case) -> None:
     endpoint = case.status()["endpoint"]
     assert (endpoint["health"], endpoint["tokens"]) == (True, False), endpoint
     signal(case.hosts, "node0", "CONT", core)
-    assert announced["token"]
+    assert tokens(announced["url"], announced["served_name"]) == 1
     case.then("SIGCONT: tokens come again")
 
     case.fault = "a rank on a worker is killed while it serves"
