@@ -7,7 +7,7 @@ from pathlib import Path
 from . import questions
 from .rig import KEPT, Rig, blocking
 from .rounds import one_after_another, rounds
-from .variants import DEFAULT, EAGER, TUNED, Trial
+from .variants import DEFAULT, EAGER, QUANTIZED, TUNED, Trial
 
 #: The text of a program for a host.
 _LOSE_RANK = (Path(__file__).parent / "lose_rank.py").read_text()
@@ -44,10 +44,7 @@ def _use(rig: Rig, trial: Trial, path: str) -> None:
     rig.do("pair: status as JSON", 30, "status", path, "--output", "json")
     rig.complete("pair", trial.hosts[0])
     rig.warm("pair", path, trial.hosts[0])
-    if rig.has("bench"):
-        rig.do("pair: bench", 240, "bench", path, *_matrix(rig, "bench"))
-    else:
-        rig.measure("pair", path, trial, seed=1)
+    rig.do("pair: bench", 240, "bench", path, *_matrix(rig, "bench"))
 
 
 def _matrix(rig: Rig, folder: str) -> list[str]:
@@ -69,18 +66,10 @@ def _lose_a_rank(rig: Rig, trial: Trial, path: str) -> None:
 
 def layouts(rig: Rig) -> None:
     """Tensor against pipeline parallel over the same hosts, the same work."""
-    if rig.has("bench", "layouts"):
-        _bench_layouts(rig)
-        return
-    trials = [Trial(f"pp{size}", rig.hosts, rig.model("vl28b"), pipeline=size) for size in (1, len(rig.hosts))]
-    one_after_another(rig, "layouts", trials)
-
-
-def _bench_layouts(rig: Rig) -> None:
-    number = len(rig.hosts)
+    gpus, number = len(rig.hosts) * rig.gpus, len(rig.hosts)
     path = rig.write(Trial("layouts", rig.hosts, rig.model("vl28b")))
     try:
-        words = ("--layouts", f"{number}x1,1x{number}", *_matrix(rig, "layouts"))
+        words = ("--layouts", f"{gpus}x1,{gpus // number}x{number}", *_matrix(rig, "layouts"))
         rig.do("layouts: bench", rig.record.left, "bench", "layouts", path, *words)
     finally:
         rig.take_down("layouts", path)
@@ -88,17 +77,26 @@ def _bench_layouts(rig: Rig) -> None:
 
 
 def big(rig: Rig) -> None:
-    """The 424B's own layers, eight of them: what was planned against what vLLM's log says."""
-    trial = Trial("big", rig.hosts, rig.model("vl424b-8L"))
-    path = rig.write(trial)
-    rig.plan("big", path, "--hosts")
-    try:
-        if rig.bring_up("big", path):
-            rig.complete("big", trial.hosts[0])
-        rig.logs("big", path)
-    finally:
-        rig.take_down("big", path)
-        rig.prove_free("big")
+    """The 424B's own layers, eight of them."""
+    _of_the_424b(rig, "big", "vl424b-8L")
+
+
+def whole(rig: Rig) -> None:
+    """All 54 layers of the 424B: 847 GB."""
+    _of_the_424b(rig, "whole", "vl424b")
+
+
+def _of_the_424b(rig: Rig, name: str, model: str) -> None:
+    """Tensor parallel over all GPUs, and over several hosts then a pipeline of them."""
+    sizes = dict.fromkeys((1, len(rig.hosts)))
+    trials = [Trial(f"{name}-pp{size}", rig.hosts, rig.model(model), pipeline=size) for size in sizes]
+    one_after_another(rig, name, trials)
+
+
+def fp8(rig: Rig) -> None:
+    """All of the 424B quantized while it is loaded, with the memory of GPUs of 80 GB, as the guide has it."""
+    trials = [Trial(f"fp8-{one.name}", rig.hosts, rig.model("vl424b"), variant=one) for one in QUANTIZED]
+    one_after_another(rig, "fp8", trials)
 
 
 def eager(rig: Rig) -> None:
@@ -138,5 +136,6 @@ def _show_a_picture(rig: Rig, name: str, trial: Trial) -> None:
 
 
 PARTS: dict[str, Callable[[Rig], None]] = {
-    "pair": pair, "layouts": layouts, "big": big, "eager": eager, "tune": tune, "vision": vision,
+    "pair": pair, "layouts": layouts, "big": big, "whole": whole, "fp8": fp8, "eager": eager, "tune": tune,
+    "vision": vision,
 }  # fmt: skip

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import re
-import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -33,12 +32,14 @@ _TOLD = re.compile(
 
 @dataclass(frozen=True)
 class Rig:
-    """`place` is what `prepare` made; `stand_in`: simulated GPUs and the scripted engine instead."""
+    """`place` is what `prepare` made; `gpus` those of each host, from `first_gpu` of the machine on; `stand_in`:
+    simulated ones and the scripted engine instead."""
 
     record: Record
     name: str
     place: Path
     hosts: tuple[str, ...]
+    gpus: int
     first_gpu: int
     stand_in: bool
     passed_over: dict[str, list[str]] = field(default_factory=dict)
@@ -49,7 +50,7 @@ class Rig:
         """Whether the hosts stand; they are gone afterwards."""
         real = ["--real-gpus", "--model", self.model("vl28b"), "--first-gpu", str(self.first_gpu)]
         kind = ["--engine", "scripted"] if self.stand_in else real
-        shape = ["--hosts", str(len(self.hosts)), "--gpus", "1", *kind, "--owner", str(os.getpid())]
+        shape = ["--hosts", str(len(self.hosts)), "--gpus", str(self.gpus), *kind, "--owner", str(os.getpid())]
         try:
             yield self._sandbox("up", *shape, "--inventory", str(self._path("base"))).well
         finally:
@@ -98,11 +99,6 @@ class Rig:
         argv = self._python("orchestrator", *words)
         return self.record.step(name, argv, limit, KEPT, environ=self._environ, may_fail=may_fail)
 
-    def has(self, *verb: str) -> bool:
-        """Whether the orchestrator knows this command."""
-        argv = self._python("orchestrator", *verb, "--help")
-        return subprocess.run(argv, capture_output=True, timeout=30, check=False).returncode == 0
-
     def bring_up(self, name: str, path: str, limit: float = 330.0) -> bool:
         """Findings that would forbid it are said, and passed over: the GPUs are here for some minutes only."""
         if path not in self.passed_over:
@@ -116,8 +112,7 @@ class Rig:
 
     def plan(self, name: str, path: str, *more: str) -> None:
         """What it says of a model that does not fit is an answer as well."""
-        if self.has("plan"):
-            self.do(f"{name}: plan", 60, "plan", path, *more, "--output", "json", may_fail=True)
+        self.do(f"{name}: plan", 60, "plan", path, *more, "--output", "json", may_fail=True)
 
     def take_down(self, name: str, *paths: str) -> None:
         """Also when there is hardly time."""
@@ -126,7 +121,8 @@ class Rig:
             self.record.step(f"{name}: down", words, 150, 10, least=20, environ=self._environ)
 
     def prove_free(self, name: str) -> None:
-        gpus = [0] if self.stand_in else [self.first_gpu + i for i in range(len(self.hosts))]
+        dealt = len(self.hosts) * self.gpus
+        gpus = list(range(self.gpus)) if self.stand_in else [self.first_gpu + i for i in range(dealt)]
         said = [self.on_machine(f"{name}: {what}", argv).out for what, argv in questions.in_use(gpus).items()]
         problem = questions.free(*said)
         self.record.note(f"{name}: GPUs free", problem or "all of them", 1 if problem else 0)

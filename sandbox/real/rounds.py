@@ -35,7 +35,9 @@ def one_after_another(rig: Rig, name: str, trials: Sequence[Trial]) -> None:
             if not _time_for(rig, took, f"{name}: {trial.cluster}"):
                 break
             began, path = rig.record.left, rig.write(replace(trial, cluster=name))
+            rig.plan(trial.cluster, path, "--hosts")
             if rig.bring_up(trial.cluster, path):
+                rig.complete(trial.cluster, trial.hosts[0])
                 rig.warm(trial.cluster, path, trial.hosts[0])
                 rows[trial.cluster] = rig.measure(trial.cluster, path, replace(trial, cluster=name), seed=2)
             rig.logs(trial.cluster, path)

@@ -19,7 +19,7 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and everything is taken down
     record = Record(options.out, Path(tempfile.mkdtemp(prefix="gpu-run-")), options.limit)
     hosts = tuple(f"node{i}" for i in range(options.hosts))
-    rig = Rig(record, options.name, options.place, hosts, options.first_gpu, options.stand_in)
+    rig = Rig(record, options.name, options.place, hosts, options.gpus, options.first_gpu, options.stand_in)
     try:
         with rig.up() as stand:
             for part in options.parts if stand else ():
@@ -50,7 +50,8 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=float, default=560.0, help="seconds for all of it (default: %(default)g)")
     parser.add_argument("--place", type=Path, default=PLACE, help="what `prepare` made (default: %(default)s)")
     parser.add_argument("--name", default="gpu", help="of the sandbox (default: %(default)s)")
-    parser.add_argument("--hosts", type=int, default=2, help="of one GPU each (default: %(default)s)")
+    parser.add_argument("--hosts", type=int, default=2, help="default: %(default)s")
+    parser.add_argument("--gpus", type=int, default=1, help="of each host (default: %(default)s)")
     parser.add_argument("--first-gpu", type=int, default=0, help="for runs side by side (default: %(default)s)")
     parser.add_argument("--stand-in", action="store_true", help="no GPUs: the scripted engine, to try the steps")
     return parser

@@ -1,7 +1,7 @@
 """What is tried in which order, and what is left out, on a rig that only takes notes."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,17 @@ class Rig(rig.Rig):
     """`fails`: names that do not come up. `notes` is everything that was asked for, sorted within a round."""
 
     def __init__(
-        self, folder: Path, seconds: float = 600, fails: tuple[str, ...] = (), knows: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        seconds: float = 600,
+        fails: tuple[str, ...] = (),
+        hosts: tuple[str, ...] = ("node0", "node1"),
+        gpus: int = 1,
     ) -> None:
         record = Record(folder / "out", folder / "details", seconds)
-        super().__init__(record, "test", Path("/place"), ("node0", "node1"), 0, False)
+        super().__init__(record, "test", Path("/place"), hosts, gpus, 0, False)
         self.__dict__["notes_"] = []
-        self.__dict__.update(fails=fails, knows=knows, lock=threading.Lock())
+        self.__dict__.update(fails=fails, lock=threading.Lock())
 
     def note(self, *words: object) -> None:
         with self.__dict__["lock"]:
@@ -43,11 +48,8 @@ class Rig(rig.Rig):
     def url(self, host: str) -> str:
         return f"http://{host}:8000"
 
-    def has(self, *verb: str) -> bool:
-        return " ".join(verb) in self.__dict__["knows"]
-
     def do(self, name: str, limit: float, *words: str, may_fail: bool = False) -> Done:
-        self.note(*words[:1], *words[2:])
+        self.note(*words)
         return Done(name, 0, 0.0)
 
     def bring_up(self, name: str, path: str, limit: float = 330.0) -> bool:
@@ -100,19 +102,28 @@ def test_a_round_without_time_is_named(tmp_path: Path, capsys: pytest.CaptureFix
     assert f"tune: {TUNED[0].name}, {TUNED[1].name}: no time" in capsys.readouterr().out
 
 
-def test_layouts_are_relaunched_by_the_same_cluster(tmp_path: Path) -> None:
-    one = Rig(tmp_path)
+def test_the_orchestrators_own_comparison_of_layouts(tmp_path: Path) -> None:
+    one = Rig(tmp_path, gpus=2)
     parts.layouts(one)
-    assert [note for note in one.notes if note.startswith(("up", "down"))] == [
-        "up pp1", "up pp2", "down /tmp/layouts.yaml",
-    ]  # fmt: skip
+    words = f"--layouts 4x1,2x2 --workload 8000/1000 --num-prompts 16 --results {tmp_path}/details/layouts"
+    assert one.notes == [f"bench layouts /tmp/layouts.yaml {words}", "down /tmp/layouts.yaml", "free"]
 
 
-def test_the_orchestrators_own_comparison_is_used_where_there_is_one(tmp_path: Path) -> None:
-    one = Rig(tmp_path, knows=("bench layouts",))
-    parts.layouts(one)
-    words = f"--layouts 2x1,1x2 --workload 8000/1000 --num-prompts 16 --results {tmp_path}/details/layouts"
-    assert one.notes == [f"bench /tmp/layouts.yaml {words}", "down /tmp/layouts.yaml", "free"]
+@pytest.mark.parametrize(("part", "hosts", "up"), [
+    (parts.big, ("node0", "node1"), ["up big-pp1", "up big-pp2"]),
+    (parts.whole, ("node0",), ["up whole-pp1"]),
+    (parts.fp8, ("node0",), ["up fp8-80g", "up fp8-80g-offload"]),
+])  # fmt: skip
+def test_the_424b_is_relaunched_by_the_same_cluster(
+    tmp_path: Path, part: Callable[[rig.Rig], None], hosts: tuple[str, ...], up: list[str]
+) -> None:
+    one = Rig(tmp_path, hosts=hosts)
+    part(one)
+    name = part.__name__
+    assert [note for note in one.notes if note.startswith(("up", "down"))] == [*up, f"down /tmp/{name}.yaml"]
+    planned = [note for note in one.notes if note.startswith("plan")]
+    assert planned == [f"plan /tmp/{name}.yaml --hosts --output json"] * len(up)
+    assert len([note for note in one.notes if note.startswith("measure")]) == len(up)
 
 
 def test_pictures_are_tried_without_graphs_where_they_do_not_start_with_them(tmp_path: Path) -> None:

@@ -158,4 +158,4 @@ def test_what_the_page_says_is_what_the_programs_take() -> None:
         run.parser().parse_args(shlex.split(words))
     for words in re.findall(r"python -m sandbox (up .*)$", page, re.MULTILINE):
         assert cli.parser().parse_args(shlex.split(words)).real_gpus
-    assert set(re.findall(r"^\| `([a-z]+)` \|", page, re.MULTILINE)) == set(PARTS)
+    assert set(re.findall(r"^\| `([a-z0-9]+)` \|", page, re.MULTILINE)) == set(PARTS)
