@@ -76,16 +76,28 @@ def without_pairs(text: str, names: str) -> "Iterator[str]":
         end = text.find("\n", found.start())
         end = len(text) if end < 0 else end
         yield text[done:start]
-        yield flag.sub(hidden, pair.sub(hidden, text[start:end]))
+        yield without_spans(text[start:end], [*values(pair, text[start:end]), *values(flag, text[start:end])])
         done = end
 
 
-def hidden(found: "re.Match[str]") -> str:
-    """A pair as it may be shown."""
-    value = found["value"]
-    if not value or PLAIN_VALUE.match(value) or not is_secret_name(found["name"].lstrip("-")):
-        return found[0]
-    return f"{found['name']}{found['between']}{found['quote'] or ''}{REDACTED}"
+def values(pattern: "re.Pattern[str]", line: str) -> "Iterator[tuple[int, int]]":
+    """Where values of secrets stand. One may be a name itself, whose value follows: `--token --api-key VALUE`."""
+    found = pattern.search(line)
+    while found:
+        value = found["value"]
+        if value and not PLAIN_VALUE.match(value) and is_secret_name(found["name"].lstrip("-")):
+            yield found.span("value")
+        found = pattern.search(line, found.end("name"))
+
+
+def without_spans(line: str, spans: "list[tuple[int, int]]") -> str:
+    """Spans may overlap: those that do are hidden as one."""
+    shown, done = [], 0
+    for start, end in sorted(spans):
+        if end > done:
+            shown.append(line[done:start] + REDACTED if start >= done else "")
+            done = end
+    return "".join(shown) + line[done:]
 
 
 def is_secret_name(name: str) -> bool:

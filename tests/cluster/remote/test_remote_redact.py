@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cluster.inventory import SECRET_NAMES
@@ -92,6 +92,8 @@ def test_secrets_of_an_environment(tmp_path: Path) -> None:
     assert secrets_of(environment, SECRET_NAMES) == ["hf_1234567"]
 
 
+@example("--TOKEN", "--api-key ")
+@example("TOKEN =", "--api-key ")
 @given(st.text(max_size=60), st.sampled_from(["HF_TOKEN=", "'api_key': ['", "--api-key ", "Bearer "]))
 def test_it_never_fails_and_hides_what_follows(before: str, name: str) -> None:
     line = f"{before} {name}{PLANTED}"
