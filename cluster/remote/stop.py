@@ -3,6 +3,7 @@
 Data: folder, patience (seconds). Says, as JSON: left, the processes that are still there.
 """
 
+import fcntl
 import json
 import os
 import signal
@@ -61,8 +62,18 @@ def stop(folder: str, patience: float) -> set[int]:
     return unit_pids(folder, processes())
 
 
+def take_turn(folder: str) -> None:
+    """Nobody launches the unit before this has ended: what came meanwhile would be stopped with it. A launch may
+    follow while the stop of somebody who was killed still runs."""
+    try:
+        fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX)
+    except OSError:
+        pass  # there is no folder, so there is nothing that could be launched in it
+
+
 def main() -> None:
     data = payload()
+    take_turn(data["folder"])
     left = stop(data["folder"], data["patience"])
     if not left:
         # A record that stays, as on a read-only disk, is of a process that is gone; the sweep names it.

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,19 @@ def test_one_that_ignores_sigterm_is_killed(cell: Cell) -> None:
     cell.says("ready")
     assert cell.stop(patience=0.1) == []
     assert cell.pids() == set()
+
+
+def test_whoever_launches_meanwhile_waits_for_the_end_of_a_stop(cell: Cell) -> None:
+    """One that was left behind by a program that was killed would stop the new unit as well."""
+    cell.launch(deaf())
+    cell.says("ready")
+    with ThreadPoolExecutor(1) as pool:
+        stopping = pool.submit(cell.stop, patience=1.0)
+        eventually(lambda: cell.record().get("stopping"))
+        cell.launch(FOREVER)
+        assert stopping.result() == []
+    assert cell.look().alive
+    assert cell.record()["argv"] == list(FOREVER)
 
 
 def test_children_in_sessions_of_their_own_are_adopted(cell: Cell) -> None:
