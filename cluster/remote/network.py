@@ -7,6 +7,7 @@ import os
 import pwd
 import socket
 import struct
+import time
 from typing import TYPE_CHECKING, Any, Iterator
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 SIOCGIFCONF = 0x8912
 LISTEN = "0A"
+#: Seconds in which a process that ends, with a GPU or much memory, has closed its files.
+ENDING = 1.0
 
 
 def addresses() -> dict[str, list[str]]:
@@ -50,13 +53,22 @@ def listeners(ports: list[int]) -> list[dict[str, Any]]:
     """Who listens on these ports; pid 0 where the process belongs to another user."""
     wanted = {inode: (port, uid) for inode, port, uid in _listening() if port in ports}
     owners = _owners(set(wanted)) if wanted else {}
-    # One without an owner may have ended between the two looks.
-    there = set(owners) if len(owners) == len(wanted) else {inode for inode, _, _ in _listening()}
+    there = set(owners) | _staying(set(wanted) - set(owners))
     return [
         {"port": port, "pid": owners.get(inode, 0), "user": _user(uid), "age": _age(owners.get(inode, 0))}
         for inode, (port, uid) in sorted(wanted.items())
         if inode in there
     ]
+
+
+def _staying(inodes: set[str]) -> set[str]:
+    """Those that nobody shows, and that are there for longer than a process takes to end: it lets go of its files
+    before they are closed."""
+    end = time.monotonic() + ENDING
+    while inodes and time.monotonic() < end:
+        time.sleep(0.05)
+        inodes = inodes & {inode for inode, _, _ in _listening()}
+    return inodes
 
 
 def _listening() -> Iterator[tuple[str, int, int]]:

@@ -65,6 +65,21 @@ def test_one_that_ends_while_its_owner_is_looked_for_is_gone(
         assert network.listeners([port]) == []
 
 
+def test_one_whose_owner_is_ending_is_gone_in_a_moment(
+    network: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that ends has let go of its files a while before they are closed."""
+    space = network.listeners.__globals__
+    tables, ending = iter([True, True, True]), space["_listening"]
+    monkeypatch.setitem(space, "_owners", lambda inodes: {})
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port = one.getsockname()[1]
+        found = [row for row in ending() if row[1] == port]
+        monkeypatch.setitem(space, "_listening", lambda: iter(found if next(tables, False) else []))
+        assert network.listeners([port]) == []
+    assert next(tables, None) is None
+
+
 def test_one_of_another_user_has_no_pid(network: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as one:
         port = one.getsockname()[1]
