@@ -126,6 +126,11 @@ REFUSED = [
     ),
     (
         "  tensor_parallel_size: 16",
+        "  tensor_parallel_size: 16\n  arguments: [--ssl_keyfile=a]",
+        "15: serve.arguments[0]: --ssl-keyfile is not for here: the endpoint is asked over HTTP",
+    ),
+    (
+        "  tensor_parallel_size: 16",
         "  tensor_parallel_size: 16\n  arguments: [--distributed-executor-backend=mp]",
         "15: serve.arguments[0]: --distributed-executor-backend is not for here: the orchestrator gives",
     ),
