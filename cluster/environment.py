@@ -39,7 +39,9 @@ def versions(facts: Place) -> Variables:
 
 
 def ray_address(inventory: Inventory) -> str:
-    return f"{inventory.head.cluster_address}:{inventory.ray.port}"
+    """Ray takes no IPv6 address without brackets."""
+    address = inventory.head.cluster_address
+    return f"[{address}]:{inventory.ray.port}" if ":" in address else f"{address}:{inventory.ray.port}"
 
 
 def authentication(state: str) -> dict[str, str]:

@@ -86,7 +86,7 @@ def _no_way(inventory: Inventory, found: Evidence) -> Meaning | None:
         return None
     host, remote = tries[0]
     names = {spec.cluster_address: spec.name for spec in inventory.hosts}
-    peer = names.get(remote.rpartition(":")[0], "a host that is none of ours")
+    peer = names.get(remote.rpartition(":")[0].strip("[]"), "a host that is none of ours")
     cause = f"{host} gets no answer from {peer} at {remote}: something between them drops what it sends"
     return Meaning(host, cause, "open all TCP ports between the cluster addresses")
 

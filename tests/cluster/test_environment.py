@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.environment import authentication, environment, nccl_logs, public, secret, versions
+from cluster.environment import authentication, environment, nccl_logs, public, ray_address, secret, versions
 from tests.cluster.builders import STATE, facts, inventory
 
 COMMON = {
@@ -44,6 +44,12 @@ def test_each_host_has_its_own_address_and_interface() -> None:
     found = environment(one, worker, facts(worker, addresses={"lo": ("127.0.0.1",), "ib0": ("192.168.0.2",)}))
     assert found["VLLM_HOST_IP"] == "192.168.0.2"
     assert (found["GLOO_SOCKET_IFNAME"], found["NCCL_SOCKET_IFNAME"]) == ("ib0", "=ib0")
+
+
+def test_ray_takes_an_ipv6_address_in_brackets() -> None:
+    spec = inventory(1).head.model_copy(update={"cluster_address": "fd00::1"})
+    one = inventory(1).model_copy(update={"hosts": (spec,)})
+    assert ray_address(one) == "[fd00::1]:6379"
 
 
 def test_chosen_gpus_are_made_visible() -> None:
