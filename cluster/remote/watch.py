@@ -9,24 +9,34 @@ import json
 import os
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from cluster.remote.presence import presence
     from cluster.remote.processes import payload, processes, unit_pids
 
 MOST = 1 << 20
+#: Of a log that is read for the first time and is longer.
+START = 256 << 10
 
 
 def log_since(folder: str, offset: int) -> dict[str, Any]:
     try:
         with open(os.path.join(folder, "log"), "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            file.seek(max(offset if offset <= size else 0, size - MOST))
-            text = file.read(MOST)
-            return {"offset": file.tell(), "text": text.decode(errors="replace")}
+            begun = offset if 0 < offset <= size else 0
+            first = "" if begun or size <= MOST else start_of(file)
+            file.seek(max(begun, size - MOST))
+            text = file.read(MOST).decode(errors="replace")
+            return {"offset": file.tell(), "text": first + text}
     except OSError:
         return {"offset": 0, "text": ""}
+
+
+def start_of(file: "BinaryIO") -> str:
+    """How the engine came up, to the last whole line; what follows may be what its clients wrote."""
+    first = file.read(START).decode(errors="replace").rpartition("\n")[0]
+    return first + "\n[a part of the log was left out here]\n"
 
 
 def bytes_read(pids: set[int]) -> int:

@@ -48,13 +48,20 @@ def test_a_log_that_began_anew_is_read_from_its_start(cell: Cell) -> None:
     assert cell.look(offset=1000).text == "new\n"
 
 
-def test_of_a_long_log_the_end_is_read(cell: Cell) -> None:
+def test_of_a_long_log_the_start_and_the_end_are_read_and_then_only_what_is_new(cell: Cell) -> None:
+    """How an engine came up decides how its clients' words are read."""
     cell.folder().mkdir(parents=True)
-    (cell.folder() / "log").write_bytes(b"x" * (3 << 20) + b"\xff the end")
+    log = cell.folder() / "log"
+    log.write_bytes(b"it came up\n" + b"x" * (3 << 20) + b"\xff the end")
     look = cell.look()
-    assert len(look.text) == 1 << 20
-    assert look.text.endswith("� the end")
-    assert look.offset == (3 << 20) + 9
+    first, between, last = look.text.split("\n")
+    assert (first, between) == ("it came up", "[a part of the log was left out here]")
+    assert len(last) == 1 << 20
+    assert last.endswith("� the end")
+    assert look.offset == log.stat().st_size
+    with log.open("a") as file:
+        file.write("more")
+    assert cell.look(offset=look.offset).text == "more"
 
 
 def test_what_the_whole_tree_has_read_counts(cell: Cell, tmp_path: Path) -> None:
