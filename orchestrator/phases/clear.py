@@ -28,7 +28,12 @@ class Clear(Phase):
         return None if self._outdated(inventory, seen) else "nothing of ours is outdated"
 
     def run(self, stage: Stage) -> None:
-        """In the order of `outdated`, the hosts of one kind at once. Raises NotFreed when something stays."""
+        """In the order of `outdated`, the hosts of one kind at once. Raises NotFreed when something stays.
+
+        A host that was lost after preflight may run what is wanted: its error is raised, and nothing is stopped.
+        """
+        for host in stage.seen:
+            stage.facts(host)
         head = stage.head.name
         stale = self._outdated(stage.inventory, stage.seen)
         for (name, _), wave in groupby(stale, key=lambda one: (one[1], one[0] == head)):

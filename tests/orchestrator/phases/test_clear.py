@@ -7,7 +7,7 @@ import pytest
 from cluster.desired import ray_unit, vllm_unit
 from cluster.errors import NotFreed, Unreachable
 from cluster.observe import Observed
-from cluster.values import Presence
+from cluster.values import HostView, Presence
 from orchestrator.events import HostSaid
 from orchestrator.phases.clear import Clear
 from tests.cluster import builders
@@ -84,3 +84,15 @@ def test_what_will_not_go_ends_the_run() -> None:
     with pytest.raises(NotFreed) as caught:
         Clear().run(played({"stop ray": left("raylet"), "look at ray": look("")}, seen=seen).stage)
     assert caught.value.leftovers[0].what == "pid 70: raylet"
+
+
+@pytest.mark.parametrize("lost", ["gpu-a", "gpu-b"])
+def test_nothing_is_stopped_for_a_host_that_could_not_be_looked_at(lost: str) -> None:
+    """It may run what is wanted, and serve."""
+    problem = Unreachable(lost, "look at the host", cause="no route")
+    seen = running() | {lost: HostView(lost, problem=problem)}
+    play = played({"stop ray": left(), "stop vllm": left()}, seen=seen)
+    with pytest.raises(Unreachable) as caught:
+        Clear().run(play.stage)
+    assert caught.value is problem
+    assert play.ran == []
