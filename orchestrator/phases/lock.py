@@ -39,16 +39,21 @@ class Lock(Phase):
 
     def _take(self, stage: Stage, mine: Lease, state: str) -> lease.HeldLease:
         """Raises Held at once, or waits until whoever has it is done, where patience for that was asked for."""
-        found: list[lease.HeldLease] = []
         patience = self.waits.patience(stage.patience)
+
+        def take() -> lease.HeldLease:
+            return lease.take(stage.head, stage.inventory.cluster, mine, state, stage.venv)
+
+        return self._wait(stage, take, patience) if patience else take()
+
+    def _wait(self, stage: Stage, take: Callable[[], lease.HeldLease], patience: float) -> lease.HeldLease:
+        found: list[lease.HeldLease] = []
 
         def look() -> str:
             try:
-                found.append(lease.take(stage.head, stage.inventory.cluster, mine, state, stage.venv))
+                found.append(take())
                 return ""
             except Held as error:
-                if not patience:
-                    raise
                 return str(error)
 
         stage.until(self.waits.what, look, lambda held: not held, patience)

@@ -90,3 +90,15 @@ def test_an_operator_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert payload(play.transports["gpu-a"].executed[0])["lease"]["owner"].startswith("uid ")
     for release in play.at_end:
         release()
+
+
+def test_a_head_that_falls_silent_is_named() -> None:
+    lost = Unreachable("gpu-a", "take the lease", cause="no answer within 30 s", cure="see whether it is up")
+
+    class Silent(ScriptedChannel):
+        def read_line(self, timeout: float) -> str | None:
+            raise lost
+
+    with pytest.raises(Unreachable) as caught:
+        Lock().run(played(channels={"take the lease": Silent([])}).stage)
+    assert (caught.value.host, caught.value.cause) == ("gpu-a", "no answer within 30 s")
