@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Generic, TypeVar
@@ -81,6 +81,20 @@ def both(first: Callable[[], T], second: Callable[[], U]) -> tuple[T, U]:
     return one.result(), other.result()
 
 
+def errors_of(outcomes: Mapping[str, T | HostError]) -> list[HostError]:
+    return [outcome for outcome in outcomes.values() if isinstance(outcome, HostError)]
+
+
+def all_of(outcomes: Mapping[str, T | HostError]) -> dict[str, T]:
+    """What every host gave; raises the one `HostError`, or all in one."""
+    errors = errors_of(outcomes)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise FleetError(errors)
+    return {name: outcome for name, outcome in outcomes.items() if not isinstance(outcome, HostError)}
+
+
 class Fleet:
     """Hosts in the order of the inventory."""
 
@@ -130,13 +144,7 @@ class Fleet:
 
     def all(self, work: Callable[[Host], T], among: Iterable[str] | None = None) -> dict[str, T]:
         """As `each`, for work that must succeed everywhere: raises the one `HostError`, or all in one."""
-        outcomes = self.each(work, among)
-        errors = [outcome for outcome in outcomes.values() if isinstance(outcome, HostError)]
-        if len(errors) == 1:
-            raise errors[0]
-        if errors:
-            raise FleetError(errors)
-        return {name: outcome for name, outcome in outcomes.items() if not isinstance(outcome, HostError)}
+        return all_of(self.each(work, among))
 
     def close(self) -> None:
         """Hang up everywhere at once; a host that does not let go is left behind."""

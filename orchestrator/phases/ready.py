@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from cluster import unit
 from cluster.endpoint import local_url
-from cluster.errors import NotReady
+from cluster.errors import HostError, NotReady
+from cluster.fleet import all_of, errors_of
 from cluster.follow import Follower
 from cluster.host import Host
 from cluster.vllm import log
@@ -57,6 +58,8 @@ class Ready(Phase):
         except NotReady as error:
             if error.cause:
                 raise
+            for lost in watch.lost:
+                raise _lost(error, lost) from None
             raise stalled(stage, watch.engine, error, _advice(stage)) from None
         stage.sink(EngineReady(seen.loading.kv_tokens))
 
@@ -68,8 +71,15 @@ def _advice(stage: Stage) -> Advice:
     return Advice(head, cause, cure)
 
 
+def _lost(error: NotReady, lost: HostError) -> NotReady:
+    """The wait ended while nobody could look at this host."""
+    cause = f"{lost.doing}: {lost.cause or lost.said}"
+    return NotReady(error.what, error.waited, error.last, host=lost.host, cause=cause, cure=lost.cure)
+
+
 class _Watch:
-    """Looks at all hosts again and again, and keeps the log that it has read so far."""
+    """Looks at all hosts again and again, and keeps the log that it has read so far. `lost` is what kept it from
+    some of them the last time."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -79,11 +89,15 @@ class _Watch:
         self._shards = (0, 0)
         self._said = ""
         self._read: dict[str, deque[tuple[float, int]]] = {}
+        self.lost: list[HostError] = []
 
     def look(self) -> _Seen:
-        answers = self._stage.fleet.all(self._ask)
+        """An engine that died is told of at once: it may have died of the host that is lost."""
+        outcomes = self._stage.fleet.each(self._ask)
+        self.lost = errors_of(outcomes)
+        self._fail_if_dead({name: one for name, one in outcomes.items() if isinstance(one, unit.Look)})
+        answers = all_of(outcomes)
         engine = answers[self._stage.head.name]
-        self._fail_if_dead(answers)
         loading = log.loading(self.engine.log)
         self._show(loading)
         for host, answer in answers.items():
@@ -114,9 +128,14 @@ class _Watch:
         return host.ask(unit.look("ray", self._stage.facts(host.name).state, self._stage.venv))
 
     def _fail_if_dead(self, answers: dict[str, unit.Look]) -> None:
-        engine = answers[self._stage.head.name]
-        if is_dead(engine, self.engine.log):
-            raise died(self._stage, self.engine, engine)
+        engine = answers.get(self._stage.head.name)
+        if engine and is_dead(engine, self.engine.log):
+            raise self._with_lost(died(self._stage, self.engine, engine))
         for host, look in answers.items():
             if not look.alive:
                 raise ray_ended(self._stage, host, look)
+
+    def _with_lost(self, error: NotReady) -> NotReady:
+        for one in self.lost:
+            error.add_note(f"{one.host} does not answer: {one.cause or one.said} ({one.cure})")
+        return error

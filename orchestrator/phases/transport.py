@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cluster import nccl
 from cluster.errors import NotReady
+from cluster.fleet import all_of
 from cluster.follow import Follower
 from cluster.inventory import Inventory
 from cluster.observe import Observed
@@ -61,11 +62,14 @@ class LearnTransport(Phase):
 
 
 def _look(stage: Stage, engine: Follower) -> _Seen:
-    """Settled as well once there is nothing to wait for: no NCCL, a dead engine, weights already loaded."""
-    answers = stage.fleet.all(lambda host: host.ask(nccl.lines(stage.facts(host.name).state, stage.venv)))
-    chosen = nccl.transport(tuple(line for lines in answers.values() for line in lines))
+    """Settled as well once there is nothing to wait for: no NCCL, a dead engine, weights already loaded. An engine
+    that died is seen before a host that is lost, which it may have died of."""
+    outcomes = stage.fleet.each(lambda host: host.ask(nccl.lines(stage.facts(host.name).state, stage.venv)))
     seen = engine.look()
+    dead = is_dead(seen, engine.log)
+    over = dead or log.loaded(engine.log)
+    answers = {} if dead else all_of(outcomes)
+    chosen = nccl.transport(tuple(line for lines in answers.values() for line in lines))
     if gloo := log.without_nccl(engine.log):
         chosen = Transport("gloo", gloo)
-    over = is_dead(seen, engine.log) or log.loaded(engine.log)
     return _Seen(chosen, chosen.kind != "unknown" or over, log.loading(engine.log))

@@ -15,7 +15,7 @@ from orchestrator.phases.ready import Ready
 from orchestrator.render import plain
 from tests.cluster import builders
 from tests.cluster.test_collect import line
-from tests.orchestrator.played import Played, look, played
+from tests.orchestrator.played import Played, Scripts, look, played
 
 RECORDED = Path(__file__).parents[2] / "recorded" / "vllm"
 SHARDS = "Loading safetensors checkpoint shards:  {}% Completed | {}/4\n"
@@ -162,3 +162,24 @@ def test_a_line_that_breaks_for_a_moment_is_waited_out() -> None:
     Ready().run(play.stage)
     assert play.said(Waiting)[0].last == "gpu-a: look at vllm: the connection broke while the command ran"
     assert play.said(EngineReady)
+
+
+GONE = Unreachable("gpu-b", "look at ray", cause="no route to host", cure="see whether it is up")
+
+
+def test_an_engine_that_dies_of_a_lost_host_is_told_at_once_with_that_host() -> None:
+    log = (RECORDED / "crash-kv-too-small.log").read_text()
+    hosts: dict[str, Scripts] = {
+        "gpu-a": {"look at vllm": look(log, Presence.DEAD), "look at ray": look()},
+        "gpu-b": {"look at ray": GONE},
+    }
+    error = failure(played(lambda name: hosts[name], load=60))
+    assert "nothing is left for the KV cache" in error.cause
+    assert error.__notes__ == ["gpu-b does not answer: no route to host (see whether it is up)"]
+
+
+def test_a_wait_that_ends_while_a_host_is_lost_names_that_host() -> None:
+    loading = look("Starting to load model\n")
+    error = failure(played({"look at vllm": loading, "look at ray": GONE}, load=0.05))
+    told = (error.host, error.cause, error.cure)
+    assert told == ("gpu-b", "look at ray: no route to host", "see whether it is up")

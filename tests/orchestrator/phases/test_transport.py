@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cluster.errors import NotReady
+from cluster.errors import NotReady, Unreachable
 from cluster.values import Presence, Transport
 from orchestrator.events import HostSaid, TransportLearned, Waiting
 from orchestrator.phases.transport import LearnTransport
@@ -78,3 +78,10 @@ def test_no_word_in_time_is_no_failure() -> None:
     play = learning(chosen(), look("still connecting"), patience=0.05)
     LearnTransport().run(play.stage)
     assert play.said(HostSaid)[-1].line == "the transport is not known: no rank has a word of NCCL"
+
+
+def test_a_dead_engine_is_not_waited_for_because_a_host_is_lost() -> None:
+    lost = Unreachable("gpu-b", "read what NCCL chose", cause="no route")
+    play = learning(lost, look("EngineCore failed to start.\n", Presence.DEAD), patience=60.0)
+    LearnTransport().run(play.stage)
+    assert not play.said(Waiting)
