@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 
 from cluster.errors import ClusterError
@@ -50,9 +50,14 @@ class Engine:
                 raise interrupted from None
             except BaseException as error:
                 if any(phase.acts for phase, _ in entered):
-                    self.failed(entered[-1][1], error)
+                    self._tell(entered[-1][1], error)
                 self._undo(entered, error)
                 raise
+
+    def _tell(self, stage: Stage, error: BaseException) -> None:
+        """Whoever is tired of waiting for this still wants what was started to be taken back."""
+        with suppress(KeyboardInterrupt):
+            self.failed(stage, error)
 
     def _forward(self, phases: Sequence[Phase], entered: list[tuple[Phase, Stage]], end: ExitStack) -> None:
         stage = self._stage(end, [])

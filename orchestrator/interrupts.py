@@ -72,3 +72,15 @@ class Interrupts:
     def no_more(self) -> None:
         """The run is ending anyway: only a second one is heard from now on."""
         self._deaf = True
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Around a run within a run: that one may end badly, and the first is heard after it as before."""
+        before = self._deaf
+        try:
+            yield
+        finally:
+            self._deaf = before
+            if self._unheard and not before:
+                self._unheard = False
+                raise KeyboardInterrupt

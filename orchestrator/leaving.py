@@ -52,4 +52,5 @@ def leaving(one: Session) -> Former:
 def _take_down(one: Session, host: Inventory, fleet: Fleet, sink: Sink) -> None:
     """Under the lease of that host as well: one that was a head may be somebody's cluster still."""
     reason = f"take {host.head.name} out of {host.cluster}"
-    Engine(host, fleet, sink, Patience(), reason, one.cleaning, interrupts=one.interrupts).run(DOWN)
+    with one.interrupts.aside():
+        Engine(host, fleet, sink, Patience(), reason, one.cleaning, interrupts=one.interrupts).run(DOWN)

@@ -30,11 +30,17 @@ class Undo:
         Raises Interrupted when a person will not wait for it.
         """
         self.interrupts.no_more()
+        started = [(phase, stage) for phase, stage in reversed(entered) if phase.starts]
+        try:
+            self._take_back(started, entered, error)
+        except KeyboardInterrupt:
+            raise self._left() if started else Interrupted("interrupted") from error
+
+    def _take_back(self, started: Entered, entered: Entered, error: BaseException) -> None:
         lease: _Lease = "theirs" if isinstance(error, LeaseLost) else self._lease(entered)
         if lease == "theirs":
             self._clean(error, "somebody else may be at work, so nothing was taken back")
             return
-        started = [(phase, stage) for phase, stage in reversed(entered) if phase.starts]
         if not started:
             return
         if self.interrupts.leaving:
@@ -43,11 +49,7 @@ class Undo:
             self._clean(error, "what this run started was left for a look")
             return
         self.sink(HostSaid("", _told(error)))
-        try:
-            undone = self._all(started, entered, error, lease)
-        except KeyboardInterrupt:
-            raise self._left() from error
-        if not undone:
+        if not self._all(started, entered, error, lease):
             self._clean(error, "something of this run is left")
 
     def _all(self, started: Entered, entered: Entered, error: BaseException, lease: _Lease) -> bool:

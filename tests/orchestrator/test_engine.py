@@ -162,6 +162,35 @@ def test_in_the_undo_of_a_failure_the_first_ctrl_c_is_too_few() -> None:
     assert notes[-1] == "undo A: python 1"
 
 
+def test_ctrl_c_twice_while_an_undo_asks_for_the_lease_leaves_as_well() -> None:
+    interrupts, notes = twice(0.0, 1.0), list[str]()
+
+    def hurry() -> None:
+        interrupts.arrived()
+        interrupts.arrived()
+
+    class Slow(Noted):
+        def run(self, stage: Stage) -> None:
+            stage.guards.append(hurry)
+            super().run(stage)
+
+    with pytest.raises(Interrupted) as caught:
+        driven(interrupts).engine.run([Noted("A", notes), Slow("B", notes, fails=LOST)])
+    assert caught.value.cure == f"`{CLEAN}` takes it away"
+    assert caught.value.__cause__ is LOST
+
+
+def test_ctrl_c_while_hosts_are_asked_why_does_not_keep_the_undo_away() -> None:
+    notes: list[str] = []
+
+    def tired(stage: Stage, error: BaseException) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(NotReady):
+        replace(driven().engine, failed=tired).run([Noted("A", notes), Noted("B", notes, fails=LOST)])
+    assert notes[-2:] == ["undo B: python 2", "undo A: python 1"]
+
+
 def test_a_failure_whose_undo_was_left_is_still_known() -> None:
     interrupts, notes = twice(0.0, 1.0), list[str]()
     stuck = Stuck(interrupts, times=2)

@@ -89,6 +89,24 @@ def test_when_it_is_ending_anyway_only_the_second_is_heard() -> None:
     assert [heard(interrupts.arrived), heard(interrupts.arrived)] == [False, True]
 
 
+def test_after_a_run_within_a_run_the_first_is_heard_again() -> None:
+    interrupts = clocked(0.0)
+    with interrupts.aside():
+        interrupts.no_more()
+    assert heard(interrupts.arrived)
+
+
+def test_one_that_came_at_the_end_of_a_run_within_a_run_is_heard_after_it() -> None:
+    interrupts = clocked(0.0)
+
+    def inner() -> None:
+        with interrupts.aside():
+            interrupts.no_more()
+            interrupts.arrived()
+
+    assert heard(inner)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_real_signals_raise_while_entered_and_are_given_back(number: signal.Signals) -> None:
     before = signal.getsignal(number)
