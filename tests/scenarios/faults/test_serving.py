@@ -24,7 +24,7 @@ def test_vllm_breaks(case: Case) -> None:
     for host in case.names:
         case.fault = f"the rank on {host} is killed"
         kill(case, host, rank_pid(case.hosts, host))
-        assert case.shown("died unexpectedly").host == "node0"
+        assert case.shown("died without a word").host == "node0"
         assert case.mends() == [_VLLM]
 
     case.fault = "vLLM is killed; it has children that left its session"

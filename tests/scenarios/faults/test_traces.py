@@ -42,6 +42,6 @@ def test_a_zombie(case: Case) -> None:
     case.strike(lambda: signal(case.hosts, "node1", "KILL", *pids))
     wait_for("zombies", lambda: "Z" in case.hosts.run("node1", "ps", "-eo", "stat="))
     assert "node1" in case.shown("Ray has ended", other.inventory).host
-    assert case.mends(other.inventory) == ["Start Ray on the workers", "Launch vLLM"]
+    assert case.mends(other.inventory) == ["Start Ray on the head", "Start Ray on the workers", "Launch vLLM"]
     os.kill(init, signals.SIGCONT)
     other.end()
