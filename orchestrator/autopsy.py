@@ -54,7 +54,7 @@ def _rays(stage: Stage) -> dict[str, Look]:
         return {}
 
     def look(host: Host) -> Look:
-        return host.ask(unit.look("ray", stage.facts(host.name).state, stage.venv))
+        return host.ask(unit.look("ray", stage.place(host.name).state, stage.venv))
 
     found = stage.fleet.within(_OF_A_CRASH, look)
     return {name: one for name, one in found.items() if isinstance(one, Look)}
@@ -79,7 +79,7 @@ def stalled(stage: Stage, engine: Follower, error: NotReady, advice: Advice) -> 
     age = _age(stage)
 
     def wanted(host: str) -> Wanted:
-        return stuck.wanted(stage.inventory, host, stage.facts(host).state, age, _OF_A_STALL)
+        return stuck.wanted(stage.inventory, host, stage.place(host).state, age, _OF_A_STALL)
 
     found = stuck.evidence(_collected(stage, _OF_A_STALL, wanted))
     error.last = "\n".join([error.last, *stuck.told(stage.inventory, found)])

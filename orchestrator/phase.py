@@ -11,12 +11,13 @@ from typing import TypeVar
 
 from cluster import unit, wait
 from cluster.errors import HostError, Unreachable
+from cluster.facts import facts
 from cluster.fleet import Fleet
 from cluster.host import Host
 from cluster.inventory import Inventory
 from cluster.observe import Observed
 from cluster.redact import redact, secret_values
-from cluster.values import Facts, Leftover
+from cluster.values import Facts, Leftover, Place
 from orchestrator.events import Sink, Waiting
 from orchestrator.settings import Patience
 
@@ -29,7 +30,7 @@ class Stage:
 
     `at_end` registers what must be given back when the whole run is over, however it ends; `guards` are asked
     before each phase and each look while one waits. `skip` are names of checks whose findings do not count.
-    `since` is when it was seen, on the monotonic clock.
+    `since` is when it was seen, on the monotonic clock; `back` are hosts that answer since.
     """
 
     inventory: Inventory
@@ -42,6 +43,7 @@ class Stage:
     guards: list[Callable[[], None]]
     skip: tuple[str, ...] = ()
     since: float = field(default_factory=time.monotonic)
+    back: dict[str, Place] = field(default_factory=dict)
 
     def guard(self) -> None:
         """Raises when the run may not go on, because its lease is somebody else's by now."""
@@ -67,10 +69,19 @@ class Stage:
             raise view.problem or Unreachable(host, "look at the host")
         return view.facts
 
+    def place(self, host: str) -> Place:
+        """Where things lie on this host. One that could not be looked at before the phase may be back by now, and
+        is asked again; what runs there is for a new look of all hosts to say. Raises what keeps it from an answer.
+        """
+        view = self.seen[host]
+        if view.facts is None and host not in self.back:
+            self.back[host] = self.fleet[host].ask(facts(self.inventory, self.inventory.host(host)))
+        return view.facts or self.back[host]
+
     def stop(self, name: unit.Name, hosts: Sequence[str]) -> tuple[Leftover, ...]:
         """Stops a unit on these hosts at once; what is left of it, or could not be stopped, comes back."""
         answers = self.fleet.each(
-            lambda host: host.ask(unit.stop(name, host.name, self.facts(host.name).state, self.venv)), among=hosts
+            lambda host: host.ask(unit.stop(name, host.name, self.place(host.name).state, self.venv)), among=hosts
         )
         return tuple(left for answer in answers.values() for left in _leftovers(name, answer))
 

@@ -53,7 +53,7 @@ def _addresses(stage: Stage) -> tuple[str, ...]:
 
 def _learn_transport(stage: Stage) -> None:
     """Once more: channels, and with them GDRDMA, are named only when the first data has travelled."""
-    answers = stage.fleet.all(lambda host: host.ask(nccl.lines(stage.facts(host.name).state, stage.venv)))
+    answers = stage.fleet.all(lambda host: host.ask(nccl.lines(stage.place(host.name).state, stage.venv)))
     transport = nccl.transport(tuple(line for lines in answers.values() for line in lines))
     nccl.judge(stage.inventory, transport)
     if transport.kind != "unknown":
@@ -87,7 +87,7 @@ class _Request:
 def _ask(stage: Stage, where: Endpoint, what: str, request: Request) -> Token:
     """The token that comes. Raises NotReady for anything else, with what every rank is at where nothing comes."""
     begun = time.monotonic()
-    engine = Follower(stage.head, "vllm", stage.facts(stage.head.name).state, stage.venv)
+    engine = Follower(stage.head, "vllm", stage.place(stage.head.name).state, stage.venv)
     answer = _answer(stage, engine, what, _Request(where, request, _TOKEN.patience(stage.patience)).start())
     try:
         return token(answer)

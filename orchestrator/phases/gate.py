@@ -95,7 +95,7 @@ class Gate(Phase):
 
     def _looks(self, stage: Stage) -> dict[str, unit.Look]:
         """Those that answer: a host that does not is for the gate to judge, which sees it through Ray."""
-        looks = stage.fleet.each(lambda host: host.ask(unit.look("ray", stage.facts(host.name).state, stage.venv)))
+        looks = stage.fleet.each(lambda host: host.ask(unit.look("ray", stage.place(host.name).state, stage.venv)))
         return {host: look for host, look in looks.items() if isinstance(look, unit.Look)}
 
     def _show(self, stage: Stage, begun: float, said: dict[str, Any]) -> None:

@@ -67,7 +67,7 @@ class Ready(Phase):
 def _advice(stage: Stage) -> Advice:
     head = stage.head.name
     cause = f"nothing has moved for {stage.patience.load:g} s: no new line in the log, no bytes read on any host"
-    cure = f"read {stage.facts(head).state}/vllm/log on {head}; for a slow disk, raise ORCHESTRATOR_PATIENCE_LOAD"
+    cure = f"read {stage.place(head).state}/vllm/log on {head}; for a slow disk, raise ORCHESTRATOR_PATIENCE_LOAD"
     return Advice(head, cause, cure)
 
 
@@ -85,7 +85,7 @@ class _Watch:
         self._stage = stage
         self._url = local_url(stage.inventory, "/health")
         head = stage.head
-        self.engine = Follower(head, "vllm", stage.facts(head.name).state, stage.venv)
+        self.engine = Follower(head, "vllm", stage.place(head.name).state, stage.venv)
         self._shards = (0, 0)
         self._said = ""
         self._read: dict[str, deque[tuple[float, int]]] = {}
@@ -125,7 +125,7 @@ class _Watch:
     def _ask(self, host: Host) -> unit.Look:
         if host.name == self._stage.head.name:
             return self.engine.look(self._url)
-        return host.ask(unit.look("ray", self._stage.facts(host.name).state, self._stage.venv))
+        return host.ask(unit.look("ray", self._stage.place(host.name).state, self._stage.venv))
 
     def _fail_if_dead(self, answers: dict[str, unit.Look]) -> None:
         engine = answers.get(self._stage.head.name)

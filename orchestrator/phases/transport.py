@@ -48,7 +48,7 @@ class LearnTransport(Phase):
 
     def _wait(self, stage: Stage) -> Transport:
         """An engine that takes its time is no failure here: the transport is then not known yet."""
-        engine = Follower(stage.head, "vllm", stage.facts(stage.head.name).state, stage.venv)
+        engine = Follower(stage.head, "vllm", stage.place(stage.head.name).state, stage.venv)
         try:
             return stage.until(
                 self.waits.what,
@@ -64,7 +64,7 @@ class LearnTransport(Phase):
 def _look(stage: Stage, engine: Follower) -> _Seen:
     """Settled as well once there is nothing to wait for: no NCCL, a dead engine, weights already loaded. An engine
     that died is seen before a host that is lost, which it may have died of."""
-    outcomes = stage.fleet.each(lambda host: host.ask(nccl.lines(stage.facts(host.name).state, stage.venv)))
+    outcomes = stage.fleet.each(lambda host: host.ask(nccl.lines(stage.place(host.name).state, stage.venv)))
     seen = engine.look()
     dead = is_dead(seen, engine.log)
     over = dead or log.loaded(engine.log)

@@ -9,13 +9,13 @@ import pytest
 
 from cluster.collect import COLLECTING
 from cluster.errors import NotReady, Unreachable
-from cluster.values import Presence
+from cluster.values import HostView, Presence
 from orchestrator.events import EngineReady, HostDoes, HostSaid, LogSaid, Progress, Waiting
 from orchestrator.phases.ready import Ready
 from orchestrator.render import plain
 from tests.cluster import builders
 from tests.cluster.test_collect import line
-from tests.orchestrator.played import Played, Scripts, look, played
+from tests.orchestrator.played import Played, Scripts, look, played, told
 
 RECORDED = Path(__file__).parents[2] / "recorded" / "vllm"
 SHARDS = "Loading safetensors checkpoint shards:  {}% Completed | {}/4\n"
@@ -183,3 +183,15 @@ def test_a_wait_that_ends_while_a_host_is_lost_names_that_host() -> None:
     error = failure(played({"look at vllm": loading, "look at ray": GONE}, load=0.05))
     told = (error.host, error.cause, error.cure)
     assert told == ("gpu-b", "look at ray: no route to host", "see whether it is up")
+
+
+def test_a_host_that_is_back_is_looked_at_again() -> None:
+    """It was lost as the phase began."""
+    two = builders.inventory()
+    lost = HostView("gpu-b", problem=Unreachable("gpu-b", "look at the host", cause="no route"))
+    there = told(builders.facts(two.host("gpu-b")))
+    answers: Scripts = {"look at vllm": READY, "look at ray": look(), "look at the host": [GONE, there]}
+    play = played(answers, seen=builders.seen(two) | {"gpu-b": lost})
+    Ready().run(play.stage)
+    assert play.said(EngineReady)
+    assert play.ran.count(("gpu-b", "look at the host")) == 2
