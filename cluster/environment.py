@@ -27,11 +27,11 @@ def environment(inventory: Inventory, spec: HostSpec, facts: Place) -> dict[str,
 
 def public(variables: dict[str, str]) -> Variables:
     """Those that a record on the host may hold."""
-    return tuple((name, value) for name, value in variables.items() if not is_secret(name))
+    return tuple((name, value) for name, value in variables.items() if not is_secret(name, value))
 
 
 def secret(variables: dict[str, str]) -> Variables:
-    return tuple((name, value) for name, value in variables.items() if is_secret(name))
+    return tuple((name, value) for name, value in variables.items() if is_secret(name, value))
 
 
 def versions(facts: Place) -> Variables:

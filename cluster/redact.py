@@ -11,7 +11,7 @@ from cluster.remote import redact as patterns
 def secret_values(inventory: Inventory) -> tuple[str, ...]:
     """Those that the inventory names or leads to."""
     key = inventory.serve.api_key
-    found = {value for spec in inventory.hosts for name, value in spec.environment if is_secret(name)}
+    found = {value for spec in inventory.hosts for name, value in spec.environment if is_secret(name, value)}
     return tuple(found | ({key.get_secret_value()} if key else set()))
 
 

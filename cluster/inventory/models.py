@@ -31,13 +31,16 @@ from cluster.inventory.files import read_api_key
 from cluster.inventory.reserved import free
 
 #: A pattern, whatever the case, of names whose values are secrets.
-SECRET_NAMES = r"TOKEN(?!IZER)|SECRET|PASSW|CREDENTIAL|(?:API|ACCESS|PRIVATE)_?KEY"
+SECRET_NAMES = r"TOKEN(?!IZER)|SECRET|PASSW|PASSPHRASE|CREDENTIAL|(?:API|ACCESS|PRIVATE)_?KEY|_(?:PASS|PWD|KEY|AUTH)(?![A-Z_])"
 _SECRET = re.compile(SECRET_NAMES, re.IGNORECASE)
+#: Proxies and registries are often written so.
+_IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 
 
-def is_secret(variable: str) -> bool:
-    """Whether the value of an environment variable of this name must not be shown."""
-    return _SECRET.search(variable) is not None
+def is_secret(variable: str, value: str = "") -> bool:
+    """Whether the value of an environment variable of this name must not be shown: for its name, or for a password
+    in a URL."""
+    return bool(_SECRET.search(variable) or _IN_URL.search(value))
 
 
 class Frozen(BaseModel):
@@ -79,7 +82,7 @@ class HostSpec(Frozen):
 
     @field_serializer("environment")
     def _without_secrets(self, pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-        return tuple((name, "**********" if is_secret(name) else value) for name, value in pairs)
+        return tuple((name, "**********" if is_secret(name, value) else value) for name, value in pairs)
 
 
 class ModelSpec(Frozen):

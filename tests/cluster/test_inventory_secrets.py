@@ -39,11 +39,27 @@ def test_tokens_in_an_environment_are_not_shown_either(tmp_path: Path) -> None:
         ("HF_TOKEN", True),
         ("VLLM_API_KEY", True),
         ("AWS_SECRET_ACCESS_KEY", True),
+        ("OPENAI_KEY", True),
+        ("WANDB_KEY", True),
+        ("DB_PASS", True),
+        ("MYSQL_PWD", True),
+        ("REGISTRY_AUTH", True),
         ("TOKENIZERS_PARALLELISM", False),
+        ("RAY_AUTH_MODE", False),
+        ("PWD", False),
+        ("NCCL_KEYS", False),
     ],
 )
 def test_which_variables_are_secret(name: str, secret: bool) -> None:
     assert is_secret(name) is secret
+
+
+@pytest.mark.parametrize(
+    ("value", "secret"),
+    [("http://user:pw1234@proxy:80", True), ("http://proxy:80", False), ("http://user@proxy:80", False)],
+)
+def test_a_password_in_a_url_is_a_secret(value: str, secret: bool) -> None:
+    assert is_secret("https_proxy", value) is secret
 
 
 REFUSED = [
