@@ -31,7 +31,10 @@ from cluster.inventory.files import read_api_key
 from cluster.inventory.reserved import free
 
 #: A pattern, whatever the case, of names whose values are secrets.
-SECRET_NAMES = r"TOKEN(?!IZER)|SECRET|PASSW|PASSPHRASE|CREDENTIAL|(?:API|ACCESS|PRIVATE)_?KEY|_(?:PASS|PWD|KEY|AUTH)(?![A-Z_])"
+SECRET_NAMES = (
+    r"TOKEN(?!IZER)|SECRET|PASSW|PASSPHRASE|CREDENTIAL|(?:API|ACCESS|PRIVATE)_?KEY"
+    r"|_(?:PASS|PWD|KEY|AUTH)(?![A-Z_])"
+)
 _SECRET = re.compile(SECRET_NAMES, re.IGNORECASE)
 #: Proxies and registries are often written so.
 _IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from cluster import lease
 from cluster.errors import Held
+from cluster.inventory import Inventory
+from cluster.observe import Observed
 from cluster.values import Lease
 from orchestrator import person
 from orchestrator.events import HostSaid
@@ -20,14 +22,15 @@ class Lock(Phase):
         """`taken` is called once the lease is ours."""
         self._taken = taken
 
+    def skip(self, inventory: Inventory, seen: Observed) -> str | None:
+        """A head that is lost cannot give a lease."""
+        head = inventory.head.name
+        return None if seen[head].problem is None else f"no lease: {head} could not be looked at"
+
     def run(self, stage: Stage) -> None:
-        """Raises Held when somebody else works on this cluster. A head that is lost cannot give a lease."""
+        """Raises Held when somebody else works on this cluster."""
         head = stage.inventory.head.name
-        facts = stage.seen[head].facts
-        if facts is None:
-            stage.sink(HostSaid(head, "no lease: the head could not be looked at"))
-            return
-        held = self._take(stage, person.lease(stage.reason), facts.state)
+        held = self._take(stage, person.lease(stage.reason), stage.facts(head).state)
         stage.at_end(held.release)
         stage.guards.append(held.check)
         if held.left_by:

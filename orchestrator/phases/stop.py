@@ -17,7 +17,7 @@ class StopVllm(Phase):
     title = "Stop vLLM"
 
     def skip(self, inventory: Inventory, seen: Observed) -> str | None:
-        return None if _with("vllm", seen) else "it does not run"
+        return None if _with("vllm", seen) else _runs_nowhere(seen)
 
     def run(self, stage: Stage) -> None:
         _stop(stage, "vllm", _with("vllm", stage.seen))
@@ -27,13 +27,18 @@ class StopRay(Phase):
     title = "Stop Ray"
 
     def skip(self, inventory: Inventory, seen: Observed) -> str | None:
-        return None if _with("ray", seen) else "it does not run"
+        return None if _with("ray", seen) else _runs_nowhere(seen)
 
     def run(self, stage: Stage) -> None:
         head = stage.inventory.head.name
         present = _with("ray", stage.seen)
         _stop(stage, "ray", [name for name in present if name != head])
         _stop(stage, "ray", [name for name in present if name == head])
+
+
+def _runs_nowhere(seen: Observed) -> str:
+    lost = [host for host, view in seen.items() if view.problem]
+    return f"it runs nowhere else, and {', '.join(lost)} could not be looked at" if lost else "it does not run"
 
 
 def _sighting(name: unit.Name, view: HostView) -> Sighting:

@@ -10,8 +10,9 @@ import pytest
 
 from cluster.bench.record import Cold
 from cluster.bench.workload import GUIDE, workload
-from cluster.errors import ClusterError, NotReady, UsageError
+from cluster.errors import ClusterError, NotReady, Unreachable, UsageError
 from cluster.inventory import Inventory
+from cluster.values import HostView
 from cluster.vllm import server
 from orchestrator.bench.asked import How, Origin
 from orchestrator.bench.results import Results, opened
@@ -65,6 +66,15 @@ def test_nothing_serves(vllm: Served, tmp_path: Path) -> None:
     other = builders.seen(inventory, vllm=builders.alive(server.unit(serving(1), builders.facts(inventory.head))))
     assert "not what the inventory describes" in refused(played({}, inventory, other), results(tmp_path)).cause
     assert vllm.asked == []
+
+
+def test_a_head_that_cannot_be_looked_at_may_well_serve(vllm: Served, tmp_path: Path) -> None:
+    lost = Unreachable("gpu-a", "look at the host", cause="no route")
+    inventory = serving(vllm.port)
+    play = played({}, inventory, {"gpu-a": HostView("gpu-a", problem=lost)})
+    with pytest.raises(Unreachable) as caught:
+        refused(play, results(tmp_path))
+    assert caught.value is lost
 
 
 def test_a_dead_endpoint(tmp_path: Path) -> None:

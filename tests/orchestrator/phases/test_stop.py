@@ -24,6 +24,9 @@ def seen(**overrides: object) -> Observed:
 def test_nothing_to_stop() -> None:
     for phase in (StopVllm(), StopRay()):
         assert phase.skip(THREE, seen()) == "it does not run"
+        lost = HostView("gpu-b", problem=Unreachable("gpu-b", "look at the host"))
+        told = phase.skip(THREE, seen() | {"gpu-b": lost})
+        assert told == "it runs nowhere else, and gpu-b could not be looked at"
 
 
 def test_workers_before_the_head() -> None:
