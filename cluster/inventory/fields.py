@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from cluster.inventory import variables
 from cluster.inventory.replace import Replaced
 from cluster.values.checks import CHECKS
 
@@ -140,4 +141,6 @@ ModelId = Annotated[Word, AfterValidator(_model)]
 Text = Annotated[str, AfterValidator(_without_nul)]
 CheckName = Annotated[str, AfterValidator(_check)]
 Reason = Annotated[Text, AfterValidator(_reason)]
-VariableName = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable")]
+VariableName = Annotated[
+    str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable"), variables.free
+]

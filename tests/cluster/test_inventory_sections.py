@@ -131,6 +131,11 @@ REFUSED = [
     ),
     (
         "  tensor_parallel_size: 16",
+        "  tensor_parallel_size: 16\nenvironment: {CUDA_VISIBLE_DEVICES: '0'}",
+        "15: environment.CUDA_VISIBLE_DEVICES: CUDA_VISIBLE_DEVICES is not for here: use gpu_ids",
+    ),
+    (
+        "  tensor_parallel_size: 16",
         "  tensor_parallel_size: 16\n  arguments: [--distributed-executor-backend=mp]",
         "15: serve.arguments[0]: --distributed-executor-backend is not for here: the orchestrator gives",
     ),
