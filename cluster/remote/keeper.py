@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
     from cluster.remote.files import cut, rotate, secure_folder, write_private
@@ -37,6 +37,15 @@ def watch_log(log: str, most: int) -> None:
             continue  # removed by somebody: there is nothing to cut
         if long:
             cut(log)
+
+
+def hold_off_ageing(top: str) -> None:
+    """Whatever ages /var/tmp would take the record and the token of a unit that serves for a month; it leaves a
+    tree alone while its top is locked (tmpfiles.d(5)). A lock that cannot be had changes nothing else."""
+    try:
+        fcntl.flock(os.open(top, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_SH)
+    except OSError:
+        pass
 
 
 def raise_limits() -> None:
@@ -73,9 +82,14 @@ def keep(data: dict[str, Any], report: int) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.write(report, b"started")
     os.close(report)
-    log = os.path.join(data["folder"], "log")
-    threading.Thread(target=watch_log, args=(log, data.get("log_bytes", LOG_BYTES)), daemon=True).start()
+    aside(hold_off_ageing, os.path.dirname(data["state"]))
+    aside(watch_log, os.path.join(data["folder"], "log"), data.get("log_bytes", LOG_BYTES))
     stay(data, record, leader, told)
+
+
+def aside(task: Callable[..., None], *words: Any) -> None:
+    """For what may take long, as a lock on a disk of another host: nobody waits for it."""
+    threading.Thread(target=task, args=words, daemon=True).start()
 
 
 def start_record(data: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
 import os
 import sys
@@ -15,7 +16,7 @@ from cluster import unit
 from cluster.errors import CommandFailed
 from cluster.remote.processes import boot_id, command_line, process
 from cluster.values import Presence
-from tests.cluster.remote.cell import FOREVER, HOST, Cell, without_disk
+from tests.cluster.remote.cell import FOREVER, HOST, Cell, kill, without_disk
 from tests.cluster.remote.local import VENV, eventually, here
 
 SHOW = (sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)), flush=True)")
@@ -47,6 +48,48 @@ def test_nothing_of_ours_holds_the_channel(cell: Cell) -> None:
     cell.says("read 1")
     keeper = cell.record()["keeper"]
     assert {os.readlink(f"/proc/{keeper}/fd/{number}") for number in (0, 1, 2)} == {"/dev/null"}
+
+
+def ageing(cell: Cell) -> bool:
+    """Whether systemd-tmpfiles would look into our tree: it tries this very lock on the top of it.
+
+    Threads of a keeper that was just killed may have it a moment longer.
+    """
+    top = os.open(Path(cell.state).parent, os.O_RDONLY)
+    try:
+        fcntl.flock(top, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(top)
+    return True
+
+
+def test_what_ages_files_leaves_those_of_a_living_unit(cell: Cell) -> None:
+    cell.launch(FOREVER)
+    eventually(lambda: not ageing(cell))
+    assert cell.stop() == []
+    eventually(lambda: ageing(cell))
+
+
+def test_only_the_keeper_holds_that_lock(cell: Cell) -> None:
+    """A leader that outlives its keeper is a leftover, and looks like one."""
+    cell.launch(FOREVER)
+    eventually(lambda: not ageing(cell))
+    kill({cell.record()["keeper"]})
+    eventually(lambda: ageing(cell))
+    assert cell.pids()
+
+
+def test_somebody_who_has_that_lock_delays_nothing(cell: Cell) -> None:
+    top = Path(cell.state).parent
+    top.mkdir()
+    file = os.open(top, os.O_RDONLY)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    cell.launch(FOREVER)
+    assert cell.look().alive
+    os.close(file)
+    eventually(lambda: not ageing(cell))
 
 
 def test_output_goes_to_the_log(cell: Cell) -> None:
