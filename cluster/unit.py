@@ -93,9 +93,8 @@ def stop(name: Name, host: str, state: str, venv: str) -> Probe[tuple[Leftover, 
     """Ends the unit and everything it started; what is left after SIGKILL comes back."""
     patience = dict(PATIENCE)[name]
     payload = {"folder": f"{state}/{name}", "patience": patience}
-    command = program(
-        ("processes", "files", "stop"), payload, title=f"stop {name}", venv=venv, timeout=patience + 30
-    )
+    parts = ("processes", "files", "shared_memory", "stop")
+    command = program(parts, payload, title=f"stop {name}", venv=venv, timeout=patience + 30)
 
     def parse(said: str) -> tuple[Leftover, ...]:
         return tuple(_leftover(host, one) for one in last_json(said)["left"])

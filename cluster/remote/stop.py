@@ -1,4 +1,5 @@
-"""Stops a unit: SIGTERM to its keeper, patience, SIGKILL for whatever is left, and a look that none is.
+"""Stops a unit: SIGTERM to its keeper, patience, SIGKILL for whatever is left, and a look that none is. Then what
+it kept in shared memory goes.
 
 Data: folder, patience (seconds). Says, as JSON: left, the processes that are still there.
 """
@@ -9,11 +10,12 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
     from cluster.remote.files import discard, write_private
     from cluster.remote.processes import command_line, payload, processes, read_record, unit_pids
+    from cluster.remote.shared_memory import note_shared, remove_unused
 
 KILL_PATIENCE = 10.0
 
@@ -26,18 +28,30 @@ def send(pids: set[int], number: int) -> None:
             pass
 
 
-def gone_within(folder: str, patience: float, again: int = 0) -> bool:
-    """Whether the unit is gone before `patience` ends; the signal `again` is repeated meanwhile."""
+def gone_within(folder: str, patience: float, again: "Callable[[set[int]], None] | None" = None) -> bool:
+    """Whether the unit is gone before `patience` ends; `again` is done to what is left of it meanwhile."""
     end = time.monotonic() + patience
     while True:
         left = unit_pids(folder, processes())
         if not left:
             return True
         if again:
-            send(left, again)
+            again(left)
         if time.monotonic() > end:
             return False
         time.sleep(0.05)
+
+
+def killed(folder: str, shared: "dict[str, int]") -> bool:
+    """Whether the unit is gone now. Each process is asked for what it shares before it is killed."""
+    asked: set[int] = set()
+
+    def kill(left: "set[int]") -> None:
+        note_shared(left - asked, shared)
+        asked.update(left)
+        send(left, signal.SIGKILL)
+
+    return gone_within(folder, KILL_PATIENCE, kill)
 
 
 def mark(folder: str, record: "dict[str, Any]") -> None:
@@ -55,9 +69,12 @@ def stop(folder: str, patience: float) -> set[int]:
     keeper = record.get("keeper")
     if record and pids:
         mark(folder, record)
+    shared: dict[str, int] = {}
+    note_shared(pids, shared)
     # Without its keeper the tree has nobody to pass the signal on.
     send({keeper} if keeper in pids else pids, signal.SIGTERM)
-    if gone_within(folder, patience) or gone_within(folder, KILL_PATIENCE, signal.SIGKILL):
+    if gone_within(folder, patience) or killed(folder, shared):
+        remove_unused(shared)
         return set()
     return unit_pids(folder, processes())
 

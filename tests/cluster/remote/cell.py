@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster import unit
-from cluster.command import Command, last_json, program
+from cluster.command import Command, last_json
 from cluster.remote.processes import process, processes, unit_pids, writers
 from cluster.unit import Look, Name, Unit
 from tests.cluster.remote.local import VENV, eventually, here
@@ -91,8 +91,10 @@ class Cell:
         return left
 
     def stopping(self, name: Name = "vllm", patience: float = 10.0) -> Command:
-        data = {"folder": str(self.folder(name)), "patience": patience}
-        return program(("processes", "files", "stop"), data, title="stop", venv=VENV)
+        command = unit.stop(name, "here", self.state, VENV).command
+        *source, data = command.stdin.splitlines(keepends=True)
+        patient = json.dumps({**json.loads(data), "patience": patience}).encode() + b"\n"
+        return dataclasses.replace(command, stdin=b"".join(source) + patient)
 
     def clean(self) -> None:
         names: tuple[Name, ...] = ("ray", "vllm")
