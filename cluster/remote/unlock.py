@@ -7,6 +7,7 @@ null when nobody held it.
 import fcntl
 import json
 import os
+import pwd
 import signal
 import sys
 import time
@@ -26,11 +27,59 @@ def locked(file: int) -> bool:
 
 
 def holder(file: int) -> int:
-    """The process that has the lock, as the kernel knows it; 0 when nobody has."""
-    inode = str(os.fstat(file).st_ino)
+    """The process that has the lock; 0 when nobody has whom this host shows.
+
+    Files of other disks have the same inode numbers, so it must have this very file open. Of a process that we may
+    not ask, nobody knows: it is named, not ended.
+    """
+    asked = {pid: has_open(pid, file) for pid in locking(os.fstat(file).st_ino)}
+    for pid, has in asked.items():
+        if has:
+            return pid
+    for pid, has in asked.items():
+        if has is None:
+            raise SystemExit(not_ours(pid))
+    return 0
+
+
+def locking(inode: int) -> "list[int]":
+    """Processes that have a lock on a file of this number, on whatever disk."""
     with open("/proc/locks") as table:
         rows = [line.split() for line in table]
-    return next((int(row[4]) for row in rows if row[1] == "FLOCK" and row[5].rpartition(":")[2] == inode), 0)
+    return [int(row[4]) for row in rows if row[1] == "FLOCK" and row[5].rpartition(":")[2] == str(inode)]
+
+
+def has_open(pid: int, file: int) -> "bool | None":
+    """None where we may not ask."""
+    folder = f"/proc/{pid}/fd"
+    try:
+        return any(is_same(os.path.join(folder, name), file) for name in os.listdir(folder))
+    except PermissionError:
+        return None
+    except OSError:
+        return False
+
+
+def is_same(path: str, file: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file))
+    except OSError:
+        return False  # closed meanwhile
+
+
+def not_ours(pid: int) -> str:
+    try:
+        user = os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return f"pid {pid} held the lease and has just left; run the same command again"
+    return f"pid {pid} of {user_name(user)} holds the lease: ask them, or have root run `kill {pid}` on this host"
+
+
+def user_name(user: int) -> str:
+    try:
+        return f"user {pwd.getpwuid(user).pw_name}"
+    except KeyError:
+        return f"user id {user}"
 
 
 def end(pid: int, file: int) -> None:
@@ -40,6 +89,8 @@ def end(pid: int, file: int) -> None:
             os.kill(pid, number)
         except ProcessLookupError:
             pass
+        except PermissionError:
+            raise SystemExit(not_ours(pid)) from None
         until = time.monotonic() + 3
         while time.monotonic() < until:
             if locked(file) or holder(file) not in (0, pid):
@@ -73,12 +124,16 @@ def unlock(folder: str, by: dict[str, Any]) -> Any:
     pid = 0 if locked(file) else holder(file)
     if not pid:
         remove(folder, file)
+        if not locked(file):
+            raise SystemExit("whoever holds the lease cannot be seen from here, as in another container")
         return None
     held = read(file) or {"owner": f"pid {pid}", "machine": "this host", "since": "", "reason": "unknown"}
     why = os.path.join(folder, "lease.broken")
     tell(why, by)
-    end(pid, file)
-    discard(why)
+    try:
+        end(pid, file)
+    finally:
+        discard(why)
     remove(folder, file)
     return held
 

@@ -30,7 +30,7 @@ def test_programs_are_for_old_pythons_too(name: str) -> None:
 
 def test_parts_of_a_program_share_no_name() -> None:
     """They are one text on the host: a second `links` would silently replace the first."""
-    parts = ("processes", "files", "network", "gpus", "model")
+    parts = ("processes", "files", "shared_memory", "network", "gpus", "model")
     for name in PROGRAMS:
         defined = [one for part in {*parts, name} for one in names(part)]
         assert sorted(defined) == sorted(set(defined))
