@@ -49,8 +49,12 @@ def hold_off_ageing(top: str) -> None:
 
 
 def raise_limits() -> None:
+    """As far as they can be: a hard limit may be above what the kernel gives by now (fs.nr_open)."""
     for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_MEMLOCK):
-        resource.setrlimit(limit, (resource.getrlimit(limit)[1],) * 2)
+        try:
+            resource.setrlimit(limit, (resource.getrlimit(limit)[1],) * 2)
+        except (ValueError, OSError):
+            continue
 
 
 def environment(data: dict[str, Any]) -> dict[str, str]:
@@ -69,9 +73,9 @@ def keep(data: dict[str, Any], report: int) -> None:
     record = start_record(data)
     try:
         leader = launch(data)
-    except OSError as error:
+    except Exception as error:
         finish(data, record, 127)
-        raise OSError(error.errno, error.strerror, data["argv"][0]) from None
+        raise OSError(0, reason(error), data["argv"][0]) from None
     told: list[int] = []
 
     def end(number: int, _: Any) -> None:
@@ -149,6 +153,11 @@ def finish(data: dict[str, Any], record: dict[str, Any], status: int) -> None:
         pass  # a full disk, or a folder already removed: whoever looks sees that no process is left
 
 
+def reason(problem: Exception) -> str:
+    said = problem.strerror if isinstance(problem, OSError) else None
+    return said or f"{type(problem).__name__}: {problem}"
+
+
 def main() -> None:
     data = payload()
     secure_folder(data["state"])
@@ -164,8 +173,9 @@ def main() -> None:
         os.close(turn)  # stays with the parent, until it has heard that the leader runs
         try:
             keep(data, writing)
-        except OSError as problem:
-            os.write(writing, f"{problem.filename or 'keeper'}: {problem.strerror}".encode())
+        except Exception as problem:
+            said = f"{getattr(problem, 'filename', None) or 'keeper'}: {reason(problem)}"
+            os.write(writing, said.encode(errors="replace"))
         finally:
             os._exit(0)
     os.close(writing)

@@ -50,6 +50,13 @@ def without_disk(command: Command) -> Command:
     return dataclasses.replace(command, argv=("/bin/sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *command.argv))
 
 
+def after(text: str, command: Command) -> Command:
+    """The same program on a host that is as the lines of `text` make it: they run first."""
+    lines = text.encode() + b"\n"
+    argv = tuple(str(int(word) + len(lines)) if word.isdigit() else word for word in command.argv)
+    return dataclasses.replace(command, argv=argv, stdin=lines + command.stdin)
+
+
 class Cell:
     """The folder of one cluster on this machine."""
 

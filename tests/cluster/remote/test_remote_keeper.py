@@ -16,7 +16,7 @@ from cluster import unit
 from cluster.errors import CommandFailed
 from cluster.remote.processes import boot_id, command_line, process
 from cluster.values import Presence
-from tests.cluster.remote.cell import FOREVER, HOST, Cell, kill, without_disk
+from tests.cluster.remote.cell import FOREVER, HOST, Cell, after, kill, without_disk
 from tests.cluster.remote.local import VENV, eventually, here
 
 SHOW = (sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)), flush=True)")
@@ -172,6 +172,33 @@ def test_what_cannot_be_run_is_said(cell: Cell) -> None:
     assert cell.look().presence is Presence.DEAD
     cell.launch(FOREVER)
     assert cell.look().presence is Presence.ALIVE
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [("a\0b", "ValueError: embedded null byte"), ("\ud800", "UnicodeEncodeError: ")],
+)
+def test_words_that_no_program_can_be_given_are_said(cell: Cell, value: str, reason: str) -> None:
+    with pytest.raises(CommandFailed) as caught:
+        cell.launch(FOREVER, env=(("A", value),))
+    assert caught.value.said.startswith(f"sleep: {reason}")
+    eventually(lambda: not cell.pids())
+    assert cell.record()["status"] == 127
+
+
+def test_whatever_else_stops_the_keeper_is_said(cell: Cell) -> None:
+    broken = "import os\ndef setsid(): raise ValueError('no session')\nos.setsid = setsid"
+    with pytest.raises(CommandFailed) as caught:
+        HOST.run(after(broken, unit.launch(cell.unit(FOREVER), VENV)))
+    assert caught.value.said == "keeper: ValueError: no session"
+
+
+@pytest.mark.parametrize("error", ["ValueError('above the limit')", "OSError(1, 'not permitted')"])
+def test_a_limit_that_cannot_be_raised_is_no_failure(cell: Cell, error: str) -> None:
+    """As where a hard limit is above fs.nr_open."""
+    refusing = f"import resource\ndef refuse(*_): raise {error}\nresource.setrlimit = refuse"
+    HOST.run(after(refusing, unit.launch(cell.unit(FOREVER), VENV)))
+    assert cell.look().alive
 
 
 def test_a_folder_of_somebody_else_is_refused(cell: Cell, tmp_path: Path) -> None:

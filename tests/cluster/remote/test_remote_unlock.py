@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import subprocess
@@ -15,7 +14,7 @@ from cluster import lease
 from cluster.command import Command, program
 from cluster.errors import CommandFailed
 from cluster.values import Lease
-from tests.cluster.remote.cell import HOST
+from tests.cluster.remote.cell import HOST, after
 from tests.cluster.remote.local import VENV, LocalChannel
 
 BOB = Lease("bob", "desk", "2026-11-22T10:00:00+00:00", "unlock")
@@ -77,9 +76,7 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
 
 def breaking(state: str, before: str) -> Command:
     """The program on a host that is as the lines `before` it say."""
-    command, text = lease.breaking(BOB, state, VENV).command, before.encode()
-    argv = tuple(str(int(word) + len(text)) if word.isdigit() else word for word in command.argv)
-    return dataclasses.replace(command, argv=argv, stdin=text + command.stdin)
+    return after(before, lease.breaking(BOB, state, VENV).command)
 
 
 def refusal(state: str, before: str) -> str:
