@@ -16,6 +16,10 @@ from cluster.vllm.requests import Answer, Request
 #: A host behind a firewall drops what is sent to it; a reachable one answers the first packet in far less.
 _CONNECT_PATIENCE = 2.0
 
+#: Whatever asking can end in without an answer. A name with an empty label, or one of more than 63 characters,
+#: cannot be encoded (UnicodeError).
+_NO_ANSWER = (OSError, UnicodeError, http.client.HTTPException)
+
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
@@ -77,7 +81,7 @@ def _healthy(host: str, port: int) -> bool:
     try:
         connection.request("GET", "/health")
         return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
+    except _NO_ANSWER:
         return False
     finally:
         connection.close()
@@ -92,7 +96,7 @@ def _ask(endpoint: Endpoint, request: Request, timeout: float) -> Answer:
         connection.request(_method(request), request.path, _encoded(request.body), headers)
         answer = connection.getresponse()
         return Answer(answer.status, answer.read().decode(errors="replace"))
-    except (OSError, http.client.HTTPException) as error:
+    except _NO_ANSWER as error:
         return Answer(0, str(error) or type(error).__name__)
     finally:
         connection.close()

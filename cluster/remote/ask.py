@@ -25,7 +25,7 @@ def ask(data: dict[str, Any]) -> dict[str, Any]:
             return {"status": answer.status, "text": answer.read().decode(errors="replace")}
     except urllib.error.HTTPError as error:
         return {"status": error.code, "text": error.read().decode(errors="replace")}
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, UnicodeError, http.client.HTTPException) as error:
         return {"status": 0, "text": str(error) or type(error).__name__}
 
 

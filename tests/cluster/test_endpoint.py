@@ -109,6 +109,16 @@ def test_nobody_there_is_an_answer() -> None:
     assert nobody.ask(METRICS, 5).status == 0
 
 
+@pytest.mark.parametrize("name", ["gpu..a", f"{'a' * 64}.b"], ids=["an empty label", "a long label"])
+def test_a_name_that_cannot_be_encoded_is_no_answer(name: str) -> None:
+    nobody = Endpoint("", "this machine", name, 8000, None, "", "/opt/vllm")
+    answer = nobody.ask(METRICS, 5)
+    assert answer.status == 0
+    assert answer.text
+    gpu_a, _ = head()
+    assert endpoint(inventory(), gpu_a, (name,)).head is gpu_a
+
+
 def test_the_head_is_asked_with_the_key_on_stdin() -> None:
     gpu_a, transport = head('{"status": 200, "text": "{}"}')
     where = Endpoint("http://10.0.0.1:8000", "gpu-a", "::1", 8000, gpu_a, "hush", "/opt/vllm")

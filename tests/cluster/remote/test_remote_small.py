@@ -139,8 +139,8 @@ def test_a_sweep_of_nothing_is_well(cell: Cell) -> None:
     assert sweep(cell) == set()
 
 
-def ask(port: int, request: Request) -> Answer:
-    return endpoint.Endpoint("", "here", "127.0.0.1", port, HOST, "hush", VENV).ask(request, 5)
+def ask(port: int, request: Request, name: str = "127.0.0.1") -> Answer:
+    return endpoint.Endpoint("", "here", name, port, HOST, "hush", VENV).ask(request, 5)
 
 
 def test_the_host_asks_for_us() -> None:
@@ -158,6 +158,11 @@ def test_nobody_answers_the_host() -> None:
     answer = ask(closed_port(), Request("/a"))
     assert answer.status == 0
     assert "refused" in answer.text
+
+
+def test_a_name_that_cannot_be_encoded_is_nobody() -> None:
+    answer = ask(closed_port(), Request("/a"), name="gpu..a")
+    assert (answer.status, "label" in answer.text) == (0, True)
 
 
 def test_nccl_lines_of_living_ranks(cell: Cell) -> None:
