@@ -119,6 +119,8 @@ def _without_nul(text: str) -> str:
 
 Number = Annotated[int, BeforeValidator(_number)]
 Count = Annotated[Number, Field(ge=1)]
+#: Of one host: 16 is the most that servers hold today, so that more than this is a slip of the pen.
+Gpus = Annotated[Number, Field(ge=1, le=64)]
 Port = Annotated[Number, Field(ge=1, le=65535)]
 Mebibytes = Annotated[Number, Field(ge=0)]
 Flag = Annotated[bool, BeforeValidator(_flag)]

@@ -15,6 +15,7 @@ from cluster.inventory.fields import (
     Count,
     Flag,
     GpuIds,
+    Gpus,
     HostName,
     HostPath,
     Mebibytes,
@@ -74,7 +75,7 @@ class HostSpec(Frozen):
     address: Address
     cluster_address: ClusterAddress
     role: Role
-    gpus: Count
+    gpus: Gpus
     user: Word | None = None
     port: Port | None = None
     identity_file: str | None = None

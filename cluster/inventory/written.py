@@ -12,8 +12,8 @@ from cluster.inventory.fields import (
     Address,
     ClusterAddress,
     ClusterName,
-    Count,
     GpuIds,
+    Gpus,
     HostName,
     Mebibytes,
     Port,
@@ -73,7 +73,7 @@ class Defaults(Frozen):
     port: Port | None = None
     identity_file: ExistingFile | None = None
     jump: Jump | None = None
-    gpus: Count | None = None
+    gpus: Gpus | None = None
     gpu_ids: GpuIds | None = None
     min_gpu_memory_mib: Mebibytes = 0
     environment: Environment = Field(default={}, repr=False)

@@ -79,7 +79,7 @@ def obstacles(shape: Architecture, layout: Layout) -> Iterator[str]:
         if size % tp:
             yield f"{what} ({size:,}) cannot be cut into {tp} equal parts"
     if pp > shape.layers:
-        yield f"{shape.layers} layers cannot be cut into {pp} pipeline stages"
+        yield f"{pp} stages, but the model has {shape.layers} layers"
     if pp > 1 and shape.tied and not shape.splits_when_tied:
         yield f"vLLM cannot build {shape.name} over pipeline stages when its embeddings are its logits as well"
 

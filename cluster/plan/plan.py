@@ -74,6 +74,9 @@ def _weigh(inventory: Inventory, arguments: Arguments, answers: Answers | None) 
         return _Weighed(unknown_model(inventory, found, str(problem)))
     seen = answers.seen if answers else {}
     model = planned_model(inventory, found, shape, seen)
+    if inventory.serve.pipeline_parallel_size > shape.layers:
+        # A stage without a layer has no weight to be told.
+        return _Weighed(model, findings=(_too_many_stages(inventory, shape),))
     try:
         fitted, card = _fitted(inventory, shape, arguments, seen)
         text_only = fitted.layout.text_only
@@ -152,6 +155,16 @@ def _obstacles(shape: Architecture, fitted: Fit) -> Iterator[Finding]:
             cure="another tensor_parallel_size or pipeline_parallel_size",
             source="vLLM 0.32, as its own classes are built",
         )  # fmt: skip
+
+
+def _too_many_stages(inventory: Inventory, shape: Architecture) -> Finding:
+    return Finding(
+        "layout", "", "blocking",
+        f"{inventory.serve.pipeline_parallel_size} stages, but the model has {shape.layers} layers",
+        f"{shape.layers} pipeline stages at most",
+        why="each stage computes whole layers: one without a layer has nothing to do",
+        cure="a smaller `serve: pipeline_parallel_size:`, and a larger tensor_parallel_size or fewer GPUs",
+    )  # fmt: skip
 
 
 def _levers(inventory: Inventory, shape: Architecture, fitted: Fit, card: Card) -> tuple[PlannedLever, ...]:

@@ -34,6 +34,7 @@ REFUSED = [
     ),
     ("  gpus: 8", "  gpus: [8]", "3: defaults.gpus: expected a whole number, found a list"),
     ("  gpus: 8", "  gpus: 0", "3: defaults.gpus: must be at least 1"),
+    ("  gpus: 8", "  gpus: 80", "3: defaults.gpus: must be at most 64"),
     ("  gpus: 8", "  gpus: 8\n  port: 65536", "4: defaults.port: must be at most 65535"),
     ("  gpus: 8", "  gpus: 8\n  port: 0", "4: defaults.port: must be at least 1"),
     (

@@ -95,6 +95,23 @@ def test_a_context_as_long_as_fits() -> None:
     assert refused.findings[0].cure == f"--max-model-len {found.fit.max_model_len}"
 
 
+@pytest.mark.parametrize("gpus", [55, 64])
+def test_more_stages_than_layers(gpus: int) -> None:
+    layout = {"tensor_parallel_size": 1, "pipeline_parallel_size": gpus}
+    found = plan(wanted(hosts=1, gpus=gpus, serve=layout))
+    (one,) = found.findings
+    assert (found.runs, found.fit, one.blocking) == (False, None, True)
+    assert one.found == f"{gpus} stages, but the model has 54 layers"
+    assert "pipeline_parallel_size" in one.cure
+
+
+def test_as_many_stages_as_layers() -> None:
+    layout = {"tensor_parallel_size": 1, "pipeline_parallel_size": 54}
+    found = plan(wanted(hosts=1, gpus=54, serve=layout)).fit
+    assert found is not None
+    assert [stage.first for stage in found.stages] == list(range(54))
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
