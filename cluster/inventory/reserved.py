@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import AfterValidator
 
 _OWN = "the orchestrator gives it itself"
@@ -24,13 +26,31 @@ _RESERVED = (
 )
 
 
+#: What may be shown of an item: names of options, and numbers. Anything else may be a secret.
+_SHOWN = re.compile(r"--?[a-z][a-z_-]*|[0-9]{1,9}")
+
+
 def _free(argument: str) -> str:
-    # vLLM reads --tensor_parallel_size as --tensor-parallel-size; what follows "=" may be a secret.
-    name = argument.partition("=")[0].replace("_", "-") if argument.startswith("-") else ""
+    if not argument.startswith("-"):
+        return argument
+    # vLLM reads --tensor_parallel_size as --tensor-parallel-size; what follows the name may be a secret.
+    name = re.split(r"[=\s]", argument)[0].replace("_", "-")
     for names, instead in _RESERVED:
         if name in names:
             raise ValueError(f"{name} is not for here: {instead}")
-    return argument
+    return _one_word(argument)
+
+
+def _one_word(argument: str) -> str:
+    """White space is part of a value behind "=", and of JSON."""
+    option = re.split("[={]", argument)[0]
+    if not re.search(r"\s", option):
+        return argument
+    words = [*option.split(), *argument[len(option) :].split()[:1]]
+    if len(words) == 1:
+        raise ValueError("one word an item: take the white space away")
+    shown = ", ".join(f"'{word if _SHOWN.fullmatch(word) else '...'}'" for word in words)
+    raise ValueError(f"one word an item: split it into {shown}")
 
 
 free = AfterValidator(_free)

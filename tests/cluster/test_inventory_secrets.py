@@ -64,6 +64,11 @@ def test_a_password_in_a_url_is_a_secret(value: str, secret: bool) -> None:
 
 REFUSED = [
     ("arguments: [--api-key=sk-secret]", "serve.arguments[0]: --api-key is not for here: use serve.api_key"),
+    ("arguments: [--api-key sk-secret]", "serve.arguments[0]: --api-key is not for here: use serve.api_key"),
+    (
+        "arguments: [--otel-password sk-secret]",
+        "serve.arguments[0]: one word an item: split it into '--otel-password', '...'",
+    ),
     ("api_key: sk-secret", "serve.api_key: the key itself does not belong in this file; write "),
     ("api_key: ${SECRET}", "serve.api_key: the key itself does not belong in this file; write "),
     ("api_key: {key: sk-secret}", 'serve.api_key: write "file: PATH" or "environment: VARIABLE" under it'),

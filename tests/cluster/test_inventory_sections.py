@@ -86,6 +86,26 @@ REFUSED = [
     ),
     (
         "  tensor_parallel_size: 16",
+        "  tensor_parallel_size: 16\n  arguments: [--max-model-len 8192]",
+        "15: serve.arguments[0]: one word an item: split it into '--max-model-len', '8192'",
+    ),
+    (
+        "  tensor_parallel_size: 16",
+        "  tensor_parallel_size: 16\n  arguments: [--trust-remote-code --max-model-len 8192]",
+        "15: serve.arguments[0]: one word an item: split it into '--trust-remote-code', '--max-model-len', '8192'",
+    ),
+    (
+        "  tensor_parallel_size: 16",
+        """  tensor_parallel_size: 16\n  arguments: ['--limit-mm-per-prompt {"image": 0}']""",
+        "15: serve.arguments[0]: one word an item: split it into '--limit-mm-per-prompt', '...'",
+    ),
+    (
+        "  tensor_parallel_size: 16",
+        "  tensor_parallel_size: 16\n  arguments: ['--trust-remote-code ']",
+        "15: serve.arguments[0]: one word an item: take the white space away",
+    ),
+    (
+        "  tensor_parallel_size: 16",
         "  tensor_parallel_size: 16\n  arguments: [--tensor_parallel_size=8]",
         "15: serve.arguments[0]: --tensor-parallel-size is not for here: use serve.tensor_parallel_size",
     ),
