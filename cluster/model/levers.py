@@ -63,7 +63,9 @@ def _more(shape: Architecture, layout: Layout, service: Service, memory: int, ho
 
 
 def _shorter(shape: Architecture, found: Fit, memory: int) -> Iterator[Lever]:
-    longest = found.longest - found.longest % 1024 if found.longest >= 1024 else found.longest
+    # vLLM refuses more than the model was made for, whatever would fit.
+    longest = min(found.longest, shape.context)
+    longest -= longest % 1024 if longest >= 1024 else 0
     if 0 < longest < found.service.max_model_len:
         service = replace(found.service, max_model_len=longest)
         weighed = fit(shape, found.layout, service, memory)

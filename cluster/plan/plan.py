@@ -37,7 +37,11 @@ def plan(inventory: Inventory, answers: Answers | None = None) -> Plan:
     arguments = Arguments(inventory.serve.arguments)
     seen = answers.seen if answers else {}
     weighed = _weigh(inventory, arguments, answers)
-    own = (*lint.backend(inventory, server.argv(inventory)), *lint.short_forms(arguments))
+    own = (
+        *lint.backend(inventory, server.argv(inventory)),
+        *lint.short_forms(arguments),
+        *lint.without_value(arguments),
+    )
     unknown_options, unasked = _options(arguments, answers)
     return Plan(
         cluster=inventory.cluster,

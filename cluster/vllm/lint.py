@@ -19,6 +19,12 @@ _WHOLE = (
     *("--max-num-batched-tokens", "--max-num-seqs", "--language-model-only", "--trust-remote-code"),
 )
 
+#: Options that a plan reads the value of.
+_VALUED = (
+    *("--max-model-len", "--gpu-memory-utilization", "--quantization", "--kv-cache-dtype", "--cpu-offload-gb"),
+    *("--max-num-batched-tokens", "--max-num-seqs", "--dtype", "--block-size", "--kv-cache-memory-bytes"),
+)
+
 #: The shortest that is taken for a short form: `--max-` would be one of many.
 _SHORTEST = 8
 
@@ -47,6 +53,17 @@ def short_forms(arguments: Arguments) -> Iterator[Finding]:
                 "short-form", "", "blocking", option, whole[0],
                 why="vLLM would take it for that, unseen by the orchestrator, which gives it or reckons with it",
                 cure=f"write {whole[0]} out, or leave it to the key of the inventory that stands for it",
+            )  # fmt: skip
+
+
+def without_value(arguments: Arguments) -> Iterator[Finding]:
+    """Options that are followed by another one, or by nothing."""
+    for name in _VALUED:
+        if arguments.has(name) and arguments.text(name) is None:
+            yield Finding(
+                "argument", "", "blocking", f"{name} needs a value", "a value that vLLM takes",
+                why="`vllm serve` ends at once with: expected one argument",
+                cure="give it the next item of `serve: arguments:`, or take the option out",
             )  # fmt: skip
 
 

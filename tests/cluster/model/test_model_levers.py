@@ -38,6 +38,11 @@ def test_one_gpu_is_not_enough_in_any_way_but_more() -> None:
     assert found["756 GiB of weights in the memory of each host, read over PCIe"].change == "--cpu-offload-gb 756"
 
 
+def test_no_context_is_offered_that_the_model_was_not_made_for() -> None:
+    found = offered(Layout(16), service=Service(500_000))
+    assert found["a shorter context"].change == "--max-model-len 131072"
+
+
 def test_a_shorter_context_where_only_the_cache_is_too_small() -> None:
     found = offered(Layout(8, fp8=True), 70 * GIB)
     shorter = found["a shorter context"]

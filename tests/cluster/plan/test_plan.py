@@ -128,6 +128,13 @@ def test_arguments_that_vllm_refuses(arguments: tuple[str, ...], said: str) -> N
     assert said in found.findings[0].found
 
 
+@pytest.mark.parametrize("arguments", [("--max-model-len",), ("--max-model-len", "--enforce-eager"), ("--dtype",)])
+def test_an_option_without_its_value(arguments: tuple[str, ...]) -> None:
+    found = plan(wanted(*arguments))
+    assert not found.runs
+    assert found.findings[0].found == f"{arguments[0]} needs a value"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
