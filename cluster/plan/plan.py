@@ -20,7 +20,7 @@ from cluster.values import Facts, Finding, Plan, PlannedFit, PlannedLever, Plann
 from cluster.vllm import lint, server
 from cluster.vllm.arguments import Arguments
 
-_NO_MEMORY = "how much memory a GPU has: say `min_gpu_memory_mib:` in the inventory, or ask the hosts with --hosts"
+_NO_MEMORY = "how much memory a GPU has: say `min_gpu_memory_mib:` in the inventory"
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _weigh(inventory: Inventory, arguments: Arguments, answers: Answers | None) 
     try:
         shape = _shape(found, arguments)
     except ValueError as problem:
-        return _Weighed(unknown_model(inventory, found, str(problem)))
+        return _Weighed(unknown_model(inventory, found, str(problem), answers is not None))
     seen = answers.seen if answers else {}
     model = planned_model(inventory, found, shape, seen)
     if inventory.serve.pipeline_parallel_size > shape.layers:
@@ -97,7 +97,8 @@ def _weigh(inventory: Inventory, arguments: Arguments, answers: Answers | None) 
         *lint.quantization(arguments),
         *lint.length(inventory, shape, fitted),
     )
-    unknown = (*([] if card.memory else [_NO_MEMORY]), *wanted.padded(shape, fitted.layout, card))
+    no_memory = _NO_MEMORY if answers else f"{_NO_MEMORY}, or ask the hosts with --hosts"
+    unknown = (*([] if card.memory else [no_memory]), *wanted.padded(shape, fitted.layout, card))
     return _Weighed(
         model, planned_fit(shape, fitted, card), findings, _levers(inventory, shape, fitted, card), unknown
     )

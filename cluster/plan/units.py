@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cluster import ray
+from cluster.errors import HostError
 from cluster.inventory import HostSpec, Inventory
 from cluster.observe import Observed
 from cluster.unit import Unit, folder_name
@@ -35,11 +36,18 @@ def planned_hosts(inventory: Inventory, seen: Observed) -> tuple[PlannedHost, ..
 def _host(inventory: Inventory, spec: HostSpec, seen: Observed) -> PlannedHost:
     view = seen.get(spec.name)
     place: Place = view.facts if view and view.facts else _unseen(inventory, spec)
-    problem = view.problem.cause or view.problem.said if view and view.problem else ""
+    problem, cure = _silence(view.problem if view else None)
     units = [ray.unit(inventory, spec, place)] if inventory.uses_ray else []
     if spec.role == "head":
         units.append(server.unit(inventory, place))
-    return PlannedHost(spec.name, spec.role, tuple(map(_unit, units)), problem)
+    return PlannedHost(spec.name, spec.role, tuple(map(_unit, units)), problem, cure)
+
+
+def _silence(problem: HostError | None) -> tuple[str, str]:
+    """Why a host could not be asked, and what to do."""
+    if problem is None:
+        return "", ""
+    return problem.cause or problem.said or f"could not {problem.doing}", problem.cure
 
 
 def _unseen(inventory: Inventory, spec: HostSpec) -> Unseen:

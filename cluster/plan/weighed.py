@@ -20,12 +20,13 @@ from cluster.values import (
     Share,
 )
 
-_HOW = "give config.json: put the model's folder or its cache here, or ask the head with --hosts"
+_HOW = "give config.json: put the model's folder or its cache here"
 
 
-def unknown_model(inventory: Inventory, source: Source, problem: str) -> PlannedModel:
+def unknown_model(inventory: Inventory, source: Source, problem: str, asked: bool) -> PlannedModel:
     """One whose shape nobody could read."""
-    said = f"{problem} ({_HOW})" if source.config is None else problem
+    how = _HOW if asked else f"{_HOW}, or ask the head with --hosts"
+    said = f"{problem} ({how})" if source.config is None else problem
     return PlannedModel(inventory.model.id, "", source.name, "", (), None, problem=said)
 
 

@@ -98,12 +98,13 @@ class PlannedUnit:
 
 @dataclass(frozen=True)
 class PlannedHost:
-    """`problem` says why a host that was asked is shown as one that was not."""
+    """`problem` says why a host that was asked is shown as one that was not, `cure` what to do about it."""
 
     name: str
     role: str
     units: tuple[PlannedUnit, ...]
     problem: str = ""
+    cure: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,11 @@ class Plan:
     hosts: tuple[PlannedHost, ...]
 
     @property
+    def silent(self) -> tuple[PlannedHost, ...]:
+        """Hosts that were asked and could not be."""
+        return tuple(host for host in self.hosts if host.problem)
+
+    @property
     def runs(self) -> bool:
         """False where it is known that it cannot."""
         return not any(one.blocking for one in self.findings) and (self.fit is None or self.fit.fits is not False)
@@ -131,10 +137,12 @@ class Plan:
 @dataclass(frozen=True)
 class PlannedPhase:
     """A phase of `up`: what it waits for and for how long, in seconds, None for one that waits for nothing; with
-    `progress`, for as long as something moves. `skipped` is the reason why it would be left out."""
+    `progress`, for as long as something moves. `skipped` is the reason why it would be left out; `only` says where
+    it has something to do, of one whose hosts nobody has looked at."""
 
     title: str
     waits: str
     patience: float | None
     progress: bool
     skipped: str
+    only: str = ""

@@ -17,9 +17,8 @@ _HIDDEN = "**********"
 
 def text(plan: Plan, phases: Sequence[PlannedPhase], marks: Marks) -> str:
     """For a person."""
-    who = "as its hosts say" if plan.asked else "no host was asked"
     parts = [
-        [f"plan {plan.cluster}: {who}", "", *_model(plan)],
+        [f"plan {plan.cluster}: {_who(plan)}", *_silent(plan, marks), "", *_model(plan)],
         *([_sizes(plan, plan.fit, stage, marks) for stage in plan.fit.stages] if plan.fit else []),
         list(_verdict(plan, marks)),
         list(_levers(plan.levers, marks)),
@@ -44,6 +43,23 @@ def document(plan: Plan, phases: Sequence[PlannedPhase]) -> dict[str, Any]:
         "plan": asdict(plan),
         "phases": [asdict(phase) for phase in phases],
     }
+
+
+def _who(plan: Plan) -> str:
+    if not plan.asked:
+        return "no host was asked"
+    if not plan.silent:
+        return "as its hosts say"
+    asked = [clean(host.name) for host in plan.hosts if not host.problem]
+    return f"as {', '.join(asked)} alone say{'s' * (len(asked) == 1)}" if asked else "no host could be asked"
+
+
+def _silent(plan: Plan, marks: Marks) -> Iterator[str]:
+    """Before all else: what follows is not what these say."""
+    for host in plan.silent:
+        yield f"  {marks.failed} {clean(host.name)}: it could not be asked: {clean(host.problem)}"
+        if host.cure:
+            yield f"    next   {clean(host.cure)}"
 
 
 def _gib(size: int) -> str:
@@ -163,6 +179,8 @@ def _phases(phases: Sequence[PlannedPhase], marks: Marks) -> Iterator[str]:
 def _waits(phase: PlannedPhase) -> str:
     if phase.skipped:
         return f"left out: {clean(phase.skipped)}"
+    if phase.only:
+        return f"only where {phase.only}"
     if phase.patience is None:
         return ""
     if not phase.patience:

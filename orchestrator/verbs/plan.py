@@ -7,17 +7,21 @@ import sys
 from cluster.inventory import Inventory
 from cluster.observe import Observed
 from cluster.plan import Answers, ask, plan
-from cluster.values import HostView, PlannedPhase
-from orchestrator.exit_codes import PREFLIGHT
+from cluster.values import HostView, Plan, PlannedPhase
+from orchestrator.exit_codes import PREFLIGHT, UNREACHABLE
 from orchestrator.leaving import known_former_hosts
 from orchestrator.outcome import say
 from orchestrator.phase import Phase
+from orchestrator.phases.clear import Clear
 from orchestrator.phases.former import Former
 from orchestrator.plans import UP
 from orchestrator.render import plan as shown
 from orchestrator.render.text import marks_for
 from orchestrator.session import Request, inventory_of, session
 from orchestrator.settings import Patience, Settings
+
+#: Phases that act on what they find, and where they do: nobody knows without a look at every host.
+_ONLY = ((Former, "a host has left the inventory"), (Clear, "something of ours is outdated"))
 
 
 def run(request: Request, settings: Settings) -> int:
@@ -27,6 +31,12 @@ def run(request: Request, settings: Settings) -> int:
     seen = _seen(inventory, answers)
     phases = [_phase(former if isinstance(one, Former) else one, inventory, seen) for one in UP]
     say(request, lambda: shown.text(found, phases, marks_for(sys.stdout)), lambda: shown.document(found, phases))
+    return _status(found)
+
+
+def _status(found: Plan) -> int:
+    if found.silent == found.hosts:
+        return UNREACHABLE
     return 0 if found.runs else PREFLIGHT
 
 
@@ -43,11 +53,14 @@ def _seen(inventory: Inventory, answers: Answers | None) -> Observed:
 
 
 def _phase(phase: Phase, inventory: Inventory, seen: Observed) -> PlannedPhase:
-    waits = phase.waits
+    waits, skipped = phase.waits, phase.skip(inventory, seen) or ""
+    looked = all(view.facts for view in seen.values())
+    only = next((where for kind, where in _ONLY if isinstance(phase, kind) and skipped and not looked), "")
     return PlannedPhase(
         title=phase.title,
         waits=waits.what if waits else "",
         patience=waits.patience(Patience()) if waits else None,
         progress=waits.progress if waits else False,
-        skipped=phase.skip(inventory, seen) or "",
+        skipped="" if only else skipped,
+        only=only,
     )

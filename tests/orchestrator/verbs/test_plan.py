@@ -94,7 +94,26 @@ def test_a_host_that_cannot_be_reached_is_no_end(tmp_path: Path, capsys: Capture
     transports = hosts()
     transports["gpu-b"] = ScriptedTransport({LOOKING: Unreachable("gpu-b", "connect", cause="no route")})
     assert run(transports, tmp_path, "plan", "--hosts") == 3
-    assert "it could not be asked: no route" in capsys.readouterr().out
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[:2] == ["plan demo: as gpu-a alone says", "  ✗ gpu-b: it could not be asked: no route"]
+
+
+def test_no_host_can_be_reached(tmp_path: Path, capsys: Captured) -> None:
+    def lost(name: str) -> ScriptedTransport:
+        gone = Unreachable(name, "connect", cause="no route", cure=f"see whether {name} is up")
+        return ScriptedTransport({LOOKING: gone}, {ASKING: ScriptedChannel(broken_after=0, error=gone)})
+
+    assert run({name: lost(name) for name in hosts()}, tmp_path, "plan", "--hosts") == 4
+    out = capsys.readouterr().out
+    assert out.splitlines()[:5] == [
+        "plan demo: no host could be asked",
+        "  ✗ gpu-a: it could not be asked: no route",
+        "    next   see whether gpu-a is up",
+        "  ✗ gpu-b: it could not be asked: no route",
+        "    next   see whether gpu-b is up",
+    ]
+    assert "--hosts" not in out
+    assert "only where something of ours is outdated" in out
 
 
 def test_phases_that_would_have_nothing_to_do(no_host: Any, tmp_path: Path, capsys: Captured) -> None:
@@ -102,13 +121,14 @@ def test_phases_that_would_have_nothing_to_do(no_host: Any, tmp_path: Path, caps
     alone = tmp_path / "alone.yaml"
     text = REFERENCE.read_text().replace("tensor_parallel_size: 16", "tensor_parallel_size: 8")
     alone.write_text(text[: text.index("  - name: gpu-b")] + text[text.index("model:\n") :])
-    skipped = [phases_skipped(path, capsys) for path in (REFERENCE, alone)]
-    assert skipped[0] == {
-        "Clean former hosts": "no host has left the inventory",
-        "Stop what is outdated": "nothing of ours is outdated",
+    assert phases(REFERENCE, capsys, "skipped") == {}
+    assert phases(REFERENCE, capsys, "only") == {
+        "Clean former hosts": "a host has left the inventory",
+        "Stop what is outdated": "something of ours is outdated",
     }
-    assert skipped[1]["Start Ray on the head"] == "one host serves alone, without Ray"
-    assert skipped[1]["Learn the transport"] == "one host: nothing travels between hosts"
+    skipped = phases(alone, capsys, "skipped")
+    assert skipped["Start Ray on the head"] == "one host serves alone, without Ray"
+    assert skipped["Learn the transport"] == "one host: nothing travels between hosts"
 
 
 def test_a_host_that_has_left_the_inventory_is_cleaned(no_host: Any, tmp_path: Path, capsys: Captured) -> None:
@@ -116,13 +136,21 @@ def test_a_host_that_has_left_the_inventory_is_cleaned(no_host: Any, tmp_path: P
     former = inventory(hosts=1, cluster="ernie-424b", each={"name": "gpu-z", "address": "10.0.0.99"})
     stays = alone(load(REFERENCE, {}), "gpu-a")
     places.keep(Settings().state, "ernie-424b", [stays, former])
-    assert "Clean former hosts" not in phases_skipped(REFERENCE, capsys)
+    for word in ("skipped", "only"):
+        assert "Clean former hosts" not in phases(REFERENCE, capsys, word)
 
 
-def phases_skipped(path: Path, capsys: Captured) -> dict[str, str]:
+def test_hosts_that_were_looked_at_say_what_is_left_out(tmp_path: Path, capsys: Captured) -> None:
+    run(hosts(), tmp_path, "plan", "--hosts", "--output", "json")
+    found = json.loads(capsys.readouterr().out)["phases"]
+    assert {one["skipped"] for one in found} > {"no host has left the inventory", "nothing of ours is outdated"}
+    assert not any(one["only"] for one in found)
+
+
+def phases(path: Path, capsys: Captured, word: str) -> dict[str, str]:
     cli.main(["plan", str(path), "--output", "json"])
-    phases = json.loads(capsys.readouterr().out)["phases"]
-    return {one["title"]: one["skipped"] for one in phases if one["skipped"]}
+    found = json.loads(capsys.readouterr().out)["phases"]
+    return {one["title"]: one[word] for one in found if one[word]}
 
 
 @pytest.mark.parametrize("phase", UP, ids=lambda phase: str(phase.title))
