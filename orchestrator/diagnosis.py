@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,8 @@ class Diagnosis:
         """Hosts get `seconds` to say all; one that does not answer in time is missing. Raises OSError where the
         bundle cannot be written."""
         brought = self._brought(seen, seconds)
-        missing = bundle.missing(brought, [name for name in self.fleet.names if seen[name].facts])
+        late = bundle.missing(brought, [name for name in self.fleet.names if seen[name].facts])
+        missing = (*_unseen(seen), *late)
         contents = bundle.texts(self.inventory, seen, brought, self._own(why, missing))
         texts = {name: len(one.texts) for name, one in brought.items()}
         lost = [view.problem for view in seen.values() if view.problem]
@@ -91,6 +92,13 @@ class Diagnosis:
             texts["failure.txt"] = why + "\n"
         newest = sorted(self.journals.glob("*.jsonl"), key=lambda path: path.name)[-_JOURNALS:]
         return texts | {f"journal/{path.name}": _end(path) for path in newest}
+
+
+def _unseen(seen: Observed) -> Iterator[str]:
+    for name, view in seen.items():
+        if view.problem and not view.facts:
+            why = view.problem.cause or view.problem.said or view.problem.doing
+            yield f"{name}: it could not be looked at: {why}"
 
 
 def _end(path: Path) -> str:

@@ -64,6 +64,10 @@ def test_hosts_that_are_lost_are_named_and_hide_nothing(tmp_path: Path) -> None:
     never = {**play.stage.seen, "gpu-b": HostView("gpu-b", problem=LOST)}
     again = one.write(tmp_path / "again.tar.gz", never, 1.0)
     assert (again.texts, again.problems) == ({"gpu-a": 1}, (LOST,))
+    assert again.missing == ("gpu-b: it could not be looked at: no route",)
+    told = contents(again.path)["README.txt"]
+    assert "- gpu-b: it could not be looked at: no route" in told
+    assert "Nothing is missing." not in told
 
 
 def failed(folder: Path, error: BaseException, **more: Script) -> Played:
