@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
 
 from cluster.bench.counters import Counts, Frozen, Sample
 from cluster.bench.figures import Figures
@@ -94,6 +96,11 @@ def _versions(host: HostAt) -> str:
     return ", ".join(f"{name} {version}" for name, version in sorted(host.versions.items()))
 
 
+def _named(word: str) -> str:
+    workload(word)
+    return word
+
+
 class Run(Frozen):
     """`seed` and `command` are those of `vllm bench serve`, which ran on `origin`.
 
@@ -102,7 +109,7 @@ class Run(Frozen):
     """
 
     schema_version: Literal[1] = 1
-    workload: str
+    workload: Annotated[str, AfterValidator(_named)]
     num_prompts: int
     repeat: int
     attempt: int

@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from cluster.bench.command import RESULT
 from cluster.bench.record import Run
 from cluster.bench.workload import Cell
@@ -134,8 +136,17 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _unreadable(path: Path, problem: Exception) -> UsageError:
-    first = str(problem).partition("\n")[0]
-    return UsageError(f"{path} cannot be read", cause=first, cure="remove that folder, or give another one")
+    cure = "move that folder away, or run the version that wrote it"
+    return UsageError(f"{path} cannot be read", cause=_reason(problem), cure=cure)
+
+
+def _reason(problem: Exception) -> str:
+    """Of a file that is not as it must be: the first field that is wrong, and how."""
+    if isinstance(problem, ValidationError):
+        first = problem.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        return ": ".join(filter(None, (where, first["msg"].removeprefix("Value error, "))))
+    return (isinstance(problem, OSError) and problem.strerror) or str(problem).partition("\n")[0]
 
 
 def _not_kept(path: Path, error: OSError) -> NotKept:

@@ -75,6 +75,26 @@ def test_a_file_that_nobody_can_read(results: Results, name: str) -> None:
         opened(results.folder, HOW, seeded=True).runs()
 
 
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"workload": "foo"}, "workload: foo is no workload: prompt-heavy"),
+        ({"schema_version": 2}, "schema_version: Input should be 1"),
+        ({"seconds": "long"}, "seconds: Input should be a valid number"),
+        ({"conditions": {"cluster": "demo"}}, "conditions.model: Field required"),
+        (None, "Invalid JSON: "),
+    ],
+)
+def test_a_run_that_is_damaged_says_where(results: Results, change: dict[str, object] | None, cause: str) -> None:
+    results.keep(run(), {})
+    path = results.folder / "prompt-heavy-0002-1" / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change) if change else "{")
+    with pytest.raises(UsageError) as caught:
+        results.runs()
+    assert caught.value.cause.startswith(cause)
+    assert caught.value.cure == "move that folder away, or run the version that wrote it"
+
+
 def test_a_full_disk_leaves_nothing_half_written(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     results.keep(run(), {})
     monkeypatch.setattr("os.fsync", full)
