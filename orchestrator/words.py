@@ -23,26 +23,41 @@ def _is_file(path: Path) -> bool:
     return path.exists() and not path.is_dir()
 
 
+def whole(word: str, what: str) -> int:
+    """Raises what argparse explains, as the other types here do; `what` is what was expected."""
+    try:
+        return int(word)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected {what}, found {word!r}") from None
+
+
+def real(word: str, what: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected {what}, found {word!r}") from None
+
+
 def at_least_zero(word: str) -> int:
-    """Raises what argparse explains, as the other types here do."""
-    number = int(word)
+    number = whole(word, "a whole number from 0 on")
     if number < 0:
         raise argparse.ArgumentTypeError(f"{word} is less than 0")
     return number
 
 
 def seconds(word: str) -> float:
-    number = float(word)
+    number = real(word, "a number of seconds, such as 600")
     if not (number > 0 and math.isfinite(number)):
         raise argparse.ArgumentTypeError(f"{word} is no time to wait")
     return number
 
 
 def check_name(word: str) -> str:
-    """Raises for what is no check, and guesses which was meant."""
+    """Raises for what is no check, guesses which was meant, and says what lists them."""
     from cluster.values.checks import CHECKS
 
     if word not in CHECKS:
-        near = get_close_matches(word, CHECKS, 1)
-        raise argparse.ArgumentTypeError(f"{word} is no check{f' (did you mean {near[0]}?)' if near else ''}")
+        near = get_close_matches(word.lower(), CHECKS, 1)
+        guess = f" (did you mean {near[0]}?)" if near else ""
+        raise argparse.ArgumentTypeError(f"{word} is no check{guess}: `orchestrator check --all` lists them")
     return word

@@ -100,7 +100,7 @@ def _distinct(numbers: tuple[int, ...]) -> tuple[int, ...]:
 
 def _check(name: str) -> str:
     if name not in CHECKS:
-        near = get_close_matches(name, CHECKS, 1)
+        near = get_close_matches(name.lower(), CHECKS, 1)
         raise ValueError(f"is no check{f' (did you mean {near[0]}?)' if near else ''}")
     return name
 

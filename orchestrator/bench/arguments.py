@@ -11,6 +11,7 @@ from typing import Any
 
 from cluster.bench.workload import GUIDE, NUM_PROMPTS, RATE, Workload, workload
 from orchestrator.bench.wanted import Wanted
+from orchestrator.words import real, whole
 
 #: What may stand behind `bench`, instead of an inventory.
 MORE = ("report", "compare", "layouts")
@@ -139,14 +140,14 @@ def _layout(word: str) -> tuple[int, int]:
 
 
 def _positive(word: str) -> int:
-    number = int(word)
+    number = whole(word, "a whole number from 1 on")
     if number < 1:
         raise argparse.ArgumentTypeError(f"{word} is less than 1")
     return number
 
 
 def _seed(word: str) -> int:
-    number = int(word)
+    number = whole(word, f"a whole number from 0 to {2**31 - 1}")
     if not 0 <= number < 2**31:
         raise argparse.ArgumentTypeError(f"{word} is no seed: 0 to {2**31 - 1}")
     return number
@@ -154,7 +155,7 @@ def _seed(word: str) -> int:
 
 def _rate(word: str) -> float:
     """`inf` sends all at once."""
-    number = float(word)
+    number = real(word, "a number of requests a second, or inf")
     if math.isnan(number) or number <= 0:
         raise argparse.ArgumentTypeError(f"{word} is no rate")
     return number

@@ -29,6 +29,7 @@ def test_an_empty_section_asks_for_nothing(tmp_path: Path) -> None:
     ("line", "said"),
     [
         ("  accept: [{check: mut, reason: old}]", "is no check (did you mean mtu?)"),
+        ("  accept: [{check: MTU, reason: old}]", "is no check (did you mean mtu?)"),
         ("  accept: [{check: mtu, reason: ' '}]", "is empty"),
         ("  accept: [{check: mtu}]", "reason"),
         ("  accept: [{check: mtu, reason: old, hosts: [nobody]}]", "is no host of this cluster"),

@@ -105,6 +105,25 @@ def test_words_that_mean_nothing(words: str, capsys: Captured) -> None:
     assert "usage: orchestrator" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("logs --lines x", "--lines: expected a whole number from 0 on, found 'x'"),
+        ("exec --timeout 10m -- ls", "--timeout: expected a number of seconds, such as 600, found '10m'"),
+        ("bench --num-prompts 1,x", "--num-prompts: expected a whole number from 1 on, found 'x'"),
+        ("bench --repeat x", "--repeat: expected a whole number from 1 on, found 'x'"),
+        ("bench --seed x", "--seed: expected a whole number from 0 to 2147483647, found 'x'"),
+        ("bench --rate x", "--rate: expected a number of requests a second, or inf, found 'x'"),
+        ("check --skip MTU", "MTU is no check (did you mean mtu?): `orchestrator check --all` lists them"),
+        ("check --skip zebra", "zebra is no check: `orchestrator check --all` lists them"),
+    ],
+)
+def test_what_was_expected_is_said_in_words(words: str, said: str, capsys: Captured) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(words.split())
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize("words", [["--help"], *([*verb.split(), "--help"] for verb in (*VERBS, *MORE))])
 def test_help_shows_an_example_that_runs(words: list[str], capsys: Captured) -> None:
     with pytest.raises(SystemExit) as caught:
