@@ -43,8 +43,8 @@ class UsageError(ClusterError):
 class InventoryError(ClusterError):
     """An inventory that cannot be used. Each problem names the line and the key."""
 
-    def __init__(self, path: str, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems), cure=f"correct {path}")
+    def __init__(self, path: str, problems: Sequence[str], *, cure: str = "") -> None:
+        super().__init__("\n".join(problems), cure=cure or f"correct {path}")
         self.path = path
         self.problems = tuple(problems)
 

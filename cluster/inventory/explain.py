@@ -48,8 +48,14 @@ def explain(details: Sequence[ErrorDetails]) -> Iterator[Problem]:
     for loc, error in placed:
         # A key that is only misspelt is not missing as well.
         misspelt = error["type"] == "missing" and loc in meant
-        if error["type"] != "default_factory_not_called" and not misspelt:
+        if error["type"] != "default_factory_not_called" and not misspelt and not _only_wrong(error, loc, placed):
             yield Problem(loc, _reason(error, loc))
+
+
+def _only_wrong(error: ErrorDetails, loc: Loc, placed: Sequence[tuple[Loc, ErrorDetails]]) -> bool:
+    """Whether a list is called empty because all that is in it is wrong."""
+    inner = [other for other, _ in placed if len(other) > len(loc) and other[: len(loc)] == loc]
+    return error["type"] == "too_short" and bool(inner)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

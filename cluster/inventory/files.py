@@ -15,6 +15,8 @@ from cluster.inventory.problems import Problem, Refused, quoted
 
 _LARGEST = 256 * 1024
 _HOW_TO_GIVE_A_KEY = 'write "file: PATH" or "environment: VARIABLE" under it'
+_RIGHT_PATH = "see whether the path is right"
+_READABLE = f"{_RIGHT_PATH}, and whether you may read what is there"
 _KEY = re.compile(r"[!-~]{1,4096}")
 
 
@@ -43,15 +45,16 @@ def read_text(path: Path) -> str:
     """The text of an inventory. Raises Refused with the reason when there is none to be had."""
     try:
         if path.is_dir():
-            raise Refused(Problem((), "this is a folder, not a file"))
+            raise Refused(Problem((), "this is a folder, not a file"), cure=_RIGHT_PATH)
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
     except FileNotFoundError:
-        raise Refused(Problem((), "no such file")) from None
+        raise Refused(Problem((), "no such file"), cure=_RIGHT_PATH) from None
     except (OSError, ValueError) as error:
-        raise Refused(Problem((), f"cannot be read: {getattr(error, 'strerror', None) or error}")) from None
+        why = getattr(error, "strerror", None) or error
+        raise Refused(Problem((), f"cannot be read: {why}"), cure=_READABLE) from None
     if len(data) > _LARGEST:
-        raise Refused(Problem((), f"larger than {_LARGEST // 1024} KiB: this is no inventory"))
+        raise Refused(Problem((), f"larger than {_LARGEST // 1024} KiB: this is no inventory"), cure=_RIGHT_PATH)
     return _decoded(data)
 
 

@@ -26,7 +26,7 @@ def load(path: Path, environ: Mapping[str, str], base: Path | None = None) -> In
     try:
         document = parse(read_text(path), environ)
     except Refused as refused:
-        raise error(str(path), refused.problems, {}) from None
+        raise error(str(path), refused.problems, {}, refused.cure) from None
     written, problems = _validated(document, Surroundings(base or path.absolute().parent, environ))
     if written is not None and not problems:
         settled = settle(written)

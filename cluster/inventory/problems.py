@@ -24,11 +24,12 @@ class Problem:
 
 
 class Refused(Exception):
-    """The file cannot be looked at any further."""
+    """The file cannot be looked at any further; `cure` where nothing in it is to be corrected."""
 
-    def __init__(self, *problems: Problem) -> None:
+    def __init__(self, *problems: Problem, cure: str = "") -> None:
         super().__init__(problems)
         self.problems = problems
+        self.cure = cure
 
 
 def quoted(text: str) -> str:
@@ -48,10 +49,10 @@ def _step(part: str | int) -> str:
     return f".{part}" if _PLAIN_KEY.fullmatch(part) else f".{quoted(part)}"
 
 
-def error(path: str, problems: Iterable[Problem], lines: Mapping[Loc, int]) -> InventoryError:
+def error(path: str, problems: Iterable[Problem], lines: Mapping[Loc, int], cure: str = "") -> InventoryError:
     """All problems of the file at `path`, in the order of its lines, none twice."""
     placed = sorted(((_line(problem, lines), problem) for problem in problems), key=lambda pair: pair[0])
-    return InventoryError(path, tuple(dict.fromkeys(_sentence(path, *pair) for pair in placed)))
+    return InventoryError(path, tuple(dict.fromkeys(_sentence(path, *pair) for pair in placed)), cure=cure)
 
 
 def _line(problem: Problem, lines: Mapping[Loc, int]) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.inventories import edited, problems
+from tests.cluster.inventories import SMALL, edited, problems
 
 REFUSED = [
     (
@@ -113,3 +113,13 @@ REFUSED = [
 def test_a_value_of_a_host_is_refused(tmp_path: Path, old: str, new: str, problem: str) -> None:
     [found] = problems(tmp_path, edited((old, new)))
     assert found[: len(problem)] == problem
+
+
+def test_hosts_that_are_all_wrong_are_not_called_none(tmp_path: Path) -> None:
+    text = edited(("    role: head", "    role: haed"), ("    role: worker", "    role: wroker"))
+    assert [one.partition(":")[0] for one in problems(tmp_path, text)] == ["7", "10"]
+
+
+def test_no_host_at_all(tmp_path: Path) -> None:
+    text = edited((SMALL[SMALL.index("  - name: gpu-a") : SMALL.index("model:")], ""), ("hosts:", "hosts: []"))
+    assert problems(tmp_path, text) == ["4: hosts: must not be empty"]

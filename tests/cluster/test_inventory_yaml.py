@@ -72,6 +72,14 @@ def test_a_path_is_refused(tmp_path: Path, name: str, reason: str) -> None:
     with pytest.raises(InventoryError) as caught:
         load(tmp_path / name, {})
     assert caught.value.problems == (f"{tmp_path / name}: {reason}",)
+    assert caught.value.cure == "see whether the path is right"
+
+
+def test_a_path_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InventoryError) as caught:
+        load(tmp_path / ("a" * 300), {})
+    assert caught.value.problems[0].endswith("cannot be read: File name too long")
+    assert caught.value.cure == "see whether the path is right, and whether you may read what is there"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
