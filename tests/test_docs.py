@@ -12,6 +12,7 @@ import pytest
 from orchestrator import exit_codes
 from orchestrator.arguments import parse
 from orchestrator.cli import main
+from orchestrator.plans import UP
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/runbook.md")
@@ -53,7 +54,21 @@ def test_every_make_target_is_there(page: str, target: str) -> None:
 def test_every_exit_code_is_explained(page: str) -> None:
     explained = {int(code) for code in re.findall(r"^\| (\d+) \|", (ROOT / page).read_text(), re.MULTILINE)}
     codes = {value for name, value in vars(exit_codes).items() if name.isupper() and isinstance(value, int)}
-    assert explained == codes - {exit_codes.FAULT}
+    assert explained == codes
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_phase_is_explained(page: str) -> None:
+    """Those of both kinds of hosts share a row."""
+    rows = re.findall(r"^\| ([A-Z][^|]*) \|", (ROOT / page).read_text(), re.MULTILINE)
+    known = {title.removesuffix(", on the workers") for title in rows}
+    assert {phase.title for phase in UP} - known <= {"Start Ray on the workers"}
+
+
+def test_what_is_installed_for_the_sandbox_is_named() -> None:
+    packages = re.findall(r"missing\+=\((\S+)\)", (ROOT / "scripts" / "install").read_text())
+    assert packages
+    assert {f"`{one}`" for one in packages} <= set(re.findall(r"`[^`\s]+`", README.read_text()))
 
 
 def test_every_link_leads_somewhere() -> None:
