@@ -140,8 +140,8 @@ def _commands(plan: Plan) -> Iterator[str]:
         yield from _host(host, common)
     yield "  everywhere"
     yield from (f"    {_assignment(*pair)}" for pair in common)
-    if not plan.asked:
-        yield "  UID and INTERFACE are what only the hosts know: --hosts asks them"
+    if not plan.asked or plan.silent:
+        yield f"  UID and INTERFACE are what only the hosts know{'' if plan.asked else ': --hosts asks them'}"
 
 
 def _common(units: Sequence[PlannedUnit]) -> list[tuple[str, str]]:

@@ -113,6 +113,7 @@ def test_no_host_can_be_reached(tmp_path: Path, capsys: Captured) -> None:
         "    next   see whether gpu-b is up",
     ]
     assert "--hosts" not in out
+    assert "  UID and INTERFACE are what only the hosts know\n" in out
     assert "only where something of ours is outdated" in out
 
 
