@@ -30,7 +30,7 @@ def test_vllm_breaks(case: Case) -> None:
     case.fault = "vLLM is killed; it has children that left its session"
     assert len(case.hosts.pids("node0", "engine-daemon")) == 2
     kill(case, "node0", leader(case.hosts, "node0", "vllm"))
-    assert case.shown("vLLM has ended").host == "node0"
+    assert case.shown("vLLM was killed").host == "node0"
     assert case.mends() == [_VLLM]
     assert len(case.hosts.pids("node0", "engine-daemon")) == 2
 
