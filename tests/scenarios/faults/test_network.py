@@ -83,6 +83,7 @@ def test_the_clusters_network_of_a_worker_is_cut_while_it_serves(case: Case) -> 
     case.strike(lambda: cut(case.hosts, "node1", "fab0"))
     case.shown()
     heal(case.hosts, "node1", "fab0")
+    wait_for("its raylet to hear that it was given up", lambda: not case.hosts.pids("node1", "raylet/raylet"))
     assert "Launch vLLM" in case.mends()
 
 
