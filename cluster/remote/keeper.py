@@ -107,15 +107,13 @@ def start_record(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def launch(data: dict[str, Any]) -> "subprocess.Popen[bytes]":
+    """The log stays open here as well: it leads to the keeper, and to all below it, where the record is lost."""
     log = os.open(os.path.join(data["folder"], "log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for number in (0, 1, 2):
         os.dup2(os.open(os.devnull, os.O_RDWR), number)
-    try:
-        return subprocess.Popen(
-            data["argv"], env=environment(data), stdin=0, stdout=log, stderr=log, cwd=data["folder"]
-        )
-    finally:
-        os.close(log)
+    return subprocess.Popen(
+        data["argv"], env=environment(data), stdin=0, stdout=log, stderr=log, cwd=data["folder"]
+    )
 
 
 def pass_on(folder: str, leader: "subprocess.Popen[bytes]") -> None:

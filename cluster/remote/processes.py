@@ -81,7 +81,7 @@ def unit_pids(folder: str, table: dict[int, Process]) -> set[int]:
     """
     record = read_record(folder)
     if record is None or record["boot"] != boot_id():
-        return set(writers(folder))
+        return below(table, set(writers(folder)))
     keeper, ticks = record["keeper"], record["ticks"]
     now = table.get(keeper)
     if now and now.ticks == ticks:
