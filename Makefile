@@ -8,7 +8,7 @@ demo: $(INSTALLED)
 	@scripts/demo
 
 test: check
-	$(PYTHON) -m pytest -m "not tp16 and not fault" -n 3 --dist loadfile --no-loadscope-reorder --durations=10
+	$(PYTHON) -m pytest -m "not tp16 and not fault" -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 
 test-unit: $(INSTALLED)
 	$(PYTHON) -m pytest -m "not scenario and not tp16"

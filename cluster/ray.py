@@ -133,6 +133,8 @@ _ENDINGS = (
          "choose a shorter `runtime: state_directory:`"),
     Hint(r"does not match persisted value", "another Ray listens on the head's port",
          "end that Ray, or choose another `ray: port:`"),
+    Hint(r"node timed out during startup", "its raylet did not come up within the 30 s that Ray gives it",
+         "see what keeps that host busy, and raylet.out in what `orchestrator diagnose` brings; then `up` again"),
     Hint(r"Address already in use|port .* is (?:already )?in use", "a port of Ray's is taken",
          "see who has it with `orchestrator check`, or choose other ports under `ray:`"),
     Hint(r"No space left", "a disk or /dev/shm is full", "free some space on that host"),

@@ -133,6 +133,11 @@ def test_who_is_missing(joined: dict[str, int], said: str) -> None:
             "one of its processes was killed with SIGKILL, by somebody or by the kernel for want of memory",
             "dmesg",
         ),
+        (
+            "Exception: The current node timed out during startup. This could happen because some of the raylet",
+            "its raylet did not come up within the 30 s that Ray gives it",
+            "keeps that host busy",
+        ),
         ("OSError: [Errno 98] Address already in use", "a port of Ray's is taken", "orchestrator check"),
         ("OSError: [Errno 28] No space left on device", "a disk or /dev/shm is full", "free some space"),
         (recorded("ray/start-head.log"), "", "orchestrator logs --unit ray"),
