@@ -22,9 +22,8 @@ from tests.scenarios.running import Running, running
 #: Patience that a test has time for; a person's is longer.
 HASTE = {"ORCHESTRATOR_PATIENCE_CONNECT": "3", "ORCHESTRATOR_PATIENCE_TOKEN": "5"}
 
-#: Seconds within which whoever asks for the status is told of a fault. A raylet whose network is cut gives up
-#: after a minute.
-_SHOWN = 150.0
+#: Seconds within which whoever asks for the status is told of a fault.
+_SHOWN = 60.0
 
 
 @dataclass
@@ -136,9 +135,9 @@ class Case:
         assert code == 0, run.said[-4:]
         self.then(then)
 
-    def shown(self, tells: str = "", inventory: Path | None = None) -> Told:
-        """Until `status` says this of a host or of the endpoint."""
-        while time.time() < self.struck + _SHOWN:
+    def shown(self, tells: str = "", inventory: Path | None = None, within: float = _SHOWN) -> Told:
+        """Until `status` says this of a host or of the endpoint; at most so many seconds after the fault."""
+        while time.time() < self.struck + within:
             told = of_status(self.status(inventory))
             if told and tells in told.cause:
                 self.tell(told, time.time() - self.struck, "told by `status`")

@@ -81,7 +81,7 @@ def test_the_clusters_network_of_a_worker_is_cut_while_it_serves(case: Case) -> 
     """the cluster's network of a worker is cut while vLLM serves"""
     case.serve()
     case.strike(lambda: cut(case.hosts, "node1", "fab0"))
-    case.shown()
+    case.shown(within=90)  # Ray gives a raylet that it cannot reach a minute
     heal(case.hosts, "node1", "fab0")
     wait_for("its raylet to hear that it was given up", lambda: not case.hosts.pids("node1", "raylet/raylet"))
     assert "Launch vLLM" in case.mends()
@@ -100,5 +100,5 @@ def test_a_firewall(case: Case) -> None:
     pid = case.hosts.init("node1")
     drop = "type filter hook input priority 0; iifname fab0 tcp dport != 22 drop;"
     network(pid, "nft", f"table inet fault {{ chain input {{ {drop} }}; }}")
-    assert "node0" in case.refused(3).host
+    assert case.refused(3).host == "node0, node1"
     network(pid, "nft", "delete table inet fault")
