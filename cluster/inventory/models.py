@@ -30,6 +30,7 @@ from cluster.inventory.fields import (
 )
 from cluster.inventory.files import read_api_key
 from cluster.inventory.reserved import free
+from cluster.remote.redact import IN_URLS
 
 #: A pattern, whatever the case, of names whose values are secrets.
 SECRET_NAMES = (
@@ -37,14 +38,12 @@ SECRET_NAMES = (
     r"|_(?:PASS|PWD|KEY|AUTH)(?![A-Z_])"
 )
 _SECRET = re.compile(SECRET_NAMES, re.IGNORECASE)
-#: Proxies and registries are often written so.
-_IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 
 
 def is_secret(variable: str, value: str = "") -> bool:
     """Whether the value of an environment variable of this name must not be shown: for its name, or for a password
     in a URL."""
-    return bool(_SECRET.search(variable) or _IN_URL.search(value))
+    return bool(_SECRET.search(variable) or IN_URLS.search(value))
 
 
 class Frozen(BaseModel):
