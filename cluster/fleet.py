@@ -82,6 +82,7 @@ def both(first: Callable[[], T], second: Callable[[], U]) -> tuple[T, U]:
 
 
 def errors_of(outcomes: Mapping[str, T | HostError]) -> list[HostError]:
+    """What kept hosts from giving anything, in their order."""
     return [outcome for outcome in outcomes.values() if isinstance(outcome, HostError)]
 
 

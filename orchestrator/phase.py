@@ -69,6 +69,11 @@ class Stage:
             raise view.problem or Unreachable(host, "look at the host")
         return view.facts
 
+    def need_all(self) -> None:
+        """Raises what kept us from looking at a host: it may well run what is wanted."""
+        for host in self.seen:
+            self.facts(host)
+
     def place(self, host: str) -> Place:
         """Where things lie on this host. One that could not be looked at before the phase may be back by now, and
         is asked again; what runs there is for a new look of all hosts to say. Raises what keeps it from an answer.
@@ -131,6 +136,8 @@ class Phase(ABC):
     acts: bool = True
     #: Whether it starts what `undo` takes back. Ctrl-C is heard when it is over, and so it must be short.
     starts: bool = False
+    #: Where it has something to do, of one that acts on what it finds: for a plan, when nobody has looked.
+    only: str = ""
 
     def skip(self, inventory: Inventory, seen: Observed) -> str | None:
         """A reason not to run, from what was seen alone; no host is asked here."""

@@ -77,7 +77,7 @@ def unit_pids(folder: str, table: dict[int, Process]) -> set[int]:
     """The living processes of the unit in `folder`: keeper, leader and all that descends from them.
 
     Three traces, since each can be lost: the tree below the keeper (a child subreaper, so orphans stay below
-    it), its session, and, once the keeper itself is gone, whoever still writes to a file of the unit.
+    it), its session, and, once the keeper is gone or its record lost, whoever still writes to a file of the unit.
     """
     record = read_record(folder)
     if record is None or record["boot"] != boot_id():

@@ -19,6 +19,7 @@ from orchestrator.phase import Phase, Stage
 
 class Clear(Phase):
     title = "Stop what is outdated"
+    only = "something of ours is outdated"
 
     def __init__(self, renew: Callable[[Inventory, Observed], Renew] = lambda inventory, seen: None) -> None:
         """`renew` says what goes although it runs as wanted."""
@@ -30,10 +31,9 @@ class Clear(Phase):
     def run(self, stage: Stage) -> None:
         """In the order of `outdated`, the hosts of one kind at once. Raises NotFreed when something stays.
 
-        A host that was lost after preflight may run what is wanted: its error is raised, and nothing is stopped.
+        Where a host was lost after preflight, its error is raised and nothing is stopped.
         """
-        for host in stage.seen:
-            stage.facts(host)
+        stage.need_all()
         head = stage.head.name
         stale = self._outdated(stage.inventory, stage.seen)
         for (name, _), wave in groupby(stale, key=lambda one: (one[1], one[0] == head)):

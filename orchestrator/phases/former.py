@@ -27,6 +27,7 @@ class Parting:
 
 class Former(Phase):
     title = "Clean former hosts"
+    only = "a host has left the inventory"
 
     def __init__(self, hosts: Sequence[Inventory] = (), parting: Parting | None = None) -> None:
         """`hosts`, each alone; `left` is what could not be proved gone there."""

@@ -58,8 +58,8 @@ class Ready(Phase):
         except NotReady as error:
             if error.cause:
                 raise
-            for lost in watch.lost:
-                raise _lost(error, lost) from None
+            if watch.lost:
+                raise _lost(error, watch.lost[0]) from None
             raise stalled(stage, watch.engine, error, _advice(stage)) from None
         stage.sink(EngineReady(seen.loading.kv_tokens))
 

@@ -69,8 +69,7 @@ class Serving(Phase):
 
 def _judge_unit(stage: Stage) -> None:
     head = stage.head.name
-    for host in stage.seen:
-        stage.facts(host)  # raises what kept us from looking: it may well serve
+    stage.need_all()
     if vllm_runs(stage.inventory, stage.seen):
         return
     absent = stage.seen[head].vllm.presence is Presence.ABSENT

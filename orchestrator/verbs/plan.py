@@ -12,16 +12,12 @@ from orchestrator.exit_codes import PREFLIGHT, UNREACHABLE
 from orchestrator.leaving import known_former_hosts
 from orchestrator.outcome import say
 from orchestrator.phase import Phase
-from orchestrator.phases.clear import Clear
 from orchestrator.phases.former import Former
 from orchestrator.plans import UP
 from orchestrator.render import plan as shown
 from orchestrator.render.text import marks_for
 from orchestrator.session import Request, inventory_of, session
 from orchestrator.settings import Patience, Settings
-
-#: Phases that act on what they find, and where they do: nobody knows without a look at every host.
-_ONLY = ((Former, "a host has left the inventory"), (Clear, "something of ours is outdated"))
 
 
 def run(request: Request, settings: Settings) -> int:
@@ -55,7 +51,7 @@ def _seen(inventory: Inventory, answers: Answers | None) -> Observed:
 def _phase(phase: Phase, inventory: Inventory, seen: Observed) -> PlannedPhase:
     waits, skipped = phase.waits, phase.skip(inventory, seen) or ""
     looked = all(view.facts for view in seen.values())
-    only = next((where for kind, where in _ONLY if isinstance(phase, kind) and skipped and not looked), "")
+    only = phase.only if skipped and not looked else ""
     return PlannedPhase(
         title=phase.title,
         waits=waits.what if waits else "",
