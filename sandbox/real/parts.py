@@ -7,7 +7,7 @@ from pathlib import Path
 from . import questions
 from .rig import KEPT, Rig, blocking
 from .rounds import one_after_another, rounds
-from .variants import DEFAULT, EAGER, QUANTIZED, TUNED, Trial
+from .variants import DEFAULT, EAGER, NO_CUSTOM, QUANTIZED, TUNED, Trial
 
 #: The text of a program for a host.
 _LOSE_RANK = (Path(__file__).parent / "lose_rank.py").read_text()
@@ -65,9 +65,10 @@ def _lose_a_rank(rig: Rig, trial: Trial, path: str) -> None:
 
 
 def layouts(rig: Rig) -> None:
-    """Tensor against pipeline parallel over the same hosts, the same work."""
+    """Tensor against pipeline parallel over the same hosts, the same work; the 28B's tied embeddings cannot be
+    a pipeline."""
     gpus, number = len(rig.hosts) * rig.gpus, len(rig.hosts)
-    path = rig.write(Trial("layouts", rig.hosts, rig.model("vl28b")))
+    path = rig.write(Trial("layouts", rig.hosts, rig.model("vl424b-8L")))
     try:
         words = ("--layouts", f"{gpus}x1,{gpus // number}x{number}", *_matrix(rig, "layouts"))
         rig.do("layouts: bench", rig.record.left, "bench", "layouts", path, *words)
@@ -88,8 +89,12 @@ def whole(rig: Rig) -> None:
 
 def _of_the_424b(rig: Rig, name: str, model: str) -> None:
     """Tensor parallel over all GPUs, and over several hosts then a pipeline of them."""
-    sizes = dict.fromkeys((1, len(rig.hosts)))
-    trials = [Trial(f"{name}-pp{size}", rig.hosts, rig.model(model), pipeline=size) for size in sizes]
+    several = len(rig.hosts) > 1
+    how = NO_CUSTOM if several and rig.gpus > 1 else DEFAULT
+    trials = [
+        Trial(f"{name}-pp{size}", rig.hosts, rig.model(model), pipeline=size, variant=how)
+        for size in ((1, len(rig.hosts)) if several else (1,))
+    ]
     one_after_another(rig, name, trials)
 
 
@@ -107,7 +112,8 @@ def eager(rig: Rig) -> None:
 def tune(rig: Rig) -> None:
     """One change each, as many at a time as there are hosts, as long as there is time for another round."""
     wide = len(rig.hosts)
-    rounds(rig, "tune", [TUNED[start : start + wide] for start in range(0, len(TUNED), wide)], seeds=(1,))
+    tried = [one for one in TUNED if one.name in rig.variants]
+    rounds(rig, "tune", [tried[start : start + wide] for start in range(0, len(tried), wide)], seeds=(1, 2))
 
 
 def vision(rig: Rig) -> None:

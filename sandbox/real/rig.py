@@ -5,7 +5,7 @@ import os
 import random
 import re
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -42,6 +42,8 @@ class Rig:
     gpus: int
     first_gpu: int
     stand_in: bool
+    variants: Sequence[str] = ()
+    """Names of those that `tune` tries."""
     passed_over: dict[str, list[str]] = field(default_factory=dict)
     """By inventory: checks that forbid a start."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from .parts import PARTS
 from .record import Record
 from .rig import KEPT, Rig
+from .variants import TUNED
 
 PLACE = Path("/opt/gpu-trial")
 
@@ -19,7 +20,8 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and everything is taken down
     record = Record(options.out, Path(tempfile.mkdtemp(prefix="gpu-run-")), options.limit)
     hosts = tuple(f"node{i}" for i in range(options.hosts))
-    rig = Rig(record, options.name, options.place, hosts, options.gpus, options.first_gpu, options.stand_in)
+    place = options.name, options.place, hosts, options.gpus, options.first_gpu
+    rig = Rig(record, *place, options.stand_in, options.variants)
     try:
         with rig.up() as stand:
             for part in options.parts if stand else ():
@@ -45,6 +47,7 @@ def _try(record: Record, rig: Rig, part: str) -> None:
 
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox.real.run", description=__doc__)
+    names = [one.name for one in TUNED]
     parser.add_argument("parts", nargs="+", choices=PARTS, metavar="PART", help=" | ".join(PARTS))
     parser.add_argument("--out", type=Path, default=Path("/tmp/gpu-run"), help="default: %(default)s")
     parser.add_argument("--limit", type=float, default=560.0, help="seconds for all of it (default: %(default)g)")
@@ -53,6 +56,14 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--hosts", type=int, default=2, help="default: %(default)s")
     parser.add_argument("--gpus", type=int, default=1, help="of each host (default: %(default)s)")
     parser.add_argument("--first-gpu", type=int, default=0, help="for runs side by side (default: %(default)s)")
+    parser.add_argument(
+        "--variants",
+        nargs="+",
+        choices=names,
+        default=names,
+        metavar="NAME",
+        help="for tune: " + " | ".join(names),
+    )
     parser.add_argument("--stand-in", action="store_true", help="no GPUs: the scripted engine, to try the steps")
     return parser
 
