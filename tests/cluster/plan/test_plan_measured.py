@@ -1,11 +1,11 @@
-"""What a plan says of real starts on an H100 80GB, beside what vLLM said of them."""
+"""What a plan says of real starts on H100s of 80 GB and on H200s, beside what vLLM said of them."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -13,7 +13,7 @@ from cluster.plan import Answers, plan
 from cluster.plan.asking import Serving
 from cluster.values import PlannedFit
 from sandbox.real import models
-from tests.cluster.builders import inventory, seen
+from tests.cluster.builders import card, inventory, seen
 from tests.cluster.recorded import recorded
 
 GIB = 1 << 30
@@ -21,24 +21,39 @@ _SERVED = ("--trust-remote-code", "--load-format", "dummy", "--max-model-len", "
 _TEXT = (*_SERVED, "--language-model-only")
 _IMAGES = (*_SERVED, "--limit-mm-per-prompt", '{"image": 1, "video": 0}')
 
-#: The log, the model's folder, hosts of one GPU each, and the arguments.
-STARTS: list[tuple[str, str, int, tuple[str, ...]]] = [
-    ("gpu-28b-tp1", "vl28b", 1, _TEXT),
-    ("gpu-28b-tp2-ray", "vl28b", 2, _TEXT),
-    ("gpu-424b-8L-tp2-ray", "vl424b-8L", 2, _TEXT),
-    ("gpu-28b-images-tp1", "vl28b-images", 1, _IMAGES),
+#: Mebibytes, as `nvidia-smi` gives them.
+_H100, _H200 = 81559, 143771
+
+
+class Start(NamedTuple):
+    """A start that was recorded: the log, the model's folder, hosts, GPUs of each, their memory, and arguments."""
+
+    log: str
+    model: str
+    hosts: int
+    gpus: int
+    memory_mib: int
+    arguments: tuple[str, ...]
+
+
+STARTS = [
+    Start("gpu-28b-tp1", "vl28b", 1, 1, _H100, _TEXT),
+    Start("gpu-28b-tp2-ray", "vl28b", 2, 1, _H100, _TEXT),
+    Start("gpu-424b-8L-tp2-ray", "vl424b-8L", 2, 1, _H100, _TEXT),
+    Start("gpu-28b-images-tp1", "vl28b-images", 1, 1, _H100, _IMAGES),
+    Start("gpu-h200-28b-tp1", "vl28b", 1, 1, _H200, _TEXT),
+    Start("gpu-h200-424b-8L-tp4", "vl424b-8L", 1, 4, _H200, _TEXT),
 ]
-each_start = pytest.mark.parametrize(
-    ("log", "model", "hosts", "arguments"), STARTS, ids=[one[0] for one in STARTS]
-)
+each_start = pytest.mark.parametrize("start", STARTS, ids=[one.log for one in STARTS])
 
 
-def planned(folder: Path, model: str, hosts: int, arguments: tuple[str, ...]) -> PlannedFit:
+def planned(folder: Path, start: Start) -> PlannedFit:
     models.write(folder)
-    config: dict[str, Any] = json.loads((folder / model / "config.json").read_text())
-    one = inventory(hosts, gpus=1, serve={"arguments": arguments})
+    config: dict[str, Any] = json.loads((folder / start.model / "config.json").read_text())
+    one = inventory(start.hosts, gpus=start.gpus, serve={"arguments": start.arguments})
+    cards = tuple(card(index, memory_mib=start.memory_mib) for index in range(start.gpus))
     serving = Serving(config=config, problem="", options=None, options_problem="-")
-    found = plan(one, Answers(seen(one), serving)).fit
+    found = plan(one, Answers(seen(one, gpus=cards), serving)).fit
     assert found is not None
     return found
 
@@ -50,23 +65,23 @@ def said(log: str, sign: str) -> float:
 
 
 @each_start
-def test_the_weights(tmp_path: Path, log: str, model: str, hosts: int, arguments: tuple[str, ...]) -> None:
-    weights = planned(tmp_path, model, hosts, arguments).largest.weights / GIB
-    assert weights == pytest.approx(said(log, r"Model loading took ([\d.]+) GiB"), rel=0.03)
+def test_the_weights(tmp_path: Path, start: Start) -> None:
+    weights = planned(tmp_path, start).largest.weights / GIB
+    assert weights == pytest.approx(said(start.log, r"Model loading took ([\d.]+) GiB"), rel=0.03)
 
 
 @each_start
-def test_the_cache(tmp_path: Path, log: str, model: str, hosts: int, arguments: tuple[str, ...]) -> None:
+def test_the_cache(tmp_path: Path, start: Start) -> None:
     """Less than there was in all of them: what is not in the plan is not promised."""
-    measured = said(log, r"KV cache size: ([\d,]+) tokens")
-    assert 0.9 * measured < (planned(tmp_path, model, hosts, arguments).kv_tokens or 0) < measured
+    measured = said(start.log, r"KV cache size: ([\d,]+) tokens")
+    assert 0.9 * measured < (planned(tmp_path, start).kv_tokens or 0) < measured
 
 
 @each_start
-def test_it_fits(tmp_path: Path, log: str, model: str, hosts: int, arguments: tuple[str, ...]) -> None:
-    found = planned(tmp_path, model, hosts, arguments)
+def test_it_fits(tmp_path: Path, start: Start) -> None:
+    found = planned(tmp_path, start)
     assert found.fits
     assert found.budget is not None
     assert found.budget / GIB == pytest.approx(
-        said(log, r"Desired GPU memory utilization is \(0.92, ([\d.]+)"), rel=0.002
+        said(start.log, r"Desired GPU memory utilization is \(0.92, ([\d.]+)"), rel=0.002
     )
