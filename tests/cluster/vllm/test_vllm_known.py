@@ -18,6 +18,7 @@ from cluster.vllm.known import KNOWN
         ("RuntimeError: CUDA error 802: system not yet initialized", "fabric manager"),
         ("RuntimeError: Gloo connectFullMesh failed with", "loopback"),
         ("OSError: [Errno 28] No space left on device", "full"),
+        ("AttributeError: 'PPMissingLayer' object has no attribute 'weight'", "cannot be cut into a pipeline"),
         ("OSError: We couldn't find it: Cannot find the requested files in the disk cache", "not on the head"),
     ],
 )
