@@ -33,10 +33,11 @@ class Shape:
 
 @dataclass(frozen=True)
 class Found:
-    """Microseconds a call: with what vLLM takes by itself, and with the best that was tried."""
+    """Microseconds a call: with what vLLM takes by itself, and with the best of those that there was time for."""
 
     shape: Shape
     batch: int
+    tried: int
     default_us: float
     tuned_us: float
     tiles: dict[str, int]
@@ -79,9 +80,12 @@ def content(found: Sequence[Found], triton: str) -> dict[str, Any]:
 
 
 def table(found: Sequence[Found]) -> str:
-    lines = ["| E, N, K, top | tokens | vLLM's own, µs | tuned, µs | times |", "|---|---:|---:|---:|---:|"]
+    lines = [
+        "| E, N, K, top | tokens | tried | vLLM's own, µs | best, µs | times |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
     lines += [
-        f"| {', '.join(map(str, asdict(one.shape).values()))} | {one.batch} | {one.default_us:.1f}"
+        f"| {', '.join(map(str, asdict(one.shape).values()))} | {one.batch} | {one.tried} | {one.default_us:.1f}"
         f" | {one.tuned_us:.1f} | {one.default_us / one.tuned_us:.2f} |"
         for one in found
     ]
@@ -128,7 +132,7 @@ def _try_all(experts: Any, shape: Shape, batch: int, ends: float) -> Found:
         if time.monotonic() < ends:
             times[index] = experts.microseconds(batch, tiles)
     winner = best(times)
-    return Found(shape, batch, default_us, times[winner], tried[winner])
+    return Found(shape, batch, len(times) - 1, default_us, times[winner], tried[winner])
 
 
 def _shape(words: str) -> Shape:

@@ -24,13 +24,13 @@ def test_a_decode_is_tried_with_flat_tiles_and_a_prefill_with_large_ones() -> No
 
 
 def test_the_file_is_what_vllm_reads() -> None:
-    found = [Found(SHAPE, 8192, 2.0, 1.0, LARGE), Found(SHAPE, 16, 2.0, 1.0, FLAT)]
+    found = [Found(SHAPE, 8192, 3, 2.0, 1.0, LARGE), Found(SHAPE, 16, 3, 2.0, 1.0, FLAT)]
     assert tiles.content(found, "3.6.0") == {"triton_version": "3.6.0", "16": FLAT, "8192": LARGE}
 
 
 def test_the_table_tells_what_was_gained() -> None:
-    said = tiles.table([Found(SHAPE, 16, 293.8, 281.6, FLAT)])
-    assert said.splitlines()[-1] == "| 64, 1536, 2560, 6 | 16 | 293.8 | 281.6 | 1.04 |"
+    said = tiles.table([Found(SHAPE, 16, 82, 293.8, 281.6, FLAT)])
+    assert said.splitlines()[-1] == "| 64, 1536, 2560, 6 | 16 | 82 | 293.8 | 281.6 | 1.04 |"
 
 
 def test_of_equal_times_vllms_own_is_kept() -> None:
