@@ -28,7 +28,7 @@ EAGER = Variant(
 #: vLLM 0.26 hangs where several hosts have more than one GPU each (vllm#52907), both times that it was tried.
 NO_CUSTOM = Variant(
     "no-custom-all-reduce",
-    "it starts, if what hangs is the barrier that custom all-reduce waits at",
+    "it starts: what hangs is a rendezvous of custom all-reduce, before it falls back to NCCL",
     ("--disable-custom-all-reduce",),
 )
 #: The folder has what `prepare` borrowed for another GPU, and what `tiles` tuned on this one.
