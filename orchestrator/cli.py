@@ -69,8 +69,10 @@ def _settings() -> Settings:
     from pydantic import ValidationError
 
     from cluster.errors import UsageError
-    from orchestrator.settings import Patience, Settings
+    from orchestrator.settings import Patience, Settings, misspelt
 
+    for name, near in misspelt().items():
+        raise UsageError(f"the environment: {name} is no setting", cure=_perhaps(near))
     try:
         Patience()
         return Settings()
@@ -78,3 +80,7 @@ def _settings() -> Settings:
         prefix = "ORCHESTRATOR_PATIENCE_" if error.title == Patience.__name__ else "ORCHESTRATOR_"
         wrong = "; ".join(f"{prefix}{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors())
         raise UsageError(f"the environment: {wrong}", cure="correct it, or leave it out") from None
+
+
+def _perhaps(near: str) -> str:
+    return f"perhaps {near}; or leave it out" if near else "leave it out; README.md names those that are"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import subprocess
@@ -203,27 +202,3 @@ def test_which_cluster(tmp_path: Path, capsys: Captured, clusters: list[str], wo
     capsys.readouterr()
     assert cli.main(words) == 2
     assert said in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("ORCHESTRATOR_OUTPUT", "loud"),
-        ("ORCHESTRATOR_PATIENCE_LOAD", "soon"),
-        ("ORCHESTRATOR_PATIENCE_CONNECT", "0"),
-    ],
-)
-def test_a_variable_that_cannot_be_used_is_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: Captured, name: str, value: str
-) -> None:
-    monkeypatch.setenv(name, value)
-    assert cli.main(["status", "inventory.yaml"]) == 2
-    assert f"the environment: {name}: Input should be" in capsys.readouterr().err
-
-
-def test_the_environment_may_choose_the_output(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
-) -> None:
-    monkeypatch.setenv("ORCHESTRATOR_OUTPUT", "json")
-    assert cli.main(["status", str(tmp_path / "missing.yaml")]) == 2
-    assert json.loads(capsys.readouterr().out)["kind"] == "InventoryError"
