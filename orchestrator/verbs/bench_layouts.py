@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cluster.bench.workload import Cell
 from cluster.errors import ClusterError, Held, UsageError
 from cluster.inventory import Inventory, with_layout
+from cluster.plan import plan
 from orchestrator.bench.results import NotKept, Results, opened
 from orchestrator.events import HostSaid
 from orchestrator.exit_codes import COMMAND, exit_code
@@ -46,6 +47,7 @@ def run(request: Request, settings: Settings) -> int:
     cells = cells_of(wanted)
     with session(request, settings) as one:
         inventories = {f"{t}x{p}": with_layout(one.inventory, t, p) for t, p in wanted.layouts}
+        _refuse(inventories)
         top = opened_for(wanted, wanted.results or new_folder(one.inventory.cluster))
         layouts = [_layout(name, inventory, top) for name, inventory in inventories.items()]
         try:
@@ -58,6 +60,14 @@ def run(request: Request, settings: Settings) -> int:
     _abandon(layouts)
     top.abandon()
     return _tell(request, top.folder, layouts, cells)
+
+
+def _refuse(inventories: Mapping[str, Inventory]) -> None:
+    """What `plan` knows to be impossible: vLLM would say it after minutes, and of one rank alone."""
+    for name, inventory in inventories.items():
+        for found in plan(inventory).findings:
+            if found.name == "layout":
+                raise UsageError(f"{name}: {found.found}", cause=found.why, cure=found.cure)
 
 
 def _layout(name: str, inventory: Inventory, top: Results) -> Layout:

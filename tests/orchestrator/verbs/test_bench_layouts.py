@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.orchestrator.verbs.test_bench import well
 Captured = pytest.CaptureFixture[str]
 #: What one layout does on the two hosts.
 UP = ["gpu-a: launch ray", "gpu-b: launch ray", "gpu-a: launch vllm"]
+_OF_THE_28B = "model: {id: baidu/ERNIE-4.5-VL-28B-A3B-PT, served_name: ernie}\n"
 DOWN = ["gpu-a: stop vllm", "gpu-b: stop ray", "gpu-a: stop ray"]
 
 
@@ -122,3 +124,14 @@ def test_the_hosts_cannot_be_reached(tmp_path: Path) -> None:
     assert layouts(world, tmp_path) == 4
     assert world.ran == []
     assert not (tmp_path / "results").exists()
+
+
+def test_a_layout_that_this_model_cannot_have(tmp_path: Path, capsys: Captured) -> None:
+    """The 28B ties its embeddings: vLLM would load for minutes before it said so."""
+    world, path = World(benched=well), written(tmp_path)
+    path.write_text(re.sub(r"(?m)^model:.*\n(  .*\n)*", _OF_THE_28B, path.read_text()))
+    assert run(world, "bench", "layouts", path, "--layouts", "2x1,1x2", "--output", "plain") == 2
+    said = capsys.readouterr().err
+    assert "1x2: " in said
+    assert "next   another tensor_parallel_size or pipeline_parallel_size" in said
+    assert world.ran == []
