@@ -8,10 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from . import driver, state
 from .errors import SandboxError
-from .layout import FOLDER, PATH, Order
-from .network import tool
+from .inside import inside
+from .layout import Order
 
 
 def main(argv: list[str]) -> int:
@@ -101,15 +100,5 @@ def _down(options: argparse.Namespace) -> int:
 
 
 def _exec(options: argparse.Namespace) -> NoReturn:
-    hosts = {host.name: host for host in state.hosts(FOLDER / options.name)}
-    if not hosts:
-        raise SandboxError(f"sandbox {options.name} is not up")
-    if options.host not in hosts:
-        raise SandboxError(f"no host {options.host}; there are {', '.join(hosts)}")
-    if not hosts[options.host].init.lives():
-        raise SandboxError(f"{options.host} is no longer running")
-    sides = ["--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"]
-    argv = ["nsenter", "--target", str(hosts[options.host].init.pid), *sides, "--", *options.command]
-    environment = {"PATH": driver.path(os.environ, PATH), **driver.variables(os.environ)}
-    environment |= {"HOME": str(Path.home()), "TERM": os.environ.get("TERM", "dumb")}
-    os.execve(tool("nsenter"), argv, environment)
+    argv, environment = inside(options.name, options.host, options.command)
+    os.execve(argv[0], argv, environment)
