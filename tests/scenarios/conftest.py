@@ -34,8 +34,9 @@ def pair(pair_of_hosts: Hosts, operator: Operator) -> Iterator[Hosts]:
     yield pair_of_hosts.without_trial()
     for host in HOSTS:
         pair_of_hosts.run(host, "rm", "-f", "/etc/sandbox/engine.json")
-    done = operator.run("down", pair_of_hosts.inventory, "--output", "plain")
-    assert done.returncode == 0, done.stderr
+    # A scenario that ended with a `down` of its own needs no other one.
+    if any(pair_of_hosts.processes(host) or pair_of_hosts.files(host) for host in HOSTS):
+        operator.down(pair_of_hosts.inventory)
     pair_of_hosts.assert_clean(*HOSTS)
 
 

@@ -121,5 +121,7 @@ class Hosts:
         """Idle, and no file is left but compile caches, which a `down` keeps."""
         self.assert_idle(*hosts)
         for host in hosts:
-            left = self.run(host, "find", "/var/tmp", "-xdev", "-type", "f", "-not", "-path", "*/cache/*")
-            assert left == "", host
+            assert self.files(host) == "", host
+
+    def files(self, host: str) -> str:
+        return self.run(host, "find", "/var/tmp", "-xdev", "-type", "f", "-not", "-path", "*/cache/*")

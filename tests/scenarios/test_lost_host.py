@@ -20,7 +20,7 @@ pytestmark = pytest.mark.scenario
 def mortal(operator: Operator) -> Iterator[Hosts]:
     """Hosts of one scenario alone, which may kill them."""
     hosts = Hosts.up(f"mortal{os.getpid()}", 2, 1, "scripted")
-    yield hosts
+    yield hosts.without_trial()
     hosts.down()
 
 

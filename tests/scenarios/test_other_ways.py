@@ -18,7 +18,7 @@ pytestmark = pytest.mark.scenario
 @pytest.fixture
 def single(operator: Operator) -> Iterator[Hosts]:
     hosts = Hosts.up("single", 1, 2, "scripted")
-    yield hosts
+    yield hosts.without_trial()
     hosts.down()
 
 
