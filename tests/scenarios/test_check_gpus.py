@@ -194,9 +194,3 @@ def test_somebody_elses_process_by_a_pid_that_means_nothing_here(untouched: Host
         found = check(operator, untouched)
     assert found.keys() == {("gpu-idle", "node1")}
     assert "in no /proc here" in found["gpu-idle", "node1"][1]
-
-
-def test_our_own_ranks_by_pids_that_mean_nothing_here(pair: Hosts, operator: Operator) -> None:
-    operator.up(pair.inventory)
-    with machine(pair, pid_offset=1_000_000):
-        assert not {name for name, _ in check(operator, pair)} & {"gpu-idle", "gpu-memory"}

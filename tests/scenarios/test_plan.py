@@ -1,4 +1,4 @@
-"""`plan` on hosts: what they say is in it, what it says is what `up` then runs, and nothing is left of it."""
+"""`plan` on hosts: what they say is in it, and nothing is left of it. The main job shows that `up` runs it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,6 @@ from tests.scenarios.hosts import Hosts
 from tests.scenarios.operator import Operator
 
 pytestmark = pytest.mark.scenario
-
-
-@pytest.fixture
-def pair(pair: Hosts, pair_of_hosts: Hosts) -> Hosts:
-    """As an operator has them: the model is tried on every host."""
-    return pair_of_hosts
 
 
 def planned(operator: Operator, inventory: Path, *words: str, code: int = 0) -> dict[str, Any]:
@@ -47,27 +41,3 @@ def test_hosts_that_are_asked_and_left_as_they_were(untouched: Hosts, operator: 
     wrong = planned(operator, untouched.edited(tmp_path / "wrong.yaml", misspell), "--hosts", code=3)
     assert names(wrong) == ["unknown-option", "enforce-eager"]
     untouched.assert_clean(*HOSTS)
-
-
-def test_what_is_planned_is_what_up_runs(pair: Hosts, operator: Operator) -> None:
-    found = planned(operator, pair.inventory, "--hosts")
-    operator.up(pair.inventory)
-    for host in found["plan"]["hosts"]:
-        folders = [json.loads(record(pair, host["name"], unit["name"])) for unit in host["units"]]
-        assert [one["argv"] for one in folders] == [unit["command"] for unit in host["units"]]
-        assert [sorted(one["env"].items()) for one in folders] == [
-            sorted(map(tuple, unit["environment"])) for unit in host["units"]
-        ]
-    again = planned(operator, pair.inventory, "--hosts")
-    assert {one["title"] for one in again["phases"] if one["skipped"]} == {
-        "Clean former hosts",
-        "Stop what is outdated",
-        "Start Ray on the head",
-        "Start Ray on the workers",
-        "Prove the GPUs through Ray",
-        "Launch vLLM",
-    }
-
-
-def record(pair: Hosts, host: str, unit: str) -> str:
-    return pair.run(host, "sh", "-c", f"cat /var/tmp/o-*/*/{unit}/record.json")

@@ -1,18 +1,23 @@
-"""A cluster that runs: a wedged engine, a killed head, a full disk; and a foreign Ray that survives it all."""
+"""A cluster that runs: its logs, a wedged engine, a killed head, a full disk; a foreign Ray survives it all."""
 
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.scenarios.conftest import HOSTS
-from tests.scenarios.hosts import Hosts, wait_for
+from tests.scenarios.hosts import ROOT, Hosts, wait_for
 from tests.scenarios.operator import Operator
+from tests.scenarios.test_check_gpus import check, machine
 
 pytestmark = pytest.mark.scenario
 
@@ -52,9 +57,14 @@ def inventory(pair: Hosts, operator: Operator, tmp_path: Path) -> Iterator[Path]
         pair.run(host, "rm", "-rf", _STATE)
 
 
-def test_what_becomes_of_it(pair: Hosts, operator: Operator, inventory: Path, foreign: set[int]) -> None:
-    operator.up(inventory)
+def test_what_becomes_of_it(
+    pair: Hosts, operator: Operator, inventory: Path, foreign: set[int], tmp_path: Path
+) -> None:
+    announced = operator.up(inventory)
     assert _status(operator)["endpoint"]["tokens"] is True
+    _see_its_ranks_by_pids_that_mean_nothing(pair, operator, inventory)
+    _read_its_logs(operator)
+    _follow_its_logs(pair, operator, tmp_path, announced)
     _wedge(pair, operator)
     _kill_the_heads_ray(pair, operator, inventory)
     pair.run("node0", "dd", "if=/dev/zero", f"of={_STATE}/fill", "bs=1M", check=False)
@@ -75,6 +85,64 @@ def _status(operator: Operator) -> dict[str, Any]:
     assert shown.returncode == 0, shown.stderr
     status: dict[str, Any] = json.loads(shown.stdout)
     return status
+
+
+def _see_its_ranks_by_pids_that_mean_nothing(hosts: Hosts, operator: Operator, inventory: Path) -> None:
+    with machine(hosts, pid_offset=1_000_000):
+        assert not {name for name, _ in check(operator, hosts, inventory)} & {"gpu-idle", "gpu-memory"}
+
+
+def _read_its_logs(operator: Operator) -> None:
+    read = operator.run("logs")
+    assert read.returncode == 0, read.stderr
+    origins = {line.partition(" | ")[0] for line in read.stdout.splitlines()}
+    assert origins == {"node0 ray", "node0 vllm", "node1 ray"}
+    assert "POST /v1/completions" in read.stdout
+
+    last = operator.run("logs", "node0", "--unit", "vllm", "--lines", "1").stdout
+    assert last.count("\n") == 1
+    assert " | " not in last
+
+    ranks = operator.run("logs", "--unit", "ranks", "--output", "json")
+    found = [json.loads(line) for line in ranks.stdout.splitlines()]
+    for host in HOSTS:
+        sources = [one["source"] for one in found if one["host"] == host]
+        assert any(name.startswith("nccl ") for name in sources)
+        assert any(name.startswith("worker ") for name in sources)
+
+
+def _follow_its_logs(hosts: Hosts, operator: Operator, tmp_path: Path, announced: dict[str, Any]) -> None:
+    with _following(operator, tmp_path, "--lines", "0") as (process, heard):
+        wait_for("both hosts are read", lambda: all(hosts.pids(host, " tail") for host in HOSTS))
+        _ask(announced)
+        wait_for("the request is seen", lambda: '"POST /v1/completions HTTP/1.1" 200 OK' in heard.read_text(), 10)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+        assert process.stderr
+        assert process.stderr.read() == ""
+    wait_for("nothing is left behind", lambda: not any(hosts.pids(host, " tail") for host in HOSTS), 10)
+
+
+@contextmanager
+def _following(operator: Operator, tmp_path: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """The program, and the file that it writes to."""
+    heard = tmp_path / "heard"
+    argv = [sys.executable, "-m", "orchestrator", "logs", "--follow", *words]
+    with heard.open("w") as file:
+        process = subprocess.Popen(
+            argv, cwd=ROOT, env=operator.environment(), stdout=file, stderr=subprocess.PIPE, text=True
+        )
+    try:
+        yield process, heard
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _ask(announced: dict[str, Any]) -> None:
+    body = json.dumps({"model": announced["served_name"], "prompt": "1", "max_tokens": 1}).encode()
+    request = urllib.request.Request(announced["url"] + "/v1/completions", body)
+    urllib.request.urlopen(request, timeout=30).close()
 
 
 def _wedge(hosts: Hosts, operator: Operator) -> None:

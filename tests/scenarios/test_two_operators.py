@@ -1,4 +1,4 @@
-"""Two at one cluster, a lost terminal, and an engine that takes its time on one rank."""
+"""Two at one cluster, a lost terminal, an engine that takes its time on one rank, and a `down` that is ended."""
 
 from __future__ import annotations
 
@@ -44,3 +44,13 @@ def test_one_at_a_time_and_a_lost_terminal_ends_the_watching_alone(
     assert [one["title"] for one in run.said if one["event"] == "phase_skipped"][-1] == "Launch vLLM"
     assert pair.pids("node0", "vllm serve") == engine
     assert [pair.gpus_in_use(host) for host in HOSTS] == [2, 2]
+    _a_down_that_was_interrupted_goes_on_where_it_ended(pair, somebody)
+
+
+def _a_down_that_was_interrupted_goes_on_where_it_ended(pair: Hosts, somebody: Operator) -> None:
+    with running(somebody, "down", pair.inventory) as run:
+        run.until_phase("Stop vLLM")
+        assert run.send(signal.SIGINT) < 20
+    assert run.process.returncode == 130
+    somebody.down(pair.inventory)
+    pair.assert_clean(*HOSTS)
