@@ -24,5 +24,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--page", type=Path, help="write what became of faults to this file")
     parser.addoption("--rows", type=Path, help="go on with what earlier runs on faults have left in this file")
     parser.addoption("--turns", type=Path, help="share this machine with others who lock this file in turn")
-    parser.addoption("--rounds", type=int, default=10, help="of the random walk (default: %(default)s)")
+    parser.addoption("--rounds", type=int, default=6, help="of the random walk (default: %(default)s)")
     parser.addoption("--seed", type=int, default=7, help="of the random walk (default: %(default)s)")
