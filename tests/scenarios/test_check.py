@@ -33,7 +33,8 @@ def test_healthy_hosts_have_no_finding_and_can_reduce(untouched: Hosts, operator
 def test_a_rank_that_cannot_be_met_is_a_finding(untouched: Hosts, operator: Operator, tmp_path: Path) -> None:
     """Somebody has the port where all are to meet."""
     port = 19990
-    inventory = untouched.edited(tmp_path / "port.yaml", lambda one: one["ray"].update(max_worker_port=port))
+    hosts = untouched.without_trial()
+    inventory = hosts.edited(tmp_path / "port.yaml", lambda one: one["ray"].update(max_worker_port=port))
     listen = f"import socket, signal; one = socket.create_server(('', {port})); signal.pause()"
     untouched.run(
         "node0", "sh", "-c", 'setsid -f "$@" >/dev/null 2>&1 </dev/null', "sh", sys.executable, "-c", listen
@@ -56,7 +57,7 @@ def test_what_is_accepted_is_shown_and_forbids_nothing(
             host["min_gpu_memory_mib"] = 10_000_000
         one["preflight"] = {"accept": [{"check": "gpu-memory", "reason": "a trial"}]}
 
-    inventory = untouched.edited(tmp_path / "accepted.yaml", declare)
+    inventory = untouched.without_trial().edited(tmp_path / "accepted.yaml", declare)
     found = check(operator, inventory)
     assert {(one["finding"]["name"], one["reason"]) for one in found["excused"]} == {("gpu-memory", "a trial")}
     assert found["findings"] == []
