@@ -2,6 +2,9 @@
 PYTHON := .venv/bin/python
 INSTALLED := .venv/installed
 
+# A shell that sets it has this project compiled anew: 0.1 s of each command, and 3 s of each that collects the tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-unit test-tp16 faults walk bench-check bench-up check format constraints install clean
 
 demo: $(INSTALLED)
