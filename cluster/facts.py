@@ -28,6 +28,7 @@ def facts(inventory: Inventory, spec: HostSpec) -> Probe[Facts]:
         "state": inventory.runtime.state_directory,
         "folder": folder_name(inventory.cluster, spec.name),
         "ports": ports(inventory, spec),
+        "head": spec.role == "head",
         "cluster_address": spec.cluster_address,
         "peers": {one.name: one.cluster_address for one in inventory.hosts if one.name != spec.name},
         "fatal": FATAL,

@@ -5,6 +5,6 @@
 """
 
 from cluster.plan.asking import Answers, ask
-from cluster.plan.plan import plan
+from cluster.plan.plan import expected, plan
 
-__all__ = ["Answers", "ask", "plan"]
+__all__ = ["Answers", "ask", "expected", "plan"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from cluster import gpu
 from cluster.inventory import Inventory
@@ -21,6 +23,23 @@ from cluster.vllm import lint, server
 from cluster.vllm.arguments import Arguments
 
 _NO_MEMORY = "how much memory a GPU has: say `min_gpu_memory_mib:` in the inventory"
+
+
+def expected(inventory: Inventory, seen: Observed) -> Plan:
+    """The plan that a look at the hosts allows; the head's vLLM was not asked for its options."""
+    head = seen.get(inventory.head.name)
+    config = _read(head.facts.model.config) if head and head.facts else None
+    serving = Serving(
+        config=config, problem="it was not seen there", options=None, options_problem="it was not asked"
+    )
+    return plan(inventory, Answers(seen, serving))
+
+
+def _read(config: str) -> Any:
+    try:
+        return json.loads(config)
+    except (ValueError, RecursionError):
+        return None
 
 
 @dataclass(frozen=True)

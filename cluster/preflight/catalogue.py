@@ -8,19 +8,20 @@ from typing import Literal
 
 from cluster.inventory import HostSpec, Inventory
 from cluster.observe import Observed
-from cluster.values import Fabric, Facts, Finding, Tried
+from cluster.values import Fabric, Facts, Finding, Plan, Tried
 
 
 @dataclass(frozen=True)
 class Evidence:
     """All that is known of all hosts: what was seen, and, by host, what was tried (nothing where it was not).
 
-    `fabric` is None where no all-reduce was asked for.
+    `fabric` is None where no all-reduce was asked for, `plan` where nobody reckoned.
     """
 
     seen: Observed
     tried: dict[str, Tried] = field(default_factory=dict)
     fabric: Fabric | None = None
+    plan: Plan | None = None
 
     @property
     def facts(self) -> dict[str, Facts]:
@@ -36,12 +37,12 @@ class Check:
     """`name` is one of `cluster.values.CHECKS`; several functions may go by one name. `run` is pure.
 
     `needs` is the evidence without which nothing can be said: a first look, what was tried, hashes of files, an
-    all-reduce.
+    all-reduce, a plan of a model whose sizes are known.
     """
 
     name: str
     run: Run
-    needs: Literal["seen", "tried", "hashed", "fabric"] = "seen"
+    needs: Literal["seen", "tried", "hashed", "fabric", "planned"] = "seen"
 
     def looked(self, evidence: Evidence) -> bool:
         """Whether the evidence is there at all."""
@@ -52,6 +53,8 @@ class Check:
                 return bool(evidence.tried)
             case "hashed":
                 return any(one.hashes for one in evidence.tried.values())
+            case "planned":
+                return evidence.plan is not None and evidence.plan.fit is not None
         return evidence.fabric is not None
 
 

@@ -9,6 +9,7 @@ from cluster.inventory import Inventory
 from cluster.preflight import (
     clock,
     fabric,
+    fits,
     gpus,
     hardware,
     hashes,
@@ -42,7 +43,7 @@ def _unseen(host: str, problem: HostError) -> Finding:
 
 _CONCERNS = (
     *(clock, gpus, hardware, versions, releases, software, network, links, reach, rdma),
-    *(limits, machine, state, model, hashes, fabric),
+    *(limits, machine, state, model, hashes, fits, fabric),
 )
 
 ALL: tuple[Check, ...] = (Check("reachable", _reachable), *(one for part in _CONCERNS for one in part.CHECKS))

@@ -1,8 +1,8 @@
 """Everything that has to be known of a host before anything is started on it, in one JSON document.
 
-Data: venv, state (root of the state directory), folder (of this cluster and host below it), ports, model (id,
-revision, hf_home), fatal (patterns of vLLM's log that mean it will not come up), ready (one that means it has),
-dead (one that means, from then on, that it has died).
+Data: venv, state (root of the state directory), folder (of this cluster and host below it), ports, head (whether
+this is it), model (id, revision, hf_home), fatal (patterns of vLLM's log that mean it will not come up), ready
+(one that means it has), dead (one that means, from then on, that it has died).
 """
 
 import getpass
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cluster.remote.hardware import hardware
     from cluster.remote.links import links_between
     from cluster.remote.machine import machine
-    from cluster.remote.model import model_files
+    from cluster.remote.model import config_of, model_files
     from cluster.remote.network import addresses, listeners
     from cluster.remote.presence import presence
     from cluster.remote.processes import boot_id, command_line, payload, processes, read_record, unit_pids
@@ -99,6 +99,12 @@ def hard(limit: int) -> int:
     return resource.getrlimit(limit)[1]
 
 
+def configuration(data: "dict[str, Any]") -> "dict[str, Any]":
+    """Of the head alone, since all hosts have the same."""
+    found = config_of(data["model"])[0] if data["head"] else None
+    return {"config": "" if found is None else json.dumps(found)}
+
+
 def main() -> None:
     begun = time.time()
     data = payload()
@@ -128,7 +134,7 @@ def main() -> None:
         "state": folder,
         "state_problem": state_problem(state),
         "free_mib": room.f_bavail * room.f_frsize >> 20,
-        "model": model_files(data["model"]),
+        "model": model_files(data["model"]) | configuration(data),
         "ray": sighting(os.path.join(folder, "ray"), False),
         "vllm": sighting(vllm, fallen(os.path.join(vllm, "log"), data["fatal"], data["ready"], data["dead"])),
     }

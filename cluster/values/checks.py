@@ -51,7 +51,7 @@ CONCERNS: dict[str, tuple[str, ...]] = {
         "state-directory",
         "leftovers",
     ),
-    "model": ("model", "model-equal", "model-hashes", "model-space"),
+    "model": ("model", "model-equal", "model-hashes", "model-space", "model-layout", "model-fits"),
 }
 
 CHECKS: tuple[str, ...] = tuple(name for names in CONCERNS.values() for name in names)

@@ -92,11 +92,15 @@ def is_read(name: str) -> bool:
 
 
 class ModelFiles(Fact):
-    """The model on a host: the folder found, and size in bytes by file name; `problem` when it is not usable."""
+    """The model on a host: the folder found, and size in bytes by file name; `problem` when it is not usable.
+
+    `config` is the text of its config.json, of the head alone; empty where it could not be read.
+    """
 
     path: str
     sizes: dict[str, int]
     problem: str = ""
+    config: str = ""
 
 
 class Facts(Fact):

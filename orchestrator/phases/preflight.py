@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cluster import fabric
 from cluster.desired import vllm_runs
 from cluster.errors import FleetError, PreflightFailed, Unreachable
+from cluster.plan import expected
 from cluster.preflight import Evidence, report
 from cluster.trials import try_out
 from cluster.values import Report
@@ -34,13 +37,16 @@ class Preflight(Phase):
 def _report(stage: Stage) -> Report:
     """What runs as wanted has been tried by running: only a start needs the second step, and only where the first
     found the hosts fit for it."""
-    first = report(stage.inventory, Evidence(stage.seen), stage.skip)
-    if first.blocking or vllm_runs(stage.inventory, stage.seen):
+    if vllm_runs(stage.inventory, stage.seen):
+        return report(stage.inventory, Evidence(stage.seen), stage.skip)
+    known = Evidence(stage.seen, plan=expected(stage.inventory, stage.seen))
+    first = report(stage.inventory, known, stage.skip)
+    if first.blocking:
         return first
-    tried = try_out(stage.inventory, stage.fleet, stage.seen)
-    second = report(stage.inventory, Evidence(stage.seen, tried), stage.skip)
+    known = replace(known, tried=try_out(stage.inventory, stage.fleet, stage.seen))
+    second = report(stage.inventory, known, stage.skip)
     if second.blocking or stage.inventory.preflight.fabric is None:
         return second
     # The longest comes last: a minute is lost on hosts that are unfit anyway.
-    reduced = fabric.measure(stage.inventory, stage.fleet, stage.seen)
-    return report(stage.inventory, Evidence(stage.seen, tried, reduced), stage.skip)
+    known = replace(known, fabric=fabric.measure(stage.inventory, stage.fleet, stage.seen))
+    return report(stage.inventory, known, stage.skip)

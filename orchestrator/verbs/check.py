@@ -6,6 +6,7 @@ import sys
 
 from cluster import fabric
 from cluster.observe import Observed, observe
+from cluster.plan import expected
 from cluster.preflight import Evidence, report
 from cluster.trials import try_out
 from cluster.values import Fabric, Presence, Report, Sighting
@@ -29,7 +30,7 @@ def _report(one: Session) -> Report:
     seen = observe(inventory, fleet)
     tried = try_out(inventory, fleet, seen, asked.deep)
     reduced = _fabric(one, seen) if asked.fabric or inventory.preflight.fabric else None
-    return report(inventory, Evidence(seen, tried, reduced), asked.skip)
+    return report(inventory, Evidence(seen, tried, reduced, expected(inventory, seen)), asked.skip)
 
 
 def _fabric(one: Session, seen: Observed) -> Fabric | None:

@@ -29,6 +29,7 @@ def test_what_is_asked() -> None:
         "state": "/var/tmp",
         "folder": folder_name("demo", "gpu-a"),
         "ports": [6380, 6381, 6379, 8000],
+        "head": True,
         "cluster_address": "192.168.0.1",
         "peers": {"gpu-b": "192.168.0.2"},
         "fatal": list(FATAL),

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.real import models
+from tests.scenarios.conftest import HOSTS
 from tests.scenarios.hosts import Hosts, wait_for
 from tests.scenarios.operator import Operator
 
@@ -64,3 +66,28 @@ def test_all_that_is_wrong_on_all_hosts_at_once(untouched: Hosts, operator: Oper
     assert "port 8000 is taken by pid" in found["port-free", "node0"]
     assert "2.59.9" in " ".join(found.values())
     assert len(found) == 3, found
+
+
+@pytest.fixture
+def large(untouched: Hosts, tmp_path: Path) -> Iterator[Path]:
+    """An inventory of a model with the shape of the whole 424B."""
+    models.write_model(tmp_path, models.MODELS["vl424b"])
+    config = (tmp_path / "config.json").read_text()
+    writes = 'mkdir /srv/large && printf %s "$1" > /srv/large/config.json && echo > /srv/large/model.safetensors'
+    for host in HOSTS:
+        untouched.run(host, "sh", "-c", writes, "sh", config)
+    yield untouched.edited(tmp_path / "large.yaml", lambda one: one["model"].update(id="/srv/large"))
+    for host in HOSTS:
+        untouched.run(host, "rm", "-r", "/srv/large")
+
+
+def test_a_model_without_room_is_refused_before_it_is_loaded(
+    untouched: Hosts, operator: Operator, large: Path
+) -> None:
+    done = operator.run("up", large, "--output", "json")
+    assert done.returncode == 3, done.stderr
+    (found,) = [one for one in json.loads(done.stdout)["findings"] if one["severity"] == "blocking"]
+    assert found["name"] == "model-fits"
+    assert "GiB are lacking on a GPU" in found["found"]
+    assert "orchestrator plan" in found["cure"]
+    untouched.assert_clean(*HOSTS)

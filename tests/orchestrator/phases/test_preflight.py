@@ -54,6 +54,15 @@ def test_a_peer_that_is_not_let_through_forbids_a_start() -> None:
     assert {(one.name, one.host) for one in caught.value.findings} == {("reach", "gpu-a"), ("reach", "gpu-b")}
 
 
+def test_a_model_that_has_no_room_is_refused_before_anything_is_tried() -> None:
+    one = builders.inventory(1)
+    play = played(inventory=one, seen=builders.seen(one))
+    with pytest.raises(PreflightFailed) as caught:
+        Preflight().run(play.stage)
+    assert [finding.name for finding in caught.value.findings] == ["model-fits"]
+    assert play.ran == []
+
+
 def test_what_does_not_forbid_a_start_is_said() -> None:
     play = played(seen=builders.seen(TWO, nofile=1024))
     Preflight().run(play.stage)
