@@ -16,7 +16,7 @@ from cluster.host import Host
 from cluster.inventory import Inventory
 from cluster.leftovers import leftovers
 from cluster.observe import Observed
-from cluster.plan import Answers, plan
+from cluster.plan import Answers, expected, plan
 from cluster.plan.asking import Serving, serving
 from cluster.preflight import Evidence, report
 from cluster.values import Fabric, Facts, HostView, Reach, Tried, VenvTrial
@@ -135,7 +135,7 @@ def check(seen: Observed, tries: dict[str, Tried] | None = None, fabric: Fabric 
     """All checks, and all that is shown of them; what `up` would stop, and what `down` would find left."""
     outdated(ONE, seen)
     leftovers(ONE, seen)
-    found = report(ONE, Evidence(seen, tries or {}, fabric))
+    found = report(ONE, Evidence(seen, tries or {}, fabric, expected(ONE, seen)))
     shown.text(found, True, ASCII).encode("ascii", "replace")
     json.dumps(shown.document(found))
 
