@@ -38,7 +38,15 @@ def unit(inventory: Inventory, spec: HostSpec, facts: Place) -> Unit:
         env=public(variables),
         secrets=secret(variables),
         versions=versions(facts),
+        ports=ports(inventory, spec),
     )
+
+
+def ports(inventory: Inventory, spec: HostSpec) -> tuple[int, ...]:
+    """What Ray binds on this host; of its workers' range, the ends."""
+    ray = inventory.ray
+    heads = (ray.port,) if spec.role == "head" else ()
+    return (ray.node_manager_port, ray.object_manager_port, *heads, ray.min_worker_port, ray.max_worker_port)
 
 
 def _role(inventory: Inventory, spec: HostSpec) -> tuple[str, ...]:

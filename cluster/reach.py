@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from cluster import ray
 from cluster.command import Command, Probe, last_json, program
 from cluster.errors import HostError
-from cluster.facts import ports
 from cluster.fleet import Fleet
 from cluster.host import Channel, Host, first_answer
 from cluster.inventory import HostSpec, Inventory
@@ -50,9 +50,8 @@ def reach(inventory: Inventory, fleet: Fleet, seen: Observed) -> dict[str, tuple
 
 
 def wanted(inventory: Inventory, spec: HostSpec) -> tuple[int, ...]:
-    """What Ray listens on, the ends of what its workers do, and one from where the ranks' own are."""
-    rays = [port for port in ports(inventory, spec) if port != inventory.serve.port]
-    return (*rays, inventory.ray.min_worker_port, inventory.ray.max_worker_port, _ANY)
+    """Ray's own, and one from where the ranks' are."""
+    return (*ray.ports(inventory, spec), _ANY)
 
 
 def _open(inventory: Inventory, host: Host, facts: Facts, opened: list[Channel]) -> _Doors:
@@ -77,7 +76,7 @@ def _listener(inventory: Inventory, spec: HostSpec) -> Command:
         "length": _LENGTH,
     }
     venv, limit = inventory.runtime.venv, _LISTENERS_LIMIT + 5
-    return program(("processes", "listen"), payload, title=LISTENING, venv=venv, timeout=limit)
+    return program(("processes", "claims", "listen"), payload, title=LISTENING, venv=venv, timeout=limit)
 
 
 def _connect(inventory: Inventory, host: Host, facts: Facts, doors: dict[str, _Doors]) -> tuple[Reach, ...]:

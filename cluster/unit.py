@@ -39,7 +39,8 @@ def folder_name(cluster: str, host: str) -> str:
 
 @dataclass(frozen=True)
 class Unit:
-    """What is to run: `state` is the cluster's folder on the host, `versions` those it is launched with."""
+    """What is to run: `state` is the cluster's folder on the host, `versions` those it is launched with, `ports`
+    what it binds so late that a check could be there first."""
 
     cluster: str
     host: str
@@ -49,6 +50,7 @@ class Unit:
     env: tuple[tuple[str, str], ...]
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     versions: tuple[tuple[str, str], ...] = ()
+    ports: tuple[int, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -84,9 +86,10 @@ def launch(unit: Unit, venv: str) -> Command:
         "argv": unit.argv,
         "env": dict(unit.env) | dict(unit.secrets),
         "record": record,
+        "ports": unit.ports,
     }
     title = f"launch {unit.name}"
-    return program(("processes", "files", "keeper"), payload, title=title, venv=venv, hints=_HINTS)
+    return program(("processes", "files", "claims", "keeper"), payload, title=title, venv=venv, hints=_HINTS)
 
 
 def stop(name: Name, host: str, state: str, venv: str) -> Probe[tuple[Leftover, ...]]:

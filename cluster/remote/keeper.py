@@ -1,8 +1,8 @@
 """Launches a unit and stays with it: the parent of everything it starts, until the last of it is gone.
 
 Data: state and folder (of the cluster and of the unit), unit (its name), venv, argv, env (secrets too; it is
-written nowhere), and record, which is kept beside the log together with the keeper's own identity. Then log_bytes,
-which may be left out: how long the log may get.
+written nowhere), ports that it will have, and record, which is kept beside the log together with the keeper's own
+identity. Then log_bytes, which may be left out: how long the log may get.
 """
 
 import ctypes
@@ -18,6 +18,7 @@ import time
 from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
+    from cluster.remote.claims import claimed
     from cluster.remote.files import cut, rotate, secure_folder, write_private
     from cluster.remote.processes import boot_id, payload, process, processes, unit_pids
 
@@ -70,6 +71,7 @@ def keep(data: dict[str, Any], report: int) -> None:
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     prctl(PR_SET_NAME, f"keeper {data['unit']}".encode(), 0, 0, 0)
     raise_limits()
+    _claims = claimed(data["ports"])
     record = start_record(data)
     try:
         leader = launch(data)

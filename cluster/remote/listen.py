@@ -1,8 +1,9 @@
 """Listens on ports of this host, so that its peers can try whether they are let through.
 
 Data: address, ports (0 is one of the kernel's choice), limit (seconds), length (bytes). Says one line of JSON:
-listening, the ports among them that were free. Whoever connects and sends `length` bytes gets one back. Ends when
-its stdin does, or at the limit: nobody is left listening when we go or are cut off.
+listening, the ports among them that were free and that no Ray of ours is about to have. Whoever connects and sends
+`length` bytes gets one back. Ends when its stdin does, or at the limit: nobody is left listening when we go or are
+cut off.
 """
 
 import json
@@ -13,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cluster.remote.claims import claim
     from cluster.remote.processes import payload
 
 BLOCK = 1 << 16
@@ -75,7 +77,8 @@ def serve(open_doors: list[socket.socket], length: int, end: float) -> None:
 def main() -> None:
     data = payload()
     end = time.monotonic() + data["limit"]
-    found = doors(data["address"], data["ports"])
+    claims = {port: claim(port) for port in data["ports"] if port}
+    found = doors(data["address"], [port for port in data["ports"] if not port or claims[port]])
     print(json.dumps({"listening": [one.getsockname()[1] for one in found]}), flush=True)
     serve(found, data["length"], end)
 
