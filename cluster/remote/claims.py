@@ -1,7 +1,8 @@
-"""Whose a port of this host is before anybody listens on it: a name that ends with its holder, however that ends.
+"""Whose a port of this host is before anybody listens on it: names that end with their holder, however that ends.
 
 A Ray that comes up binds its ports for seconds, one after the other. Where a check of ours listens on one of them
 at that moment, its raylet dies, and `ray start` says half a minute later that it did not come up (measured).
+Each side gives its name first and looks for the other's then, so that one of the two sees the other.
 """
 
 import socket
@@ -12,25 +13,40 @@ from typing import Any
 CHECKED = 10.0
 
 
-def claim(port: int) -> "socket.socket | None":
-    """None where somebody has it: a unit of ours for as long as it runs, or a check for a moment."""
-    name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    try:
-        name.bind(f"\0orchestrator port {port}")
-    except OSError:
-        name.close()
-        return None
-    return name
-
-
-def claimed(ports: "list[int]") -> "list[Any]":
-    """Ours for as long as the keeper lives; without those that somebody does not give back in time."""
+def for_unit(ports: "list[int]") -> "list[Any]":
+    """The names of these ports, given for as long as they are kept; no check listens on any of them then, but for
+    one that hangs. Other units may have given the same: they are somebody else's to compare."""
+    names = [name(f"unit {port}") for port in ports]
     end = time.monotonic() + CHECKED
-    found = []
-    for port in ports:
-        mine = claim(port)
-        while mine is None and time.monotonic() < end:
-            time.sleep(0.05)
-            mine = claim(port)
-        found.append(mine)
-    return found
+    while any(given(f"check {port}") for port in ports) and time.monotonic() < end:
+        time.sleep(0.05)
+    return names
+
+
+def for_check(port: int) -> Any:
+    """The name of this port, given for as long as it is kept; None where a unit or another check has it."""
+    mine = name(f"check {port}")
+    if mine and given(f"unit {port}"):
+        mine.close()
+        return None
+    return mine
+
+
+def name(words: str) -> "socket.socket | None":
+    """Of this host's network alone, as its ports are. None where it is given already."""
+    one = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        one.bind(f"\0orchestrator {words}")
+    except OSError:
+        one.close()
+        return None
+    return one
+
+
+def given(words: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
+        try:
+            one.connect(f"\0orchestrator {words}")
+        except OSError:
+            return False
+    return True

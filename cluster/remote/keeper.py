@@ -18,7 +18,7 @@ import time
 from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
-    from cluster.remote.claims import claimed
+    from cluster.remote.claims import for_unit
     from cluster.remote.files import cut, rotate, secure_folder, write_private
     from cluster.remote.processes import boot_id, payload, process, processes, unit_pids
 
@@ -71,7 +71,7 @@ def keep(data: dict[str, Any], report: int) -> None:
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     prctl(PR_SET_NAME, f"keeper {data['unit']}".encode(), 0, 0, 0)
     raise_limits()
-    _claims = claimed(data["ports"])
+    _claims = for_unit(data["ports"])
     record = start_record(data)
     try:
         leader = launch(data)

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cluster.remote.claims import claim
+    from cluster.remote.claims import for_check
     from cluster.remote.processes import payload
 
 BLOCK = 1 << 16
@@ -77,7 +77,7 @@ def serve(open_doors: list[socket.socket], length: int, end: float) -> None:
 def main() -> None:
     data = payload()
     end = time.monotonic() + data["limit"]
-    claims = {port: claim(port) for port in data["ports"] if port}
+    claims = {port: for_check(port) for port in data["ports"] if port}
     found = doors(data["address"], [port for port in data["ports"] if not port or claims[port]])
     print(json.dumps({"listening": [one.getsockname()[1] for one in found]}), flush=True)
     serve(found, data["length"], end)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,7 +15,7 @@ from cluster import unit
 from cluster.command import Command, program
 from cluster.host import first_answer
 from cluster.reach import LISTENING
-from cluster.remote.claims import claim
+from cluster.remote.claims import CHECKED, for_check, given
 from tests.cluster.remote.cell import FOREVER, HOST, Cell, after, kill
 from tests.cluster.remote.local import VENV, LocalChannel, eventually
 
@@ -26,7 +27,8 @@ def port() -> int:
 
 
 def free(port: int) -> bool:
-    if mine := claim(port):
+    """For a check."""
+    if mine := for_check(port):
         mine.close()
     return mine is not None
 
@@ -86,6 +88,15 @@ def test_a_launch_waits_for_a_check_that_listens(cell: Cell, port: int) -> None:
     launching.join(10)
     assert cell.record()["status"] is None
     assert not free(port)
+
+
+def test_another_cluster_on_the_same_host_waits_for_nobody(cell: Cell, port: int) -> None:
+    """The range of Ray's workers is the same for both, which share it."""
+    cell.launch(FOREVER, ports=(port, port))
+    began = time.monotonic()
+    cell.launch(FOREVER, name="ray", ports=(port,))
+    assert time.monotonic() - began < CHECKED
+    assert given(f"unit {port}")
 
 
 def test_a_check_that_hangs_is_not_waited_for_for_ever(cell: Cell, port: int) -> None:
