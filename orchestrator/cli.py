@@ -71,8 +71,9 @@ def _settings() -> Settings:
     from cluster.errors import UsageError
     from orchestrator.settings import Patience, Settings, misspelt
 
-    for name, near in misspelt().items():
-        raise UsageError(f"the environment: {name} is no setting", cure=_perhaps(near))
+    if found := misspelt():
+        names, near = ", ".join(found), ", ".join(found.values())
+        raise UsageError(f"the environment: {names} is no setting", cure=f"{near}? or leave it out")
     try:
         Patience()
         return Settings()
@@ -80,7 +81,3 @@ def _settings() -> Settings:
         prefix = "ORCHESTRATOR_PATIENCE_" if error.title == Patience.__name__ else "ORCHESTRATOR_"
         wrong = "; ".join(f"{prefix}{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors())
         raise UsageError(f"the environment: {wrong}", cure="correct it, or leave it out") from None
-
-
-def _perhaps(near: str) -> str:
-    return f"perhaps {near}; or leave it out" if near else "leave it out; README.md names those that are"

@@ -12,11 +12,22 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _PREFIX = "ORCHESTRATOR_"
 _WEEK = 7 * 86400
+#: A letter or two of a word: STAT for STATE, PATIENCE_LAOD for PATIENCE_LOAD.
+_NEAR = 0.8
 
 Seconds = Annotated[float, Field(gt=0, le=_WEEK)]
 Output = Literal["auto", "live", "plain", "json"]
-#: A quoted `~` is one that no shell has expanded.
-HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
+
+
+def _expanded(path: Path) -> Path:
+    """A quoted `~` is one that no shell has expanded."""
+    try:
+        return path.expanduser()
+    except RuntimeError as problem:
+        raise ValueError(str(problem)) from None
+
+
+HomePath = Annotated[Path, AfterValidator(_expanded)]
 
 
 class Patience(BaseSettings):
@@ -58,11 +69,13 @@ def _state_home() -> Path:
 
 
 def misspelt() -> dict[str, str]:
-    """Variables of our prefix that nobody reads, each with the one that may have been meant, if any."""
+    """Variables that nobody reads, each with the one of ours that was probably meant. Others of this prefix may be
+    somebody else's: a service of that name in a pod, or a secret that the inventory reads."""
     known = [
         *map(str.upper, Settings.model_fields),
         *(f"PATIENCE_{name.upper()}" for name in Patience.model_fields),
     ]
-    strange = [name for name in os.environ if name.startswith(_PREFIX) and name[len(_PREFIX) :] not in known]
-    near = {name: get_close_matches(name[len(_PREFIX) :], known, 1) for name in strange}
-    return {name: f"{_PREFIX}{close[0]}" if close else "" for name, close in near.items()}
+    ours = {name: name[len(_PREFIX) :] for name, value in os.environ.items() if name.startswith(_PREFIX) and value}
+    strange = {name: word for name, word in ours.items() if word not in known}
+    near = {name: get_close_matches(word, known, 1, _NEAR) for name, word in strange.items()}
+    return {name: f"{_PREFIX}{close[0]}" for name, close in near.items() if close}

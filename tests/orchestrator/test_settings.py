@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import cli
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, misspelt
 
 Captured = pytest.CaptureFixture[str]
 
@@ -30,19 +30,41 @@ def test_a_variable_that_cannot_be_used_is_named(
 
 
 @pytest.mark.parametrize(
-    ("name", "cure"),
+    ("name", "near"),
     [
-        ("ORCHESTRATOR_PATIENCE_LAOD", "perhaps ORCHESTRATOR_PATIENCE_LOAD; or leave it out"),
-        ("ORCHESTRATOR_STAT", "perhaps ORCHESTRATOR_STATE; or leave it out"),
-        ("ORCHESTRATOR_X", "leave it out; README.md names those that are"),
+        ("ORCHESTRATOR_PATIENCE_LAOD", "ORCHESTRATOR_PATIENCE_LOAD"),
+        ("ORCHESTRATOR_PATIENCE_TOKENS", "ORCHESTRATOR_PATIENCE_TOKEN"),
+        ("ORCHESTRATOR_STAT", "ORCHESTRATOR_STATE"),
+        ("ORCHESTRATOR_SSHCONFIG", "ORCHESTRATOR_SSH_CONFIG"),
     ],
 )
 def test_a_misspelt_variable_is_not_passed_over(
-    monkeypatch: pytest.MonkeyPatch, capsys: Captured, name: str, cure: str
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured, name: str, near: str
 ) -> None:
     monkeypatch.setenv(name, "60")
     assert cli.main(["status", "inventory.yaml"]) == 2
-    assert f"the environment: {name} is no setting\n  next   {cure}" in capsys.readouterr().err
+    assert f"the environment: {name} is no setting\n  next   {near}? or leave it out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ORCHESTRATOR_SERVICE_HOST", "10.0.0.1"),
+        ("ORCHESTRATOR_PORT", "tcp://10.0.0.1:80"),
+        ("ORCHESTRATOR_PORT_80_TCP", "tcp://10.0.0.1:80"),
+        ("ORCHESTRATOR_API_KEY", "k"),
+        ("ORCHESTRATOR_STAT", ""),
+    ],
+)
+def test_what_may_be_somebody_elses_is_left_alone(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    assert misspelt() == {}
+
+
+def test_a_home_that_nobody_has(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_STATE", "~nobody-of-this-name/state")
+    assert cli.main(["status", "inventory.yaml"]) == 2
+    assert "the environment: ORCHESTRATOR_STATE: " in capsys.readouterr().err
 
 
 def test_a_tilde_that_no_shell_expanded_is_the_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
