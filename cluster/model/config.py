@@ -56,7 +56,7 @@ def architecture(config: Mapping[str, Any]) -> Architecture:
     read = _readers().get(name)
     if read is None:
         raise UnknownModel(f"the architecture {name} is not one whose size is known here")
-    if config.get("quantization_config"):
+    if config.get("quantization_config") or config.get("compression_config"):
         raise UnknownModel("the checkpoint is quantized already, and what that takes on a GPU is not known here")
     try:
         return read(name, config)

@@ -55,10 +55,11 @@ def plan(inventory: Inventory, answers: Answers | None = None) -> Plan:
     """`answers` None: no host was asked, and UID and INTERFACE stand for what depends on hosts."""
     arguments = Arguments(inventory.serve.arguments)
     seen = answers.seen if answers else {}
-    weighed = _weigh(inventory, arguments, answers)
+    weighed, unweighed = _weigh(inventory, arguments, answers), tuple(wanted.unweighed(inventory, arguments))
+    short = tuple(lint.short_forms(arguments))
     own = (
         *lint.backend(inventory, server.argv(inventory)),
-        *lint.short_forms(arguments),
+        *short,
         *lint.without_value(arguments),
     )
     unknown_options, unasked = _options(arguments, answers)
@@ -72,8 +73,9 @@ def plan(inventory: Inventory, answers: Answers | None = None) -> Plan:
         fit=weighed.fit,
         findings=(*own, *unknown_options, *weighed.findings),
         levers=weighed.levers,
-        unknown=(*weighed.unknown, *wanted.unweighed(inventory, arguments), *unasked),
+        unknown=(*weighed.unknown, *unweighed, *unasked),
         hosts=planned_hosts(inventory, seen),
+        exact=not unweighed and not short,
     )
 
 
@@ -137,8 +139,8 @@ def _fitted(inventory: Inventory, shape: Architecture, arguments: Arguments, see
     layout = wanted.layout(inventory, shape, arguments)
     service = wanted.service(inventory, shape, arguments, card)
     found = fit(shape, layout, service, card.memory)
-    if wanted.auto_length(arguments) and found.fits is False and found.longest:
-        found = fit(shape, layout, replace(service, max_model_len=found.longest), card.memory)
+    if wanted.auto_length(arguments) and found.fits is False:
+        found = fit(shape, layout, replace(service, max_model_len=found.longest or 1), card.memory)
     return found, card
 
 

@@ -37,12 +37,12 @@ class Check:
     """`name` is one of `cluster.values.CHECKS`; several functions may go by one name. `run` is pure.
 
     `needs` is the evidence without which nothing can be said: a first look, what was tried, hashes of files, an
-    all-reduce, a plan of a model whose sizes are known.
+    all-reduce, a plan of a model whose sizes are known, and one for GPUs whose memory is known as well.
     """
 
     name: str
     run: Run
-    needs: Literal["seen", "tried", "hashed", "fabric", "planned"] = "seen"
+    needs: Literal["seen", "tried", "hashed", "fabric", "planned", "weighed"] = "seen"
 
     def looked(self, evidence: Evidence) -> bool:
         """Whether the evidence is there at all."""
@@ -55,6 +55,9 @@ class Check:
                 return any(one.hashes for one in evidence.tried.values())
             case "planned":
                 return evidence.plan is not None and evidence.plan.fit is not None
+            case "weighed":
+                fit = evidence.plan.fit if evidence.plan else None
+                return fit is not None and fit.fits is not None
         return evidence.fabric is not None
 
 

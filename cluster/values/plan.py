@@ -109,7 +109,8 @@ class PlannedHost:
 
 @dataclass(frozen=True)
 class Plan:
-    """`findings` are about arguments and layout; `unknown` is what could not be computed, and why."""
+    """`findings` are about arguments and layout; `unknown` is what could not be computed, and why. Not `exact`:
+    arguments are in none of the figures that would change them."""
 
     cluster: str
     tensor_parallel: int
@@ -122,6 +123,7 @@ class Plan:
     levers: tuple[PlannedLever, ...]
     unknown: tuple[str, ...]
     hosts: tuple[PlannedHost, ...]
+    exact: bool = True
 
     @property
     def silent(self) -> tuple[PlannedHost, ...]:

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 #: Other names of options that are asked for here.
-_ALIASES = {
+ALIASES = {
     "-q": "--quantization",
     "-ep": "--enable-expert-parallel",
     "-dcp": "--decode-context-parallel-size",
     "-pcp": "--prefill-context-parallel-size",
     "-sc": "--speculative-config",
     "--device-memory-utilization": "--gpu-memory-utilization",
+    "--kv-cache-memory": "--kv-cache-memory-bytes",  # as vLLM's own log recommends it
 }
 
 _SUFFIXED = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)([kKmMgGtT])")
@@ -91,7 +92,7 @@ def _long(name: str) -> str:
     """vLLM reads --max_model_len as --max-model-len; keys behind a dot stay as they are."""
     head, dot, keys = name.partition(".")
     head = head.replace("_", "-")
-    return _ALIASES.get(head, head) + dot + keys
+    return ALIASES.get(head, head) + dot + keys
 
 
 def _whole(said: str) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from cluster.inventory import Inventory
 from cluster.model import Architecture, Fit
 from cluster.values import Finding
-from cluster.vllm.arguments import Arguments
+from cluster.vllm.arguments import ALIASES, Arguments
 
 _GIB = 1 << 30
 
@@ -47,8 +47,8 @@ def backend(inventory: Inventory, argv: Sequence[str]) -> Iterator[Finding]:
 def short_forms(arguments: Arguments) -> Iterator[Finding]:
     """vLLM takes any beginning of an option that is one of only one."""
     for option in dict.fromkeys(arguments.options):
-        whole = [one for one in _WHOLE if one.startswith(option) and one != option]
-        if len(option) >= _SHORTEST and whole:
+        whole = [one for one in (*_WHOLE, *_VALUED) if one.startswith(option) and one != option]
+        if len(option) >= _SHORTEST and whole and option not in ALIASES:
             yield Finding(
                 "short-form", "", "blocking", option, whole[0],
                 why="vLLM would take it for that, unseen by the orchestrator, which gives it or reckons with it",
@@ -96,10 +96,10 @@ def ernie(inventory: Inventory, shape: Architecture, arguments: Arguments, text_
     if arguments.has("--enforce-eager"):
         yield Finding(
             "enforce-eager", "", "warning", "--enforce-eager", "CUDA graphs, which vLLM takes without it",
-            why="2.4 times fewer tokens a second with ERNIE-4.5-VL; the published guide, which says that CUDA "
-            "graphs are not supported, is out of date",
+            why="5 times fewer tokens a second with ERNIE-4.5-VL of dummy weights, 3 times by reckoning with a "
+            "checkpoint's; the published guide, which says that CUDA graphs are not supported, is out of date",
             cure="take it out of `serve: arguments:`",
-            source="measured on an H200: 311 against 754 tokens/s",
+            source="measured on an H200: 272 against 1,425 tokens/s (docs/benchmarks.md)",
         )  # fmt: skip
     yield from _images(inventory, shape, text_only)
 

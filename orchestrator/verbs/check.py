@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from cluster import fabric
+from cluster.desired import vllm_runs
 from cluster.observe import Observed, observe
 from cluster.plan import expected
 from cluster.preflight import Evidence, report
@@ -30,7 +31,9 @@ def _report(one: Session) -> Report:
     seen = observe(inventory, fleet)
     tried = try_out(inventory, fleet, seen, asked.deep)
     reduced = _fabric(one, seen) if asked.fabric or inventory.preflight.fabric else None
-    return report(inventory, Evidence(seen, tried, reduced, expected(inventory, seen)), asked.skip)
+    # What runs as wanted has been weighed by running.
+    plan = None if vllm_runs(inventory, seen) else expected(inventory, seen)
+    return report(inventory, Evidence(seen, tried, reduced, plan), asked.skip)
 
 
 def _fabric(one: Session, seen: Observed) -> Fabric | None:

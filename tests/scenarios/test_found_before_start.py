@@ -73,7 +73,8 @@ def large(untouched: Hosts, tmp_path: Path) -> Iterator[Path]:
     """An inventory of a model with the shape of the whole 424B."""
     models.write_model(tmp_path, models.MODELS["vl424b"])
     config = (tmp_path / "config.json").read_text()
-    writes = 'mkdir /srv/large && printf %s "$1" > /srv/large/config.json && echo > /srv/large/model.safetensors'
+    weights = "truncate -s 848G /srv/large/model.safetensors"
+    writes = f'mkdir /srv/large && printf %s "$1" > /srv/large/config.json && {weights}'
     for host in HOSTS:
         untouched.run(host, "sh", "-c", writes, "sh", config)
     yield untouched.edited(tmp_path / "large.yaml", lambda one: one["model"].update(id="/srv/large"))

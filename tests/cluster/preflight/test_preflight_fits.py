@@ -11,15 +11,23 @@ import pytest
 from cluster.inventory import Inventory
 from cluster.plan import expected
 from cluster.preflight import Evidence, report
-from cluster.values import Finding, Plan, Report
+from cluster.values import Finding, ModelFiles, Plan, Report
 from tests.cluster.builders import card, inventory, seen
 
 _28B = "baidu/ERNIE-4.5-VL-28B-A3B-PT"
 
 
+#: Of the 424B in bf16.
+_FILES = {"config.json": 9000, "model-00001-of-00001.safetensors": 848_000_000_000}
+
+
 def looked(one: Inventory, plan: Plan | None = None, **overrides: Any) -> Report:
-    hosts = seen(one, **overrides)
+    hosts = seen(one, **{"model": files(), **overrides})
     return report(one, Evidence(hosts, plan=plan or expected(one, hosts)))
+
+
+def files(**overrides: Any) -> ModelFiles:
+    return ModelFiles(**{"path": "/models/ernie", "sizes": _FILES, **overrides})
 
 
 def only(found: Report, name: str) -> Finding:
@@ -38,7 +46,7 @@ def test_the_424b_on_eight_gpus_is_refused_with_what_would_make_it_fit() -> None
     assert found.severity == "blocking"
     assert found.found.endswith(" GiB are lacking on a GPU")
     assert "a request of 131,072 tokens" in found.wanted
-    assert found.cure.endswith("; `orchestrator plan` computes others")
+    assert found.cure.endswith("; `orchestrator plan` computes others, `--skip model-fits` tries it all the same")
 
 
 def test_the_same_on_eight_larger_ones() -> None:
@@ -53,6 +61,43 @@ def test_what_is_lacking_by_less_than_a_plan_can_know_is_a_warning() -> None:
     assert plan.fit.budget is not None
     near = replace(plan, fit=replace(plan.fit, lacking=plan.fit.budget // 25))
     assert only(looked(one, near), "model-fits").severity == "warning"
+    small = replace(plan, fit=replace(plan.fit, lacking=2 << 30, budget=22 << 30))
+    assert only(looked(one, small), "model-fits").severity == "warning"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("--offload-group-size", "2"),
+        ("--decode-context-parallel-size", "2"),
+        ("--max-model", "8192"),
+        ("--kv-cache-mem=8589934592",),
+    ],
+)
+def test_what_counts_and_was_not_counted_is_a_warning(more: tuple[str, ...]) -> None:
+    one = inventory(1, serve={"arguments": ("--trust-remote-code", *more)})
+    assert only(looked(one), "model-fits").severity == "warning"
+
+
+def test_files_that_are_smaller_than_planned_are_quantized_somehow() -> None:
+    half = files(sizes={"config.json": 9000, "model.safetensors": 424_000_000_000})
+    assert only(looked(inventory(1), model=half), "model-fits").severity == "warning"
+
+
+def test_memory_that_was_declared_and_not_seen_is_a_warning() -> None:
+    one = inventory(1, each={"min_gpu_memory_mib": 80_000})
+    cards = tuple(card(index, memory_mib=None) for index in range(8))
+    assert only(looked(one, gpus=cards), "model-fits").severity == "warning"
+    assert "model-fits" in looked(inventory(1), gpus=cards).untried
+
+
+def test_a_length_that_vllm_chooses_needs_room_for_one_token() -> None:
+    """Weights that nearly fill what vLLM may take: what lacks is no cache of full length."""
+    arguments = ("--trust-remote-code", "--max-model-len", "auto", "--gpu-memory-utilization", "0.78")
+    one = inventory(1, gpus=1, model={"id": _28B}, serve={"tensor_parallel_size": 1, "arguments": arguments})
+    found = only(looked(one), "model-fits")
+    assert found.severity == "warning"
+    assert "a request of 1 tokens" in found.wanted
 
 
 def test_a_layout_that_the_model_cannot_have() -> None:
@@ -69,20 +114,15 @@ def test_a_model_whose_sizes_nobody_knows_is_not_tried() -> None:
 @pytest.mark.parametrize("config", ["", "no JSON", "[" * 100_000, '"text"', "{}"])
 def test_a_configuration_that_tells_nothing(config: str) -> None:
     one = inventory(model={"id": "/models/of-my-own"})
-    hosts = seen(one)
-    model = hosts["gpu-a"].facts.model.model_copy(update={"config": config})  # type: ignore[union-attr]
-    assert {"model-layout", "model-fits"} <= set(looked(one, model=model).untried)
+    assert {"model-layout", "model-fits"} <= set(looked(one, model=files(config=config)).untried)
 
 
 def test_the_heads_own_configuration_counts() -> None:
     """Twice the layers of what is published under this name."""
-    one = inventory()
-    known = expected(one, seen(one))
-    assert known.fit is not None
-    hosts = seen(one)
-    config = json.dumps(_config() | {"num_hidden_layers": 108})
-    model = hosts["gpu-a"].facts.model.model_copy(update={"config": config})  # type: ignore[union-attr]
-    assert only(looked(one, model=model), "model-fits").severity == "blocking"
+    twice = files(
+        config=json.dumps(_config() | {"num_hidden_layers": 108}), sizes={"model.safetensors": 1_690_000_000_000}
+    )
+    assert only(looked(inventory(), model=twice), "model-fits").severity == "blocking"
 
 
 def _config() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from cluster.desired import ray_unit, vllm_unit
 from cluster.errors import ClusterError, CommandFailed, FleetError, PreflightFailed, Unreachable
 from cluster.observe import Observed
 from cluster.reach import CONNECTING, LISTENING
-from cluster.values import HostView
+from cluster.values import HostView, ModelFiles
 from cluster.venv_trial import TRYING
 from orchestrator.events import Found
 from orchestrator.phases.preflight import Preflight
@@ -56,7 +56,8 @@ def test_a_peer_that_is_not_let_through_forbids_a_start() -> None:
 
 def test_a_model_that_has_no_room_is_refused_before_anything_is_tried() -> None:
     one = builders.inventory(1)
-    play = played(inventory=one, seen=builders.seen(one))
+    files = ModelFiles(path="/models/ernie", sizes={"model.safetensors": 848_000_000_000})
+    play = played(inventory=one, seen=builders.seen(one, model=files))
     with pytest.raises(PreflightFailed) as caught:
         Preflight().run(play.stage)
     assert [finding.name for finding in caught.value.findings] == ["model-fits"]
