@@ -38,7 +38,7 @@ _FLOORS = (
 _KNOWN_BAD = (
     _Bad(
         "vllm", "==0.26.*", True,
-        "over Ray it hangs for half an hour where tensor parallel goes over hosts of several GPUs (both starts of "
+        "over Ray it hangs where tensor parallel goes over hosts of several GPUs (both starts of "
         "TP4 on 2 × 2 H200s did), and 5 of 7 starts of a TP8 ended without tokens while /health said 200",
         "take 0.32.0 or newer, which carries the fix; for the hang, `--disable-custom-all-reduce` may do",
         "vllm#52907, vllm#53157, PR vllm#53253",

@@ -55,7 +55,7 @@ _MODEL = (
     Known(r"Model architectures .* are not supported|has no vLLM implementation|model type `?[\w-]+`? but",
           "this vLLM or its transformers does not know the model",
           "another version of vLLM and transformers, the same on every host"),
-    Known(r"'PPMissingLayer' object has no attribute",
+    Known(r"'PPMissingLayer' object has no attribute 'weight'",
           "this model cannot be cut into a pipeline: its first and last stage share one tensor of embeddings",
           "`serve: pipeline_parallel_size: 1`; `orchestrator plan` tells which layouts a model can be cut into"),
     Known(r"must be divisible by tensor parallel size|is not divisible by|not a multiple of .*tensor",

@@ -41,7 +41,8 @@ class Layout:
 
 
 def run(request: Request, settings: Settings) -> int:
-    """Raises what forbids all of them; a layout that fails leaves the others to be measured."""
+    """Raises what forbids all of them, as does one that the model cannot have; a layout that fails leaves the
+    others to be measured."""
     wanted = request.bench
     assert wanted is not None
     cells = cells_of(wanted)

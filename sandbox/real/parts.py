@@ -110,7 +110,7 @@ def eager(rig: Rig) -> None:
 
 
 def tune(rig: Rig) -> None:
-    """One change each, as many at a time as there are hosts, as long as there is time for another round."""
+    """A variant each, as many at a time as there are hosts, as long as there is time for another round."""
     wide = len(rig.hosts)
     tried = [one for one in TUNED if one.name in rig.variants]
     rounds(rig, "tune", [tried[start : start + wide] for start in range(0, len(tried), wide)], seeds=(1, 2))

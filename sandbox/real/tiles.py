@@ -69,12 +69,12 @@ def _bytes_shared(row: int, column: int, depth: int, stages: int) -> int:
 
 
 def best(times: Mapping[int, float]) -> int:
-    """The index of the least."""
+    """The index of the least; of equals the first, which is what vLLM does by itself."""
     return min(times, key=times.__getitem__)
 
 
 def content(found: Sequence[Found], triton: str) -> dict[str, Any]:
-    """A file as vLLM reads it: tiles by the number of tokens; what vLLM does by itself wins a tie."""
+    """A file as vLLM reads it: tiles by the number of tokens."""
     ordered = sorted(found, key=lambda one: one.batch)
     return {"triton_version": triton} | {str(one.batch): one.tiles for one in ordered}
 

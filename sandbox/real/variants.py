@@ -10,8 +10,8 @@ _LANGUAGE_ONLY = "--language-model-only"
 
 @dataclass(frozen=True)
 class Variant:
-    """One change to the arguments or the environment of the sandbox's inventory, and what it should do to the
-    output tokens a second of the guide's workload: written before it is measured."""
+    """A change to the arguments or the environment of the sandbox's inventory, or two that "+" stands between, and
+    what it should do to the output tokens a second of the guide's workload: written before it is measured."""
 
     name: str
     prediction: str
@@ -21,9 +21,7 @@ class Variant:
 
 DEFAULT = Variant("default", "1.00: what the others are compared with")
 #: The guide says that CUDA graphs are not supported, which leads to this.
-EAGER = Variant(
-    "enforce-eager", "0.42: every kernel launched by Python (measured by hand before)", ("--enforce-eager",)
-)
+EAGER = Variant("enforce-eager", "0.42: every kernel launched by Python", ("--enforce-eager",))
 
 #: vLLM 0.26 hangs where several hosts have more than one GPU each (vllm#52907), both times that it was tried.
 NO_CUSTOM = Variant(
