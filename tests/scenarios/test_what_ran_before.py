@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.scenarios.conftest import HOSTS
-from tests.scenarios.hosts import Hosts
+from tests.scenarios.hosts import Hosts, wait_for
 from tests.scenarios.operator import Operator
 from tests.scenarios.running import interrupt, running
 
@@ -21,10 +21,11 @@ def raylets(hosts: Hosts) -> dict[str, list[int]]:
 
 def test_a_failed_run_takes_back_its_own_alone(pair: Hosts, operator: Operator) -> None:
     with running(operator, "up", pair.inventory) as run:
-        run.until_phase("Launch vLLM")
+        # As the next phase begins, the engine may be launched before the signal is there.
+        run.until_phase("Prove the GPUs through Ray")
         run.send(signal.SIGKILL)
+    wait_for("a raylet on each host", lambda: [len(pids) for pids in raylets(pair).values()] == [1, 1])
     before = raylets(pair)
-    assert [len(pids) for pids in before.values()] == [1, 1]
     for what in _ways_to_end(pair, operator):
         assert not pair.pids("node0", "vllm serve"), what
         assert raylets(pair) == before, what

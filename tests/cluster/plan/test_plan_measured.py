@@ -47,8 +47,15 @@ STARTS = [
 each_start = pytest.mark.parametrize("start", STARTS, ids=[one.log for one in STARTS])
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of all models: a word for each of a hundred thousand tokens takes its time."""
+    made = tmp_path_factory.mktemp("models")
+    models.write(made)
+    return made
+
+
 def planned(folder: Path, start: Start) -> PlannedFit:
-    models.write(folder)
     config: dict[str, Any] = json.loads((folder / start.model / "config.json").read_text())
     one = inventory(start.hosts, gpus=start.gpus, serve={"arguments": start.arguments})
     cards = tuple(card(index, memory_mib=start.memory_mib) for index in range(start.gpus))
@@ -65,21 +72,21 @@ def said(log: str, sign: str) -> float:
 
 
 @each_start
-def test_the_weights(tmp_path: Path, start: Start) -> None:
-    weights = planned(tmp_path, start).largest.weights / GIB
+def test_the_weights(folder: Path, start: Start) -> None:
+    weights = planned(folder, start).largest.weights / GIB
     assert weights == pytest.approx(said(start.log, r"Model loading took ([\d.]+) GiB"), rel=0.03)
 
 
 @each_start
-def test_the_cache(tmp_path: Path, start: Start) -> None:
+def test_the_cache(folder: Path, start: Start) -> None:
     """Less than there was in all of them: what is not in the plan is not promised."""
     measured = said(start.log, r"KV cache size: ([\d,]+) tokens")
-    assert 0.9 * measured < (planned(tmp_path, start).kv_tokens or 0) < measured
+    assert 0.9 * measured < (planned(folder, start).kv_tokens or 0) < measured
 
 
 @each_start
-def test_it_fits(tmp_path: Path, start: Start) -> None:
-    found = planned(tmp_path, start)
+def test_it_fits(folder: Path, start: Start) -> None:
+    found = planned(folder, start)
     assert found.fits
     assert found.budget is not None
     assert found.budget / GIB == pytest.approx(
