@@ -53,8 +53,8 @@ def _quantized(inventory: Inventory, evidence: Evidence, plan: Plan) -> bool:
 
 def _cure(plan: Plan) -> str:
     found = next((one for one in plan.levers if not one.lacking), None)
-    change = f"{found.change}; `orchestrator plan` computes others" if found else "see `orchestrator plan`"
-    return f"{change}, `--skip model-fits` tries it all the same"
+    change = f"{found.what} ({found.change})" if found else "none that was computed"
+    return f"{change}; `orchestrator plan` shows all, `--skip model-fits` tries it all the same"
 
 
 CHECKS = (Check("model-layout", layout, "planned"), Check("model-fits", room, "weighed"))

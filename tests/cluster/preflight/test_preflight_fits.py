@@ -46,7 +46,8 @@ def test_the_424b_on_eight_gpus_is_refused_with_what_would_make_it_fit() -> None
     assert found.severity == "blocking"
     assert found.found.endswith(" GiB are lacking on a GPU")
     assert "a request of 131,072 tokens" in found.wanted
-    assert found.cure.endswith("; `orchestrator plan` computes others, `--skip model-fits` tries it all the same")
+    assert found.cure.startswith("weights in FP8 (--quantization fp8_per_tensor); ")
+    assert "`--skip model-fits`" in found.cure
 
 
 def test_the_same_on_eight_larger_ones() -> None:
