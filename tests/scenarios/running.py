@@ -77,6 +77,13 @@ class Running:
             pass
         return self.process.wait(10)
 
+    def rest(self) -> list[str]:
+        """What it said last that is no event: a program that breaks says why."""
+        found = []
+        while (line := self._lines.get(timeout=_BOUND)) is not None:
+            found.append(line)
+        return [line for line in found if not line.startswith("{")][-20:]
+
     def lines(self) -> list[str]:
         """What it told a person about hosts."""
         return [event["line"] for event in self.said if event["event"] == "host_said"]
@@ -109,4 +116,4 @@ def interrupt(operator: Operator, hosts: Hosts, title: str) -> None:
     with running(operator, "up", hosts.inventory) as run:
         run.until_phase(title)
         assert run.send(signal.SIGINT) < _SOON, title
-        assert run.process.returncode == 130, title
+        assert run.process.returncode == 130, (title, run.process.returncode, run.rest())
