@@ -1,8 +1,16 @@
-"""`python -m orchestrator`."""
+"""`python -m orchestrator`, and the command `orchestrator`."""
 
-import sys
+import os
+from typing import NoReturn
 
 from orchestrator.cli import main
 
+
+def run() -> NoReturn:
+    """Whatever is to be kept has been written and flushed. Threads of the SSH library may still be at work: an
+    interpreter that is finalized ends them in the middle of native code, which can abort it (CPython's #87135)."""
+    os._exit(main())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()
