@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cluster.inventory import Inventory
 from cluster.preflight.catalogue import Check, Evidence
+from cluster.remote.model import WEIGHTS
 from cluster.values import Finding, Plan, PlannedFit
 
 #: Of what vLLM may take of a GPU, a share, and bytes at least. Of nine starts on H100s and H200s more was planned
@@ -14,7 +15,6 @@ from cluster.values import Finding, Plan, PlannedFit
 _DOUBT, _DOUBT_AT_LEAST = 0.05, 5 << 29
 #: Files of weights that are so much smaller than what is planned are quantized in a way that nobody told.
 _SMALLER = 0.8
-_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 
 
 def layout(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
@@ -47,7 +47,7 @@ def _certain(inventory: Inventory, evidence: Evidence, plan: Plan, fit: PlannedF
 def _quantized(inventory: Inventory, evidence: Evidence, plan: Plan) -> bool:
     head = evidence.facts.get(inventory.head.name)
     sizes = head.model.sizes if head else {}
-    held = sum(size for name, size in sizes.items() if name.endswith(_WEIGHTS))
+    held = sum(size for name, size in sizes.items() if name.endswith(WEIGHTS))
     return 0 < held < _SMALLER * (plan.model.checkpoint or 0)
 
 
