@@ -148,7 +148,8 @@ def test_the_real_libraries_and_a_model_with_code_of_its_own(tmp_path: Path, tru
     folder = place(tmp_path, MODEL)
     arguments = ("--trust-remote-code",) * trust
     one = inventory(1, 2, runtime={"venv": VENV}, serve={"arguments": arguments})
-    found = facts(one.head, model=ModelFiles(path=str(folder), sizes={}))
+    state = tmp_path / "state"
+    found = facts(one.head, state=str(state), model=ModelFiles(path=str(folder), sizes={}))
     trial = Host("gpu-a", LocalTransport()).attend(venv_trial(one, one.head, found))
     assert trial.cuda is None
     assert trial.model is not None
