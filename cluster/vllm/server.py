@@ -14,7 +14,7 @@ _DISTRIBUTED_TIMEOUT = "--distributed-timeout-seconds"
 def unit(inventory: Inventory, facts: Place) -> Unit:
     """vLLM on the head, from the facts of the head."""
     head = inventory.head
-    variables = environment(inventory, head, facts)
+    variables = _all_reduce(inventory) | environment(inventory, head, facts)
     if inventory.uses_ray:
         # Without it, Ray silently starts a cluster of its own, and the placement group waits for half an hour.
         variables["RAY_ADDRESS"] = ray_address(inventory)
@@ -29,6 +29,18 @@ def unit(inventory: Inventory, facts: Place) -> Unit:
         secrets=secret(variables) + ((("VLLM_API_KEY", key.get_secret_value()),) if key else ()),
         versions=versions(facts),
     )
+
+
+def _all_reduce(inventory: Inventory) -> dict[str, str]:
+    """Where tensor parallel goes over hosts: no symmetric memory, which needs NVLink between all ranks.
+
+    vLLM 0.26 to 0.33 try it all the same for groups of 2, 4, 6 and 8. File descriptors cannot be passed between
+    hosts, so ranks whose next one is elsewhere fail and go on, and the others wait for ever (pytorch PR 194912).
+    With one GPU a host all fail ("Failed to send fd"), and vLLM falls back to NCCL; with two each it hung in all
+    three starts on H200s. Racks with NVLink between hosts can set it to 1. vLLM hands it on to the ranks.
+    """
+    over_hosts = inventory.serve.tensor_parallel_size > min(host.gpus for host in inventory.hosts)
+    return {"VLLM_ALLREDUCE_USE_SYMM_MEM": "0"} if over_hosts else {}
 
 
 def argv(inventory: Inventory) -> tuple[str, ...]:

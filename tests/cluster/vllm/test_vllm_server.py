@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from pydantic import SecretStr
 
 from cluster.inventory import ServeSpec
 from cluster.vllm.server import argv, unit
 from tests.cluster.builders import STATE, facts, inventory
 
+SYMMETRIC = "VLLM_ALLREDUCE_USE_SYMM_MEM"
 ERNIE = "baidu/ERNIE-4.5-VL-424B-A47B-PT"
 
 
@@ -45,6 +47,18 @@ def test_the_engine_finds_our_ray() -> None:
     found = unit(one, facts(one.head))
     assert (found.host, found.name, found.state) == ("gpu-a", "vllm", STATE)
     assert ("RAY_ADDRESS", "192.168.0.1:6379") in found.env
+
+
+@pytest.mark.parametrize(("sizes", "wanted"), [((16, 1), ["0"]), ((8, 2), [])])
+def test_symmetric_memory_is_left_alone_only_within_a_host(sizes: tuple[int, int], wanted: list[str]) -> None:
+    tensor, pipeline = sizes
+    one = inventory(serve={"tensor_parallel_size": tensor, "pipeline_parallel_size": pipeline})
+    assert [value for name, value in unit(one, facts(one.head)).env if name == SYMMETRIC] == wanted
+
+
+def test_a_rack_with_nvlink_between_hosts_can_have_symmetric_memory() -> None:
+    one = inventory(each={"environment": ((SYMMETRIC, "1"),)})
+    assert (SYMMETRIC, "1") in unit(one, facts(one.head)).env
 
 
 def test_the_key_is_a_secret() -> None:
