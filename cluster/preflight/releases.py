@@ -35,13 +35,19 @@ _FLOORS = (
     _Floor("ray", "2.48.0", "the last lower bound that vLLM gave, before it left Ray out", "vllm#36170"),
 )
 
+#: Which releases have the hang of vllm#52907 was read in their wheels: 0.26 has it not, 0.29 no longer.
 _KNOWN_BAD = (
     _Bad(
         "vllm", "==0.26.*", True,
-        "over Ray it hangs where tensor parallel goes over hosts of several GPUs (both starts of "
-        "TP4 on 2 × 2 H200s did), and 5 of 7 starts of a TP8 ended without tokens while /health said 200",
-        "take 0.32.0 or newer, which carries the fix; for the hang, `--disable-custom-all-reduce` may do",
-        "vllm#52907, vllm#53157, PR vllm#53253",
+        "over Ray 5 of 7 starts of a TP8 ended without tokens while /health said 200",
+        "take 0.32.0 or newer",
+        "vllm#53157",
+    ),
+    _Bad(
+        "vllm", ">=0.27,<0.29", True,
+        "where tensor parallel goes over hosts it hangs before it loads: a rendezvous of custom all-reduce",
+        "take 0.29.0 or newer, or give vLLM `--disable-custom-all-reduce`",
+        "vllm#52907, PR vllm#53253",
     ),
 )  # fmt: skip
 

@@ -33,8 +33,11 @@ def test_one_host_needs_no_ray() -> None:
 
 @pytest.mark.parametrize(
     ("version", "bad"),
-    [("0.26.0", True), ("0.26.1rc1.dev100", True), ("0.25.2", False), ("0.32.0", False), ("odd", False)],
-)
+    [
+        ("0.26.0", True), ("0.26.1rc1.dev100", True), ("0.27.0", True), ("0.28.0", True),
+        ("0.25.2", False), ("0.29.0", False), ("0.32.0", False), ("odd", False),
+    ],
+)  # fmt: skip
 def test_known_bad(version: str, bad: bool) -> None:
     said = [("warning", f"vllm {version}")] if bad else []
     assert found(known_bad, {"versions": {"vllm": version}}) == said
