@@ -41,11 +41,18 @@ _424B = {
     "moe_num_shared_experts": 0, "moe_layer_start_index": [3, 3], "moe_layer_end_index": [53, 53],
 }  # fmt: skip
 
-#: By the folder's name. `vl424b-8L` has the layers of the 424B, eight of them: about 90 GB.
+
+def _of_the_424b(layers: int) -> dict[str, object]:
+    return {**_424B, "num_hidden_layers": layers, "moe_layer_end_index": [layers - 1, layers - 1]}
+
+
+#: By the folder's name. `vl424b-8L` has eight of the 424B's layers, about 90 GB; `vl424b-27L` half of them:
+#: each of four GPUs holds of it what each of eight holds of the whole.
 MODELS: dict[str, dict[str, object]] = {
     "vl28b": _28B,
     "vl424b": _424B,
-    "vl424b-8L": {**_424B, "num_hidden_layers": 8, "moe_layer_end_index": [7, 7]},
+    "vl424b-8L": _of_the_424b(8),
+    "vl424b-27L": _of_the_424b(27),
 }
 #: The 28B, able to be shown pictures.
 WITH_IMAGES = "vl28b-images"

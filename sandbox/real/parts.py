@@ -7,7 +7,7 @@ from pathlib import Path
 from . import questions
 from .rig import KEPT, Rig, blocking
 from .rounds import one_after_another, rounds
-from .variants import DEFAULT, EAGER, NO_CUSTOM, QUANTIZED, TUNED, Trial
+from .variants import DEFAULT, EAGER, FP8, TUNED, Trial, Variant, quantized
 
 #: The text of a program for a host.
 _LOSE_RANK = (Path(__file__).parent / "lose_rank.py").read_text()
@@ -82,26 +82,36 @@ def big(rig: Rig) -> None:
     _of_the_424b(rig, "big", "vl424b-8L")
 
 
+def half(rig: Rig) -> None:
+    """27 of the 424B's 54 layers: each of four GPUs has as much of them as each of eight would have of all."""
+    _of_the_424b(rig, "half", "vl424b-27L")
+
+
 def whole(rig: Rig) -> None:
     """All 54 layers of the 424B: 847 GB."""
     _of_the_424b(rig, "whole", "vl424b")
 
 
-def _of_the_424b(rig: Rig, name: str, model: str) -> None:
+def whole_fp8(rig: Rig) -> None:
+    """All of the 424B quantized while it is loaded, with all of the GPUs' memory."""
+    _of_the_424b(rig, "whole-fp8", "vl424b", FP8)
+
+
+def _of_the_424b(rig: Rig, name: str, model: str, variant: Variant = DEFAULT) -> None:
     """Tensor parallel over all GPUs, and over several hosts then a pipeline of them."""
-    several = len(rig.hosts) > 1
-    how = NO_CUSTOM if several and rig.gpus > 1 else DEFAULT
     trials = [
-        Trial(f"{name}-pp{size}", rig.hosts, rig.model(model), pipeline=size, variant=how)
-        for size in ((1, len(rig.hosts)) if several else (1,))
+        Trial(f"{name}-pp{size}", rig.hosts, rig.model(model), pipeline=size, variant=variant)
+        for size in dict.fromkeys((1, len(rig.hosts)))
     ]
     one_after_another(rig, name, trials)
 
 
 def fp8(rig: Rig) -> None:
-    """All of the 424B quantized while it is loaded, with the memory of GPUs of 80 GB, as the guide has it."""
-    trials = [Trial(f"fp8-{one.name}", rig.hosts, rig.model("vl424b"), variant=one) for one in QUANTIZED]
-    one_after_another(rig, "fp8", trials)
+    """The 424B quantized while it is loaded, with the memory of GPUs of 80 GB, as the guide has it on eight;
+    on fewer GPUs half of its layers."""
+    model = rig.model("vl424b" if len(rig.hosts) * rig.gpus >= 8 else "vl424b-27L")
+    tried = quantized(rig.memory())
+    one_after_another(rig, "fp8", [Trial(f"fp8-{one.name}", rig.hosts, model, variant=one) for one in tried])
 
 
 def eager(rig: Rig) -> None:
@@ -142,6 +152,6 @@ def _show_a_picture(rig: Rig, name: str, trial: Trial) -> None:
 
 
 PARTS: dict[str, Callable[[Rig], None]] = {
-    "pair": pair, "layouts": layouts, "big": big, "whole": whole, "fp8": fp8, "eager": eager, "tune": tune,
-    "vision": vision,
+    "pair": pair, "layouts": layouts, "big": big, "half": half, "whole": whole, "whole-fp8": whole_fp8, "fp8": fp8,
+    "eager": eager, "tune": tune, "vision": vision,
 }  # fmt: skip

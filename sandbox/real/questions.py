@@ -37,6 +37,7 @@ OF_THE_MACHINE: dict[str, list[str]] = {
     "kernel log of the driver": ["sh", "-c", "dmesg | grep -i -e nvrm -e nvidia | tail -n 200"],
     "torch and nccl": [sys.executable, "-c", _TORCH],
 }
+TOTAL_MEMORY = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
 #: In MiB; what a driver keeps for itself on a GPU that nobody uses is less.
 _IDLE = 1024
 

@@ -134,6 +134,10 @@ class Rig:
         inside = self._python("sandbox", "exec", "--name", self.name, self.hosts[0], "--")
         return self.record.step(name, [*inside, *argv] if self.stand_in else argv, limit, 5, may_fail=True)
 
+    def memory(self) -> float:
+        """Of one GPU, GiB."""
+        return int(self.on_machine("memory of the GPUs", questions.TOTAL_MEMORY).out.split()[0]) / 1024
+
     def on_host(self, host: str, name: str, *argv: str) -> Done:
         return self.record.step(
             name, self._python("sandbox", "exec", "--name", self.name, host, "--", *argv), 60, 5

@@ -23,12 +23,6 @@ DEFAULT = Variant("default", "1.00: what the others are compared with")
 #: The guide says that CUDA graphs are not supported, which leads to this.
 EAGER = Variant("enforce-eager", "0.42: every kernel launched by Python", ("--enforce-eager",))
 
-#: vLLM 0.26 hangs where several hosts have more than one GPU each (vllm#52907), both times that it was tried.
-NO_CUSTOM = Variant(
-    "no-custom-all-reduce",
-    "it starts: what hangs is a rendezvous of custom all-reduce, before it falls back to NCCL",
-    ("--disable-custom-all-reduce",),
-)
 #: The folder has what `prepare` borrowed for another GPU, and what `tiles` tuned on this one.
 TILES = Variant(
     "tiles",
@@ -55,6 +49,11 @@ TUNED: tuple[Variant, ...] = (
         "kernels+flashinfer",
         "1.33: what each of both gives",
         (*_KERNELS, "--attention-backend", "FLASHINFER"),
+    ),
+    Variant(
+        "kernels+stream-interval-8",
+        "1.27: fewer messages, from an engine that is quicker than the server",
+        (*_KERNELS, "--stream-interval", "8"),
     ),
     Variant(
         "batched-16384", "1.02: half as many prefill steps; TTFT 5 % less", ("--max-num-batched-tokens", "16384")
@@ -84,17 +83,26 @@ TUNED: tuple[Variant, ...] = (
     Variant("throughput", "1.00: presets for larger batches than 16", ("--performance-mode", "throughput")),
 )
 
-#: What vLLM takes of a GPU of 80 GB (79.1 GiB), as a share of one of 141 GB (139.8 GiB).
-_AS_80_GB = ("--quantization", "fp8_per_tensor", "--gpu-memory-utilization", "0.52")
-#: The guide's command for 8 GPUs of 80 GB has the offload; the facts of vLLM say that it is not needed.
-QUANTIZED: tuple[Variant, ...] = (
-    Variant("80g", "it fits: 56.3 GiB of weights a GPU, and 3 requests of full length", _AS_80_GB),
-    Variant(
-        "80g-offload",
-        "it does not start: weights that are not there yet cannot be moved to the host",
-        (*_AS_80_GB, "--cpu-offload-gb", "50"),
-    ),
+_FP8 = ("--quantization", "fp8_per_tensor")
+FP8 = Variant(
+    "fp8", "it fits four GPUs of 141 GB: half of the 847 GB, and a layer at a time while it is loaded", _FP8
 )
+#: GiB that vLLM takes of a GPU of 80 GB: 0.92 of 79.1.
+_OF_80_GB = 72.7
+
+
+def quantized(memory: float) -> tuple[Variant, ...]:
+    """On GPUs of that memory (GiB), of which vLLM takes what it would of 80 GB. The guide's command for those has
+    the offload; the facts of vLLM say that it is not needed."""
+    as_80_gb = (*_FP8, "--gpu-memory-utilization", f"{_OF_80_GB / memory:.3f}")
+    return (
+        Variant("80g", "it fits: 56.3 GiB of weights a GPU, and 3 requests of full length", as_80_gb),
+        Variant(
+            "80g-offload",
+            "it does not start: weights that are not there yet cannot be moved to the host",
+            (*as_80_gb, "--cpu-offload-gb", "50"),
+        ),
+    )
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,9 @@ class Rig(rig.Rig):
     def url(self, host: str) -> str:
         return f"http://{host}:8000"
 
+    def memory(self) -> float:
+        return 80.0
+
     def do(self, name: str, limit: float, *words: str, may_fail: bool = False) -> Done:
         self.note(*words)
         return Done(name, 0, 0.0)
@@ -112,6 +115,8 @@ def test_the_orchestrators_own_comparison_of_layouts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("part", "hosts", "up"), [
     (parts.big, ("node0", "node1"), ["up big-pp1", "up big-pp2"]),
     (parts.whole, ("node0",), ["up whole-pp1"]),
+    (parts.half, ("node0",), ["up half-pp1"]),
+    (parts.whole_fp8, ("node0", "node1"), ["up whole-fp8-pp1", "up whole-fp8-pp2"]),
     (parts.fp8, ("node0",), ["up fp8-80g", "up fp8-80g-offload"]),
 ])  # fmt: skip
 def test_the_424b_is_relaunched_by_the_same_cluster(
@@ -119,7 +124,7 @@ def test_the_424b_is_relaunched_by_the_same_cluster(
 ) -> None:
     one = Rig(tmp_path, hosts=hosts)
     part(one)
-    name = part.__name__
+    name = part.__name__.replace("_", "-")
     assert [note for note in one.notes if note.startswith(("up", "down"))] == [*up, f"down /tmp/{name}.yaml"]
     planned = [note for note in one.notes if note.startswith("plan")]
     assert planned == [f"plan /tmp/{name}.yaml --hosts --output json"] * len(up)

@@ -79,6 +79,13 @@ def test_variants_have_names_of_their_own() -> None:
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.parametrize(("memory", "share"), [(139.8, "0.520"), (79.1, "0.919")])
+def test_a_larger_gpu_gives_as_much_as_one_of_80_gb(memory: float, share: str) -> None:
+    without, offloaded = variants.quantized(memory)
+    assert without.arguments == ("--quantization", "fp8_per_tensor", "--gpu-memory-utilization", share)
+    assert offloaded.arguments == (*without.arguments, "--cpu-offload-gb", "50")
+
+
 def test_the_machine_is_asked_what_the_probe_asks() -> None:
     asked = {argv[1] for name, argv in questions.OF_THE_MACHINE.items() if name.startswith("nvidia-smi")}
     probe = (gpus.GPU_FIELDS, hardware.HEALTH_FIELDS, hardware.FABRIC_FIELDS, hardware.NEWER_FIELDS)
@@ -161,4 +168,4 @@ def test_what_the_page_says_is_what_the_programs_take() -> None:
         run.parser().parse_args(shlex.split(words))
     for words in re.findall(r"python -m sandbox (up .*)$", page, re.MULTILINE):
         assert cli.parser().parse_args(shlex.split(words)).real_gpus
-    assert set(re.findall(r"^\| `([a-z0-9]+)` \|", page, re.MULTILINE)) == set(PARTS)
+    assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", page, re.MULTILINE)) == set(PARTS)
