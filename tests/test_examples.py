@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -68,9 +67,8 @@ def test_the_reference_is_the_layout_of_one_of_them() -> None:
 def test_the_guides_offload_with_fp8_is_refused() -> None:
     """As the comment of that example says."""
     path = ROOT / "examples/ernie-424b-8x80g-fp8.yaml"
-    text = path.read_text()
-    assert re.search(r"arguments: \[--trust-remote-code, --quantization, fp8_per_tensor\]", text)
     one = loaded(path)
+    assert one.serve.arguments[1:3] == ("--quantization", "fp8_per_tensor")
     serve = one.serve.model_copy(update={"arguments": (*one.serve.arguments, "--cpu-offload-gb", "50")})
     found = plan(one.model_copy(update={"serve": serve}))
     assert [finding.name for finding in found.findings] == ["quantization-offload"]

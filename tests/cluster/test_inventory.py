@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,9 @@ def test_the_reference_serves_the_424b_over_sixteen_gpus() -> None:
     assert inventory.model.id == "baidu/ERNIE-4.5-VL-424B-A47B-PT"
     assert (inventory.model.revision, inventory.model.served_name) == (None, "ernie-4.5-vl-424b")
     assert (inventory.serve.tensor_parallel_size, inventory.serve.pipeline_parallel_size) == (16, 1)
-    assert inventory.serve.arguments == ("--trust-remote-code",)
+    trust, option, compilation = inventory.serve.arguments
+    assert (trust, option) == ("--trust-remote-code", "--compilation-config")
+    assert json.loads(compilation) == {"mode": 0, "cudagraph_mode": "FULL_DECODE_ONLY"}
     assert inventory.runtime.venv == "/opt/vllm"
 
 
