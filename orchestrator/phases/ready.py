@@ -14,12 +14,11 @@ from cluster.follow import Follower
 from cluster.host import Host
 from cluster.vllm import log
 from cluster.vllm.failure import is_dead
+from cluster.vllm.reading import Reading
 from orchestrator.autopsy import Advice, died, ray_ended, stalled
 from orchestrator.events import EngineReady, HostDoes, LogSaid, Progress
 from orchestrator.phase import Phase, Stage, Waits
 
-#: Bytes that idle ranks read are not progress: they poll a little all the time.
-_WORTH = 64 << 20
 #: Looks over which the rate of reading is taken: shards are read in bursts.
 _LOOKS = 10
 
@@ -29,6 +28,7 @@ class _Seen:
     engine: unit.Look
     loading: log.Loading
     read: int
+    loads: int
     lines: int
 
     def __str__(self) -> str:
@@ -36,7 +36,7 @@ class _Seen:
 
     def mark(self) -> object:
         """Changes as long as anything moves, on any host."""
-        return (self.loading, self.lines, self.read // _WORTH)
+        return (self.loading, self.lines, self.loads)
 
 
 class Ready(Phase):
@@ -66,7 +66,7 @@ class Ready(Phase):
 
 def _advice(stage: Stage) -> Advice:
     head = stage.head.name
-    cause = f"nothing has moved for {stage.patience.load:g} s: no new line in the log, no bytes read on any host"
+    cause = f"nothing has moved for {stage.patience.load:g} s: no new line in the log, nothing loaded on any host"
     cure = f"read {stage.place(head).state}/vllm/log on {head}; for a slow disk, raise ORCHESTRATOR_PATIENCE_LOAD"
     return Advice(head, cause, cure)
 
@@ -88,6 +88,7 @@ class _Watch:
         self.engine = Follower(head, "vllm", stage.place(head.name).state, stage.venv)
         self._shards = (0, 0)
         self._said = ""
+        self._loads = Reading()
         self._read: dict[str, deque[tuple[float, int]]] = {}
         self.lost: list[HostError] = []
 
@@ -103,7 +104,7 @@ class _Watch:
         for host, answer in answers.items():
             self._stage.sink(HostDoes(host, self._reading(host, answer.read)))
         read = sum(one.read for one in answers.values())
-        return _Seen(engine, loading, read, log.moving_lines(self.engine.log))
+        return _Seen(engine, loading, read, self._loads.loads(read), log.moving_lines(self.engine.log))
 
     def _show(self, loading: log.Loading) -> None:
         if self._shards != (loading.shards, loading.of):
