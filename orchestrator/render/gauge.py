@@ -7,13 +7,11 @@ from rich.text import Text
 
 from orchestrator.events import Progress, Waiting
 from orchestrator.render.screen import Bar, Mood, State
-from orchestrator.render.text import Marks, clean, duration, quantity
+from orchestrator.render.text import Marks, clean, duration, quantity, standstill
 
 _BAR = 40
 #: Cells below which a bar beside its words says nothing.
 _LEAST = 12
-#: Seconds after which it is worth a word that nothing moves.
-_QUIET = 10.0
 
 
 def under_way(state: State, now: float, width: int, marks: Marks) -> list[Text]:
@@ -40,13 +38,8 @@ def _waiting(state: State, now: float) -> list[Text]:
     rows = [line.append(f" for {clean(waiting.what)}")]
     if last := clean(waiting.last):
         rows.append(Text(f"   {last}", "dim"))
-    return rows + _quiet(waiting, waiting.quiet + since)
-
-
-def _quiet(waiting: Waiting, quiet: float) -> list[Text]:
-    if waiting.patience is None or quiet < _QUIET:
-        return []
-    return [Text(f"   nothing new for {duration(quiet)}, gives up at {duration(waiting.patience)}", "yellow")]
+    still = standstill(waiting.quiet + since, waiting.patience)
+    return [*rows, Text(f"   {still}", "yellow")] if still else rows
 
 
 def _bar(bar: Bar, now: float, width: int, marks: Marks) -> list[Text]:

@@ -31,7 +31,7 @@ from orchestrator.events import (
 )
 from orchestrator.render import announce, findings
 from orchestrator.render.brief import brief
-from orchestrator.render.text import UNICODE, Marks, clean, clock, count, duration, marks_for, quantity, write
+from orchestrator.render.text import UNICODE, Marks, clean, clock, count, duration, marks_for, quantity, standstill, write
 
 #: Seconds between two lines on the same wait or the same progress; an hour of loading stays readable.
 _EVERY = 10.0
@@ -62,6 +62,8 @@ def throttle(every: float = _EVERY) -> Callable[[Event, float], bool]:
     shown: dict[tuple[type, str, bool], float] = {}
 
     def worth(event: Event, elapsed: float) -> bool:
+        if isinstance(event, HostDoes | LogSaid):
+            return False
         if not isinstance(event, Progress | Waiting):
             shown.clear()
             return True
@@ -87,8 +89,10 @@ def _words(event: Event, marks: Marks) -> str:
             return f"{marks.dot} {host}: {clean(said)}" if host else f"{marks.dot} {clean(said)}"
         case Progress(what, done, total, unit):
             return f"{marks.dot} {clean(what)}: {quantity(done, total, unit)}"
-        case Waiting(what, seconds, last):
-            return f"{marks.dot} waiting for {clean(what)}, {duration(seconds)}{_after(last)}"
+        case Waiting(what, seconds, last, quiet, patience):
+            still = standstill(quiet, patience)
+            words = f"{marks.dot} waiting for {clean(what)}, {duration(seconds)}{_after(last)}"
+            return f"{words}; {still}" if still else words
         case TransportLearned(transport):
             return f"{marks.dot} transport: {clean(announce.network(transport))}"
         case EngineReady(None):

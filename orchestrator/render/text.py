@@ -17,6 +17,10 @@ _SEQUENCES = re.compile(
 )
 
 
+#: Seconds after which it is worth a word that nothing moves.
+_QUIET = 10.0
+
+
 @dataclass(frozen=True)
 class Marks:
     """The signs of one kind of terminal."""
@@ -87,6 +91,13 @@ def _last_state(line: str) -> str:
 def _harmless(line: str) -> str:
     escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in line.expandtabs(4))
     return "".join(escaped).rstrip()
+
+
+def standstill(quiet: float, patience: float | None) -> str:
+    """In words, once it is worth one that nothing moves; `patience` None: the wait has an end of its own."""
+    if patience is None or quiet < _QUIET:
+        return ""
+    return f"nothing new for {duration(quiet)}, gives up at {duration(patience)}"
 
 
 def duration(seconds: float) -> str:

@@ -58,6 +58,11 @@ from tests.orchestrator.render import story
         (Progress("weights", 33.5, 790.3, "GiB"), "· weights: 33.5 of 790.3 GiB"),
         (Waiting("one token", 72, ""), "· waiting for one token, 1 min 12 s"),
         (Waiting("one token", 72, "HTTP 503"), "· waiting for one token, 1 min 12 s: HTTP 503"),
+        (Waiting("one token", 72, "HTTP 503", 9.0, 600.0), "· waiting for one token, 1 min 12 s: HTTP 503"),
+        (
+            Waiting("one token", 72, "HTTP 503", 60.0, 600.0),
+            "· waiting for one token, 1 min 12 s: HTTP 503; nothing new for 1 min 00 s, gives up at 10 min 00 s",
+        ),
         (
             TransportLearned(story.TRANSPORT),
             "· transport: NET/IB/GDRDMA (Channel 00/0 : 8[0] -> 0[0] [receive] via NET/IB/0/GDRDMA)",
@@ -110,6 +115,17 @@ def test_the_end_of_a_progress_and_another_one_are_always_shown() -> None:
 def test_an_end_that_is_said_again_and_again_is_shown_once_in_a_while() -> None:
     worth = plain.throttle(10)
     shown = [second for second in range(0, 31) if worth(Progress("weights", 13, 13, "shards"), second)]
+    assert shown == [0, 10, 20, 30]
+
+
+def test_what_gets_no_line_does_not_bring_a_wait_back() -> None:
+    """Each look at hosts that load says what they are at, and with it a wait would have a line a second."""
+    worth = plain.throttle(10)
+    shown = []
+    for second in range(0, 31):
+        unseen = (HostDoes("gpu-a", "1.9 GiB read"), LogSaid("gpu-a", f"line {second}"))
+        assert not any(worth(event, second) for event in unseen)
+        shown += [second] if worth(Waiting("the engine", second, ""), second) else []
     assert shown == [0, 10, 20, 30]
 
 
