@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.cells import cell_len
 from rich.text import Text
 
-from orchestrator.events import Progress, Waiting
+from orchestrator.events import Progress
 from orchestrator.render.screen import Bar, Mood, State
 from orchestrator.render.text import Marks, clean, duration, quantity, standstill
 

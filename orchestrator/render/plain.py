@@ -31,7 +31,18 @@ from orchestrator.events import (
 )
 from orchestrator.render import announce, findings
 from orchestrator.render.brief import brief
-from orchestrator.render.text import UNICODE, Marks, clean, clock, count, duration, marks_for, quantity, standstill, write
+from orchestrator.render.text import (
+    UNICODE,
+    Marks,
+    clean,
+    clock,
+    count,
+    duration,
+    marks_for,
+    quantity,
+    standstill,
+    write,
+)
 
 #: Seconds between two lines on the same wait or the same progress; an hour of loading stays readable.
 _EVERY = 10.0
