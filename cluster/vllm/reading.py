@@ -11,7 +11,7 @@ _WORTH, _WITHIN = 64 << 20, 16.0
 
 class Reading:
     """Counts how often much was read in little time. Ranks that wait for each other read as well: four that hung
-    on H200s polled sockets with 0.6 MiB a second, so bytes alone would look like progress for ever."""
+    on H200s read at most 0.6 MiB a second of sockets, so bytes alone would look like progress for ever."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now

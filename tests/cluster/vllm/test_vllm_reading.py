@@ -25,7 +25,7 @@ def test_ranks_that_load_are_seen_again_and_again(per_second: int) -> None:
 
 @pytest.mark.parametrize("per_second", [0, MIB // 2, 3 * MIB])
 def test_ranks_that_only_poll_never_load(per_second: int) -> None:
-    """Four ranks that hung for three minutes read 0.1 GiB of sockets in that time: 0.6 MiB a second."""
+    """Four ranks that hung for three minutes read less than 0.1 GiB of sockets in that time: 0.6 MiB a second."""
     assert loads(per_second, 3600) == 0
 
 
