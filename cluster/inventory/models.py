@@ -179,6 +179,11 @@ class Inventory(Frozen):
         """One host with all GPUs needs no Ray."""
         return len(self.hosts) > 1
 
+    @property
+    def tensor_parallel_over_hosts(self) -> bool:
+        """Whether a group of GPUs that share each layer has some of them on other hosts. Ranks go host by host."""
+        return any(host.gpus % self.serve.tensor_parallel_size for host in self.hosts)
+
     def host(self, name: str) -> HostSpec:
         """The host of this name. Raises KeyError."""
         for host in self.hosts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -24,7 +24,7 @@ class _Floor(NamedTuple):
 class _Bad(NamedTuple):
     name: str
     versions: str
-    with_ray: bool
+    concerns: Callable[[Inventory], bool]
     why: str
     cure: str
     source: str
@@ -35,16 +35,26 @@ _FLOORS = (
     _Floor("ray", "2.48.0", "the last lower bound that vLLM gave, before it left Ray out", "vllm#36170"),
 )
 
+
+def _ray(inventory: Inventory) -> bool:
+    return inventory.uses_ray
+
+
+def _over_hosts(inventory: Inventory) -> bool:
+    return inventory.tensor_parallel_over_hosts
+
+
 #: Which releases have the hang of vllm#52907 was read in their wheels: 0.26 has it not, 0.29 no longer.
 _KNOWN_BAD = (
     _Bad(
-        "vllm", "==0.26.*", True,
-        "over Ray 5 of 7 starts of a TP8 ended without tokens while /health said 200",
+        "vllm", "==0.26.*", _ray,
+        "over Ray 5 of 7 starts of a TP8 ended without tokens while /health said 200; and TP4 over 2 × 2 H200s "
+        "hung in three of three, probably in what the orchestrator has turned off since",
         "take 0.32.0 or newer",
-        "vllm#53157",
+        "vllm#53157, docs/benchmarks.md",
     ),
     _Bad(
-        "vllm", ">=0.27,<0.29", True,
+        "vllm", ">=0.27,<0.29", _over_hosts,
         "where tensor parallel goes over hosts it hangs before it loads: a rendezvous of custom all-reduce",
         "take 0.29.0 or newer, or give vLLM `--disable-custom-all-reduce`",
         "vllm#52907, PR vllm#53253",
@@ -68,7 +78,7 @@ def known_bad(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Fi
     """Warnings: they do not fail each time."""
     for one in _KNOWN_BAD:
         found = _version(facts, one.name)
-        if found and (inventory.uses_ray or not one.with_ray) and _within(found, one.versions):
+        if found and one.concerns(inventory) and _within(found, one.versions):
             yield Finding(
                 "versions-known-bad", spec.name, "warning", f"{one.name} {found}", f"none of {one.versions}",
                 why=one.why, cure=one.cure, source=one.source,

@@ -34,13 +34,13 @@ def unit(inventory: Inventory, facts: Place) -> Unit:
 def _all_reduce(inventory: Inventory) -> dict[str, str]:
     """Where tensor parallel goes over hosts: no symmetric memory, which needs NVLink between all ranks.
 
-    vLLM 0.26 to 0.33 try it all the same for groups of 2, 4, 6 and 8. File descriptors cannot be passed between
-    hosts, so ranks whose next one is elsewhere fail and go on, and the others wait for ever (pytorch PR 194912).
-    With one GPU a host all fail ("Failed to send fd"), and vLLM falls back to NCCL; with two each it hung in all
-    three starts on H200s. Racks with NVLink between hosts can set it to 1. vLLM hands it on to the ranks.
+    vLLM 0.26 to 0.33 try it all the same for groups of 2, 4, 6 and 8: file descriptors go from rank to rank, which
+    they cannot between hosts (pytorch PR 194912). With one GPU a host all ranks fail ("Failed to send fd"), and
+    vLLM falls back to NCCL. With two each it hung in all three starts on H200s, probably because some ranks fail
+    and the others wait for them; not tried since. Racks with NVLink between hosts can set it to 1. vLLM hands it
+    on to the ranks.
     """
-    over_hosts = inventory.serve.tensor_parallel_size > min(host.gpus for host in inventory.hosts)
-    return {"VLLM_ALLREDUCE_USE_SYMM_MEM": "0"} if over_hosts else {}
+    return {"VLLM_ALLREDUCE_USE_SYMM_MEM": "0"} if inventory.tensor_parallel_over_hosts else {}
 
 
 def argv(inventory: Inventory) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ class _Watch:
         self.engine = Follower(head, "vllm", stage.place(head.name).state, stage.venv)
         self._shards = (0, 0)
         self._said = ""
-        self._loads = Reading()
+        self._loads = Reading(stage.inventory.gpus)
         self._read: dict[str, deque[tuple[float, int]]] = {}
         self.lost: list[HostError] = []
 

@@ -47,7 +47,7 @@ def _of_the_424b(layers: int) -> dict[str, object]:
 
 
 #: By the folder's name. `vl424b-8L` has eight of the 424B's layers, about 90 GB; `vl424b-27L` half of them:
-#: each of four GPUs holds of it what each of eight holds of the whole.
+#: four GPUs hold nine tenths as much of it each as eight of the whole, since both have three dense layers.
 MODELS: dict[str, dict[str, object]] = {
     "vl28b": _28B,
     "vl424b": _424B,

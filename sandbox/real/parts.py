@@ -83,7 +83,7 @@ def big(rig: Rig) -> None:
 
 
 def half(rig: Rig) -> None:
-    """27 of the 424B's 54 layers: each of four GPUs has as much of them as each of eight would have of all."""
+    """27 of the 424B's 54 layers: each of four GPUs has nine tenths of what each of eight would have of all."""
     _of_the_424b(rig, "half", "vl424b-27L")
 
 

@@ -135,8 +135,9 @@ class Rig:
         return self.record.step(name, [*inside, *argv] if self.stand_in else argv, limit, 5, may_fail=True)
 
     def memory(self) -> float:
-        """Of one GPU, GiB."""
-        return int(self.on_machine("memory of the GPUs", questions.TOTAL_MEMORY).out.split()[0]) / 1024
+        """Of the smallest GPU, GiB. Raises ValueError where nvidia-smi says nothing."""
+        said = self.on_machine("memory of the GPUs", questions.TOTAL_MEMORY).out.split()
+        return min(map(int, said)) / 1024
 
     def on_host(self, host: str, name: str, *argv: str) -> Done:
         return self.record.step(

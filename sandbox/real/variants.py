@@ -37,7 +37,7 @@ TUNED: tuple[Variant, ...] = (
     DEFAULT,
     Variant(
         "kernels",
-        "1.25: of 6.8 ms on the GPU a step, 2.3 are small kernels of norms and rotary embeddings, 1,600 in all",
+        "1.25: of 6.8 ms on the GPU a step, 2.3 are small kernels: norms, activations, rotary embeddings",
         _KERNELS,
     ),
     Variant(
@@ -87,16 +87,16 @@ _FP8 = ("--quantization", "fp8_per_tensor")
 FP8 = Variant(
     "fp8", "it fits four GPUs of 141 GB: half of the 847 GB, and a layer at a time while it is loaded", _FP8
 )
-#: GiB that vLLM takes of a GPU of 80 GB: 0.92 of 79.1.
-_OF_80_GB = 72.7
+#: What vLLM takes of a GPU of 80 GB, in GiB, and what CUDA keeps of any to itself: `nvidia-smi` counts it.
+_OF_80_GB, _KEPT = 0.92 * 79.1, 0.6
 
 
 def quantized(memory: float) -> tuple[Variant, ...]:
-    """On GPUs of that memory (GiB), of which vLLM takes what it would of 80 GB. The guide's command for those has
-    the offload; the facts of vLLM say that it is not needed."""
-    as_80_gb = (*_FP8, "--gpu-memory-utilization", f"{_OF_80_GB / memory:.3f}")
+    """On GPUs of that memory (GiB, as `nvidia-smi` says), of which vLLM takes what it would of 80 GB. The guide's
+    command for those has the offload; the facts of vLLM say that it is not needed."""
+    as_80_gb = (*_FP8, "--gpu-memory-utilization", f"{_OF_80_GB / (memory - _KEPT):.3f}")
     return (
-        Variant("80g", "it fits: 56.3 GiB of weights a GPU, and 3 requests of full length", as_80_gb),
+        Variant("80g", "it fits: 56.2 GiB of weights on each of eight GPUs, 50.6 of 27 layers on four", as_80_gb),
         Variant(
             "80g-offload",
             "it does not start: weights that are not there yet cannot be moved to the host",

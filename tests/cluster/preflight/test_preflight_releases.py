@@ -31,6 +31,11 @@ def test_one_host_needs_no_ray() -> None:
     assert found(known_bad, {"versions": {"vllm": "0.26.0"}}, ALONE) == []
 
 
+def test_a_hang_of_tensor_parallel_over_hosts_is_none_of_a_pipelines() -> None:
+    stages = inventory(serve={"tensor_parallel_size": 8, "pipeline_parallel_size": 2})
+    assert found(known_bad, {"versions": {"vllm": "0.28.0"}}, stages) == []
+
+
 @pytest.mark.parametrize(
     ("version", "bad"),
     [

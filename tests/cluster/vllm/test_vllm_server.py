@@ -49,10 +49,16 @@ def test_the_engine_finds_our_ray() -> None:
     assert ("RAY_ADDRESS", "192.168.0.1:6379") in found.env
 
 
-@pytest.mark.parametrize(("sizes", "wanted"), [((16, 1), ["0"]), ((8, 2), [])])
-def test_symmetric_memory_is_left_alone_only_within_a_host(sizes: tuple[int, int], wanted: list[str]) -> None:
-    tensor, pipeline = sizes
-    one = inventory(serve={"tensor_parallel_size": tensor, "pipeline_parallel_size": pipeline})
+@pytest.mark.parametrize(
+    ("hosts", "gpus", "tensor", "wanted"),
+    [(2, 8, 16, ["0"]), (2, 8, 8, []), (2, 8, 4, []), (1, 8, 8, []), (2, 6, 4, ["0"]), (2, 3, 2, ["0"])],
+)
+def test_symmetric_memory_is_turned_off_where_a_group_has_other_hosts(
+    hosts: int, gpus: int, tensor: int, wanted: list[str]
+) -> None:
+    """Six GPUs a host in groups of four: the second group has two GPUs of each."""
+    sizes = {"tensor_parallel_size": tensor, "pipeline_parallel_size": hosts * gpus // tensor}
+    one = inventory(hosts, gpus, serve=sizes)
     assert [value for name, value in unit(one, facts(one.head)).env if name == SYMMETRIC] == wanted
 
 

@@ -79,7 +79,7 @@ def test_variants_have_names_of_their_own() -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize(("memory", "share"), [(139.8, "0.520"), (79.1, "0.919")])
+@pytest.mark.parametrize(("memory", "share"), [(143771 / 1024, "0.521"), (81559 / 1024, "0.921")])
 def test_a_larger_gpu_gives_as_much_as_one_of_80_gb(memory: float, share: str) -> None:
     without, offloaded = variants.quantized(memory)
     assert without.arguments == ("--quantization", "fp8_per_tensor", "--gpu-memory-utilization", share)
