@@ -1,54 +1,85 @@
-"""What `docs/benchmarks.md` says of real GPUs is in the files that the runs left."""
+"""Rows of `docs/benchmarks.md` about real GPUs, against the files that the runs left."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "benchmarks/gpu"
-#: One GPU of 80 GB: the published guide's own figure.
-GUIDE = "261.13"
 
 
-def _measured(found: Any) -> Iterator[float]:
-    """Every throughput, however deep it lies."""
-    if isinstance(found, dict):
-        for name, value in found.items():
-            if name in ("output_throughput", "output_per_second") and value is not None:
-                yield value
-            yield from _measured(value)
+class Row(NamedTuple):
+    """What a row begins with, the file, and the figure (or figures, a seed each) that the row has."""
+
+    begins: str
+    file: str
+    figures: tuple[str, ...]
 
 
-@pytest.fixture(scope="module")
-def measured() -> set[str]:
-    texts = (json.loads(path.read_text())["figures"] for path in FOLDER.glob("*.json"))
-    return {f"{one:,.2f}" for text in texts for one in _measured(text)}
+ROWS = [
+    Row("| `--enforce-eager` | `eager` |", "2026-11-26-h200-eager", ("eager-node0-enforce-eager-{}",)),
+    Row("| default: what `up` launches |", "2026-11-26-h200-eager", ("eager-node1-default-{}",)),
+    Row("| default | `tune` with FlashInfer |", "2026-11-26-h200-tune-flashinfer", ("tune-node0-default-{}",)),
+    Row("| default, another GPU |", "2026-11-26-h200-tune-scheduling", ("tune-node0-default-{}",)),
+    Row("| default | `tune` with the kernels |", "2026-11-27-h200-tune-kernels", ("tune-node0-default-{}",)),
+    Row("| as the examples have it", "2026-11-27-h200-tune-kernels", ("tune-node1-kernels-{}",)),
+    Row("| eight layers, bf16, TP4 |", "2026-11-27-h200-big-tp4", ("big-pp1",)),
+    Row("| 27 layers, bf16", "2026-11-27-h200-half", ("half-pp1",)),
+    Row("| 27 layers, FP8", "2026-11-27-h200-fp8", ("fp8-80g",)),
+    Row("| all 54 layers, FP8, TP4", "2026-11-27-h200-whole-fp8", ("whole-fp8-pp1",)),
+    Row("| eight layers of the 424B | TP2 |", "2026-11-27-h200-layouts", ("2x1",)),
+    Row("| eight layers of the 424B | PP2 |", "2026-11-27-h200-layouts", ("1x2",)),
+    Row("| 28B | TP2 |", "2026-11-26-h200-layouts-28b", ("2x1",)),
+]
+each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.file}: {row.begins.strip('| ')}")
 
 
-def _figures(heading: str) -> set[str]:
-    """Of the first table under a heading, to two places, of the size of tokens a second."""
+def _left(row: Row) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((FOLDER / f"{row.file}.json").read_text())
+    return found
+
+
+def _said(row: Row) -> set[str]:
+    """The cells' figures, commas and emphasis taken away."""
     page = (ROOT / "docs/benchmarks.md").read_text()
-    section = page.partition(f"### {heading}\n")[2].partition("\n### ")[0]
-    rows = "\n".join(line for line in section.splitlines() if line.startswith("|"))
-    found = re.findall(r"(?<![\d,.])[\d,]+\.\d\d(?!\d)", rows)
-    return {one for one in found if float(one.replace(",", "")) > 200}
+    (line,) = [one for one in page.splitlines() if one.startswith(row.begins)]
+    return set(re.findall(r"\d+(?:\.\d+)?", line.removeprefix(row.begins).replace(",", "").replace("*", "")))
 
 
-@pytest.mark.parametrize(("heading", "least"), [
-    ("The guide's work on one GPU", 12),
-    ("The 424B on four GPUs, and on eight", 4),
-    ("Tensor against pipeline parallel", 3),
-])  # fmt: skip
-def test_throughputs_are_those_that_were_measured(heading: str, least: int, measured: set[str]) -> None:
-    said = _figures(heading) - {GUIDE}
-    assert len(said) >= least
-    assert said <= measured
+def _measured(figures: dict[str, Any]) -> set[str]:
+    """Tokens a second to two places, TTFT without any, TPOT to one: of vLLM's own result or of `bench`."""
+    if "figures" in figures:
+        own = figures["figures"]
+        speed, first, each = own["output_per_second"], own["ttft"]["mean"], own["tpot"]["mean"]
+    else:
+        speed, first, each = (figures[name] for name in ("output_throughput", "mean_ttft_ms", "mean_tpot_ms"))
+    return {f"{speed:.2f}", f"{first:.0f}", f"{each:.1f}"}
+
+
+@each_row
+def test_a_row_has_what_was_measured(row: Row) -> None:
+    names = [name.format(seed) for name in row.figures for seed in ((1, 2) if "{}" in name else ("",))]
+    figures = _left(row)["figures"]
+    assert set.union(*(_measured(figures[name]) for name in names)) <= _said(row)
+
+
+@pytest.mark.parametrize("row", [one for one in ROWS if "layers, " in one.begins], ids=lambda row: str(row.file))
+def test_a_row_of_the_424b_has_what_was_planned_and_what_vllm_said(row: Row) -> None:
+    left = _left(row)
+    name = row.figures[0]
+    planned, log = left["figures"]["plan"][f"{name}-plan"], " ".join(left["figures"][f"{name}: log"])
+    (up,) = [step["seconds"] for step in left["steps"] if step["name"] == f"{name}: up"]
+    loaded, cache = re.search(r"took ([\d.]+) GiB", log), re.search(r"cache size: ([\d,]+) tokens", log)
+    assert loaded
+    assert cache
+    weights = f"{planned['weights_bytes_per_gpu'] / 2**30:.2f}"
+    wanted = {weights, loaded[1], str(planned["kv_cache_tokens"]), cache[1].replace(",", ""), f"{up:.0f}"}
+    assert wanted <= _said(row)
 
 
 def test_every_file_is_explained() -> None:
