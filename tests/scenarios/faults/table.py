@@ -17,6 +17,7 @@ from tests.scenarios.faults.told import Told
 WALK = "## The random walk"
 
 _WIDTH = 240
+_ROOT = str(Path(__file__).parents[3])
 _SCRATCH = re.compile(r"/tmp/pytest-of-\S+?/pytest-\d+/[\w-]+?/")
 
 _HEAD = """\
@@ -111,6 +112,6 @@ def _line(row: Row) -> str:
 
 
 def _cell(text: str) -> str:
-    """On one line, and cut where a page would be in its way; scratch folders and numbers of runs are noise."""
-    plain = _SCRATCH.sub("/tmp/…/", " ".join(text.split())).replace("|", "\\|")
+    """On one line, and cut where a page would be in its way; scratch folders, and where this lies, are noise."""
+    plain = _SCRATCH.sub("/tmp/…/", " ".join(text.split())).replace(_ROOT, "/…").replace("|", "\\|")
     return plain if len(plain) <= _WIDTH else plain[:_WIDTH].rstrip() + "…"

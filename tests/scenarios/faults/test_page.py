@@ -32,10 +32,12 @@ def test_a_row_is_a_line() -> None:
 
 
 def test_paths_of_a_run_are_no_news_and_long_words_are_cut() -> None:
-    told = Told("node1", f"/tmp/pytest-of-root/pytest-14/test_it0/state/demo {'x' * 300}", "do")
+    here = Path(__file__).parents[3] / ".venv/bin/python"
+    told = Told("node1", f"/tmp/pytest-of-root/pytest-14/test_it0/state/demo {'x' * 300}", f"{here} do")
     (line,) = [line for line in page([Row("g", "f", told, 1.0, "")], HERE).splitlines() if "| f |" in line]
     assert "/tmp/…/state/demo x" in line
     assert "x…" in line
+    assert "| /…/.venv/bin/python do |" in line
     assert "pytest" not in line
 
 
