@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 #: What must be read at least, and within how many seconds, to be a load.
 _WORTH, _WITHIN = 64 << 20, 16.0
-#: Bytes a second for each GPU. 16 of them would load 848 GB in 14 hours.
-_PACE = 1 << 20
+#: Bytes a second for each GPU: three times what was seen of ranks that hang. One slow rank of sixteen may load
+#: alone, with 8 MiB a second.
+_PACE = 1 << 19
 
 
 class Reading:
