@@ -19,10 +19,11 @@ _WHOLE = (
     *("--max-num-batched-tokens", "--max-num-seqs", "--language-model-only", "--trust-remote-code"),
 )
 
-#: Options that a plan reads the value of.
+#: Options that a plan reads the value of, and one that the examples have.
 _VALUED = (
     *("--max-model-len", "--gpu-memory-utilization", "--quantization", "--kv-cache-dtype", "--cpu-offload-gb"),
     *("--max-num-batched-tokens", "--max-num-seqs", "--dtype", "--block-size", "--kv-cache-memory-bytes"),
+    *("--hf-overrides", "--limit-mm-per-prompt", "--compilation-config"),
 )
 
 #: The shortest that is taken for a short form: `--max-` would be one of many.

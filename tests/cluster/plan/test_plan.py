@@ -128,7 +128,13 @@ def test_arguments_that_vllm_refuses(arguments: tuple[str, ...], said: str) -> N
     assert said in found.findings[0].found
 
 
-@pytest.mark.parametrize("arguments", [("--max-model-len",), ("--max-model-len", "--enforce-eager"), ("--dtype",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--max-model-len",), ("--max-model-len", "--enforce-eager"), ("--dtype",), ("--hf-overrides",),
+        ("--limit-mm-per-prompt", "--trust-remote-code"), ("--compilation-config",),
+    ],
+)  # fmt: skip
 def test_an_option_without_its_value(arguments: tuple[str, ...]) -> None:
     found = plan(wanted(*arguments))
     assert not found.runs
