@@ -18,8 +18,6 @@ from sandbox.inside import inside
 
 ROOT = Path(__file__).parents[2]
 _OTHERWISE = ("--tokenizer-mode", "auto")
-#: Seconds.
-_LEAVING = 5.0
 
 
 def wait_for(what: str, condition: Callable[[], object], bound: float = 60.0) -> None:
@@ -113,12 +111,9 @@ class Hosts:
         return path
 
     def assert_idle(self, *hosts: str) -> None:
-        """Nothing runs on these hosts and no GPU is held; logs may lie there to be read. Who was told to end has a
-        moment to be gone: the helper of an orchestrator that was killed leaves when its connection does."""
+        """Nothing runs on these hosts and no GPU is held; logs may lie there to be read."""
         for host in hosts:
-            end = time.monotonic() + _LEAVING
-            while (left := self.processes(host)) and time.monotonic() < end:
-                time.sleep(0.1)
+            left = self.processes(host)
             assert left == {}, f"{host}: {left}"
             assert self.gpus_in_use(host) == 0, host
 
