@@ -35,26 +35,17 @@ _FLOORS = (
     _Floor("ray", "2.48.0", "the last lower bound that vLLM gave, before it left Ray out", "vllm#36170"),
 )
 
-
-def _ray(inventory: Inventory) -> bool:
-    return inventory.uses_ray
-
-
-def _over_hosts(inventory: Inventory) -> bool:
-    return inventory.tensor_parallel_over_hosts
-
-
 #: Which releases have the hang of vllm#52907 was read in their wheels: 0.26 has it not, 0.29 no longer.
 _KNOWN_BAD = (
     _Bad(
-        "vllm", "==0.26.*", _ray,
+        "vllm", "==0.26.*", lambda one: one.uses_ray,
         "over Ray 5 of 7 starts of a TP8 ended without tokens while /health said 200; and TP4 over 2 × 2 H200s "
         "hung in three of three, probably in what the orchestrator has turned off since",
         "take 0.32.0 or newer",
         "vllm#53157, docs/benchmarks.md",
     ),
     _Bad(
-        "vllm", ">=0.27,<0.29", _over_hosts,
+        "vllm", ">=0.27,<0.29", lambda one: one.tensor_parallel_over_hosts,
         "where tensor parallel goes over hosts it hangs before it loads: a rendezvous of custom all-reduce",
         "take 0.29.0 or newer, or give vLLM `--disable-custom-all-reduce`",
         "vllm#52907, PR vllm#53253",
