@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +90,25 @@ class Hosts:
 
     def processes(self, host: str) -> dict[int, str]:
         """Command lines by pid, but for sshd and for this very look."""
-        listed = self.run(host, "ps", "-eo", "pid=,stat=,args=").splitlines()
-        rows = [line.split(None, 2) for line in listed]
+        return {pid: args for pid, _, args in self._rows(host)}
+
+    def _rows(self, host: str) -> list[tuple[int, int, str]]:
+        """Of processes: pid, process group, command line."""
+        listed = self.run(host, "ps", "-eo", "pid=,pgid=,stat=,args=").splitlines()
+        rows = [line.split(None, 3) for line in listed]
         own = ("sshd", "ps -eo")
-        return {int(pid): args for pid, stat, args in rows if not args.startswith(own) and stat[0] != "Z"}
+        return [
+            (int(pid), int(group), args)
+            for pid, group, stat, args in rows
+            if not args.startswith(own) and stat[0] != "Z"
+        ]
+
+    def _lasting(self, host: str) -> dict[int, str]:
+        """Without the programs of a session, which leave when they hear that their connection has ended: that may
+        be a moment after the orchestrator has. Each has a `timeout` of ours at the head of its process group."""
+        rows = self._rows(host)
+        sessions = {group for _, group, args in rows if args.startswith("timeout -k ")}
+        return {pid: args for pid, group, args in rows if group not in sessions}
 
     def pids(self, host: str, word: str) -> list[int]:
         """Of processes with `word` in their command line."""
@@ -110,12 +126,16 @@ class Hosts:
         path.write_text(yaml.safe_dump(document))
         return path
 
+    def _silent(self, host: str) -> bool:
+        return not self.processes(host)
+
     def assert_idle(self, *hosts: str) -> None:
         """Nothing runs on these hosts and no GPU is held; logs may lie there to be read."""
         for host in hosts:
-            left = self.processes(host)
+            left = self._lasting(host)
             assert left == {}, f"{host}: {left}"
             assert self.gpus_in_use(host) == 0, host
+            wait_for(f"no program of a session on {host}", partial(self._silent, host), 5)
 
     def assert_clean(self, *hosts: str) -> None:
         """Idle, and no file is left but compile caches, which a `down` keeps."""
