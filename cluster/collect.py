@@ -16,8 +16,6 @@ from cluster.unit import folder_name
 
 COLLECTING = "collect what it says"
 
-_PARTS = ("processes", "gpus", "hardware", "redact", "sockets", "stacks", "other_programs", "collect")
-
 #: What the kernel says of processes that it killed for want of memory, of GPUs, and of InfiniBand.
 KERNEL = r"(?i)out of memory|oom-kill|killed process|NVRM|Xid|nvidia|mlx5|segfault|general protection|I/O error"
 
@@ -109,4 +107,4 @@ def _command(inventory: Inventory, host: str, wanted: Wanted) -> Command:
     }
     # Beyond its own time it has something to pack still, and a hung disk is no reason to wait.
     timeout = wanted.seconds + 3
-    return program(_PARTS, payload, title=COLLECTING, venv=inventory.runtime.venv, timeout=timeout)
+    return program("collect", payload, title=COLLECTING, venv=inventory.runtime.venv, timeout=timeout)

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +16,9 @@ T = TypeVar("T")
 #: Reads a program of known length from stdin and leaves the rest of stdin to it, so that neither the program
 #: nor its data (secrets among it) is ever in an argument list.
 _BOOTSTRAP = "import sys; exec(compile(sys.stdin.buffer.read(int(sys.argv[1])), sys.argv[2], 'exec'))"
+
+#: A module of `cluster/remote` names the others that it needs by its imports, which type checkers alone carry out.
+_IMPORTED = re.compile(r"^    from cluster\.remote\.([\w.]+) import ", re.MULTILINE)
 
 #: The venv's Python where there is one, the host's own otherwise: a host without the venv can still be
 #: observed and taken down.
@@ -84,7 +88,7 @@ class Probe(Generic[T]):
 
 
 def program(
-    names: tuple[str, ...],
+    name: str,
     payload: dict[str, Any],
     *,
     title: str,
@@ -92,21 +96,34 @@ def program(
     timeout: float = 30.0,
     hints: tuple[Hint, ...] = (),
 ) -> Command:
-    """A program of `cluster/remote`, its parts concatenated in the order of `names`, with its data.
+    """Returns the command that runs the program `name` of `cluster/remote`, behind the parts that it imports.
 
     It runs under the venv's Python (or the host's own where that is missing), isolated from the user's own
     modules, reads its source and then `payload` as JSON from stdin, and so needs one round trip and leaves no
     file.
     """
-    source = "\n".join(remote_source(name) for name in names).encode()
-    words = ("-I", "-c", _BOOTSTRAP, str(len(source)), names[-1])
+    source = with_parts(name).encode()
+    words = ("-I", "-c", _BOOTSTRAP, str(len(source)), name.rpartition(".")[2])
     argv = ("/bin/sh", "-c", _VENV_OR_HOST_PYTHON, "sh", f"{venv}/bin/python", *words)
     return Command(argv, title, source + json.dumps(payload).encode() + b"\n", timeout, hints)
 
 
+@cache
 def remote_source(name: str) -> str:
-    """The text of `cluster/remote/NAME.py`."""
-    return (resources.files("cluster.remote") / f"{name}.py").read_text(encoding="utf-8")
+    """Returns the text of the module `cluster.remote.NAME`."""
+    folders, _, module = name.rpartition(".")
+    return resources.files(f"cluster.remote.{folders}".rstrip(".")).joinpath(f"{module}.py").read_text("utf-8")
+
+
+def with_parts(name: str) -> str:
+    """Returns the text of a program behind all that it imports of `cluster.remote`, as a host reads it."""
+    return "\n".join(map(remote_source, _in_order(name)))
+
+
+def _in_order(name: str) -> list[str]:
+    """Returns the modules that a program imports, each after those that it needs itself, and the program last."""
+    needed = [part for one in _IMPORTED.findall(remote_source(name)) for part in _in_order(one)]
+    return [*dict.fromkeys(needed), name]
 
 
 def last_json(said: str) -> dict[str, Any]:

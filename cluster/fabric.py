@@ -60,7 +60,7 @@ def _probe(inventory: Inventory, seen: Observed, name: str, patience: float) -> 
         "patience": patience,
     }
     command = program(
-        ("processes", "parting", "all_reduce"),
+        "all_reduce",
         payload,
         title="reduce over all GPUs",
         venv=inventory.runtime.venv,

@@ -8,10 +8,6 @@ from cluster.unit import folder_name
 from cluster.values import Facts
 from cluster.vllm.log import DEAD, FATAL, READY
 
-_PARTS = (
-    "processes", "presence", "network", "gpus", "model",
-    "hardware", "software", "rdma", "links", "machine", "facts",
-)  # fmt: skip
 _HINTS = (
     Hint(r"python3?: (?:[Nn]ot found|No such file)", "neither the venv's Python nor python3 is on this host",
          "install Python 3.9 or newer, and the venv that the inventory names under `runtime: venv:`"),
@@ -42,7 +38,7 @@ def facts(inventory: Inventory, spec: HostSpec) -> Probe[Facts]:
         },
     }
     command = program(
-        _PARTS, payload, title="look at the host", venv=inventory.runtime.venv, timeout=60, hints=_HINTS
+        "facts", payload, title="look at the host", venv=inventory.runtime.venv, timeout=60, hints=_HINTS
     )
     return Probe(command, lambda said: Facts.model_validate(last_json(said)))
 

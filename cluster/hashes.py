@@ -16,6 +16,6 @@ def hashes(inventory: Inventory, facts: Facts) -> Probe[dict[str, str]]:
     """Of all files that ranks read, by name."""
     names = sorted(name for name in facts.model.sizes if is_read(name))
     payload = {"folder": facts.model.path, "names": names}
-    parts, venv = ("processes", "parting", "hashes"), inventory.runtime.venv
-    command = program(parts, payload, title=HASHING, venv=venv, timeout=_LIMIT)
+    venv = inventory.runtime.venv
+    command = program("hashes", payload, title=HASHING, venv=venv, timeout=_LIMIT)
     return Probe(command, lambda said: {str(name): str(one) for name, one in last_json(said)["hashes"].items()})

@@ -21,14 +21,13 @@ _DAY = 86400.0
 def hold(lease: Lease, state: str, venv: str) -> Command:
     """The program that holds the lease."""
     payload = {"folder": state, "lease": _fields(lease), "silence": SILENCE}
-    parts = ("processes", "files", "lease")
-    return program(parts, payload, title="take the lease", venv=venv, timeout=7 * _DAY, hints=STATE_HINTS)
+    return program("lease", payload, title="take the lease", venv=venv, timeout=7 * _DAY, hints=STATE_HINTS)
 
 
 def breaking(by: Lease, state: str, venv: str) -> Probe[Lease | None]:
     """Ends the program that holds the lease; says whose it was, None when nobody held it."""
     payload = {"folder": state, "by": _fields(by)}
-    command = program(("processes", "files", "unlock"), payload, title="break the lease", venv=venv)
+    command = program("unlock", payload, title="break the lease", venv=venv)
     return Probe(command, lambda said: lease_of(last_json(said)["held"]))
 
 

@@ -95,7 +95,7 @@ def _program(inventory: Inventory, host: str, kinds: Sequence[Kind], lines: int,
         "silence": _SILENCE,
     }
     title, timeout = ("follow the logs", _FOLLOWING) if follow else ("read the logs", 60.0)
-    return program(("processes", "tail"), payload, title=title, venv=inventory.runtime.venv, timeout=timeout)
+    return program("tail", payload, title=title, venv=inventory.runtime.venv, timeout=timeout)
 
 
 def _logs(said: str) -> Logs:

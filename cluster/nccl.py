@@ -21,7 +21,7 @@ _SIGNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 
 def lines(state: str, venv: str) -> Probe[tuple[str, ...]]:
     """The lines about the network, of the ranks of this launch on one host."""
-    command = program(("processes", "nccl"), {"state": state}, title="read what NCCL chose", venv=venv)
+    command = program("nccl", {"state": state}, title="read what NCCL chose", venv=venv)
     return Probe(command, lambda said: tuple(last_json(said)["lines"]))
 
 

@@ -76,8 +76,7 @@ def _words(inventory: Inventory, spec: HostSpec, facts: Place) -> tuple[str, ...
 def token(state: str, venv: str, wanted: str = "") -> Probe[str]:
     """Keeps (or makes, or writes) the token on a host, and brings it."""
     payload = {"path": token_path(state), "token": wanted}
-    parts = ("processes", "files", "token")
-    command = program(parts, payload, title="prepare Ray's token", venv=venv, hints=STATE_HINTS)
+    command = program("token", payload, title="prepare Ray's token", venv=venv, hints=STATE_HINTS)
     return Probe(replace(command, secret=True), lambda said: str(last_json(said)["token"]))
 
 
@@ -100,9 +99,7 @@ def gate(inventory: Inventory, state: str, patience: float) -> Command:
     }
     title = "prove the GPUs through Ray"
     venv = inventory.runtime.venv
-    return program(
-        ("processes", "parting", "gate"), payload, title=title, venv=venv, timeout=patience + 60, hints=_GATE_HINTS
-    )
+    return program("gate", payload, title=title, venv=venv, timeout=patience + 60, hints=_GATE_HINTS)
 
 
 def gate_lines(said: str) -> Iterator[dict[str, Any]]:

@@ -89,15 +89,14 @@ def launch(unit: Unit, venv: str) -> Command:
         "ports": unit.ports,
     }
     title = f"launch {unit.name}"
-    return program(("processes", "files", "claims", "keeper"), payload, title=title, venv=venv, hints=_HINTS)
+    return program("keeper", payload, title=title, venv=venv, hints=_HINTS)
 
 
 def stop(name: Name, host: str, state: str, venv: str) -> Probe[tuple[Leftover, ...]]:
     """Ends the unit and everything it started; what is left after SIGKILL comes back."""
     patience = dict(PATIENCE)[name]
     payload = {"folder": f"{state}/{name}", "patience": patience}
-    parts = ("processes", "files", "shared_memory", "stop")
-    command = program(parts, payload, title=f"stop {name}", venv=venv, timeout=patience + 30)
+    command = program("stop", payload, title=f"stop {name}", venv=venv, timeout=patience + 30)
 
     def parse(said: str) -> tuple[Leftover, ...]:
         return tuple(_leftover(host, one) for one in last_json(said)["left"])
@@ -111,7 +110,7 @@ def _leftover(host: str, one: dict[str, object]) -> Leftover:
 
 def sweep(state: str, venv: str) -> Command:
     """Removes what a stopped cluster leaves on a host: records, logs, tokens, Ray's session; the caches stay."""
-    return program(("processes", "files", "sweep"), {"state": state}, title="clean the state directory", venv=venv)
+    return program("sweep", {"state": state}, title="clean the state directory", venv=venv)
 
 
 @dataclass(frozen=True)
@@ -137,8 +136,7 @@ def look(name: Name, state: str, venv: str, offset: int = 0, health: str = "") -
     """`health` is a URL that the host itself asks."""
     trees = [f"{state}/ray", f"{state}/vllm"]
     payload = {"folder": f"{state}/{name}", "trees": trees, "offset": offset, "health": health}
-    parts = ("processes", "presence", "watch")
-    command = program(parts, payload, title=f"look at {name}", venv=venv, timeout=_LOOK)
+    command = program("watch", payload, title=f"look at {name}", venv=venv, timeout=_LOOK)
 
     def parse(said: str) -> Look:
         found = last_json(said)

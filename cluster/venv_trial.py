@@ -24,8 +24,8 @@ def venv_trial(inventory: Inventory, spec: HostSpec, facts: Facts) -> Probe[Venv
         "gpus": 0 if _in_use(spec, facts) else spec.gpus,
         "model": _model(inventory, facts),
     }
-    parts, venv = ("processes", "parting", "venv_trial"), inventory.runtime.venv
-    command = program(parts, payload, title=TRYING, venv=venv, timeout=_LIMIT)
+    venv = inventory.runtime.venv
+    command = program("venv_trial", payload, title=TRYING, venv=venv, timeout=_LIMIT)
     return Probe(command, lambda said: VenvTrial.model_validate(last_json(said)))
 
 

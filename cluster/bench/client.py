@@ -81,9 +81,7 @@ def command(argv: tuple[str, ...], env: dict[str, str], *, state: str, metrics: 
         "silence": _SILENCE,
     }
     title = "run vllm bench serve"
-    return program(
-        ("processes", "files", "bench"), payload, title=title, venv=venv, timeout=_LONGEST, hints=STATE_HINTS
-    )
+    return program("bench", payload, title=title, venv=venv, timeout=_LONGEST, hints=STATE_HINTS)
 
 
 def run(host: Host, command: Command, heard: Heard, news: Callable[[], None]) -> None:

@@ -18,7 +18,7 @@ Clocks = dict[str, tuple[int, int]]
 
 def clocks(venv: str) -> Probe[Clocks]:
     """To be asked while the GPUs work: idle ones clock down."""
-    command = program(("clocks",), {}, title="ask for the GPUs' clocks", venv=venv)
+    command = program("clocks", {}, title="ask for the GPUs' clocks", venv=venv)
     return Probe(
         command, lambda said: {uuid: (now, most) for uuid, (now, most) in last_json(said)["clocks"].items()}
     )

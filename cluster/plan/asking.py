@@ -55,6 +55,6 @@ def serving(inventory: Inventory) -> Probe[Serving]:
         "hf_home": environment.get("HF_HOME", ""),
         "hf_hub_cache": environment.get("HF_HUB_CACHE", ""),
     }
-    parts, payload = ("processes", "parting", "model", "serving"), {"venv": venv, "model": model}
-    command = program(parts, payload, title=ASKING, venv=venv, timeout=_LIMIT)
+    payload = {"venv": venv, "model": model}
+    command = program("serving", payload, title=ASKING, venv=venv, timeout=_LIMIT)
     return Probe(command, lambda said: Serving.model_validate(last_json(said)))

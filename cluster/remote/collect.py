@@ -9,47 +9,21 @@ Says a line of JSON for each thing as soon as it has it, so that whoever waits n
 text, packed and without secrets. The last line names what there was no time or no room for.
 """
 
-import base64
 import glob
 import json
 import os
 import stat
 import time
-import zlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cluster.remote.gpus import gpus
     from cluster.remote.other_programs import ask_ray, installed, kernel_said, say_commands, say_ray
     from cluster.remote.processes import payload, processes, unit_pids
-    from cluster.remote.redact import redact, secrets_of
+    from cluster.remote.redact import secrets_of
     from cluster.remote.sockets import sockets
     from cluster.remote.stacks import under_way
-
-
-class Teller:
-    """Says things until time or room is out, and remembers what it could not say."""
-
-    def __init__(self, data: "dict[str, Any]", values: "list[str]") -> None:
-        self.names = data["secret_names"]
-        self.values = values
-        self.room = data["most"]
-        self.end = time.monotonic() + data["seconds"]
-        self.left_out: list[str] = []
-
-    def late(self) -> bool:
-        return bool(time.monotonic() > self.end)
-
-    def say(self, name: str, text: str) -> None:
-        if len(text) > self.room:
-            self.left_out.append(name)
-            return
-        self.room -= len(text)
-        packed = zlib.compress(redact(text, self.values, self.names).encode(errors="replace"), 6)
-        print(json.dumps({"name": name, "packed": base64.b64encode(packed).decode()}), flush=True)
-
-    def say_json(self, name: str, document: Any) -> None:
-        self.say(name, json.dumps(document, indent=1))
+    from cluster.remote.teller import Teller
 
 
 def both_ends(path: str, head: int, tail: int) -> str:

@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any, Iterator
 
 if TYPE_CHECKING:
-    from cluster.remote.collect import Teller
     from cluster.remote.hardware import kernel_log
+    from cluster.remote.teller import Teller
 
 
 def say_commands(teller: "Teller", commands: "dict[str, list[str]]") -> None:

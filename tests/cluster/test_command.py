@@ -48,7 +48,7 @@ def test_shown_fits_a_screen(length: int, cut: bool) -> None:
 
 
 def test_what_is_shown_never_holds_stdin() -> None:
-    command = program(("processes", "token"), {"token": "hush"}, title="t", venv="/nowhere")
+    command = program("token", {"token": "hush"}, title="t", venv="/nowhere")
     assert b"hush" in command.stdin
     assert "hush" not in command.shown() + command.line()
 
@@ -97,21 +97,26 @@ def test_a_program_is_text_in_utf_8_whatever_the_locale() -> None:
     assert (done.returncode, done.stdout) == (0, f"{len(remote_source('venv_trial'))}\n"), done.stderr
 
 
-ECHO = "main_data = payload(); print(json.dumps([main_data, sys.argv[2:]]))"
+ECHO = """
+if False:
+    from cluster.remote.processes import payload
+main_data = payload()
+print(json.dumps([main_data, sys.argv[2:]]))
+"""
 
 
 def test_a_program_gets_its_data_by_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     sources = {"processes": remote_source("processes"), "echo": ECHO}
     monkeypatch.setattr("cluster.command.remote_source", sources.__getitem__)
     data = {"text": "é'\"\n$HOME", "number": 1, "list": [None, True]}
-    command = program(("processes", "echo"), data, title="echo", venv="/nowhere")
+    command = program("echo", data, title="echo", venv="/nowhere")
     assert json.loads(in_a_shell(command)) == [data, ["echo"]]
 
 
 def test_the_rest_of_stdin_is_left_to_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     source = "import sys; print(sys.stdin.buffer.readline(), sys.stdin.buffer.readline())"
     monkeypatch.setattr("cluster.command.remote_source", {"rest": source}.__getitem__)
-    command = program(("rest",), {}, title="rest", venv="/nowhere")
+    command = program("rest", {}, title="rest", venv="/nowhere")
     done = subprocess.run(["/bin/sh", "-c", command.line()], input=command.stdin + b"beat\n", capture_output=True)
     assert done.stdout == b"b'{}\\n' b'beat\\n'\n"
 
@@ -122,4 +127,4 @@ def test_the_venv_is_preferred(tmp_path_factory: pytest.TempPathFactory, monkeyp
     python = venv / "bin" / "python"
     python.write_text("#!/bin/sh\ncat > /dev/null; echo ours\n")
     python.chmod(0o755)
-    assert in_a_shell(program(("processes",), {}, title="t", venv=str(venv))) == "ours\n"
+    assert in_a_shell(program("processes", {}, title="t", venv=str(venv))) == "ours\n"

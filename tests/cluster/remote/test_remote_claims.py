@@ -35,7 +35,7 @@ def free(port: int) -> bool:
 
 def listener(*ports: int) -> Command:
     payload = {"address": "127.0.0.1", "ports": ports, "limit": 30.0, "length": 1}
-    return program(("processes", "claims", "listen"), payload, title=LISTENING, venv=VENV, timeout=60)
+    return program("listen", payload, title=LISTENING, venv=VENV, timeout=60)
 
 
 @contextmanager

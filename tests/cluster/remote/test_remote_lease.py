@@ -32,7 +32,7 @@ class Holder:
     def __init__(self, state: str, owner: str = "ann", silence: float = 60.0) -> None:
         fields = {**vars(lease(owner))}
         data = {"folder": state, "lease": fields, "silence": silence}
-        self.channel = LocalChannel(program(("processes", "files", "lease"), data, title="hold", venv=VENV))
+        self.channel = LocalChannel(program("lease", data, title="hold", venv=VENV))
         self.said: dict[str, Any] = json.loads(self.channel.read_line(20) or "null")
 
     @property

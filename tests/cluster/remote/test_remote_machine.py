@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cluster import facts as probe
 from cluster.command import remote_source
 from cluster.unit import folder_name
 from tests.cluster.remote.cell import Cell
@@ -28,17 +26,6 @@ def loaded(**changed: Any) -> dict[str, Any]:
         exec(remote_source(part), names)
     names.update(changed)
     return names
-
-
-def test_no_part_of_the_facts_hides_a_name_of_another() -> None:
-    """They are concatenated."""
-    made: Counter[str] = Counter()
-    for part in probe._PARTS[:-1]:
-        names: dict[str, Any] = {}
-        exec(remote_source(part), names)
-        own = {name for name, one in names.items() if getattr(one, "__module__", "") == "builtins"}
-        made.update(own | {name for name in names if name.isupper() and name != "TYPE_CHECKING"})
-    assert [name for name, times in made.items() if times > 1] == []
 
 
 def test_this_machine(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cluster import endpoint, nccl, ray, unit
-from cluster.command import remote_source
+from cluster.command import remote_source, with_parts
 from cluster.errors import CommandFailed
 from cluster.vllm.requests import Answer, Request
 from tests.cluster.http_server import closed_port, serving
@@ -30,15 +30,14 @@ def test_programs_are_for_old_pythons_too(name: str) -> None:
 
 def test_parts_of_a_program_share_no_name() -> None:
     """They are one text on the host: a second `links` would silently replace the first."""
-    parts = ("processes", "files", "shared_memory", "network", "gpus", "model")
     for name in PROGRAMS:
-        defined = [one for part in {*parts, name} for one in names(part)]
-        assert sorted(defined) == sorted(set(defined))
+        defined = names(with_parts(name))
+        assert sorted(defined) == sorted(set(defined)), name
 
 
-def names(part: str) -> list[str]:
+def names(program: str) -> list[str]:
     """What it defines at the top, but for its imports."""
-    body = ast.parse(remote_source(part)).body
+    body = ast.parse(program).body
     functions = [one.name for one in body if isinstance(one, ast.FunctionDef | ast.ClassDef)]
     assigned = [one.targets[0] for one in body if isinstance(one, ast.Assign)]
     return functions + [one.id for one in assigned if isinstance(one, ast.Name)]

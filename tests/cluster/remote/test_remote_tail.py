@@ -36,7 +36,7 @@ def data(folder: Path, lines: int, follow: bool, silence: float = 60) -> dict[st
 
 def read(folder: Path, lines: int = 200) -> tuple[int, list[tuple[str, str]]]:
     """How many files there are, and their lines."""
-    command = program(("processes", "tail"), data(folder, lines, False), title="read", venv=VENV)
+    command = program("tail", data(folder, lines, False), title="read", venv=VENV)
     first, *rest = json_lines(HOST.run(command).stdout)
     return first["files"], [(one["source"], one["text"]) for one in rest]
 
@@ -100,7 +100,7 @@ class Follower:
     """The program under our own hand."""
 
     def __init__(self, folder: Path, lines: int = 200, silence: float = 60) -> None:
-        command = program(("processes", "tail"), data(folder, lines, True, silence), title="follow", venv=VENV)
+        command = program("tail", data(folder, lines, True, silence), title="follow", venv=VENV)
         self.channel = LocalChannel(command)
         assert "files" in self._next()
 

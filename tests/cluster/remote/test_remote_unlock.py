@@ -61,7 +61,7 @@ def state(tmp_path: Path) -> str:
 def holder(state: str) -> Iterator[int]:
     """Ann's program."""
     data = {"folder": state, "lease": {**vars(BOB), "owner": "ann"}, "silence": 60.0}
-    channel = LocalChannel(program(("processes", "files", "lease"), data, title="hold", venv=VENV))
+    channel = LocalChannel(program("lease", data, title="hold", venv=VENV))
     assert "taken" in json.loads(channel.read_line(20) or "null")
     yield json.loads(Path(state, "lease").read_text())["pid"]
     channel.close()
