@@ -21,12 +21,12 @@ from pathlib import Path
 from threading import Thread
 
 from cluster.command import Command
-from cluster.facts import facts
 from cluster.inventory import Inventory, load
-from cluster.observe import observe
-from cluster.venv_trial import venv_trial
-from orchestrator.session import connected
-from orchestrator.settings import Settings
+from cluster.probes.facts import facts
+from cluster.probes.venv_trial import venv_trial
+from cluster.state.observe import observe
+from orchestrator.local.settings import Settings
+from orchestrator.session.session import connected
 
 ROOT = Path(__file__).parents[1]
 

@@ -3,7 +3,7 @@
 import os
 from typing import NoReturn
 
-from orchestrator.cli import main
+from orchestrator.cli.cli import main
 
 
 def run() -> NoReturn:

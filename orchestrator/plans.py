@@ -3,7 +3,6 @@ phase that acted."""
 
 from __future__ import annotations
 
-from orchestrator.phase import Phase
 from orchestrator.phases.announce import Prove
 from orchestrator.phases.clear import Clear
 from orchestrator.phases.former import Former
@@ -16,6 +15,7 @@ from orchestrator.phases.ready import Ready
 from orchestrator.phases.serve import Serve
 from orchestrator.phases.stop import StopRay, StopVllm
 from orchestrator.phases.transport import LearnTransport
+from orchestrator.run.phase import Phase
 
 UP: tuple[Phase, ...] = (
     Preflight(),

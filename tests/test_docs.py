@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import exit_codes
-from orchestrator.arguments import parse
-from orchestrator.cli import main
+from orchestrator.cli import exit_codes
+from orchestrator.cli.arguments import parse
+from orchestrator.cli.cli import main
 from orchestrator.plans import UP
 
 ROOT = Path(__file__).parents[1]

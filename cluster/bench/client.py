@@ -15,8 +15,8 @@ from cluster.bench.command import RESULT
 from cluster.bench.counters import FAMILIES, Counters, Sample
 from cluster.command import Command, json_lines, program
 from cluster.errors import CommandFailed, HostError, Unintelligible, Unreachable
-from cluster.hints import STATE_HINTS
-from cluster.host import Channel, Host
+from cluster.launch.hints import STATE_HINTS
+from cluster.transport.host import Channel, Host
 
 #: Longer than any run; the program ends when we hang up, or are not heard for so long. Seconds.
 _LONGEST = 7 * 86400.0
@@ -81,7 +81,7 @@ def command(argv: tuple[str, ...], env: dict[str, str], *, state: str, metrics: 
         "silence": _SILENCE,
     }
     title = "run vllm bench serve"
-    return program("bench", payload, title=title, venv=venv, timeout=_LONGEST, hints=STATE_HINTS)
+    return program("bench.bench", payload, title=title, venv=venv, timeout=_LONGEST, hints=STATE_HINTS)
 
 
 def run(host: Host, command: Command, heard: Heard, news: Callable[[], None]) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from cluster import gpu, nccl
 from cluster.bench.record import Conditions, GpuAt, HostAt
 from cluster.command import Probe, last_json, program
+from cluster.engine import gpu, log, nccl
 from cluster.errors import HostError
-from cluster.fleet import Fleet
 from cluster.inventory import HostSpec, Inventory
-from cluster.observe import Observed
+from cluster.launch import server
+from cluster.state.observe import Observed
+from cluster.transport.fleet import Fleet
 from cluster.values import Facts
-from cluster.vllm import log, server
 
 #: The present and the highest clock in MHz, by the GPU's uuid.
 Clocks = dict[str, tuple[int, int]]
@@ -18,7 +18,7 @@ Clocks = dict[str, tuple[int, int]]
 
 def clocks(venv: str) -> Probe[Clocks]:
     """To be asked while the GPUs work: idle ones clock down."""
-    command = program("clocks", {}, title="ask for the GPUs' clocks", venv=venv)
+    command = program("bench.clocks", {}, title="ask for the GPUs' clocks", venv=venv)
     return Probe(
         command, lambda said: {uuid: (now, most) for uuid, (now, most) in last_json(said)["clocks"].items()}
     )

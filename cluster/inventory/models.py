@@ -30,7 +30,7 @@ from cluster.inventory.fields import (
 )
 from cluster.inventory.files import read_api_key
 from cluster.inventory.reserved import free
-from cluster.remote.redact import IN_URLS
+from cluster.remote.common.redact import IN_URLS
 
 #: A pattern, whatever the case, of names whose values are secrets.
 SECRET_NAMES = (

@@ -7,9 +7,9 @@ from typing import Any
 
 from cluster.command import Probe, last_json, program
 from cluster.errors import HostError
-from cluster.fleet import Fleet, both
 from cluster.inventory import Inventory
-from cluster.observe import Observed, observe
+from cluster.state.observe import Observed, observe
+from cluster.transport.fleet import Fleet, both
 from cluster.values.fact import Fact
 
 ASKING = "ask for the model and the options of vLLM"
@@ -56,5 +56,5 @@ def serving(inventory: Inventory) -> Probe[Serving]:
         "hf_hub_cache": environment.get("HF_HUB_CACHE", ""),
     }
     payload = {"venv": venv, "model": model}
-    command = program("serving", payload, title=ASKING, venv=venv, timeout=_LIMIT)
+    command = program("facts.serving", payload, title=ASKING, venv=venv, timeout=_LIMIT)
     return Probe(command, lambda said: Serving.model_validate(last_json(said)))

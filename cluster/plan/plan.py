@@ -7,20 +7,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cluster import gpu
+from cluster.engine import gpu
 from cluster.inventory import Inventory
+from cluster.launch import server
 from cluster.model import Architecture, Fit, UnknownModel, architecture, fit, levers
 from cluster.model.layout import obstacles
-from cluster.observe import Observed
-from cluster.plan import wanted
+from cluster.plan import lint, wanted
+from cluster.plan.arguments import Arguments
 from cluster.plan.asking import Answers, Serving
 from cluster.plan.sources import Source, source
 from cluster.plan.units import planned_hosts
 from cluster.plan.wanted import Card
 from cluster.plan.weighed import planned_fit, planned_lever, planned_model, unknown_model
+from cluster.state.observe import Observed
 from cluster.values import Facts, Finding, Plan, PlannedFit, PlannedLever, PlannedModel
-from cluster.vllm import lint, server
-from cluster.vllm.arguments import Arguments
 
 _NO_MEMORY = "how much memory a GPU has: say `min_gpu_memory_mib:` in the inventory"
 

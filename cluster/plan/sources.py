@@ -10,7 +10,7 @@ from cluster.errors import HostError
 from cluster.inventory import Inventory
 from cluster.model import known_config
 from cluster.plan.asking import Answers
-from cluster.remote.model import config_of
+from cluster.remote.facts.model import config_of
 
 
 @dataclass(frozen=True)

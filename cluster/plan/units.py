@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cluster import ray
 from cluster.errors import HostError
 from cluster.inventory import HostSpec, Inventory
-from cluster.observe import Observed
-from cluster.unit import Unit, folder_name
+from cluster.launch import ray, server
+from cluster.launch.unit import Unit, folder_name
+from cluster.state.observe import Observed
 from cluster.values import Place, PlannedHost, PlannedUnit
-from cluster.vllm import server
 
 #: What only the host knows: the user's number there, and the interface that holds its cluster address.
 UID, INTERFACE = "UID", "INTERFACE"

@@ -10,7 +10,7 @@ from cluster.inventory import Inventory
 from cluster.model import Architecture, Layout, UnknownModel
 from cluster.model.allowance import Service
 from cluster.model.layout import BYTES, ONLINE_FP8
-from cluster.vllm.arguments import Arguments
+from cluster.plan.arguments import Arguments
 
 _GIB = 1 << 30
 

@@ -8,9 +8,9 @@ from cluster.inventory import Inventory
 from cluster.model import Architecture, Fit, Lever, Stage
 from cluster.model.fit import by_part, checkpoint_bytes, parameters
 from cluster.model.layout import BYTES
-from cluster.observe import Observed
 from cluster.plan.sources import Source
 from cluster.plan.wanted import Card
+from cluster.state.observe import Observed
 from cluster.values import (
     Facts,
     PlannedFit,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.observe import Observed
+from cluster.state.observe import Observed
 from cluster.values import Fabric, Facts, Finding, Plan, Tried
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cluster.engine.nccl import SLOW
 from cluster.inventory import Inventory
-from cluster.nccl import SLOW
 from cluster.preflight.catalogue import Check, Evidence
 from cluster.values import Fabric, Finding
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cluster.inventory import Inventory
 from cluster.preflight.catalogue import Check, Evidence
-from cluster.remote.model import WEIGHTS
+from cluster.remote.facts.model import WEIGHTS
 from cluster.values import Finding, Plan, PlannedFit
 
 #: Of what vLLM may take of a GPU, a share, and bytes at least. Of nine starts on H100s and H200s more was planned

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cluster import gpu
+from cluster.engine import gpu
 from cluster.inventory import HostSpec, Inventory
 from cluster.preflight.catalogue import of_each
 from cluster.values import Facts, Finding, GpuProcess

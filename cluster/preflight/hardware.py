@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from cluster import gpu
+from cluster.engine import gpu
 from cluster.inventory import HostSpec, Inventory
 from cluster.preflight import xids
 from cluster.preflight.catalogue import Check, Evidence, of_all, of_each

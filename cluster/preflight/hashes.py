@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cluster.hashes import HASHING
 from cluster.inventory import HostSpec, Inventory
 from cluster.preflight.catalogue import Check, Evidence, of_tried
+from cluster.probes.hashes import HASHING
 from cluster.values import Finding, Tried
 
 _WHY = "ranks would compute with different weights, and nothing would say so"

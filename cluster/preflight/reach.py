@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
 from cluster.preflight.catalogue import of_tried
-from cluster.reach import CONNECTING, LISTENING
+from cluster.probes.reach import CONNECTING, LISTENING
 from cluster.values import Finding, Reach, Tried
 
 _REJECTED, _DROPPED = "refused", "timed out"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from cluster import gpu
+from cluster.engine import gpu
 from cluster.inventory import HostSpec, Inventory
 from cluster.values import Facts, Finding
 from cluster.values.hardware import GpuHealth, Xid

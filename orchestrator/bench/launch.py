@@ -11,13 +11,13 @@ from pathlib import Path
 from cluster.bench import client, command
 from cluster.bench.workload import Cell
 from cluster.command import Command
-from cluster.endpoint import endpoint, local_url
-from cluster.environment import environment
+from cluster.engine.endpoint import endpoint, local_url
 from cluster.errors import UsageError
-from cluster.here import Here
-from cluster.host import Host
+from cluster.launch.environment import environment
+from cluster.transport.here import Here
+from cluster.transport.host import Host
 from orchestrator.bench.asked import How
-from orchestrator.phase import Stage
+from orchestrator.run.phase import Stage
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cluster import nccl
 from cluster.bench.conditions import conditions
 from cluster.bench.record import Conditions
-from cluster.follow import Follower
-from orchestrator.phase import Stage
+from cluster.engine import nccl
+from cluster.engine.follow import Follower
+from orchestrator.run.phase import Stage
 
 
 def present(stage: Stage) -> Conditions:

@@ -6,16 +6,16 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from cluster import nccl
-from cluster.endpoint import Endpoint, endpoint
+from cluster.diagnosis.failure import is_dead
+from cluster.engine import nccl
+from cluster.engine.endpoint import Endpoint, endpoint
+from cluster.engine.follow import Follower
+from cluster.engine.log import last_line
+from cluster.engine.requests import Answer, Request, Token, completion, image_question, token
 from cluster.errors import ClusterError, NotReady
-from cluster.follow import Follower
-from cluster.vllm.failure import is_dead
-from cluster.vllm.log import last_line
-from cluster.vllm.requests import Answer, Request, Token, completion, image_question, token
-from orchestrator.autopsy import Advice, died, stalled
 from orchestrator.events import HostSaid, Proved, TransportLearned
-from orchestrator.phase import Phase, Stage, Waits
+from orchestrator.run.autopsy import Advice, died, stalled
+from orchestrator.run.phase import Phase, Stage, Waits
 
 #: Seconds beyond the patience for an answer, so that it is the request that ends, and says why.
 _GRACE = 15.0

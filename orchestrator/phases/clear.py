@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from cluster import unit
-from cluster.desired import Renew, outdated
+from cluster.diagnosis.ailing import ending
 from cluster.errors import NotFreed
-from cluster.host import Host
 from cluster.inventory import Inventory
-from cluster.observe import Observed
+from cluster.launch import unit
+from cluster.state.desired import Renew, outdated
+from cluster.state.observe import Observed
+from cluster.transport.host import Host
 from cluster.values import Presence
-from orchestrator.ailing import ending
 from orchestrator.events import HostSaid
-from orchestrator.phase import Phase, Stage
+from orchestrator.run.phase import Phase, Stage
 
 
 class Clear(Phase):

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from cluster.errors import HostError, NotFreed
-from cluster.fleet import Fleet
 from cluster.inventory import Inventory
-from cluster.observe import Observed, observe
+from cluster.state.observe import Observed, observe
+from cluster.transport.fleet import Fleet
 from cluster.values import Facts, Leftover
 from orchestrator.events import Event, HostSaid, Sink, Waiting
-from orchestrator.phase import Phase, Stage
+from orchestrator.run.phase import Phase, Stage
 
 
 @dataclass(frozen=True)

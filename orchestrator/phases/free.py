@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from cluster import unit
 from cluster.errors import CommandFailed, HostError, NotFreed, NotReady
-from cluster.leftovers import leftovers
-from cluster.observe import observe
+from cluster.launch import unit
+from cluster.state.leftovers import leftovers
+from cluster.state.observe import observe
 from cluster.values import Leftover
 from orchestrator.events import HostSaid
-from orchestrator.phase import Phase, Stage, Waits
+from orchestrator.run.phase import Phase, Stage, Waits
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from cluster import ray, unit
-from cluster.desired import vllm_runs
 from cluster.errors import CommandFailed, NotReady
-from cluster.host import Channel
 from cluster.inventory import Inventory
-from cluster.observe import Observed
+from cluster.launch import ray, unit
+from cluster.state.desired import vllm_runs
+from cluster.state.observe import Observed
+from cluster.transport.host import Channel
 from orchestrator.events import HostDoes, HostSaid, Progress, Waiting
-from orchestrator.phase import Phase, Stage, Waits
+from orchestrator.run.phase import Phase, Stage, Waits
 
 #: Seconds between two looks at the units.
 _LOOK_EVERY = 1.0

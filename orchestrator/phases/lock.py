@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cluster import lease
 from cluster.errors import Held
 from cluster.inventory import Inventory
-from cluster.observe import Observed
+from cluster.lease import lease
+from cluster.state.observe import Observed
 from cluster.values import Lease
-from orchestrator import person
 from orchestrator.events import HostSaid
-from orchestrator.phase import Phase, Stage, Waits
+from orchestrator.local import person
+from orchestrator.run.phase import Phase, Stage, Waits
 
 
 class Lock(Phase):

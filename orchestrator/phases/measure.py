@@ -16,11 +16,11 @@ from cluster.bench.conditions import with_clocks
 from cluster.bench.record import Conditions, Run
 from cluster.bench.verdict import failed
 from cluster.bench.workload import Cell
-from cluster.endpoint import endpoint
+from cluster.engine.endpoint import endpoint
+from cluster.engine.requests import RESET_PREFIX_CACHE
 from cluster.errors import ClusterError, HostError, NotReady
 from cluster.inventory import Inventory
-from cluster.observe import Observed
-from cluster.vllm.requests import RESET_PREFIX_CACHE
+from cluster.state.observe import Observed
 from orchestrator.bench.asked import How
 from orchestrator.bench.estimate import left
 from orchestrator.bench.launch import Launch, launch
@@ -29,7 +29,7 @@ from orchestrator.bench.results import INVENTORY, LOG, Results
 from orchestrator.bench.watch import Watch
 from orchestrator.bench.words import about, told
 from orchestrator.events import HostSaid
-from orchestrator.phase import Phase, Stage
+from orchestrator.run.phase import Phase, Stage
 
 #: Seconds for the server to empty its prefix cache.
 _RESET = 30.0

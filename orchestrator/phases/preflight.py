@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cluster import fabric
-from cluster.desired import vllm_runs
 from cluster.errors import FleetError, PreflightFailed, Unreachable
 from cluster.plan import expected
 from cluster.preflight import Evidence, report
-from cluster.trials import try_out
+from cluster.probes import fabric
+from cluster.probes.trials import try_out
+from cluster.state.desired import vllm_runs
 from cluster.values import Report
 from orchestrator.events import Found, FoundExcused
-from orchestrator.phase import Phase, Stage
+from orchestrator.run.phase import Phase, Stage
 
 
 class Preflight(Phase):

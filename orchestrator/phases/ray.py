@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cluster import ray, unit
-from cluster.desired import ray_runs, ray_unit
 from cluster.errors import NotFreed
-from cluster.host import Host
 from cluster.inventory import HostSpec, Inventory
-from cluster.observe import Observed
+from cluster.launch import ray, unit
+from cluster.state.desired import ray_runs, ray_unit
+from cluster.state.observe import Observed
+from cluster.transport.host import Host
 from cluster.values import Presence
-from orchestrator.phase import Phase, Stage
+from orchestrator.run.phase import Phase, Stage
 
 
 class StartHead(Phase):

@@ -6,18 +6,18 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from cluster import unit
-from cluster.endpoint import local_url
+from cluster.diagnosis.failure import is_dead
+from cluster.engine import log
+from cluster.engine.endpoint import local_url
+from cluster.engine.follow import Follower
+from cluster.engine.reading import Reading
 from cluster.errors import HostError, NotReady
-from cluster.fleet import all_of, errors_of
-from cluster.follow import Follower
-from cluster.host import Host
-from cluster.vllm import log
-from cluster.vllm.failure import is_dead
-from cluster.vllm.reading import Reading
-from orchestrator.autopsy import Advice, died, ray_ended, stalled
+from cluster.launch import unit
+from cluster.transport.fleet import all_of, errors_of
+from cluster.transport.host import Host
 from orchestrator.events import EngineReady, HostDoes, LogSaid, Progress
-from orchestrator.phase import Phase, Stage, Waits
+from orchestrator.run.autopsy import Advice, died, ray_ended, stalled
+from orchestrator.run.phase import Phase, Stage, Waits
 
 #: Looks over which the rate of reading is taken: shards are read in bursts.
 _LOOKS = 10

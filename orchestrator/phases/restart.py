@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cluster import unit
-from cluster.desired import vllm_unit
 from cluster.errors import NotFreed
-from orchestrator.phase import Phase, Stage
+from cluster.launch import unit
+from cluster.state.desired import vllm_unit
+from orchestrator.run.phase import Phase, Stage
 
 
 class Restart(Phase):

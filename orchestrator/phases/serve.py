@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from cluster import unit
-from cluster.desired import vllm_runs, vllm_unit
 from cluster.errors import NotFreed
 from cluster.inventory import Inventory
-from cluster.observe import Observed
+from cluster.launch import unit
+from cluster.state.desired import vllm_runs, vllm_unit
+from cluster.state.observe import Observed
 from cluster.values import Presence
-from orchestrator.phase import Phase, Stage
+from orchestrator.run.phase import Phase, Stage
 
 
 class Serve(Phase):

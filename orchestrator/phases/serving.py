@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from cluster.bench.record import Conditions
 from cluster.bench.workload import Workload
-from cluster.desired import vllm_runs
-from cluster.endpoint import Endpoint, endpoint
+from cluster.engine.endpoint import Endpoint, endpoint
+from cluster.engine.requests import METRICS, MODELS, RESET_PREFIX_CACHE, Load, load, max_model_len
 from cluster.errors import NotReady, UsageError
+from cluster.state.desired import vllm_runs
 from cluster.values import Presence
-from cluster.vllm.requests import METRICS, MODELS, RESET_PREFIX_CACHE, Load, load, max_model_len
-from orchestrator.autopsy import Advice
 from orchestrator.bench.present import present
 from orchestrator.bench.results import Results
-from orchestrator.phase import Phase, Stage
+from orchestrator.run.autopsy import Advice
+from orchestrator.run.phase import Phase, Stage
 
 #: Seconds for an answer, and for the engine to be idle: somebody else's requests may come to their end.
 _ANSWER = 10.0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cluster import unit
 from cluster.errors import HostError
 from cluster.inventory import Inventory
-from cluster.observe import Observed
+from cluster.launch import unit
+from cluster.state.observe import Observed
 from cluster.values import HostView, Presence, Sighting
 from orchestrator.events import HostSaid
-from orchestrator.phase import Phase, Stage
+from orchestrator.run.phase import Phase, Stage
 
 
 class StopVllm(Phase):

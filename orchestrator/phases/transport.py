@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cluster import nccl
+from cluster.diagnosis.failure import is_dead
+from cluster.engine import log, nccl
+from cluster.engine.follow import Follower
 from cluster.errors import NotReady
-from cluster.fleet import all_of
-from cluster.follow import Follower
 from cluster.inventory import Inventory
-from cluster.observe import Observed
+from cluster.state.observe import Observed
+from cluster.transport.fleet import all_of
 from cluster.values import Transport
-from cluster.vllm import log
-from cluster.vllm.failure import is_dead
 from orchestrator.events import HostSaid, TransportLearned
-from orchestrator.phase import Phase, Stage, Waits
+from orchestrator.run.phase import Phase, Stage, Waits
 
 
 @dataclass(frozen=True)

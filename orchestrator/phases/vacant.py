@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from cluster.errors import UsageError
 from cluster.values import Presence
-from orchestrator.phase import Phase, Stage
+from orchestrator.run.phase import Phase, Stage
 
 
 class Vacant(Phase):

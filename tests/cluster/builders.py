@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.observe import Observed
-from cluster.unit import Name, Unit
+from cluster.launch.unit import Name, Unit
+from cluster.state.observe import Observed
 from cluster.values import (
     Facts,
     Gpu,

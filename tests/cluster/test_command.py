@@ -48,7 +48,7 @@ def test_shown_fits_a_screen(length: int, cut: bool) -> None:
 
 
 def test_what_is_shown_never_holds_stdin() -> None:
-    command = program("token", {"token": "hush"}, title="t", venv="/nowhere")
+    command = program("units.token", {"token": "hush"}, title="t", venv="/nowhere")
     assert b"hush" in command.stdin
     assert "hush" not in command.shown() + command.line()
 
@@ -90,23 +90,23 @@ def test_arbitrary_answers_are_read_or_refused(said: str) -> None:
 
 def test_a_program_is_text_in_utf_8_whatever_the_locale() -> None:
     """On the machine of somebody who has set LC_ALL=C: some of ours have a word that is not ASCII."""
-    code = "from cluster.command import remote_source; print(len(remote_source('venv_trial')))"
+    code = "from cluster.command import remote_source; print(len(remote_source('trials.venv_trial')))"
     argv = [sys.executable, "-X", "utf8=0", "-c", code]
     plain = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
     done = subprocess.run(argv, env=plain, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, f"{len(remote_source('venv_trial'))}\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, f"{len(remote_source('trials.venv_trial'))}\n"), done.stderr
 
 
 ECHO = """
 if False:
-    from cluster.remote.processes import payload
+    from cluster.remote.common.processes import payload
 main_data = payload()
 print(json.dumps([main_data, sys.argv[2:]]))
 """
 
 
 def test_a_program_gets_its_data_by_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
-    sources = {"processes": remote_source("processes"), "echo": ECHO}
+    sources = {"common.processes": remote_source("common.processes"), "echo": ECHO}
     monkeypatch.setattr("cluster.command.remote_source", sources.__getitem__)
     data = {"text": "é'\"\n$HOME", "number": 1, "list": [None, True]}
     command = program("echo", data, title="echo", venv="/nowhere")
@@ -127,4 +127,4 @@ def test_the_venv_is_preferred(tmp_path_factory: pytest.TempPathFactory, monkeyp
     python = venv / "bin" / "python"
     python.write_text("#!/bin/sh\ncat > /dev/null; echo ours\n")
     python.chmod(0o755)
-    assert in_a_shell(program("processes", {}, title="t", venv=str(venv))) == "ours\n"
+    assert in_a_shell(program("common.processes", {}, title="t", venv=str(venv))) == "ours\n"

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cluster.inventory import Inventory
-from cluster.observe import Observed
-from orchestrator.engine import Engine
+from cluster.state.observe import Observed
 from orchestrator.events import Event
-from orchestrator.interrupts import Interrupts
-from orchestrator.phase import Phase, Stage
-from orchestrator.settings import Patience
+from orchestrator.local.settings import Patience
+from orchestrator.run.engine import Engine
+from orchestrator.run.interrupts import Interrupts
+from orchestrator.run.phase import Phase, Stage
 from tests.cluster import builders
 from tests.orchestrator.played import hosts, told
 

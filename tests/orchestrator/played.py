@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from cluster.collect import COLLECTING
 from cluster.command import Command, Result
-from cluster.fleet import Fleet
-from cluster.host import Host
+from cluster.diagnosis.collect import COLLECTING
 from cluster.inventory import Inventory
-from cluster.observe import Observed
-from cluster.reach import CONNECTING, LISTENING
-from cluster.unit import Look
+from cluster.launch.unit import Look
+from cluster.probes.reach import CONNECTING, LISTENING
+from cluster.probes.venv_trial import TRYING
+from cluster.state.observe import Observed
+from cluster.transport.fleet import Fleet
+from cluster.transport.host import Host
 from cluster.values import Facts, Presence
-from cluster.venv_trial import TRYING
 from orchestrator.events import Event
-from orchestrator.phase import Stage
-from orchestrator.settings import Patience
+from orchestrator.local.settings import Patience
+from orchestrator.run.phase import Stage
 from tests.cluster import builders
 from tests.doubles import Script, ScriptedChannel, ScriptedTransport
 

@@ -16,12 +16,12 @@ from unittest import mock
 
 from cluster.command import Command, Result
 from cluster.errors import Unreachable
-from cluster.fleet import Fleet
-from cluster.host import Host
 from cluster.inventory import HostSpec, Inventory
+from cluster.transport.fleet import Fleet
+from cluster.transport.host import Host
 from cluster.values import Presence, Sighting
-from orchestrator import cli
-from orchestrator.settings import Settings
+from orchestrator.cli import cli
+from orchestrator.local.settings import Settings
 from tests.cluster import builders
 from tests.doubles import ScriptedChannel
 from tests.orchestrator.played import TRIALS, connected, left, look, payload, told
@@ -149,7 +149,7 @@ class Simulated:
 
 def run(world: World, *words: object) -> int:
     """The program before these hosts; returns its exit code."""
-    with mock.patch("orchestrator.session.connected", world.fleet):
+    with mock.patch("orchestrator.session.session.connected", world.fleet):
         return cli.main([str(word) for word in words])
 
 
@@ -168,7 +168,7 @@ def main() -> int:
             os.write(1, f"{title}\n".encode())
 
     world.reached = reached
-    with mock.patch("orchestrator.interrupts._ECHO", 0.0):
+    with mock.patch("orchestrator.run.interrupts._ECHO", 0.0):
         code = run(world, *sys.argv[1:])
     os.write(1, ("".join(f"{line}\n" for line in world.ran) + "the end\n").encode())
     return code

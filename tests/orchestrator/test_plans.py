@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cluster.values import Presence
+from orchestrator.local.settings import Settings
 from orchestrator.plans import DOWN, UP
-from orchestrator.settings import Settings
 from tests.orchestrator import simulated
 from tests.orchestrator.played import look
 from tests.orchestrator.simulated import World, run, written

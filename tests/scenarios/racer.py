@@ -9,14 +9,14 @@ import os
 import sys
 from pathlib import Path
 
-from cluster import lease
 from cluster.errors import Held, LeaseLost
 from cluster.inventory import load
-from cluster.lease import HeldLease
-from cluster.observe import observe
+from cluster.lease import lease
+from cluster.lease.lease import HeldLease
+from cluster.state.observe import observe
 from cluster.values import Lease
-from orchestrator.session import connected
-from orchestrator.settings import Settings
+from orchestrator.local.settings import Settings
+from orchestrator.session.session import connected
 
 
 def say(word: str) -> None:

@@ -13,9 +13,9 @@ from cluster.bench import client
 from cluster.bench.client import Heard
 from cluster.bench.concluded import Concluded, concluded
 from cluster.errors import CommandFailed, Unintelligible, Unreachable
-from cluster.host import Host
+from cluster.transport.host import Host
 from tests.cluster.bench.results import result
-from tests.cluster.test_unit import sent
+from tests.cluster.launch.test_unit import sent
 from tests.doubles import ScriptedChannel, ScriptedTransport, failed
 
 COMMAND = client.command(("vllm",), {"A": "b"}, state="/s", metrics="http://m", venv="/opt/vllm")

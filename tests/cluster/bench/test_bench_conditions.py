@@ -8,8 +8,8 @@ import pytest
 
 from cluster.bench.conditions import clocks, clocks_of, conditions, with_clocks
 from cluster.errors import Unreachable
-from cluster.fleet import Fleet
-from cluster.host import Host
+from cluster.transport.fleet import Fleet
+from cluster.transport.host import Host
 from tests.cluster import builders
 from tests.cluster.recorded import recorded
 from tests.cluster.remote.local import VENV, here

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from cluster.errors import HostError, Unintelligible
-from cluster.fleet import Fleet
-from cluster.host import Host
 from cluster.inventory import Inventory
 from cluster.plan import ask
 from cluster.plan.asking import ASKING, Serving, serving
+from cluster.transport.fleet import Fleet
+from cluster.transport.host import Host
 from tests.cluster import builders
 from tests.cluster.builders import inventory
+from tests.cluster.launch.test_unit import sent
 from tests.cluster.remote.local import LocalTransport
-from tests.cluster.test_unit import sent
 from tests.doubles import ScriptedChannel, ScriptedTransport, failed
 
 HELP = Path(__file__).parents[2] / "recorded/vllm/serve-help.txt"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cluster.errors import Unreachable
 from cluster.inventory import Inventory
-from cluster.observe import Observed
 from cluster.preflight import Evidence, report
+from cluster.state.observe import Observed
 from cluster.values import Finding, HostView
 from tests.cluster.builders import facts, inventory, machine, seen, view
 

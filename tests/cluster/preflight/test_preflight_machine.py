@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster import ray
+from cluster.launch import ray
 from cluster.preflight import machine as checks
 from cluster.preflight.machine import leftovers, memory, shared_memory
 from cluster.values import Presence, Sighting

@@ -12,10 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cluster import unit
 from cluster.command import Command, last_json
-from cluster.remote.processes import process, processes, unit_pids, writers
-from cluster.unit import Look, Name, Unit
+from cluster.launch import unit
+from cluster.launch.unit import Look, Name, Unit
+from cluster.remote.common.processes import process, processes, unit_pids, writers
 from tests.cluster.remote.local import VENV, eventually, here
 
 FOREVER = ("sleep", "600")

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from cluster.command import Command, Result
 from cluster.errors import Unreachable
-from cluster.host import Host
+from cluster.transport.host import Host
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.remote import sockets, stacks
+from cluster.remote.diagnosis import sockets, stacks
 
 
 def py_spy(tmp_path: Path, script: str) -> str:

@@ -12,15 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from cluster import endpoint, nccl, ray, unit
+from cluster import remote
 from cluster.command import remote_source, with_parts
+from cluster.engine import endpoint, nccl
+from cluster.engine.requests import Answer, Request
 from cluster.errors import CommandFailed
-from cluster.vllm.requests import Answer, Request
+from cluster.launch import ray, unit
 from tests.cluster.http_server import closed_port, serving
 from tests.cluster.remote.cell import FOREVER, HOST, Cell
 from tests.cluster.remote.local import VENV, here
 
-PROGRAMS = sorted(path.stem for path in Path(nccl.__file__).with_name("remote").glob("[a-z]*.py"))
+FOLDER = Path(remote.__file__).parent
+PROGRAMS = sorted(f"{path.parent.name}.{path.stem}" for path in FOLDER.glob("*/[a-z]*.py"))
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.desired import ray_unit, vllm_unit
 from cluster.errors import NotFreed, Unreachable
-from cluster.observe import Observed
+from cluster.state.desired import ray_unit, vllm_unit
+from cluster.state.observe import Observed
 from cluster.values import HostView, Presence
 from orchestrator.events import HostSaid
 from orchestrator.phases.clear import Clear

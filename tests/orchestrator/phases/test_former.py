@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from cluster.errors import HostError, NotFreed, Unreachable
-from cluster.fleet import Fleet
-from cluster.host import Host
 from cluster.inventory import Inventory, alone
+from cluster.transport.fleet import Fleet
+from cluster.transport.host import Host
 from cluster.values import Leftover
 from orchestrator.events import HostSaid, PhaseStarted, Sink, Waiting
 from orchestrator.phases.former import Former, Parting

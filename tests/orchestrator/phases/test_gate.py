@@ -7,8 +7,8 @@ import json
 import pytest
 
 from cluster.command import Result
-from cluster.desired import ray_unit, vllm_unit
 from cluster.errors import CommandFailed, NotReady, Unreachable
+from cluster.state.desired import ray_unit, vllm_unit
 from cluster.values import Presence
 from orchestrator.events import HostDoes, HostSaid, Progress, Waiting
 from orchestrator.phases.gate import Gate

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from cluster.command import Command
-from cluster.desired import ray_unit, vllm_unit
 from cluster.errors import ClusterError, CommandFailed, FleetError, PreflightFailed, Unreachable
-from cluster.observe import Observed
-from cluster.reach import CONNECTING, LISTENING
+from cluster.probes.reach import CONNECTING, LISTENING
+from cluster.probes.venv_trial import TRYING
+from cluster.state.desired import ray_unit, vllm_unit
+from cluster.state.observe import Observed
 from cluster.values import HostView, ModelFiles
-from cluster.venv_trial import TRYING
 from orchestrator.events import Found
 from orchestrator.phases.preflight import Preflight
 from tests.cluster import builders

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from cluster.command import Command
-from cluster.desired import ray_unit
 from cluster.errors import CommandFailed, CommandTimedOut, FleetError, NotFreed, Unreachable
-from cluster.observe import Observed
+from cluster.state.desired import ray_unit
+from cluster.state.observe import Observed
 from cluster.values import HostView
-from orchestrator.phase import Phase
 from orchestrator.phases.ray import JoinWorkers, StartHead
+from orchestrator.run.phase import Phase
 from tests.cluster import builders
 from tests.doubles import Script, failed
 from tests.orchestrator.played import left, played

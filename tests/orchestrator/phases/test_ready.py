@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from cluster.collect import COLLECTING
+from cluster.diagnosis.collect import COLLECTING
 from cluster.errors import NotReady, Unreachable
 from cluster.values import HostView, Presence
 from orchestrator.events import EngineReady, HostDoes, HostSaid, LogSaid, Progress, Waiting
 from orchestrator.phases.ready import Ready
 from orchestrator.render import plain
 from tests.cluster import builders
-from tests.cluster.test_collect import line
+from tests.cluster.diagnosis.test_collect import line
 from tests.orchestrator.played import Played, Scripts, look, played, told
 
 RECORDED = Path(__file__).parents[2] / "recorded" / "vllm"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.desired import ray_unit, vllm_unit
 from cluster.errors import CommandFailed, NotFreed, Unreachable
-from cluster.observe import Observed
+from cluster.state.desired import ray_unit, vllm_unit
+from cluster.state.observe import Observed
 from cluster.values import HostView
 from orchestrator.phases.serve import Serve
 from tests.cluster import builders

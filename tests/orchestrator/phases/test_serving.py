@@ -12,8 +12,8 @@ from cluster.bench.record import Cold
 from cluster.bench.workload import GUIDE, workload
 from cluster.errors import ClusterError, NotReady, Unreachable, UsageError
 from cluster.inventory import Inventory
+from cluster.launch import server
 from cluster.values import HostView
-from cluster.vllm import server
 from orchestrator.bench.asked import How, Origin
 from orchestrator.bench.results import Results, opened
 from orchestrator.phases.serving import Serving

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cluster.command import Command
 from cluster.errors import CommandTimedOut, Unreachable
-from cluster.observe import Observed
+from cluster.state.observe import Observed
 from cluster.values import HostView, Presence, Sighting
 from orchestrator.events import HostSaid
 from orchestrator.phases.stop import StopRay, StopVllm

@@ -122,7 +122,7 @@ def test_where_a_live_screen_can_be_shown(terminal: bool, term: str, shown: bool
 
 def test_nothing_else_imports_rich() -> None:
     others = "plain, jsonl, failure, announce, status, findings"
-    imports = f"from orchestrator.render import {others}; import orchestrator.journal"
+    imports = f"from orchestrator.render import {others}; import orchestrator.session.journal"
     code = f"import sys; {imports}; print('rich' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "False\n"

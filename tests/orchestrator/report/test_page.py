@@ -10,7 +10,7 @@ import pytest
 
 from cluster.bench import guide
 from cluster.bench.workload import GUIDE
-from orchestrator import cli
+from orchestrator.cli import cli
 from orchestrator.report.series import Series, load
 from tests.cluster.bench.results import conditions
 from tests.orchestrator.report.browser import CHROMIUM, Looked, look

@@ -16,9 +16,9 @@ from cluster.bench.figures import Latency
 from cluster.bench.verdict import failed
 from cluster.bench.workload import GUIDE
 from cluster.errors import UsageError
-from orchestrator import cli
 from orchestrator.bench.asked import How
 from orchestrator.bench.results import opened
+from orchestrator.cli import cli
 from orchestrator.report import words
 from orchestrator.report.beside import otherwise
 from orchestrator.report.data import COLUMNS

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from cluster.inventory import load
-from cluster.remote import gpus, hardware
+from cluster.remote.facts import gpus, hardware
 from sandbox import cli, inventory
 from sandbox.layout import Layout, Order
 from sandbox.real import prepare, questions, rig, run, variants, workload

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.phase import Phase
 from orchestrator.plans import DOWN, UP
+from orchestrator.run.phase import Phase
 from tests.scenarios.faults.case import Case
 from tests.scenarios.faults.told import Told
 from tests.scenarios.faults.trouble import cut, heal, signal

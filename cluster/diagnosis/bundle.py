@@ -1,0 +1,102 @@
+"""Everything about a cluster in one file, for somebody who was not there. No secret is in it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cluster.diagnosis.collect import Collected, Files, Wanted
+from cluster.diagnosis.redact import redact, secret_values, without
+from cluster.inventory import Inventory
+from cluster.launch.environment import authentication, ray_address
+from cluster.state.observe import Observed
+
+_LOGS = (
+    Files("*/record.json"),
+    Files("*/log", head=256 << 10, tail=768 << 10),
+    Files("ray/session_latest/logs/worker-*", head=32 << 10, tail=96 << 10, within=7 * 86400.0),
+    Files("*/log.1", head=16 << 10, tail=112 << 10),
+    Files("nccl.*.log", head=32 << 10, tail=96 << 10),
+    Files("ray/session_latest/logs/*.*", head=8 << 10, tail=120 << 10, within=7 * 86400.0),
+)
+_COMMANDS = {
+    "nvidia-smi-q.txt": ("nvidia-smi", "-q"),
+    "nvidia-smi-topo.txt": ("nvidia-smi", "topo", "-m"),
+    "disks.txt": ("df", "-h"),
+}
+
+
+def wanted(inventory: Inventory, host: str, state: str, seconds: float) -> Wanted:
+    """All of one host, in the order in which it matters; `state` is the cluster's folder there."""
+    knows_ray = inventory.uses_ray and host == inventory.head.name
+    ray = {"address": ray_address(inventory), "authentication": authentication(state)} if knows_ray else None
+    return Wanted(_LOGS, processes=True, versions=True, commands=_COMMANDS, ray_state=ray, seconds=seconds)
+
+
+def texts(
+    inventory: Inventory, seen: Observed, collected: Mapping[str, Collected], more: Mapping[str, str]
+) -> dict[str, str]:
+    """What goes into the bundle, by its name there; `more` is what this machine has of its own."""
+    values = secret_values(inventory)
+    own = {"inventory.yaml": _written(inventory), **_facts(seen), **more}
+    brought = {
+        f"{name}/{text}": without(content, values)
+        for name, one in collected.items()
+        for text, content in one.texts.items()
+    }
+    return brought | {name: redact(content, values) for name, content in own.items()}
+
+
+def _written(inventory: Inventory) -> str:
+    """As it is used, a key a line; its secrets are hidden by the models themselves."""
+    fields = inventory.model_dump(mode="json")
+    return "".join(f"{key}: {json.dumps(value)}\n" for key, value in fields.items())
+
+
+def _facts(seen: Observed) -> dict[str, str]:
+    found = {}
+    for name, view in seen.items():
+        if view.facts:
+            found[f"{name}/facts.json"] = view.facts.model_dump_json(indent=1)
+        elif view.problem:
+            cause = f"{view.problem}: {view.problem.cause or view.problem.said}"
+            found[f"{name}/could-not-be-looked-at.txt"] = f"{cause}\n"
+    return found
+
+
+def missing(collected: Mapping[str, Collected], hosts: Sequence[str]) -> tuple[str, ...]:
+    """What was wanted and is not there, in a person's words."""
+    found = [f"{name}: it did not answer in time" for name in hosts if name not in collected]
+    for name, one in collected.items():
+        if one.problem:
+            found.append(f"{name}: {one.problem.cause or one.problem.doing}")
+        found += [f"{name}: no time or no room for {text}" for text in one.left_out]
+    return tuple(found)
+
+
+def write(path: Path, contents: Mapping[str, str]) -> int:
+    """Whole or not at all, for us alone to read; returns its size in bytes. Raises OSError."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.new")
+    folder = path.name.removesuffix(".tar.gz")
+    try:
+        with (
+            os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file,
+            tarfile.open(fileobj=file, mode="w:gz", compresslevel=6) as archive,
+        ):
+            for name, content in sorted(contents.items()):
+                _add(archive, f"{folder}/{name}", content.encode(errors="replace"))
+        scratch.replace(path)
+        return path.stat().st_size
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mtime, entry.mode = len(content), int(time.time()), 0o600
+    archive.addfile(entry, io.BytesIO(content))

@@ -1,0 +1,30 @@
+"""A unit looked at again and again: what its log has said so far, read once."""
+
+from __future__ import annotations
+
+from cluster.launch import unit
+from cluster.transport.host import Host
+
+
+class Follower:
+    """Keeps the log of one unit that it has read so far, and asks for what is new."""
+
+    def __init__(self, host: Host, name: unit.Name, state: str, venv: str) -> None:
+        self._host = host
+        self._name: unit.Name = name
+        self._state = state
+        self._venv = venv
+        self._offset = 0
+        self.log = ""
+
+    @property
+    def host(self) -> str:
+        return self._host.name
+
+    def look(self, health: str = "") -> unit.Look:
+        """The unit now; `health` is a URL that the host asks itself. A new launch begins a new log."""
+        seen = self._host.ask(unit.look(self._name, self._state, self._venv, self._offset, health))
+        begun_anew = seen.offset < self._offset
+        self._offset = seen.offset
+        self.log = seen.text if begun_anew else self.log + seen.text
+        return seen

@@ -1,0 +1,50 @@
+"""What the ranks' NCCL says of how data travels between the hosts."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from cluster.command import Probe, last_json, program
+from cluster.errors import NotReady
+from cluster.inventory import Inventory
+from cluster.values import Transport
+
+Kind = Literal["NET/IB/GDRDMA", "NET/IB", "NET/Socket"]
+
+_SIGNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("NET/IB/GDRDMA", re.compile(r"via NET/IB\w*/\S*GDRDMA")),
+    ("NET/IB", re.compile(r"via NET/IB|Using network IB")),
+    ("NET/Socket", re.compile(r"via NET/Socket\b|Using network Socket")),
+)
+
+
+def lines(state: str, venv: str) -> Probe[tuple[str, ...]]:
+    """The lines about the network, of the ranks of this launch on one host."""
+    command = program("diagnosis.nccl", {"state": state}, title="read what NCCL chose", venv=venv)
+    return Probe(command, lambda said: tuple(last_json(said)["lines"]))
+
+
+def transport(said: tuple[str, ...]) -> Transport:
+    """The best that a channel or the network plugin names: a rank may fall back only as a whole."""
+    for kind, sign in _SIGNS:
+        for line in said:
+            if sign.search(line):
+                return Transport(kind, line.partition("NCCL INFO ")[2].strip() or line.strip())
+    return Transport("unknown")
+
+
+SLOW = "no InfiniBand or RoCE device was usable, so every token waits for TCP"
+
+
+def judge(inventory: Inventory, transport: Transport) -> None:
+    """Raises NotReady on NET/Socket where the inventory refuses it."""
+    if transport.kind == "NET/Socket" and inventory.serve.refuse_socket_transport:
+        cure = "see NCCL_IB_HCA, nvidia_peermem and /dev/infiniband on every host"
+        raise NotReady(
+            "a transport faster than NET/Socket",
+            0.0,
+            transport.evidence,
+            cause=SLOW,
+            cure=f"{cure}, or set `refuse_socket_transport: false`",
+        )

@@ -1,0 +1,178 @@
+"""Ray: what its units are launched with, and the gate through which it proves its GPUs. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cluster.command import Command, Hint, Probe, json_lines, last_json, program
+from cluster.inventory import HostSpec, Inventory
+from cluster.launch.environment import (
+    authentication,
+    environment,
+    public,
+    ray_address,
+    secret,
+    token_path,
+    versions,
+)
+from cluster.launch.hints import STATE_HINTS
+from cluster.launch.unit import Unit
+from cluster.values import Place
+
+#: Small on purpose: the defaults are every core (one idle worker each) and 30 % of the memory, and the executor
+#: asks for neither (its actors have num_cpus=0, its queues are vLLM's own).
+_CPUS = 4
+_OBJECT_STORE_BYTES = 256 << 20
+
+_GATE_HINTS = (
+    Hint("No module named", "Ray is not in the venv of the head", "install it there: `ray[default]`"),
+    Hint("Version mismatch", "Ray or Python differs between the hosts", "make the venvs of all hosts equal"),
+)  # fmt: skip
+
+
+def unit(inventory: Inventory, spec: HostSpec, facts: Place) -> Unit:
+    """The Ray of one host, as head or as worker."""
+    variables = environment(inventory, spec, facts)
+    program = f"{inventory.runtime.venv}/bin/ray"
+    return Unit(
+        cluster=inventory.cluster,
+        host=spec.name,
+        name="ray",
+        state=facts.state,
+        argv=(program, "start", *_role(inventory, spec), *_words(inventory, spec, facts)),
+        env=public(variables),
+        secrets=secret(variables),
+        versions=versions(facts),
+        ports=ports(inventory, spec),
+    )
+
+
+def ports(inventory: Inventory, spec: HostSpec) -> tuple[int, ...]:
+    """What Ray binds on this host; of its workers' range, the ends."""
+    ray = inventory.ray
+    heads = (ray.port,) if spec.role == "head" else ()
+    return (ray.node_manager_port, ray.object_manager_port, *heads, ray.min_worker_port, ray.max_worker_port)
+
+
+def _role(inventory: Inventory, spec: HostSpec) -> tuple[str, ...]:
+    if spec.role == "head":
+        return ("--head", f"--port={inventory.ray.port}", "--include-dashboard=false")
+    return (f"--address={ray_address(inventory)}",)
+
+
+def _words(inventory: Inventory, spec: HostSpec, facts: Place) -> tuple[str, ...]:
+    ray = inventory.ray
+    words = (
+        f"--node-ip-address={spec.cluster_address}",
+        f"--node-manager-port={ray.node_manager_port}",
+        f"--object-manager-port={ray.object_manager_port}",
+        f"--min-worker-port={ray.min_worker_port}",
+        f"--max-worker-port={ray.max_worker_port}",
+        f"--num-cpus={_CPUS}",
+        f"--object-store-memory={_OBJECT_STORE_BYTES}",
+        f"--temp-dir={facts.state}/ray",
+        "--disable-usage-stats",
+        "--block",
+    )
+    # Ray repeats a declared number unchecked, so it is given only where Ray cannot count by itself.
+    return (*words, f"--num-gpus={spec.gpus}") if ray.declare_gpus else words
+
+
+def token(state: str, venv: str, wanted: str = "") -> Probe[str]:
+    """Keeps (or makes, or writes) the token on a host, and brings it."""
+    payload = {"path": token_path(state), "token": wanted}
+    command = program("units.token", payload, title="prepare Ray's token", venv=venv, hints=STATE_HINTS)
+    return Probe(replace(command, secret=True), lambda said: str(last_json(said)["token"]))
+
+
+@dataclass(frozen=True)
+class GpuTouched:
+    """One GPU as a task of Ray found it; `cuda` is ok, or "not checked" where the host has no libcuda."""
+
+    uuid: str
+    memory_mib: int
+    cuda: str
+
+
+def gate(inventory: Inventory, state: str, patience: float) -> Command:
+    """One process on the head that waits for every host and touches every GPU, and says what it sees."""
+    payload = {
+        "address": ray_address(inventory),
+        "authentication": authentication(state),
+        "hosts": [{"address": spec.cluster_address, "gpus": spec.gpus} for spec in inventory.hosts],
+        "patience": patience,
+    }
+    title = "prove the GPUs through Ray"
+    venv = inventory.runtime.venv
+    return program("trials.gate", payload, title=title, venv=venv, timeout=patience + 60, hints=_GATE_HINTS)
+
+
+def gate_lines(said: str) -> Iterator[dict[str, Any]]:
+    """What the gate said, line by line; anything else on its stdout is somebody's greeting."""
+    return json_lines(said)
+
+
+def touched(line: dict[str, Any]) -> tuple[GpuTouched, ...]:
+    return tuple(GpuTouched(one["uuid"], one["memory_mib"], one["cuda"]) for one in line["proved"])
+
+
+def describe_joined(inventory: Inventory, joined: dict[str, int]) -> str:
+    """Which hosts Ray does not have as it must, in a person's words; empty when all is well."""
+    wanted = {spec.cluster_address: spec for spec in inventory.hosts}
+    missing = [
+        f"{spec.name} ({one}) has not joined" if one not in joined else
+        f"{spec.name} has {joined[one]} of {spec.gpus} GPUs in Ray"
+        for one, spec in wanted.items() if joined.get(one) != spec.gpus
+    ]  # fmt: skip
+    missing += [f"{one} has joined but is not in the inventory" for one in joined if one not in wanted]
+    return "; ".join(missing)
+
+
+#: In the order in which they count: a token that is refused is also a Ray that cannot be reached.
+_ENDINGS = (
+    Hint(r"(?:raylet|gcs_server) \[exit code=-9\]",
+         "one of its processes was killed with SIGKILL, by somebody or by the kernel for want of memory",
+         "see who on that host: `dmesg -T | grep -i kill`; then `up` again"),
+    Hint(r"(?:raylet|gcs_server) \[exit code=-(?:4|6|7|11)\]", "one of its processes crashed",
+         "see `dmesg -T` on that host, and raylet.err and gcs_server.err in what `orchestrator diagnose` brings"),
+    Hint(r"InvalidAuthToken|Authentication token|AuthenticationError", "its token is not the head's",
+         "run `down`, then `up`: every host gets the same one"),
+    Hint(r"Version mismatch", "Ray or Python differs between the hosts",
+         "make the venvs of all hosts equal; `orchestrator check` compares them"),
+    Hint(r"AF_UNIX path length|path length cannot exceed", "the path of its state directory is too long",
+         "choose a shorter `runtime: state_directory:`"),
+    Hint(r"does not match persisted value", "another Ray listens on the head's port",
+         "end that Ray, or choose another `ray: port:`"),
+    Hint(r"node timed out during startup", "its raylet did not come up within the 30 s that Ray gives it",
+         "see what keeps that host busy, and raylet.out in what `orchestrator diagnose` brings; then `up` again"),
+    Hint(r"Address already in use|port .* is (?:already )?in use", "a port of Ray's is taken",
+         "see who has it with `orchestrator check`, or choose other ports under `ray:`"),
+    Hint(r"No space left", "a disk or /dev/shm is full", "free some space on that host"),
+    Hint(r"(?i)Too many open files|can't start new thread|Resource temporarily unavailable",
+         "it may have no more files, threads or processes", "raise `ulimit -n` and `-u` on that host"),
+    Hint(r"marked dead|missed too many heartbeats|lost connection to .*GCS", "it lost the head",
+         "see the network between the hosts, and Ray on the head; then `up` again"),
+    Hint(r"(?i)connect to (?:the )?GCS|could not connect", "it could not reach the head's Ray",
+         "let it through on `ray: port:`, and see whether Ray on the head runs: `orchestrator logs --unit ray`"),
+)  # fmt: skip
+
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_LOST = "see why in raylet.out and gcs_server.out of what `orchestrator diagnose` brings; `up` begins Ray anew"
+_UNKNOWN = Hint("", "", "see why: `orchestrator logs --unit ray`; then `up` again")
+
+
+def ending(log: str, lost: Sequence[str] = ()) -> Hint:
+    """What the log of a Ray that has ended, or has `lost` processes of its own, gives away, and what to do; no
+    cause where nothing is known."""
+    said = _COLOUR.sub("", log)
+    unknown = Hint("", f"it has lost its {' and its '.join(lost)}", _LOST) if lost else _UNKNOWN
+    return next((one for one in _ENDINGS if one.fits(said)), unknown)
+
+
+def end_of(log: str, lines: int) -> str:
+    """The last lines that say something: a Ray that ends adds pages about its own state."""
+    said = [line for line in _COLOUR.sub("", log).splitlines() if "[state-dump]" not in line and line.strip()]
+    return "\n".join(said[-lines:])

@@ -1,0 +1,60 @@
+"""The `vllm serve` of the head."""
+
+from __future__ import annotations
+
+from cluster.inventory import Inventory
+from cluster.launch.environment import environment, public, ray_address, secret, versions
+from cluster.launch.unit import Unit
+from cluster.values import Place
+
+#: One host may load its weights much later than the other; the default of 600 s kills such a start.
+_DISTRIBUTED_TIMEOUT = "--distributed-timeout-seconds"
+
+
+def unit(inventory: Inventory, facts: Place) -> Unit:
+    """vLLM on the head, from the facts of the head."""
+    head = inventory.head
+    variables = _all_reduce(inventory) | environment(inventory, head, facts)
+    if inventory.uses_ray:
+        # Without it, Ray silently starts a cluster of its own, and the placement group waits for half an hour.
+        variables["RAY_ADDRESS"] = ray_address(inventory)
+    key = inventory.serve.api_key
+    return Unit(
+        cluster=inventory.cluster,
+        host=head.name,
+        name="vllm",
+        state=facts.state,
+        argv=argv(inventory),
+        env=public(variables),
+        secrets=secret(variables) + ((("VLLM_API_KEY", key.get_secret_value()),) if key else ()),
+        versions=versions(facts),
+    )
+
+
+def _all_reduce(inventory: Inventory) -> dict[str, str]:
+    """Where tensor parallel goes over hosts: no symmetric memory, which needs NVLink between all ranks.
+
+    vLLM 0.26 to 0.33 try it all the same for groups of 2, 4, 6 and 8: file descriptors go from rank to rank, which
+    they cannot between hosts (pytorch PR 194912). With one GPU a host all ranks fail ("Failed to send fd"), and
+    vLLM falls back to NCCL. With two each it hung in all three starts on H200s, probably because some ranks fail
+    and the others wait for them; not tried since. Racks with NVLink between hosts can set it to 1. vLLM hands it
+    on to the ranks.
+    """
+    return {"VLLM_ALLREDUCE_USE_SYMM_MEM": "0"} if inventory.tensor_parallel_over_hosts else {}
+
+
+def argv(inventory: Inventory) -> tuple[str, ...]:
+    """The command line; what the inventory gives as arguments stands last."""
+    model, serve = inventory.model, inventory.serve
+    words = (
+        *(f"{inventory.runtime.venv}/bin/vllm", "serve", model.id),
+        *("--served-model-name", model.served_name),
+        *(("--revision", model.revision) if model.revision else ()),
+        *("--host", serve.host, "--port", str(serve.port)),
+        *("--tensor-parallel-size", str(serve.tensor_parallel_size)),
+        *("--pipeline-parallel-size", str(serve.pipeline_parallel_size)),
+        # vLLM no longer falls back to Ray when the GPUs of a host are too few (vllm#25775): it refuses.
+        *(("--distributed-executor-backend", "ray") if inventory.uses_ray else ()),
+    )
+    patience = () if _DISTRIBUTED_TIMEOUT in serve.arguments else (_DISTRIBUTED_TIMEOUT, "3600")
+    return (*words, *patience, *serve.arguments)

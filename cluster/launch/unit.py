@@ -1,0 +1,146 @@
+"""A long-lived process that we own on a host: launch, stop, and the folder where its record and log lie."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cluster.command import Command, Hint, Probe, last_json, program
+from cluster.launch.hints import STATE_HINTS
+from cluster.values import Leftover, Presence, Sighting
+
+Name = Literal["ray", "vllm"]
+
+#: How long a unit may take to leave on SIGTERM, in seconds, before its whole tree is killed. Ray is gone after 4
+#: on an idle cluster, one whose head is lost not within 20; a serving vLLM after 1, one that is loading does not
+#: hear it at all (all measured).
+PATIENCE: tuple[tuple[Name, float], ...] = (("ray", 10.0), ("vllm", 8.0))
+
+#: Seconds for a look at a unit, which takes a fraction of one: whoever waits wants to know that a host hangs.
+_LOOK = 10.0
+
+_HINTS = (
+    *STATE_HINTS,
+    Hint("runs already", "another launch was faster", "run the same command again"),
+    Hint(
+        "No such file or directory",
+        "the program is not in the venv of this host",
+        "install it there, or correct `runtime: venv:`",
+    ),
+)
+
+
+def folder_name(cluster: str, host: str) -> str:
+    """The folder of this cluster and host below the state directory: short, since Ray's sockets lie under it."""
+    return hashlib.sha256(f"{cluster}/{host}".encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is to run: `state` is the cluster's folder on the host, `versions` those it is launched with, `ports`
+    what it binds so late that a check could be there first."""
+
+    cluster: str
+    host: str
+    name: Name
+    state: str
+    argv: tuple[str, ...]
+    env: tuple[tuple[str, str], ...]
+    secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    versions: tuple[tuple[str, str], ...] = ()
+    ports: tuple[int, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        return f"{self.state}/{self.name}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Decides whether a running unit is still the wanted one: argv, environment, secrets, versions."""
+        everything = json.dumps([self.argv, sorted(self.env), sorted(self.secrets), sorted(self.versions)])
+        return hashlib.sha256(everything.encode()).hexdigest()
+
+    def runs(self, sighting: Sighting) -> bool:
+        """Whether what was seen is this very unit, alive."""
+        return sighting.presence is Presence.ALIVE and sighting.fingerprint == self.fingerprint
+
+
+def launch(unit: Unit, venv: str) -> Command:
+    """Launches the unit under a keeper and returns once it runs; what it says goes to its log."""
+    record = {
+        "cluster": unit.cluster,
+        "host": unit.host,
+        "unit": unit.name,
+        "argv": unit.argv,
+        "env": dict(unit.env),
+        "versions": dict(unit.versions),
+        "fingerprint": unit.fingerprint,
+    }
+    payload = {
+        "state": unit.state,
+        "folder": unit.folder,
+        "unit": unit.name,
+        "venv": venv,
+        "argv": unit.argv,
+        "env": dict(unit.env) | dict(unit.secrets),
+        "record": record,
+        "ports": unit.ports,
+    }
+    title = f"launch {unit.name}"
+    return program("units.keeper", payload, title=title, venv=venv, hints=_HINTS)
+
+
+def stop(name: Name, host: str, state: str, venv: str) -> Probe[tuple[Leftover, ...]]:
+    """Ends the unit and everything it started; what is left after SIGKILL comes back."""
+    patience = dict(PATIENCE)[name]
+    payload = {"folder": f"{state}/{name}", "patience": patience}
+    command = program("units.stop", payload, title=f"stop {name}", venv=venv, timeout=patience + 30)
+
+    def parse(said: str) -> tuple[Leftover, ...]:
+        return tuple(_leftover(host, one) for one in last_json(said)["left"])
+
+    return Probe(command, parse)
+
+
+def _leftover(host: str, one: dict[str, object]) -> Leftover:
+    return Leftover(host, f"pid {one['pid']}: {one['command']}", f"ssh {host} kill -9 {one['pid']}")
+
+
+def sweep(state: str, venv: str) -> Command:
+    """Removes what a stopped cluster leaves on a host: records, logs, tokens, Ray's session; the caches stay."""
+    return program("units.sweep", {"state": state}, title="clean the state directory", venv=venv)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a unit: what its log says from `offset` of the last look on, bytes read so far by everything of
+    ours on the host, the HTTP status of its health (0: nobody answers, or it was not asked), and what a Ray has
+    lost that is dead for want of it."""
+
+    presence: Presence
+    status: int | None
+    offset: int
+    text: str
+    read: int
+    health: int
+    lost: tuple[str, ...] = ()
+
+    @property
+    def alive(self) -> bool:
+        return self.presence is Presence.ALIVE
+
+
+def look(name: Name, state: str, venv: str, offset: int = 0, health: str = "") -> Probe[Look]:
+    """`health` is a URL that the host itself asks."""
+    trees = [f"{state}/ray", f"{state}/vllm"]
+    payload = {"folder": f"{state}/{name}", "trees": trees, "offset": offset, "health": health}
+    command = program("units.watch", payload, title=f"look at {name}", venv=venv, timeout=_LOOK)
+
+    def parse(said: str) -> Look:
+        found = last_json(said)
+        lost = tuple(found["lost"])
+        return Look(**{**found, "presence": Presence(found["presence"]), "lost": lost})
+
+    return Probe(command, parse)

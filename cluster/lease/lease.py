@@ -1,0 +1,109 @@
+"""The lock on the head: held by a program there for as long as it hears from us."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cluster.command import Command, Probe, last_json, program
+from cluster.errors import Held, LeaseLost, Unintelligible, Unreachable
+from cluster.launch.hints import STATE_HINTS
+from cluster.lease.heartbeat import SILENCE, Hold, lease_of, now
+from cluster.transport.host import Host, first_answer
+from cluster.values import Lease
+
+#: Seconds that an answer may take.
+_ANSWER = 30.0
+
+_DAY = 86400.0
+
+
+def hold(lease: Lease, state: str, venv: str) -> Command:
+    """The program that holds the lease."""
+    payload = {"folder": state, "lease": _fields(lease), "silence": SILENCE}
+    return program("lease.lease", payload, title="take the lease", venv=venv, timeout=7 * _DAY, hints=STATE_HINTS)
+
+
+def breaking(by: Lease, state: str, venv: str) -> Probe[Lease | None]:
+    """Ends the program that holds the lease; says whose it was, None when nobody held it."""
+    payload = {"folder": state, "by": _fields(by)}
+    command = program("lease.unlock", payload, title="break the lease", venv=venv)
+    return Probe(command, lambda said: lease_of(last_json(said)["held"]))
+
+
+def break_lease(head: Host, state: str, venv: str, by: Lease) -> Lease | None:
+    """Breaks the lease on purpose; its owner hears who did it and why. The lease that was broken comes back."""
+    return head.ask(breaking(by, state, venv))
+
+
+class _Taken(NamedTuple):
+    hold: Hold
+    left_by: Lease | None
+    unwritten: str
+
+
+class HeldLease:
+    """A lease that is ours until `release`.
+
+    `left_by` is the owner before us where they left without a word; `unwritten` is why nobody else can read that
+    it is ours, or empty.
+    """
+
+    def __init__(self, host: str, cluster: str, mine: Lease, hold: Callable[[], _Taken]) -> None:
+        self._host = host
+        self._cluster = cluster
+        self._mine = mine
+        self._again = hold
+        self._hold, self.left_by, self.unwritten = hold()
+
+    def release(self) -> None:
+        self._hold.release()
+
+    def check(self) -> None:
+        """Raises LeaseLost when it is ours no more. One that only lost its connection is taken again."""
+        if self._hold.lives():
+            return
+        breaker = self._hold.broken_by()
+        self._hold.abandon()
+        if breaker:
+            raise LeaseLost(self._cluster, breaker)
+        try:
+            self._hold, before, _ = self._again()
+        except Held as held:
+            if held.lease == self._mine:
+                # The host has not noticed yet that our old connection is gone.
+                raise Unreachable(
+                    self._host, "take the lease again", cause="our own old lease is still held"
+                ) from None
+            raise LeaseLost(self._cluster, held.lease) from None
+        if before != self._mine:
+            # Somebody had it in between: what we saw of the hosts may no longer be so.
+            raise LeaseLost(self._cluster, before or _IN_BETWEEN)
+
+
+_SOMEBODY = Lease("somebody", "a machine that did not say", "", "unknown")
+_IN_BETWEEN = Lease("somebody", "another machine", "", "they were done with it before we were back")
+
+
+def take(host: Host, cluster: str, lease: Lease, state: str, venv: str, patience: float = _ANSWER) -> HeldLease:
+    """Takes the lease on the head and keeps it alive. Raises `Held` when somebody else has it."""
+    return HeldLease(host.name, cluster, lease, lambda: _take(host, cluster, hold(lease, state, venv), patience))
+
+
+def _take(host: Host, cluster: str, command: Command, patience: float) -> _Taken:
+    begun = now()
+    channel = host.open(command)
+    try:
+        said = first_answer(host.name, command, channel, {"taken", "held"}, patience)
+        if "held" in said:
+            raise Held(cluster, lease_of(said["held"]) or _SOMEBODY)
+        return _Taken(Hold(channel, begun), lease_of(said["taken"]), said.get("unwritten", ""))
+    except BaseException as error:
+        channel.close()
+        if isinstance(error, KeyError | TypeError):
+            raise Unintelligible(host.name, command.title, str(error)) from None
+        raise
+
+
+def _fields(lease: Lease) -> dict[str, str]:
+    return {"owner": lease.owner, "machine": lease.machine, "since": lease.since, "reason": lease.reason}

@@ -1,0 +1,1 @@
+"""What hosts are asked, and what only a trial on them can show."""

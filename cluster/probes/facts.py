@@ -1,0 +1,52 @@
+"""The one probe that brings everything preflight needs from a host, in one round trip."""
+
+from __future__ import annotations
+
+from cluster.command import Hint, Probe, last_json, program
+from cluster.engine.log import DEAD, FATAL, READY
+from cluster.inventory import HostSpec, Inventory
+from cluster.launch.unit import folder_name
+from cluster.values import Facts
+
+_HINTS = (
+    Hint(r"python3?: (?:[Nn]ot found|No such file)", "neither the venv's Python nor python3 is on this host",
+         "install Python 3.9 or newer, and the venv that the inventory names under `runtime: venv:`"),
+    Hint(r"account is (?:currently )?not available", "this account may not log in there: its shell is nologin",
+         "give it a shell (`usermod -s /bin/bash USER`), or correct `user:` in the inventory"),
+    Hint("SyntaxError|is not subscriptable", "the Python of this host is too old", "install Python 3.9 or newer"),
+)  # fmt: skip
+
+
+def facts(inventory: Inventory, spec: HostSpec) -> Probe[Facts]:
+    """What is on this host: GPUs, versions, addresses, listeners, limits, the model, and units of ours."""
+    payload = {
+        "venv": inventory.runtime.venv,
+        "state": inventory.runtime.state_directory,
+        "folder": folder_name(inventory.cluster, spec.name),
+        "ports": ports(inventory, spec),
+        "head": spec.role == "head",
+        "cluster_address": spec.cluster_address,
+        "peers": {one.name: one.cluster_address for one in inventory.hosts if one.name != spec.name},
+        "fatal": FATAL,
+        "ready": READY,
+        "dead": DEAD,
+        "model": {
+            "id": inventory.model.id,
+            "revision": inventory.model.revision,
+            "hf_home": dict(spec.environment).get("HF_HOME", ""),
+            "hf_hub_cache": dict(spec.environment).get("HF_HUB_CACHE", ""),
+        },
+    }
+    command = program(
+        "facts.facts", payload, title="look at the host", venv=inventory.runtime.venv, timeout=60, hints=_HINTS
+    )
+    return Probe(command, lambda said: Facts.model_validate(last_json(said)))
+
+
+def ports(inventory: Inventory, spec: HostSpec) -> tuple[int, ...]:
+    """The ports that our units listen on, on this host."""
+    ray = inventory.ray
+    found = [ray.node_manager_port, ray.object_manager_port] if inventory.uses_ray else []
+    if spec.role == "head":
+        found += [ray.port] * inventory.uses_ray + [inventory.serve.port]
+    return tuple(found)

@@ -1,0 +1,106 @@
+"""Whether every host is let through to every other on the ports that Ray and the ranks need, really tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cluster.command import Command, Probe, last_json, program
+from cluster.errors import HostError
+from cluster.inventory import HostSpec, Inventory
+from cluster.launch import ray
+from cluster.state.observe import Observed
+from cluster.transport.fleet import Fleet
+from cluster.transport.host import Channel, Host, first_answer
+from cluster.values import Facts, Reach
+
+LISTENING = "listen for its peers"
+CONNECTING = "connect to its peers"
+
+#: Seconds: for one step of one try, for a host to answer us, and for a listener that nobody ends.
+_LIMIT = 3.0
+_ANSWER = 15.0
+_LISTENERS_LIMIT = 60.0
+#: Bytes: many packets of any size that a link may have.
+_LENGTH = 1 << 17
+#: The ranks' NCCL and gloo listen where the kernel lets them.
+_ANY = 0
+
+#: Of one host: its ports that can be tried, and whether something of ours answers there.
+_Doors = dict[int, bool]
+
+
+def reach(inventory: Inventory, fleet: Fleet, seen: Observed) -> dict[str, tuple[Reach, ...] | HostError]:
+    """Every host to every other, of those that could be looked at; nothing where a host is alone.
+
+    Listeners stand on all hosts while all connect; they end with our channels to them.
+    """
+    facts = {name: view.facts for name, view in seen.items() if view.facts}
+    if len(facts) < 2:
+        return {}
+    opened: list[Channel] = []
+    try:
+        doors = fleet.each(lambda host: _open(inventory, host, facts[host.name], opened), facts)
+        known = {name: one for name, one in doors.items() if not isinstance(one, HostError)}
+        found = fleet.each(lambda host: _connect(inventory, host, facts[host.name], known), facts)
+    finally:
+        for channel in opened:
+            channel.close()
+    return {name: doors[name] if name not in known else one for name, one in found.items()}  # type: ignore[misc]
+
+
+def wanted(inventory: Inventory, spec: HostSpec) -> tuple[int, ...]:
+    """Ray's own, and one from where the ranks' are."""
+    return (*ray.ports(inventory, spec), _ANY)
+
+
+def _open(inventory: Inventory, host: Host, facts: Facts, opened: list[Channel]) -> _Doors:
+    """Nothing on a host that does not hold its cluster address: preflight says that in its own words."""
+    spec = inventory.host(host.name)
+    if not facts.interface(spec.cluster_address):
+        return {}
+    command = _listener(inventory, spec)
+    channel = host.open(command)
+    opened.append(channel)
+    listening = first_answer(host.name, command, channel, {"listening"}, _ANSWER)["listening"]
+    rays = wanted(inventory, spec)
+    taken = {one.port: False for one in facts.listeners if one.ours and one.port in rays}
+    return taken | {int(port): True for port in listening}
+
+
+def _listener(inventory: Inventory, spec: HostSpec) -> Command:
+    payload = {
+        "address": spec.cluster_address,
+        "ports": wanted(inventory, spec),
+        "limit": _LISTENERS_LIMIT,
+        "length": _LENGTH,
+    }
+    venv, limit = inventory.runtime.venv, _LISTENERS_LIMIT + 5
+    return program("trials.listen", payload, title=LISTENING, venv=venv, timeout=limit)
+
+
+def _connect(inventory: Inventory, host: Host, facts: Facts, doors: dict[str, _Doors]) -> tuple[Reach, ...]:
+    targets = list(_targets(inventory, inventory.host(host.name), facts, doors))
+    if not targets:
+        return ()
+    payload = {"targets": targets, "limit": _LIMIT, "length": _LENGTH}
+    venv = inventory.runtime.venv
+    command = program("trials.connect", payload, title=CONNECTING, venv=venv, timeout=60.0)
+    return host.ask(Probe(command, _reaches))
+
+
+def _targets(
+    inventory: Inventory, spec: HostSpec, facts: Facts, doors: dict[str, _Doors]
+) -> Iterator[dict[str, Any]]:
+    """Not from an address that is not there, nor where no route leads: preflight says both without a try."""
+    if not facts.interface(spec.cluster_address):
+        return
+    for peer, its in doors.items():
+        if peer != spec.name and facts.links.sources.get(peer) != "":
+            address = inventory.host(peer).cluster_address
+            for port, answers in its.items():
+                yield {"peer": peer, "address": address, "port": port, "answers": answers}
+
+
+def _reaches(said: str) -> tuple[Reach, ...]:
+    return tuple(Reach.model_validate(one) for one in last_json(said)["reaches"])

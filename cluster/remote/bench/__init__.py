@@ -1,0 +1,1 @@
+"""Programs that run a benchmark on a host."""

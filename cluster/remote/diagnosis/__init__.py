@@ -1,0 +1,1 @@
+"""Programs that bring what a host knows of a failure."""

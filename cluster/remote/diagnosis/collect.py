@@ -1,0 +1,111 @@
+"""Brings what a host can say about a start that went wrong: logs, records, processes, connections, GPUs, kernel.
+
+Data: state (root of the state directory), folder (of this cluster and host below it), files (each with pattern,
+head, tail and within), commands (words by name), processes (whether to look at ours), versions (whether to list
+what is installed), kernel (a pattern; empty: leave it out) and kernel_within (seconds), ray_state (a program and
+its data, or nothing), secret_names (a pattern), seconds (in which to say all), most (bytes in all).
+
+Says a line of JSON for each thing as soon as it has it, so that whoever waits no longer has something: name, and
+text, packed and without secrets. The last line names what there was no time or no room for.
+"""
+
+import glob
+import json
+import os
+import stat
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cluster.remote.common.processes import payload, processes, unit_pids
+    from cluster.remote.common.redact import secrets_of
+    from cluster.remote.diagnosis.other_programs import ask_ray, installed, kernel_said, say_commands, say_ray
+    from cluster.remote.diagnosis.sockets import sockets
+    from cluster.remote.diagnosis.stacks import under_way
+    from cluster.remote.diagnosis.teller import Teller
+    from cluster.remote.facts.gpus import gpus
+
+
+def both_ends(path: str, head: int, tail: int) -> str:
+    """The first and the last bytes of a file, on whole lines: a secret must not be cut in two."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size <= head + tail:
+            return file.read(head + tail).decode(errors="replace")
+        first = file.read(head).rpartition(b"\n")[0]
+        file.seek(size - tail)
+        last = file.read(tail).partition(b"\n")[2]
+    omitted = size - len(first) - len(last)
+    between = f"\n[{omitted} bytes were left out here]\n" if first else f"[{omitted} bytes were left out here]\n"
+    return first.decode(errors="replace") + between + last.decode(errors="replace")
+
+
+def say_files(teller: Teller, base: str, files: "list[dict[str, Any]]") -> None:
+    """Each once, by its name below `base`."""
+    said = set()
+    for wanted in files:
+        for path in sorted(glob.glob(os.path.join(glob.escape(base), wanted["pattern"])), key=age):
+            name = os.path.relpath(path, base)
+            if name in said or age(path) > wanted["within"]:
+                continue
+            said.add(name)
+            if teller.late():
+                teller.left_out.append(name)
+                continue
+            say_file(teller, path, name, wanted)
+
+
+def age(path: str) -> float:
+    """Seconds since somebody wrote to it."""
+    try:
+        return time.time() - os.stat(path).st_mtime
+    except OSError:
+        return 0.0
+
+
+def say_file(teller: Teller, path: str, name: str, wanted: "dict[str, Any]") -> None:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return
+        text = both_ends(path, wanted["head"], wanted["tail"])
+    except OSError as problem:
+        text = f"[could not be read: {problem.strerror}]\n"
+    if text and "\0" not in text[:4096]:
+        teller.say(name, text)
+
+
+def main() -> None:
+    data = payload()
+    base = os.path.join(data["state"], f"o-{os.getuid()}", data["folder"])
+    teller = Teller(data, secrets_here(base, data["secret_names"]))
+    ray = ask_ray(data["ray_state"])
+    table = processes()
+    ours = {pid for unit in ("ray", "vllm") for pid in unit_pids(os.path.join(base, unit), table)}
+    if data["processes"]:
+        teller.say_json("processes.json", under_way(ours, table, teller.end))
+        teller.say_json("connections.json", sockets(ours))
+        teller.say_json("gpus.json", gpus(lambda: ours))
+    say_files(teller, base, data["files"])
+    if data["kernel"]:
+        teller.say(
+            "kernel.log", "".join(f"{line}\n" for line in kernel_said(data["kernel"], data["kernel_within"]))
+        )
+    if data["versions"]:
+        teller.say("versions.txt", installed())
+    say_ray(teller, ray)
+    say_commands(teller, data["commands"])
+    print(json.dumps({"left_out": teller.left_out}), flush=True)
+
+
+def secrets_here(base: str, names: str) -> "list[str]":
+    """Those of the session, and Ray's token."""
+    values = secrets_of(os.environ, names)
+    try:
+        with open(os.path.join(base, "ray.token")) as file:
+            values.append(file.read().strip())
+    except OSError:
+        pass
+    return values
+
+
+main()

@@ -1,0 +1,84 @@
+"""What other programs of a host say, and its kernel: none is waited for longer than there is time."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Iterator
+
+if TYPE_CHECKING:
+    from cluster.remote.diagnosis.teller import Teller
+    from cluster.remote.facts.hardware import kernel_log
+
+
+def say_commands(teller: "Teller", commands: "dict[str, list[str]]") -> None:
+    """What each has said; all at once, and none for longer than there is time."""
+    asked = {name: begun(words) for name, words in commands.items()}
+    for name, one in asked.items():
+        if isinstance(one, str):
+            teller.say(name, one)
+            continue
+        try:
+            said, _ = one.communicate(timeout=max(0.1, teller.end - time.monotonic()))
+            teller.say(name, said.decode(errors="replace"))
+        except subprocess.TimeoutExpired:
+            one.kill()
+            teller.left_out.append(name)
+
+
+def begun(words: "list[str]", stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes] | str":
+    """Why it does not run, in a word."""
+    try:
+        return subprocess.Popen(words, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except OSError as problem:
+        return f"{words[0]}: {problem.strerror}\n"
+
+
+def ask_ray(asked: "dict[str, Any] | None") -> "subprocess.Popen[bytes] | str | None":
+    """Begun before all else, since it takes the longest."""
+    if not asked:
+        return None
+    one = begun([sys.executable, "-I", "-c", asked["program"]], subprocess.PIPE)
+    if not isinstance(one, str) and one.stdin:
+        one.stdin.write(json.dumps(asked["data"]).encode() + b"\n")
+        one.stdin.flush()
+    return one
+
+
+def say_ray(teller: "Teller", one: "subprocess.Popen[bytes] | str | None") -> None:
+    if one is None or isinstance(one, str):
+        return
+    try:
+        said, _ = one.communicate(timeout=max(0.1, teller.end - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        one.kill()
+        teller.say_json("ray_state.json", {"problem": "Ray did not answer in time"})
+        return
+    lines = said.decode(errors="replace").strip().splitlines() or [""]
+    teller.say("ray_state.json", lines[-1] if lines[-1][:1] == "{" else json.dumps({"problem": lines[-1][:500]}))
+
+
+#: As /dev/kmsg has it: the level, a number, microseconds since the boot, flags; then the text.
+STAMPED = re.compile(r"\d+,\d+,(\d+),[^;]*;(.*)", re.DOTALL)
+
+
+def kernel_said(sign: str, within: float) -> "Iterator[str]":
+    """Lines of so many last seconds, where they say how old they are."""
+    lines = kernel_log(sign)
+    for line in ["[may not be read by this user]"] if lines is None else lines:
+        stamped = STAMPED.match(line)
+        if stamped is None:
+            yield line
+            continue
+        ago = time.clock_gettime(time.CLOCK_MONOTONIC) - int(stamped[1]) / 1e6
+        if ago <= within:
+            yield f"{ago:.0f} s ago: {stamped[2].splitlines()[0] if stamped[2] else ''}"
+
+
+def installed() -> str:
+    """Every distribution of the venv."""
+    from importlib import metadata
+
+    found = {f"{one.metadata['Name']}=={one.version}" for one in metadata.distributions()}
+    return "\n".join([f"python {sys.version}", *sorted(found, key=str.lower)])

@@ -1,0 +1,144 @@
+"""What the processes of our units are at: their state, what they use, and where in their code they are."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cluster.remote.common.processes import Process, command_line
+
+#: Seconds over which it is seen what a process uses.
+MOMENT = 0.5
+#: Processes of which a stack is taken at most; a host of sixteen GPUs has a few more than that.
+MOST_STACKS = 40
+
+
+def under_way(pids: "set[int]", table: "dict[int, Process]", end: float) -> "list[dict[str, Any]]":
+    """All of them, those of Python with their stack where py-spy is there and may look."""
+    before, began = {pid: used(pid) for pid in pids}, time.monotonic()
+    found = [one for one in (described(pid, table) for pid in sorted(pids)) if one]
+    taken = stacks([one["pid"] for one in found if runs_python(one["pid"])][:MOST_STACKS], end)
+    time.sleep(max(0.0, MOMENT - (time.monotonic() - began)))
+    moment = time.monotonic() - began
+    for one in found:
+        (ticks, read), (ticks_now, read_now) = before[one["pid"]], used(one["pid"])
+        one["cpu"] = round((ticks_now - ticks) / os.sysconf("SC_CLK_TCK") / moment, 2)
+        one["read_per_second"] = int((read_now - read) / moment)
+        one.update(taken.get(one["pid"], {}))
+    return found
+
+
+def described(pid: int, table: "dict[int, Process]") -> "dict[str, Any] | None":
+    one = table.get(pid)
+    if one is None:
+        return None
+    return {
+        "pid": pid,
+        "parent": one.parent,
+        "state": one.state,
+        "waits_in": first_line(f"/proc/{pid}/wchan"),
+        "rss_mib": resident(pid) >> 20,
+        "command": command_line(pid)[:300],
+    }
+
+
+def used(pid: int) -> "tuple[int, int]":
+    """Ticks of the processor, and bytes read."""
+    ticks = read = 0
+    try:
+        with open(f"/proc/{pid}/stat", errors="replace") as file:
+            words = file.read().rpartition(")")[2].split()
+        ticks = int(words[11]) + int(words[12])
+        with open(f"/proc/{pid}/io") as file:
+            read = int(dict(line.split(": ") for line in file.read().splitlines())["rchar"])
+    except (OSError, ValueError, KeyError, IndexError):
+        pass
+    return ticks, read
+
+
+def first_line(path: str) -> str:
+    try:
+        with open(path) as file:
+            return file.readline().strip()
+    except OSError:
+        return ""
+
+
+def resident(pid: int) -> int:
+    words = first_line(f"/proc/{pid}/statm").split()
+    return int(words[1]) * os.sysconf("SC_PAGE_SIZE") if len(words) > 1 else 0
+
+
+def runs_python(pid: int) -> bool:
+    try:
+        return "python" in os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+    except OSError:
+        return False
+
+
+def py_spy() -> "str | None":
+    """That of the venv, which Ray brings, or any other."""
+    beside = os.path.join(os.path.dirname(sys.executable), "py-spy")
+    return beside if os.access(beside, os.X_OK) else shutil.which("py-spy")
+
+
+def stacks(pids: "list[int]", end: float) -> "dict[int, dict[str, Any]]":
+    """By pid: the stack of each thread, innermost first, or why there is none.
+
+    Nothing is paused for it: a rank that works must not feel it, and one that is stuck cannot.
+    """
+    program = py_spy()
+    if program is None:
+        return {pid: {"stack_problem": "no py-spy on this host"} for pid in pids}
+    taken = {}
+    asked = {pid: ask_for_stack(program, pid) for pid in pids}
+    for pid, one in asked.items():
+        try:
+            said, problem = one.communicate(timeout=max(0.1, end - time.monotonic()))
+            taken[pid] = {"threads": threads(said)} if one.returncode == 0 else {"stack_problem": last(problem)}
+        except (subprocess.TimeoutExpired, ValueError) as problem:
+            end_it(one)
+            taken[pid] = {"stack_problem": str(problem)[:200]}
+    return taken
+
+
+def end_it(one: "subprocess.Popen[str]") -> None:
+    """One that hangs in the kernel is left to it."""
+    one.kill()
+    try:
+        one.communicate(timeout=0.5)
+    except (subprocess.TimeoutExpired, ValueError):
+        pass
+
+
+def ask_for_stack(program: str, pid: int) -> "subprocess.Popen[str]":
+    words = [program, "dump", "--nonblocking", "--json", "--pid", str(pid)]
+    return subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def last(said: str) -> str:
+    lines = said.strip().splitlines()
+    return lines[-1][:200] if lines else "py-spy said nothing"
+
+
+def threads(said: str) -> "list[dict[str, Any]]":
+    """The main thread comes first."""
+    found = [
+        {
+            "thread": one.get("thread_name") or str(one.get("os_thread_id")),
+            "main": one.get("os_thread_id") == one.get("pid"),
+            "active": bool(one.get("active")),
+            "frames": [
+                f"{frame['name']} ({frame.get('short_filename') or frame['filename']}:{frame['line']})"
+                for frame in one["frames"]
+            ],
+        }
+        for one in json.loads(said)
+    ]
+    return sorted(found, key=lambda one: not one["main"])

@@ -1,0 +1,35 @@
+"""Says what was collected, piece by piece, packed and without secrets."""
+
+import base64
+import json
+import time
+import zlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cluster.remote.common.redact import redact
+
+
+class Teller:
+    """Says things until time or room is out, and remembers what it could not say."""
+
+    def __init__(self, data: "dict[str, Any]", values: "list[str]") -> None:
+        self.names = data["secret_names"]
+        self.values = values
+        self.room = data["most"]
+        self.end = time.monotonic() + data["seconds"]
+        self.left_out: list[str] = []
+
+    def late(self) -> bool:
+        return bool(time.monotonic() > self.end)
+
+    def say(self, name: str, text: str) -> None:
+        if len(text) > self.room:
+            self.left_out.append(name)
+            return
+        self.room -= len(text)
+        packed = zlib.compress(redact(text, self.values, self.names).encode(errors="replace"), 6)
+        print(json.dumps({"name": name, "packed": base64.b64encode(packed).decode()}), flush=True)
+
+    def say_json(self, name: str, document: Any) -> None:
+        self.say(name, json.dumps(document, indent=1))

@@ -1,0 +1,1 @@
+"""The program that brings all facts of a host, by subject."""

@@ -1,0 +1,149 @@
+"""Everything that has to be known of a host before anything is started on it, in one JSON document.
+
+Data: venv, state (root of the state directory), folder (of this cluster and host below it), ports, head (whether
+this is it), model (id, revision, hf_home), fatal (patterns of vLLM's log that mean it will not come up), ready
+(one that means it has), dead (one that means, from then on, that it has died).
+"""
+
+import getpass
+import json
+import os
+import platform
+import pwd
+import re
+import resource
+import socket
+import time
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from cluster.remote.common.presence import presence
+    from cluster.remote.common.processes import boot_id, command_line, payload, processes, read_record, unit_pids
+    from cluster.remote.facts.gpus import gpus
+    from cluster.remote.facts.hardware import hardware
+    from cluster.remote.facts.links import links_between
+    from cluster.remote.facts.machine import machine
+    from cluster.remote.facts.model import config_of, model_files
+    from cluster.remote.facts.network import addresses, listeners
+    from cluster.remote.facts.software import software, versions
+
+#: Bytes of a log that has grown for months: an engine that dies says so last.
+LOG_END = 1 << 20
+
+
+def ours(folder: str) -> set[int]:
+    """The processes of both units."""
+    table = processes()
+    return {pid for unit in ("ray", "vllm") for pid in unit_pids(os.path.join(folder, unit), table)}
+
+
+def sighting(folder: str, fallen: bool) -> dict[str, Any]:
+    """What runs of a unit; one that has `fallen` is dead, whether or not its process has left."""
+    seen = {**presence(folder), "pids": sorted(unit_pids(folder, processes()))}
+    record = read_record(folder)
+    if record is None:
+        return seen
+    if fallen:
+        seen["presence"] = "dead"
+    age = max(0.0, time.time() - record["launched"])
+    return {**seen, "argv": record["argv"], "fingerprint": record["fingerprint"], "age": age}
+
+
+def fallen(log: str, fatal: list[str], ready: str, dead: str) -> bool:
+    """Whether the log says that the engine will not come up, or has died since.
+
+    Once it is ready its log has what its clients wrote, and grows for months: then its end is read, for a line
+    that only the engine writes.
+    """
+    try:
+        with open(log, "rb") as file:
+            for line in iter(file.readline, b""):
+                text = line.decode(errors="replace")
+                if re.search(ready, text):
+                    return re.search(dead, end_of(file)) is not None
+                if any(re.search(sign, text) for sign in fatal):
+                    return True
+    except OSError:
+        pass
+    return False
+
+
+def end_of(file: "BinaryIO") -> str:
+    """From where it is read, at most the last part of it."""
+    file.seek(max(file.tell(), os.fstat(file.fileno()).st_size - LOG_END))
+    return file.read().decode(errors="replace")
+
+
+def user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return getpass.getuser()
+
+
+def state_problem(path: str) -> str:
+    """Why the state directory cannot be used; nearest existing parent must be writable."""
+    if os.path.lexists(path) and (os.path.islink(path) or os.lstat(path).st_uid != os.getuid()):
+        return f"{path} belongs to somebody else"
+    parent = existing(path)
+    return "" if os.access(parent, os.W_OK | os.X_OK) else f"{parent} is not writable"
+
+
+def existing(path: str) -> str:
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def hard(limit: int) -> int:
+    return resource.getrlimit(limit)[1]
+
+
+def configuration(data: "dict[str, Any]") -> "dict[str, Any]":
+    """Of the head alone, since all hosts have the same."""
+    found = config_of(data["model"])[0] if data["head"] else None
+    return {"config": "" if found is None else json.dumps(found)}
+
+
+def main() -> None:
+    begun = time.time()
+    data = payload()
+    state = os.path.join(data["state"], f"o-{os.getuid()}")
+    folder = os.path.join(state, data["folder"])
+    # A launch may be under way, by somebody who has gone: what is ours is asked before and after it is needed.
+    before, vllm = ours(folder), os.path.join(folder, "vllm")
+    held = listeners(data["ports"])
+    cards = gpus(lambda: before | ours(folder))
+    known = before | ours(folder)
+    room = os.statvfs(existing(state))
+    facts = {
+        "boot_id": boot_id(),
+        "uid": os.getuid(),
+        "user": user(),
+        "hostname": socket.gethostname(),
+        "python": platform.python_version(),
+        "python_is_venvs": os.access(os.path.join(data["venv"], "bin/python"), os.X_OK),
+        "versions": versions(),
+        **cards,
+        "addresses": addresses(),
+        "listeners": [
+            {**one, "command": command_line(one["pid"])[:200], "ours": one["pid"] in known} for one in held
+        ],
+        "nofile": hard(resource.RLIMIT_NOFILE),
+        "memlock": hard(resource.RLIMIT_MEMLOCK),
+        "state": folder,
+        "state_problem": state_problem(state),
+        "free_mib": room.f_bavail * room.f_frsize >> 20,
+        "model": model_files(data["model"]) | configuration(data),
+        "ray": sighting(os.path.join(folder, "ray"), False),
+        "vllm": sighting(vllm, fallen(os.path.join(vllm, "log"), data["fatal"], data["ready"], data["dead"])),
+    }
+    facts["hardware"] = hardware(data)
+    facts["software"] = software(data, facts["model"]["path"])
+    facts["links"] = links_between(data)
+    facts["machine"] = machine(data)
+    facts["clock"] = [begun, time.time()]
+    print(json.dumps(facts))
+
+
+main()

@@ -1,0 +1,129 @@
+"""GPUs and what is on them, as nvidia-smi says."""
+
+import csv
+import os
+import pwd
+import subprocess
+import time
+from typing import TYPE_CHECKING, Any, Callable
+
+if TYPE_CHECKING:
+    from cluster.remote.common.processes import links, process
+
+GPU_FIELDS = "index,uuid,name,memory.total,memory.used,driver_version"
+PROCESS_FIELDS = "gpu_uuid,pid,used_memory,process_name"
+#: In seconds, for all that is asked at one time. Twice this is less than what the whole look may take.
+PATIENCE = 20
+#: Of the machine itself; the kernel gives every container one of its own.
+FIRST_NAMESPACE = "pid:[4026531836]"
+
+
+def gpus(ours: "Callable[[], set[int]]") -> dict[str, Any]:
+    """GPUs, the driver's version, and the problem where nvidia-smi does not answer as it should.
+
+    `ours` is asked after nvidia-smi has answered: one of our processes may have come meanwhile.
+    """
+    end = time.monotonic() + PATIENCE
+    asked: list[subprocess.Popen[str]] = []
+    try:
+        asked += map(_ask, (f"--query-gpu={GPU_FIELDS}", f"--query-compute-apps={PROCESS_FIELDS}"))
+        rows, running = [_answer(one, end) for one in asked]
+        on = _processes(running, ours())
+        found = [_gpu(row, on) for row in rows]
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        for one in asked:
+            one.kill()
+        return {"gpus": [], "driver": "", "gpu_problem": f"nvidia-smi: {error}"}
+    return {"gpus": found, "driver": rows[0][5] if rows else "", "gpu_problem": ""}
+
+
+def _ask(query: str) -> "subprocess.Popen[str]":
+    argv = ["nvidia-smi", query, "--format=csv,noheader,nounits"]
+    return subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def _answer(asked: "subprocess.Popen[str]", end: float) -> list[list[str]]:
+    """Until `end` on the monotonic clock: with a lost GPU it may hang for good, and even outlive its kill."""
+    try:
+        said, warned = asked.communicate(timeout=max(0.1, end - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        asked.kill()
+        raise
+    if asked.returncode != 0:
+        raise ValueError((said + warned).strip()[-300:] or f"exit status {asked.returncode}")
+    return list(csv.reader(said.splitlines(), skipinitialspace=True))
+
+
+def _processes(rows: list[list[str]], ours: set[int]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for uuid, pid, used, *name in rows:
+        one = {"pid": int(pid), "name": ",".join(name), "used_mib": _mib(used), **_whose(int(pid), ours)}
+        found.setdefault(uuid, []).append(one)
+    return found
+
+
+def _whose(pid: int, ours: set[int]) -> dict[str, Any]:
+    """In a container a driver may give pids of the machine, which mean nothing here, or mean somebody else.
+
+    Which of them is ours cannot be told by number then. But a GPU is given to one cluster: while a process of ours
+    has a GPU open, they are taken for ours, and while none has, they are others'.
+    """
+    if pid in ours or dying(pid):
+        return {"ours": True, **_owner(pid)}
+    if _meant(pid):
+        return {"ours": False, **_owner(pid)}
+    return {"ours": any(map(_has_gpu, ours)), "user": "", "age": None}
+
+
+def _meant(pid: int) -> bool:
+    """Whether the process that goes by this pid here is the one that nvidia-smi speaks of."""
+    try:
+        return os.readlink("/proc/self/ns/pid") == FIRST_NAMESPACE or _has_gpu(pid)
+    except OSError:
+        return True
+
+
+def _has_gpu(pid: int) -> bool:
+    files = (target for target, _ in links(f"/proc/{pid}/fd"))
+    return any(file.startswith("/dev/nvidia") and file[len("/dev/nvidia") :].isdigit() for file in files)
+
+
+def _owner(pid: int) -> dict[str, Any]:
+    one = process(pid)
+    try:
+        uid = os.stat(f"/proc/{pid}").st_uid
+        with open("/proc/uptime") as file:
+            up = float(file.read().split()[0])
+    except OSError:
+        return {"user": "", "age": None}
+    age = up - one.ticks / os.sysconf("SC_CLK_TCK") if one else None
+    return {"user": _named(uid), "age": age if age is None else max(0.0, age)}
+
+
+def _named(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def dying(pid: int) -> bool:
+    """A process of this user that was killed and is still in the driver: it holds memory and is in no tree."""
+    one = process(pid)
+    try:
+        return one is not None and one.state in "ZX" and os.stat(f"/proc/{pid}").st_uid == os.getuid()
+    except OSError:
+        return False
+
+
+def _gpu(row: list[str], on: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    index, uuid, name, total, used = row[:5]
+    sizes = {"memory_mib": _mib(total), "used_mib": _mib(used)}
+    return {"index": int(index), "uuid": uuid, "name": name, **sizes, "processes": on.get(uuid, [])}
+
+
+def _mib(text: str) -> "int | None":
+    """Some drivers and containers say [N/A] or [Insufficient Permissions] where a figure should stand."""
+    return int(text) if text.isdigit() else None

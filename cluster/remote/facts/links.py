@@ -1,0 +1,82 @@
+"""Names, routes, links and proxies between the hosts."""
+
+import fcntl
+import os
+import socket
+import struct
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cluster.remote.facts.network import addresses
+    from cluster.remote.facts.rdma import peer_memory, rdma_ports
+
+SIOCGIFMTU = 0x8921
+#: What a name server may take, in seconds.
+RESOLVED_WITHIN = 2.0
+#: UDP sends nothing when it connects: any port does.
+DISCARD = 9
+
+PROXIES = ("grpc_proxy", "http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+WATCHED = (
+    "no_grpc_proxy", "no_proxy", "NO_PROXY", "RAY_grpc_enable_http_proxy",
+    "NCCL_IB_HCA", "NCCL_IB_GID_INDEX", "NCCL_IB_DISABLE",
+)  # fmt: skip
+
+
+def links_between(data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "resolved": resolved(socket.gethostname()),
+        "sources": {peer: source(address) for peer, address in data["peers"].items()},
+        "mtu": mtu(data["cluster_address"]),
+        "environment": environment(dict(os.environ)),
+        "rdma": rdma_ports("/sys"),
+        "peer_memory": peer_memory("/proc"),
+    }
+
+
+def resolved(name: str) -> "list[str] | None":
+    """The addresses of this name, in order; None when nobody answers in time."""
+    found: list[list[str]] = []
+    asking = threading.Thread(target=lambda: found.append(look_up(name)), daemon=True)
+    asking.start()
+    asking.join(RESOLVED_WITHIN)
+    return found[0] if found else None
+
+
+def look_up(name: str) -> list[str]:
+    try:
+        answers = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return list(dict.fromkeys(str(one[4][0]).partition("%")[0] for one in answers))
+
+
+def source(address: str) -> str:
+    """Our address on the way there, as the kernel routes; empty where it knows no way."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as one:
+            one.connect((address, DISCARD))
+            return str(one.getsockname()[0]).partition("%")[0]
+    except OSError:
+        return ""
+
+
+def mtu(address: str) -> "int | None":
+    """Of the interface that holds `address`."""
+    name = next((name for name, held in addresses().items() if address in held), "")
+    if not name:
+        return None
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+            answer = fcntl.ioctl(one.fileno(), SIOCGIFMTU, struct.pack("16sI12x", name.encode(), 0))
+        return int(struct.unpack("16sI12x", answer)[1])
+    except OSError:
+        return None
+
+
+def environment(variables: dict[str, str]) -> dict[str, str]:
+    """A proxy's URL may hold a password: that it is set is enough."""
+    found = {name: "set" for name in PROXIES if variables.get(name)}
+    found.update((name, variables[name]) for name in WATCHED if variables.get(name))
+    return found

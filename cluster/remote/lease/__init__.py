@@ -1,0 +1,1 @@
+"""Programs that hold and break the lease on the head."""

@@ -1,0 +1,132 @@
+"""Holds the cluster for one operator: a lock that lives as long as its owner is heard from.
+
+Data: folder, lease (owner, machine, since, reason), silence (seconds without a heartbeat after which the owner
+counts as gone). Says one line of JSON: taken with the lease of an owner who left without a word (or null), and
+unwritten, why others cannot read who has it (or ""); or held with the lease of who has it. Then answers each line
+of stdin with the same words as heard, and holds until stdin says "bye", ends or falls silent, or until SIGTERM:
+then the file lease.broken beside it says who broke it, and so does the program.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cluster.remote.common.files import discard, is_lease, open_lease, remove_if_empty, secure_folder
+    from cluster.remote.common.processes import payload
+
+FIELDS = {"owner", "machine", "since", "reason"}
+
+
+def read(lock: int) -> Any:
+    """Who wrote themselves down; None where nobody has, or not whole."""
+    try:
+        found = json.loads(os.pread(lock, 65536, 0))
+    except (ValueError, OSError):
+        return None
+    return found if isinstance(found, dict) and set(found) >= FIELDS else None
+
+
+def write(lock: int, text: bytes) -> str:
+    """Who it is that has the lock. Says why nobody can read it; the lock is as good."""
+    try:
+        if fcntl.fcntl(lock, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            return "the state directory is read-only"
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, text, 0)
+    except OSError as problem:
+        return str(problem.strerror)
+    return ""
+
+
+def take(folder: str) -> "tuple[int, bool]":
+    """The file of the lease in this folder, and whether the lock on it is ours.
+
+    A holder that leaves removes both: a lock on a removed file is nobody's, so it is opened again.
+    """
+    while True:
+        try:
+            secure_folder(folder)
+            lock = open_lease(folder, os.O_RDWR | os.O_CREAT)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return lock, False
+        if is_lease(lock, folder):
+            return lock, True
+        os.close(lock)
+
+
+def holder(lock: int) -> Any:
+    """Whoever has the lock; they may have it for an instant before they have written who they are."""
+    end = time.monotonic() + 2
+    while read(lock) is None and time.monotonic() < end:
+        time.sleep(0.02)
+    return read(lock)
+
+
+def hold(silence: float) -> None:
+    """Returns when the owner says good-bye. One who is silent, or whose end closed stdin without a word, ends the
+    program at once: the lock is free, and the file says who left it."""
+    heard = [time.monotonic()]
+    parted = threading.Event()
+
+    def listen() -> None:
+        try:
+            for line in sys.stdin.buffer:
+                heard[0] = time.monotonic()
+                if line == b"bye\n":
+                    parted.set()
+                    return
+                answer(line)
+        finally:
+            if not parted.is_set():
+                os._exit(1)
+
+    threading.Thread(target=listen, daemon=True).start()
+    while not parted.wait(0.1):
+        if time.monotonic() - heard[0] > silence:
+            os._exit(1)
+
+
+def answer(line: bytes) -> None:
+    """In one write: the main thread may have something to say at the same time."""
+    said = json.dumps({"heard": line.decode(errors="replace").strip()})
+    os.write(1, f"{said}\n".encode())
+
+
+def tell_who_broke_it(folder: str) -> None:
+    try:
+        with open(os.path.join(folder, "lease.broken")) as file:
+            print(json.dumps({"broken": json.load(file)}), flush=True)
+    finally:
+        os._exit(1)
+
+
+def main() -> None:
+    data = payload()
+    signal.signal(signal.SIGTERM, lambda *_: tell_who_broke_it(data["folder"]))
+    lock, ours = take(data["folder"])
+    if not ours:
+        print(json.dumps({"held": holder(lock)}), flush=True)
+        return
+    left = read(lock)
+    unwritten = write(lock, json.dumps({**data["lease"], "pid": os.getpid()}).encode())
+    print(json.dumps({"taken": left, "unwritten": unwritten}), flush=True)
+    hold(data["silence"])
+    discard(os.path.join(data["folder"], "lease"))
+    remove_if_empty(data["folder"])
+    remove_if_empty(os.path.dirname(data["folder"]))
+
+
+try:
+    main()
+except OSError as problem:
+    sys.exit(f"{problem.filename or 'lease'}: {problem.strerror}")

@@ -1,0 +1,156 @@
+"""Breaks the lease of a cluster: ends the program that holds it, which tells its owner who did it and why.
+
+Data: folder, by (owner, machine, since, reason: of whoever breaks it). Says held: the lease that was broken, or
+null when nobody held it.
+"""
+
+import fcntl
+import json
+import os
+import pwd
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cluster.remote.common.files import discard, is_lease, open_lease, write_private
+    from cluster.remote.common.processes import payload
+
+
+def locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+
+
+def holder(file: int) -> int:
+    """The process that has the lock; 0 when nobody has whom this host shows.
+
+    Files of other disks have the same inode numbers, so it must have this very file open. Of a process that we may
+    not ask, nobody knows: it is named, not ended.
+    """
+    asked = {pid: has_open(pid, file) for pid in locking(os.fstat(file).st_ino)}
+    for pid, has in asked.items():
+        if has:
+            return pid
+    for pid, has in asked.items():
+        if has is None:
+            raise SystemExit(not_ours(pid))
+    return 0
+
+
+def locking(inode: int) -> "list[int]":
+    """Processes that have a lock on a file of this number, on whatever disk."""
+    with open("/proc/locks") as table:
+        rows = [line.split() for line in table]
+    return [int(row[4]) for row in rows if row[1] == "FLOCK" and row[5].rpartition(":")[2] == str(inode)]
+
+
+def has_open(pid: int, file: int) -> "bool | None":
+    """None where we may not ask."""
+    folder = f"/proc/{pid}/fd"
+    try:
+        return any(is_same(os.path.join(folder, name), file) for name in os.listdir(folder))
+    except PermissionError:
+        return None
+    except OSError:
+        return False
+
+
+def is_same(path: str, file: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file))
+    except OSError:
+        return False  # closed meanwhile
+
+
+def not_ours(pid: int) -> str:
+    try:
+        user = os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return f"pid {pid} held the lease and has just left; run the same command again"
+    return f"pid {pid} of {user_name(user)} holds the lease: ask them, or have root run `kill {pid}` on this host"
+
+
+def user_name(user: int) -> str:
+    try:
+        return f"user {pwd.getpwuid(user).pw_name}"
+    except KeyError:
+        return f"user id {user}"
+
+
+def end(pid: int, file: int) -> None:
+    """SIGTERM lets it tell its owner; one that does not hear it is killed. Somebody else may have it at once."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+        except PermissionError:
+            raise SystemExit(not_ours(pid)) from None
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            if locked(file) or holder(file) not in (0, pid):
+                return
+            time.sleep(0.02)
+    raise SystemExit(f"pid {pid} holds the lease and cannot be ended")
+
+
+def remove(folder: str, file: int) -> None:
+    """Only the very file that we have locked: the path may be somebody's new lease by now.
+
+    One that stays, as on a read-only disk, is nobody's once we are gone.
+    """
+    if locked(file) and is_lease(file, folder):
+        discard(os.path.join(folder, "lease"))
+
+
+def tell(path: str, by: dict[str, Any]) -> None:
+    """The owner hears who it was; on a full disk only that it is gone."""
+    try:
+        write_private(path, json.dumps(by))
+    except OSError:
+        pass
+
+
+def unlock(folder: str, by: dict[str, Any]) -> Any:
+    try:
+        file = open_lease(folder, os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    pid = 0 if locked(file) else holder(file)
+    if not pid:
+        remove(folder, file)
+        if not locked(file):
+            raise SystemExit("whoever holds the lease cannot be seen from here, as in another container")
+        return None
+    held = read(file) or {"owner": f"pid {pid}", "machine": "this host", "since": "", "reason": "unknown"}
+    why = os.path.join(folder, "lease.broken")
+    tell(why, by)
+    try:
+        end(pid, file)
+    finally:
+        discard(why)
+    remove(folder, file)
+    return held
+
+
+def read(file: int) -> Any:
+    try:
+        return json.loads(os.pread(file, 65536, 0))
+    except (ValueError, OSError):
+        return None
+
+
+def main() -> None:
+    data = payload()
+    print(json.dumps({"held": unlock(data["folder"], data["by"])}))
+
+
+try:
+    main()
+except OSError as problem:
+    sys.exit(f"{problem.filename or 'unlock'}: {problem.strerror}")

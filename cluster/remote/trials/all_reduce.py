@@ -1,0 +1,154 @@
+"""An all-reduce over all GPUs of a cluster, this host's ranks of it; where torch has no CUDA, CPUs under gloo.
+
+Data: environment, address and port (where rank 0 listens), first (rank of this host), ranks (of this host), world,
+patience (seconds). Says one line of JSON: what each rank measured, and what NCCL said of the network.
+"""
+
+import json
+import os
+import selectors
+import signal
+import time
+import traceback
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cluster.remote.common.parting import end_with_the_operator
+    from cluster.remote.common.processes import payload
+
+#: Backend -> bytes of one all-reduce, rounds to warm up, rounds that count. Large enough for bandwidth rather
+#: than latency on GPUs; on CPUs only the way is to be proved.
+ROUNDS = {"nccl": (256 << 20, 5, 20), "gloo": (1 << 20, 1, 3)}
+#: Seconds for the others to tell what they saw of a rank that failed; they would wait for it until the end.
+GRACE = 5.0
+#: What is kept of the network lines, and of what a rank said at last.
+KEPT = 40
+
+
+def reduce_all(data: dict[str, Any], torch: Any, local: int) -> dict[str, Any]:
+    """One rank: seconds a round, the slowest rank's, and bytes of a round."""
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    device = torch.device("cuda", local) if backend == "nccl" else torch.device("cpu")
+    if backend == "nccl":
+        torch.cuda.set_device(device)
+    torch.distributed.init_process_group(
+        backend,
+        init_method=f"tcp://{bracketed(data['address'])}:{data['port']}",
+        rank=data["first"] + local,
+        world_size=data["world"],
+        timeout=timedelta(seconds=data["patience"]),
+    )
+    size, warm, count = ROUNDS[backend]
+    block = torch.zeros(size // 4, dtype=torch.float32, device=device)
+    rounds(torch, block, warm)
+    spent = torch.tensor([rounds(torch, block, count) / count], device=device)
+    torch.distributed.all_reduce(spent, op=torch.distributed.ReduceOp.MAX)
+    seconds = spent.item()
+    torch.distributed.destroy_process_group()
+    return {"backend": backend, "bytes": size, "seconds": seconds}
+
+
+def bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def rounds(torch: Any, block: Any, count: int) -> float:
+    """Seconds for so many rounds, to the end of the last on the device."""
+    begun = time.monotonic()
+    for _ in range(count):
+        torch.distributed.all_reduce(block)
+    if block.is_cuda:
+        torch.cuda.synchronize()
+    return time.monotonic() - begun
+
+
+def rank(data: dict[str, Any], torch: Any, local: int, out: int) -> None:
+    """In a process of its own. NCCL writes to stdout, which is the pipe to our parent."""
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    try:
+        said = reduce_all(data, torch, local)
+    except Exception as error:
+        traceback.print_exc()
+        said = {"problem": (str(error).strip() or type(error).__name__).splitlines()[0][:300]}
+    print("\n" + json.dumps({"rank": data["first"] + local, **said}), flush=True)
+    os._exit(0)
+
+
+def launch(data: dict[str, Any], torch: Any) -> dict[int, tuple[int, int]]:
+    """Pid and rank of each child by the end of its pipe. Forked before CUDA is touched: one import serves all."""
+    found = {}
+    for local in range(data["ranks"]):
+        come, go = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            rank(data, torch, local, go)
+        os.close(go)
+        found[come] = (pid, data["first"] + local)
+    return found
+
+
+def listen(children: dict[int, tuple[int, int]], end: float) -> dict[int, str]:
+    """What each rank said, until all have left or the time is over, which one that failed cuts short."""
+    said = {number: "" for _, number in children.values()}
+    with selectors.DefaultSelector() as wanted:
+        for come in children:
+            wanted.register(come, selectors.EVENT_READ)
+        while wanted.get_map() and time.monotonic() < end:
+            for key, _ in wanted.select(timeout=0.5):
+                more = os.read(key.fd, 65536)
+                number = children[key.fd][1]
+                said[number] += more.decode(errors="replace")
+                if not more:
+                    wanted.unregister(key.fd)
+                    if "problem" in outcome(number, said[number]):
+                        end = min(end, time.monotonic() + GRACE)
+    return said
+
+
+def outcome(number: int, said: str) -> dict[str, Any]:
+    """The last JSON that a rank said, or its last words where it came to no end."""
+    lines = said.splitlines()
+    for line in reversed(lines):
+        if line.startswith('{"rank"'):
+            found: dict[str, Any] = json.loads(line)
+            return found
+    last = next((line for line in reversed(lines) if line.strip() and "NCCL INFO" not in line), "")
+    return {"rank": number, "problem": last[:300] or "no answer from this rank within the time"}
+
+
+def network(said: dict[int, str]) -> list[str]:
+    lines = [line for text in said.values() for line in text.splitlines() if "NCCL INFO" in line]
+    return [line for line in lines if "NET/" in line or "Using network" in line][:KEPT]
+
+
+def kill(children: dict[int, tuple[int, int]]) -> None:
+    for pid, _ in children.values():
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def main() -> None:
+    data = payload()
+    end = time.monotonic() + data["patience"]
+    os.environ.update(data["environment"])
+    try:
+        import torch
+        import torch.distributed
+    except (ImportError, OSError) as error:
+        print(json.dumps({"ranks": [{"rank": data["first"], "problem": f"torch: {error}"[:300]}], "network": []}))
+        return
+    children = launch(data, torch)
+    # Nobody may hold GPUs for somebody who is gone.
+    end_with_the_operator(lambda: kill(children))
+    said = listen(children, end)
+    kill(children)
+    found = [outcome(number, text) for number, text in sorted(said.items())]
+    print(json.dumps({"ranks": found, "network": network(said)}), flush=True)
+    os._exit(0)
+
+
+main()

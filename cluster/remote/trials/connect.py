@@ -1,0 +1,58 @@
+"""Tries ports of other hosts, all at once.
+
+Data: targets (peer, address, port, and answers: whether it is one of ours, which answers), limit (seconds for one
+step of one try), length (bytes that one of ours waits for). Says one line of JSON: reaches, each target with its
+problem, which is empty where all went well.
+"""
+
+import json
+import socket
+import struct
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cluster.remote.common.processes import payload
+
+TIMED_OUT = (socket.timeout, TimeoutError)
+AT_ONCE = 256
+
+
+def attempt(address: str, port: int, length: int, limit: float) -> str:
+    """Why it did not go well. Nothing is sent where `length` is 0."""
+    try:
+        with socket.create_connection((address, port), limit) as one:
+            # Hang up without a farewell: the port must not be kept for a minute from whoever starts next.
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return exchange(one, length) if length else ""
+    except TIMED_OUT:
+        return "timed out"
+    except ConnectionRefusedError:
+        return "refused"
+    except OSError as problem:
+        return (problem.strerror or str(problem)).lower()
+
+
+def exchange(one: socket.socket, length: int) -> str:
+    """Packets as large as they come: one that is too large for a link on the way is lost without a word."""
+    try:
+        one.sendall(bytes(length))
+        return "" if one.recv(1) else "hung up"
+    except TIMED_OUT:
+        return "lost what was sent"
+
+
+def reach(target: dict[str, Any], length: int, limit: float) -> dict[str, Any]:
+    problem = attempt(target["address"], target["port"], length if target["answers"] else 0, limit)
+    return {**{key: target[key] for key in ("peer", "address", "port")}, "problem": problem}
+
+
+def main() -> None:
+    data = payload()
+    targets = data["targets"]
+    with ThreadPoolExecutor(min(len(targets), AT_ONCE) or 1) as pool:
+        found = list(pool.map(lambda one: reach(one, data["length"], data["limit"]), targets))
+    print(json.dumps({"reaches": found}))
+
+
+main()

@@ -1,0 +1,1 @@
+"""Programs that launch, watch and stop a unit on a host."""

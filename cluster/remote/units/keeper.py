@@ -1,0 +1,190 @@
+"""Launches a unit and stays with it: the parent of everything it starts, until the last of it is gone.
+
+Data: state and folder (of the cluster and of the unit), unit (its name), venv, argv, env (secrets too; it is
+written nowhere), ports that it will have, and record, which is kept beside the log together with the keeper's own
+identity. Then log_bytes, which may be left out: how long the log may get.
+"""
+
+import ctypes
+import fcntl
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Callable
+
+if TYPE_CHECKING:
+    from cluster.remote.common.claims import for_unit
+    from cluster.remote.common.files import cut, rotate, secure_folder, write_private
+    from cluster.remote.common.processes import boot_id, payload, process, processes, unit_pids
+
+PR_SET_NAME = 15
+PR_SET_CHILD_SUBREAPER = 36
+LOG_BYTES = 256 << 20
+LOG_LOOK = 2.0
+
+
+def watch_log(log: str, most: int) -> None:
+    """For as long as the keeper lives."""
+    while True:
+        time.sleep(LOG_LOOK)
+        try:
+            long = os.stat(log).st_size > most
+        except OSError:
+            continue  # removed by somebody: there is nothing to cut
+        if long:
+            cut(log)
+
+
+def hold_off_ageing(top: str) -> None:
+    """Whatever ages /var/tmp would take the record and the token of a unit that serves for a month; it leaves a
+    tree alone while its top is locked (tmpfiles.d(5)). A lock that cannot be had changes nothing else."""
+    try:
+        fcntl.flock(os.open(top, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_SH)
+    except OSError:
+        pass
+
+
+def raise_limits() -> None:
+    """As far as they can be: a hard limit may be above what the kernel gives by now (fs.nr_open)."""
+    for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_MEMLOCK):
+        try:
+            resource.setrlimit(limit, (resource.getrlimit(limit)[1],) * 2)
+        except (ValueError, OSError):
+            continue
+
+
+def environment(data: dict[str, Any]) -> dict[str, str]:
+    """The session's own, ours over it, and the venv's programs before all others."""
+    path = f"{data['venv']}/bin:{os.environ.get('PATH') or os.defpath}"
+    return {**os.environ, "PATH": path, **data["env"]}
+
+
+def keep(data: dict[str, Any], report: int) -> None:
+    """Becomes the keeper; `report` is told once the leader runs, or why it does not."""
+    os.setsid()
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    prctl(PR_SET_NAME, f"keeper {data['unit']}".encode(), 0, 0, 0)
+    raise_limits()
+    _claims = for_unit(data["ports"])
+    record = start_record(data)
+    try:
+        leader = launch(data)
+    except Exception as error:
+        finish(data, record, 127)
+        raise OSError(0, reason(error), data["argv"][0]) from None
+    told: list[int] = []
+
+    def end(number: int, _: Any) -> None:
+        told.append(number)
+        pass_on(data["folder"], leader)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.write(report, b"started")
+    os.close(report)
+    aside(hold_off_ageing, os.path.dirname(data["state"]))
+    aside(watch_log, os.path.join(data["folder"], "log"), data.get("log_bytes", LOG_BYTES))
+    stay(data, record, leader, told)
+
+
+def aside(task: Callable[..., None], *words: Any) -> None:
+    """For what may take long, as a lock on a disk of another host: nobody waits for it."""
+    threading.Thread(target=task, args=words, daemon=True).start()
+
+
+def start_record(data: dict[str, Any]) -> dict[str, Any]:
+    """Written before the leader runs, so that there is never a process without a record."""
+    me = process(os.getpid())
+    assert me is not None
+    identity = {"keeper": me.pid, "ticks": me.ticks, "boot": boot_id()}
+    record = {**data["record"], **identity, "launched": time.time(), "status": None}
+    write_private(os.path.join(data["folder"], "record.json"), json.dumps(record))
+    return record
+
+
+def launch(data: dict[str, Any]) -> "subprocess.Popen[bytes]":
+    """The log stays open here as well: it leads to the keeper, and to all below it, where the record is lost."""
+    log = os.open(os.path.join(data["folder"], "log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for number in (0, 1, 2):
+        os.dup2(os.open(os.devnull, os.O_RDWR), number)
+    return subprocess.Popen(
+        data["argv"], env=environment(data), stdin=0, stdout=log, stderr=log, cwd=data["folder"]
+    )
+
+
+def pass_on(folder: str, leader: "subprocess.Popen[bytes]") -> None:
+    """SIGTERM goes to the leader; once that is gone, to whatever it left."""
+    one = processes().get(leader.pid)
+    lives = one is not None and one.parent == os.getpid()
+    targets = {leader.pid} if lives else unit_pids(folder, processes()) - {os.getpid()}
+    for pid in targets:
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+
+def stay(data: dict[str, Any], record: dict[str, Any], leader: "subprocess.Popen[bytes]", told: list[int]) -> None:
+    """Until the last descendant is gone: orphans become our children, so having none means there are none.
+
+    A leader that was `told` to end may leave some that were not.
+    """
+    while True:
+        try:
+            pid, status = os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+        if pid == leader.pid:
+            finish(data, record, os.waitstatus_to_exitcode(status))
+            if told:
+                pass_on(data["folder"], leader)
+
+
+def finish(data: dict[str, Any], record: dict[str, Any], status: int) -> None:
+    try:
+        write_private(os.path.join(data["folder"], "record.json"), json.dumps({**record, "status": status}))
+    except OSError:
+        pass  # a full disk, or a folder already removed: whoever looks sees that no process is left
+
+
+def reason(problem: Exception) -> str:
+    said = problem.strerror if isinstance(problem, OSError) else None
+    return said or f"{type(problem).__name__}: {problem}"
+
+
+def main() -> None:
+    data = payload()
+    secure_folder(data["state"])
+    secure_folder(data["folder"])
+    turn = os.open(data["folder"], os.O_RDONLY)
+    fcntl.flock(turn, fcntl.LOCK_EX)
+    if unit_pids(data["folder"], processes()):
+        raise SystemExit("this unit runs already")
+    rotate(os.path.join(data["folder"], "log"))
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.close(reading)
+        os.close(turn)  # stays with the parent, until it has heard that the leader runs
+        try:
+            keep(data, writing)
+        except Exception as problem:
+            said = f"{getattr(problem, 'filename', None) or 'keeper'}: {reason(problem)}"
+            os.write(writing, said.encode(errors="replace"))
+        finally:
+            os._exit(0)
+    os.close(writing)
+    said = os.read(reading, 4096).decode()
+    if said != "started":
+        raise SystemExit(said or "the keeper died before it could launch anything")
+
+
+try:
+    main()
+except OSError as problem:
+    sys.exit(f"{problem.filename or 'keeper'}: {problem.strerror}")

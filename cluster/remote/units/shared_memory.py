@@ -1,0 +1,82 @@
+"""POSIX shared memory of a unit. It lies in /dev/shm, and stays there when all that use it are killed: vLLM's
+queues between its processes take up to 240 MiB each.
+"""
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any, Callable, Iterator
+
+if TYPE_CHECKING:
+    from cluster.remote.common.files import discard
+    from cluster.remote.common.processes import links
+
+SHARED_MEMORY = "/dev/shm"
+#: The memory map of a process that hangs in the kernel may be locked: a stop must not hang with it.
+MAP_PATIENCE = 2.0
+
+
+def note_shared(pids: "set[int]", noted: "dict[str, int]") -> None:
+    """Adds what these share, by path its inode."""
+    bounded(_note_shared, pids, noted)
+
+
+def remove_unused(noted: "dict[str, int]") -> None:
+    """Those that are still the same file, ours, and used by nobody who lives."""
+    bounded(_remove_unused, dict(noted))
+
+
+def bounded(task: "Callable[..., None]", *words: Any) -> None:
+    one = threading.Thread(target=task, args=words, daemon=True)
+    one.start()
+    one.join(MAP_PATIENCE)
+
+
+def _note_shared(pids: "set[int]", noted: "dict[str, int]") -> None:
+    for pid in pids:
+        for path, inode, mode in mapped(pid):
+            if is_shared_memory(path, mode) and is_still(path, inode):
+                noted[path] = inode
+
+
+def is_shared_memory(path: str, mode: str) -> bool:
+    """Written to by several. Weights that somebody keeps in /dev/shm are mapped for reading, and the names of
+    shared memory have no folders."""
+    return os.path.dirname(path) == SHARED_MEMORY and mode == "rw-s"
+
+
+def is_still(path: str, inode: int) -> bool:
+    """Also where the process has a /dev/shm of its own, and the path is another file here."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return found.st_ino == inode and found.st_uid == os.getuid()
+
+
+def _remove_unused(noted: "dict[str, int]") -> None:
+    left = {path for path, inode in noted.items() if is_still(path, inode)}
+    if left:
+        for path in left - in_use():
+            discard(path)
+
+
+def in_use() -> "set[str]":
+    """Every path that a process of this host, as far as we may ask it, has mapped or open."""
+    found: set[str] = set()
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        found.update(path for path, _, _ in mapped(int(name)))
+        found.update(path for path, _ in links(f"/proc/{name}/fd"))
+    return found
+
+
+def mapped(pid: int) -> "Iterator[tuple[str, int, str]]":
+    """Path, inode and mode of each file that the process has mapped; none once it is gone."""
+    try:
+        with open(f"/proc/{pid}/maps", errors="replace") as file:
+            lines = file.readlines()
+    except OSError:
+        return
+    for line in lines:
+        words = line.rstrip("\n").split(None, 5)
+        if len(words) == 6:
+            yield words[5], int(words[4]), words[1]

@@ -1,0 +1,1 @@
+"""What runs where, what should run, and what is left."""

@@ -1,0 +1,52 @@
+"""What is left of us on the hosts, from a look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cluster.engine import gpu
+from cluster.inventory import HostSpec, Inventory
+from cluster.state.observe import Observed
+from cluster.values import Facts, Leftover
+
+
+def leftovers(inventory: Inventory, seen: Observed) -> tuple[Leftover, ...]:
+    """Processes, ports and GPU memory of ours; and each host that could not be looked at."""
+    return tuple(one for name in seen for one in _of_host(inventory, inventory.host(name), seen))
+
+
+def _of_host(inventory: Inventory, spec: HostSpec, seen: Observed) -> Iterator[Leftover]:
+    view = seen[spec.name]
+    if view.facts is None:
+        why = f": {view.problem.cause}" if view.problem and view.problem.cause else ""
+        yield Leftover(spec.name, f"could not be looked at{why}", "run `down` again once it answers", False)
+        return
+    yield from _processes(view.facts, spec.name)
+    yield from _memory(spec, view.facts)
+
+
+def _processes(facts: Facts, host: str) -> Iterator[Leftover]:
+    for unit, sighting in (("ray", facts.ray), ("vllm", facts.vllm)):
+        for pid in sighting.pids:
+            yield Leftover(host, f"pid {pid} of {unit}", f"ssh {host} kill -9 {pid}")
+    for one in facts.listeners:
+        if one.ours:
+            yield Leftover(host, f"port {one.port}, held by pid {one.pid}", f"ssh {host} kill -9 {one.pid}")
+
+
+def _memory(spec: HostSpec, facts: Facts) -> Iterator[Leftover]:
+    if facts.gpu_problem:
+        # A wedged driver is just when the proof matters.
+        yield Leftover(
+            spec.name, f"the GPUs could not be looked at: {facts.gpu_problem}", "see what nvidia-smi says"
+        )
+    for card in gpu.chosen(spec, facts):
+        for process in card.processes:
+            if process.ours:
+                what = f"GPU {card.index}: pid {process.pid} holds {process.used_mib or 'unknown'} MiB"
+                yield Leftover(spec.name, what, f"ssh {spec.name} kill -9 {process.pid}")
+        if gpu.unexplained_mib(card):
+            what = f"GPU {card.index}: {card.used_mib} MiB in use, by no process that nvidia-smi shows"
+            yield Leftover(
+                spec.name, what, "nvidia-smi; a rank that hangs in the driver goes with a reset of the GPU"
+            )

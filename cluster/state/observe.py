@@ -1,0 +1,32 @@
+"""What runs where, asked every time: nothing is believed that was not observed."""
+
+from __future__ import annotations
+
+import time
+
+from cluster.errors import HostError
+from cluster.inventory import Inventory
+from cluster.probes.facts import facts
+from cluster.transport.fleet import Fleet
+from cluster.transport.host import Host
+from cluster.values import HostView
+
+#: What was seen of each host, by name, in the inventory's order.
+Observed = dict[str, HostView]
+
+
+def observe(inventory: Inventory, fleet: Fleet) -> Observed:
+    """One look at every host at once. A host that cannot be looked at is a view with its problem."""
+    answers = fleet.each(lambda host: _look(host, inventory))
+    return {
+        name: HostView(name, problem=answer) if isinstance(answer, HostError) else answer
+        for name, answer in answers.items()
+    }
+
+
+def _look(host: Host, inventory: Inventory) -> HostView:
+    """Its clock began after we asked, and ended before we had the answer: what is between is certain."""
+    asked = time.time()
+    known = host.ask(facts(inventory, inventory.host(host.name)))
+    began, ended = known.clock
+    return HostView(host.name, known, clock=(ended - time.time(), began - asked))

@@ -1,0 +1,123 @@
+"""What runs where, and whether tokens come: looked at now, never remembered."""
+
+from __future__ import annotations
+
+import re
+
+from cluster.diagnosis.ailing import Ailment, ailment
+from cluster.engine import gpu
+from cluster.engine.endpoint import Endpoint, endpoint
+from cluster.engine.follow import Follower
+from cluster.engine.log import READY, loading
+from cluster.engine.requests import METRICS, Answer, Load, Request, completion, load, token
+from cluster.errors import HostError, NotReady
+from cluster.inventory import Inventory
+from cluster.state.desired import vllm_runs
+from cluster.state.observe import Observed, observe
+from cluster.transport.fleet import Fleet
+from cluster.transport.wait import until
+from cluster.values import EndpointStatus, HostStatus, HostView, Presence
+
+#: A status is asked for to know now: a token that takes longer is itself the news. Seconds.
+_TOKEN_PATIENCE = 1.0
+
+_WAIT = "`up` waits for it, and says why where it does not come"
+_ANEW = "`up --restart` launches vLLM anew"
+
+
+def status(inventory: Inventory, fleet: Fleet) -> tuple[list[HostStatus], EndpointStatus | None]:
+    """Every host, and the endpoint where a vLLM of ours runs."""
+    seen = observe(inventory, fleet)
+    ailments = fleet.all(lambda host: ailment(inventory, host, seen[host.name]))
+    hosts = [_host(inventory, view, ailments[name]) for name, view in seen.items()]
+    if seen[inventory.head.name].vllm.presence is not Presence.ALIVE:
+        return hosts, None
+    return hosts, _endpoint(inventory, fleet, seen)
+
+
+def _engine(inventory: Inventory, fleet: Fleet, seen: Observed) -> Follower:
+    head = inventory.head.name
+    facts = seen[head].facts
+    assert facts is not None
+    return Follower(fleet[head], "vllm", facts.state, inventory.runtime.venv)
+
+
+def _host(inventory: Inventory, view: HostView, ails: Ailment) -> HostStatus:
+    if view.facts is None:
+        return HostStatus(view.name, None, None, None, None, None, *ails)
+    cards = gpu.chosen(inventory.host(view.name), view.facts)
+    used = sum(any(one.ours for one in card.processes) for card in cards)
+    ages = [unit.age for unit in (view.ray, view.vllm) if unit.presence is Presence.ALIVE]
+    return HostStatus(
+        view.name,
+        view.ray.presence,
+        view.vllm.presence,
+        used,
+        len(cards),
+        max(ages, default=None),
+        *ails,
+    )
+
+
+def _endpoint(inventory: Inventory, fleet: Fleet, seen: Observed) -> EndpointStatus:
+    head = inventory.head
+    where = endpoint(inventory, fleet[head.name], (head.address, head.cluster_address))
+    health = where.ask(Request("/health"), _TOKEN_PATIENCE)
+    if health.status != 200:
+        return _unhealthy(where.url, health, _engine(inventory, fleet, seen))
+    healthy, detail = _tokens(where, inventory.model.served_name)
+    cure = "" if healthy else _ANEW
+    if not vllm_runs(inventory, seen):
+        detail += "; it is not what the inventory describes: `up` would replace it"
+    return EndpointStatus(where.url, True, healthy, detail, cure)
+
+
+def _unhealthy(url: str, health: Answer, engine: Follower) -> EndpointStatus:
+    """One that has been ready answers no more; of one that has not, what it says of itself."""
+    try:
+        engine.look()
+    except HostError as problem:
+        return EndpointStatus(url, False, None, problem.cause or problem.doing, problem.cure)
+    if any(re.search(READY, line) for line in engine.log.splitlines()):
+        return EndpointStatus(url, False, False, f"it does not answer any more: {_silent(health)}", _ANEW)
+    detail = str(loading(engine.log)) if health.status == 0 else f"/health answers {health.status}"
+    return EndpointStatus(url, False, None, detail, _WAIT)
+
+
+def _silent(health: Answer) -> str:
+    return health.text or "nobody listens" if health.status == 0 else f"/health answers {health.status}"
+
+
+def _tokens(where: Endpoint, served_name: str) -> tuple[bool, str]:
+    """A busy engine is known by its rising counter, an idle one by asking it: its queue is not ours to join."""
+    try:
+        before = load(where.ask(METRICS, _TOKEN_PATIENCE).text)
+        if before.running == 0:
+            return _asked(where, served_name)
+        return _rising(where, before)
+    except ValueError:
+        return _asked(where, served_name)
+
+
+def _rising(where: Endpoint, before: Load) -> tuple[bool, str]:
+    """Raises ValueError when the engine stops saying how busy it is."""
+    try:
+        after = until(
+            "a token",
+            lambda: load(where.ask(METRICS, _TOKEN_PATIENCE).text),
+            lambda now: now.generated > before.generated or now.running == 0,
+            patience=_TOKEN_PATIENCE,
+            notice=lambda *_: None,
+            interval=0.1,
+        )
+    except NotReady:
+        return False, f"{before.running} requests under way, but no token within {_TOKEN_PATIENCE:g} s"
+    return True, f"{after.running} requests under way, {after.generated} tokens so far"
+
+
+def _asked(where: Endpoint, served_name: str) -> tuple[bool, str]:
+    try:
+        token(where.ask(completion(served_name), _TOKEN_PATIENCE))
+    except ValueError as error:
+        return False, str(error)
+    return True, "it gave one just now"

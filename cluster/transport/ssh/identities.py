@@ -1,0 +1,155 @@
+"""Letting a user in with the keys that we have: the agent's and those in files. Never asks for a password."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import paramiko
+
+from cluster.errors import Unreachable
+from cluster.transport.ssh.hop import Hop
+from cluster.transport.ssh.known_hosts import fingerprint
+
+_USUAL = ("id_ed25519", "id_ecdsa", "id_rsa")
+
+
+@dataclass(frozen=True)
+class _Offer:
+    """A key and where it comes from."""
+
+    key: Any
+    source: str
+
+
+class Login:
+    """One attempt to log in at a hop; what paramiko calls an authentication strategy."""
+
+    def __init__(self, hop: Hop) -> None:
+        self._hop = hop
+        self._paths = _usual() if hop.identities is None else hop.identities
+        self._refused: list[str] = []
+        self._unusable: list[str] = []
+        self._encrypted: list[Path] = []
+
+    def authenticate(self, transport: Any) -> list[str]:
+        """Offer key after key; raises `Unreachable` when none is taken."""
+        methods = self._without_key(transport)
+        if not methods:
+            return []
+        with contextlib.closing(_Agent()) as agent:
+            offered: set[bytes] = set()
+            for offer in self._offers(agent.keys()):
+                blob = offer.key.asbytes()
+                if blob not in offered and self._accepted(transport, offer):
+                    return []
+                offered.add(blob)
+        raise self._refusal(methods)
+
+    def _without_key(self, transport: Any) -> list[str]:
+        """The methods that the server wants; none when it wants none."""
+        try:
+            further: list[str] = transport.auth_none(self._hop.user)
+        except paramiko.BadAuthenticationType as answer:
+            return list(answer.allowed_types)
+        return further
+
+    def _accepted(self, transport: Any, offer: _Offer) -> bool:
+        name = f"{offer.source} ({fingerprint(offer.key.get_name(), offer.key.asbytes())})"
+        try:
+            further = transport.auth_publickey(self._hop.user, offer.key)
+        except Exception as error:  # A key that the agent cannot sign with must not hide the next one.
+            self._refused.append(name)
+            if not transport.is_active():
+                raise self._cut_off() from error
+            return False
+        if further:
+            raise self._more_wanted(name, further)
+        return True
+
+    def _offers(self, held: list[_Offer]) -> Iterator[_Offer]:
+        """Named files come before the rest of the agent, as a server lets us try a handful alone."""
+        named = {blob for path in self._paths for blob in _public_blobs(path)}
+        others = [] if self._hop.identities_only else held
+        yield from (offer for offer in held if offer.key.asbytes() in named)
+        if self._hop.identities is None:
+            yield from others
+        for path in self._paths:
+            yield from self._from_file(path, {offer.key.asbytes() for offer in held})
+        yield from others
+
+    def _from_file(self, path: Path, held: set[bytes]) -> Iterator[_Offer]:
+        try:
+            yield _Offer(paramiko.PKey.from_path(path), str(path))
+        except FileNotFoundError:
+            self._unusable.append(f"{path} does not exist")
+        except Exception as error:  # A dozen of kinds; one bad file must not hide the next.
+            if held.intersection(_public_blobs(path)):
+                return
+            if isinstance(error, TypeError):  # What cryptography raises where a passphrase is missing.
+                self._encrypted.append(path)
+            else:
+                self._unusable.append(f"{path} is no private key that can be used: {error}")
+
+    def _refusal(self, methods: list[str]) -> Unreachable:
+        hop = self._hop
+        tried = "refused: " + ", ".join(self._refused) if self._refused else "there was no key to offer"
+        encrypted = [f"{path} is encrypted and not in an agent" for path in self._encrypted]
+        accepts = [] if "publickey" in methods else [f"the server accepts only {', '.join(methods)}"]
+        cause = "; ".join([f"{hop.user} is not let in", tried, *encrypted, *self._unusable, *accepts])
+        return hop.unreachable(cause, self._cure())
+
+    def _cure(self) -> str:
+        hop = self._hop
+        if self._encrypted:
+            return f"ssh-add {self._encrypted[0]}"
+        if not self._refused:
+            return f"name a key in the inventory (identity_file) or start an agent; try: {hop.ssh('true')}"
+        put = f"put the public key into ~{hop.user}/.ssh/authorized_keys there, or correct the user"
+        return f"{put}; try: {hop.ssh('true')}"
+
+    def _cut_off(self) -> Unreachable:
+        cause = f"the connection ended after these keys for {self._hop.user}: {', '.join(self._refused)}"
+        cure = "a server lets one try few: name the right key (identity_file)"
+        return self._hop.unreachable(cause, f"{cure}; try: {self._hop.ssh('true')}")
+
+    def _more_wanted(self, name: str, further: list[str]) -> Unreachable:
+        cause = f"{name} was taken, but the server wants {' and '.join(further)} besides"
+        return self._hop.unreachable(cause, "use an account that a key alone lets in: nobody is asked here")
+
+
+class _Agent:
+    """The SSH agent, or none: one that does not answer is as good as none."""
+
+    def __init__(self) -> None:
+        try:
+            self._agent = paramiko.Agent()
+        except (paramiko.SSHException, OSError):
+            self._agent = None
+
+    def keys(self) -> list[_Offer]:
+        held = self._agent.get_keys() if self._agent else ()
+        return [_Offer(key, f"{key.comment or 'a key'} of the agent") for key in held]
+
+    def close(self) -> None:
+        if self._agent:
+            self._agent.close()
+
+
+def _usual() -> tuple[Path, ...]:
+    paths = (Path("~/.ssh").expanduser() / name for name in _USUAL)
+    return tuple(path for path in paths if path.exists())
+
+
+def _public_blobs(path: Path) -> Iterator[bytes]:
+    """The public key that stands in `path` or beside it, for an agent may hold the private one."""
+    for file in (path, path.with_name(path.name + ".pub")):
+        with contextlib.suppress(OSError, binascii.Error, ValueError):
+            words = file.read_text(errors="replace").split(maxsplit=2)
+            if len(words) > 1 and words[0].startswith(("ssh-", "ecdsa-", "sk-")):
+                yield base64.b64decode(words[1], validate=True)

@@ -1,0 +1,142 @@
+"""Which host keys are known.
+
+Read here and not by paramiko, which overlooks wildcards, revoked keys and a second key of one type, and asks
+the server for the type of the first line alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.errors import Unreachable
+from cluster.transport.ssh.hop import Hop
+
+#: The signatures that a server with a key of this type may make.
+_RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
+
+
+@dataclass(frozen=True)
+class KnownKey:
+    """A line of a known_hosts file that speaks of the host asked for; `where` is FILE:LINE."""
+
+    type: str
+    blob: bytes
+    revoked: bool
+    where: str
+
+
+def fingerprint(type: str, blob: bytes) -> str:
+    """As OpenSSH shows it."""
+    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    return f"{type} SHA256:{digest}"
+
+
+class StrictPolicy:
+    """Rejects whoever is not known. It is asked about every key, as paramiko is handed none to compare with."""
+
+    def __init__(self, hop: Hop) -> None:
+        self._hop = hop
+        self._known = list(_known(hop))
+
+    def preferred(self, algorithms: Iterable[str]) -> list[str]:
+        """With the types of the known keys in front, so that the server shows one of these."""
+        types = {key.type for key in self._known if not key.revoked}
+        types |= set(_RSA_ALGORITHMS) if "ssh-rsa" in types else set()
+        known = [name for name in algorithms if name in types]
+        return known + [name for name in algorithms if name not in known]
+
+    def missing_host_key(self, client: Any, hostname: str, key: Any) -> None:
+        blob = key.asbytes()
+        offered = fingerprint(key.get_name(), blob)
+        same = [known for known in self._known if known.blob == blob]
+        if revoked := [known for known in same if known.revoked]:
+            raise self._revoked(offered, revoked[0])
+        if same:
+            return
+        raise self._changed(offered) if any(not k.revoked for k in self._known) else self._unknown(offered)
+
+    def _revoked(self, offered: str, known: KnownKey) -> Unreachable:
+        cause = f"the host key is revoked: {offered}, by {known.where}"
+        return self._hop.unreachable(cause, f"ask whoever runs {self._hop.address} for its new host key")
+
+    def _unknown(self, offered: str) -> Unreachable:
+        hop = self._hop
+        cause = f"host key unknown: {hop.known_as} offers {offered}, and {_names(hop)} has none of it"
+        compare = "compare with `ssh-keygen -lf /etc/ssh/ssh_host_..._key.pub` on the host itself"
+        return hop.unreachable(cause, f"{compare}, then: {_accept(hop)}")
+
+    def _changed(self, offered: str) -> Unreachable:
+        hop = self._hop
+        known = [key for key in self._known if not key.revoked]
+        stood = ", ".join(f"{fingerprint(key.type, key.blob)} ({key.where})" for key in known)
+        forget = shlex.join(("ssh-keygen", "-R", hop.known_as, "-f", known[0].where.rpartition(":")[0]))
+        cause = f"host key changed: {hop.known_as} offers {offered}, known is {stood}"
+        cure = "the host was installed anew, or somebody stands in between: find out which; if the former: "
+        return hop.unreachable(cause, f"{cure}{forget} && {_accept(hop)}")
+
+
+def _names(hop: Hop) -> str:
+    return str(hop.known_hosts[0]) if hop.known_hosts else "known_hosts"
+
+
+def _accept(hop: Hop) -> str:
+    if hop.proxy_command or hop.key_alias:
+        return hop.ssh("-o", "StrictHostKeyChecking=ask", "true")
+    scan = f"ssh-keyscan -p {hop.port} {hop.address}"
+    # Asked for by the jump host: `ssh -J` would look for the jump host's own key in another file than we do.
+    return f"{hop.through.ssh(scan) if hop.through else scan} >> {shlex.quote(_names(hop))}"
+
+
+def _known(hop: Hop) -> Iterator[KnownKey]:
+    """As OpenSSH does, an entry without the port will do where there is none with it."""
+    for name in dict.fromkeys((hop.known_as, hop.key_alias or hop.address)):
+        found = [key for file in hop.known_hosts for key in _of_file(file, name.lower())]
+        yield from found
+        if any(not key.revoked for key in found):
+            return
+
+
+def _of_file(file: Path, name: str) -> Iterator[KnownKey]:
+    try:
+        lines = file.read_text(errors="replace").splitlines()
+    except OSError:
+        return
+    for number, line in enumerate(lines, 1):
+        fields = line.split()
+        revoked = bool(fields) and fields[0] == "@revoked"
+        patterns, type, key = (fields[revoked:] + [""] * 3)[:3]
+        if key and _matches(patterns, name) and (blob := _decoded(key)):
+            yield KnownKey(type, blob, revoked, f"{file}:{number}")
+
+
+def _matches(patterns: str, name: str) -> bool:
+    """Whether the first field of a line, hashed or not, means `name`."""
+    if patterns.startswith("|1|"):
+        _, _, salt, digest = (patterns + "||").split("|")[:4]
+        made = hmac.new(_decoded(salt), name.encode(), hashlib.sha1).digest()
+        return hmac.compare_digest(made, _decoded(digest))
+    words = patterns.lower().split(",")
+    if any(word.startswith("!") and _fits(word[1:], name) for word in words):
+        return False
+    return any(_fits(word, name) for word in words)
+
+
+def _fits(pattern: str, name: str) -> bool:
+    special = {"*": ".*", "?": "."}
+    return bool(re.fullmatch("".join(special.get(c, re.escape(c)) for c in pattern), name))
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return b""

@@ -1,0 +1,85 @@
+"""What a hop is connected over: a TCP connection, a channel of the hop before it, or a ProxyCommand."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from typing import Any
+
+import paramiko
+
+from cluster.transport.ssh import trouble
+from cluster.transport.ssh.hop import Hop
+
+#: Milliseconds in which a sent byte must be acknowledged; a keep-alive alone notices no cut link.
+_USER_TIMEOUT = 15_000
+#: How long a ProxyCommand may take to end, in seconds.
+_GRACE = 1.0
+
+
+def direct(hop: Hop, patience: float) -> socket.socket:
+    """A TCP connection to the first of its addresses that answers."""
+    deadline = time.monotonic() + patience
+    try:
+        failure = OSError("it has no address")
+        found = socket.getaddrinfo(hop.address, hop.port, type=socket.SOCK_STREAM)
+        for family, kind, protocol, _, address in found:
+            try:
+                return _tcp(socket.socket(family, kind, protocol), address, deadline)
+            except OSError as error:
+                failure = error
+        raise failure
+    except OSError as error:
+        raise trouble.of_network(hop, error, patience) from error
+
+
+def _tcp(sock: socket.socket, address: Any, deadline: float) -> socket.socket:
+    try:
+        sock.settimeout(max(deadline - time.monotonic(), 0.1))
+        sock.connect(address)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def forwarded(transport: Any, hop: Hop, jump: Hop, patience: float) -> Any:
+    """A connection that the jump host makes for us."""
+    there, here = (hop.address, hop.port), ("127.0.0.1", 0)
+    try:
+        return transport.open_channel("direct-tcpip", there, here, timeout=patience)
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        raise trouble.of_forward(hop, jump, error) from error
+
+
+class Proxy:
+    """A `ProxyCommand` behind a real socket: paramiko's own never notices that the command has ended."""
+
+    def __init__(self, command: str) -> None:
+        self._command = command
+
+    def __enter__(self) -> Proxy:
+        self.socket, theirs = socket.socketpair()
+        with theirs:
+            words = ("/bin/sh", "-c", f"exec {self._command}")
+            # In a session of its own: Ctrl-C is for us, who need the line to undo what we did.
+            self._process = subprocess.Popen(
+                words,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+        self._process.terminate()
+        try:
+            self._process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()

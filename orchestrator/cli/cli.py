@@ -1,0 +1,83 @@
+"""The command line. Heavy imports happen where they are needed: `--help` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from orchestrator.cli import streams
+from orchestrator.cli.arguments import parse, parser
+
+if TYPE_CHECKING:
+    from orchestrator.local.settings import Output, Settings
+    from orchestrator.session.session import Request
+
+__all__ = ["main", "parse", "parser"]
+
+#: Returns the exit code, None for 0; raises ClusterError.
+Verb = Callable[["Request", "Settings"], int | None]
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs one command; its result goes to stdout, everything else to stderr. Returns the exit code."""
+    streams.open_all()
+    try:
+        return _main(parse(sys.argv[1:] if words is None else words))
+    except KeyboardInterrupt:
+        # Somebody who will not even wait for the report.
+        return 130
+    finally:
+        streams.settle_all()
+
+
+def _main(arguments: argparse.Namespace) -> int:
+    from cluster.errors import ClusterError
+    from orchestrator.cli.exit_codes import exit_code
+    from orchestrator.cli.outcome import report
+    from orchestrator.run.interrupts import Interrupted
+
+    output = arguments.output
+    try:
+        settings = _settings()
+        output = output or settings.output
+        return _run(arguments, output, settings)
+    except ClusterError as error:
+        report(error, output)
+        return exit_code(error)
+    except KeyboardInterrupt as error:
+        report(Interrupted("interrupted"), output)
+        return exit_code(error)
+
+
+def _run(arguments: argparse.Namespace, output: Output, settings: Settings) -> int:
+    """Each verb has a file of its own, and `Request` knows the names of all that may be asked for."""
+    from dataclasses import fields
+
+    from orchestrator.session.session import Request
+
+    given = vars(arguments) | {"output": output, "path": arguments.inventory}
+    request = Request(**{one.name: given[one.name] for one in fields(Request) if one.name in given})
+    verb = "execute" if request.verb == "exec" else request.verb.replace(" ", "_")
+    run: Verb = import_module(f"orchestrator.commands.{verb}").run
+    return run(request, settings) or 0
+
+
+def _settings() -> Settings:
+    from pydantic import ValidationError
+
+    from cluster.errors import UsageError
+    from orchestrator.local.settings import Patience, Settings, misspelt
+
+    if found := misspelt():
+        names, near = ", ".join(found), ", ".join(found.values())
+        raise UsageError(f"the environment: {names} is no setting", cure=f"{near}? or leave it out")
+    try:
+        Patience()
+        return Settings()
+    except ValidationError as error:
+        prefix = "ORCHESTRATOR_PATIENCE_" if error.title == Patience.__name__ else "ORCHESTRATOR_"
+        wrong = "; ".join(f"{prefix}{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors())
+        raise UsageError(f"the environment: {wrong}", cure="correct it, or leave it out") from None

@@ -1,0 +1,50 @@
+"""What the shell is told. Each number is a promise to scripts."""
+
+from __future__ import annotations
+
+from cluster.errors import (
+    FleetError,
+    Held,
+    HostError,
+    InventoryError,
+    NotFreed,
+    NotReady,
+    PreflightFailed,
+    Unreachable,
+    UsageError,
+)
+from orchestrator.bench.results import NotKept
+from orchestrator.run.interrupts import Interrupted
+
+DONE = 0
+FAULT = 1
+USAGE = 2
+PREFLIGHT = 3
+UNREACHABLE = 4
+COMMAND = 5
+NOT_READY = 6
+NOT_FREED = 7
+LOCKED = 8
+INTERRUPTED = 130
+
+_CODES: dict[type[BaseException], int] = {
+    UsageError: USAGE,
+    InventoryError: USAGE,
+    PreflightFailed: PREFLIGHT,
+    Unreachable: UNREACHABLE,
+    HostError: COMMAND,
+    NotKept: COMMAND,
+    NotReady: NOT_READY,
+    NotFreed: NOT_FREED,
+    Held: LOCKED,
+    Interrupted: INTERRUPTED,
+    KeyboardInterrupt: INTERRUPTED,
+}
+
+
+def exit_code(error: BaseException) -> int:
+    """The code of what ended the run; FAULT for what is not a known way to fail, which is a fault of ours."""
+    if isinstance(error, FleetError):
+        lost = any(isinstance(one, Unreachable) for one in error.errors)
+        return UNREACHABLE if lost else COMMAND
+    return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), FAULT)

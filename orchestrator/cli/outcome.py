@@ -1,0 +1,40 @@
+"""How a command ends: its one result on stdout, and every failure told once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from cluster.errors import ClusterError, InventoryError, UsageError
+from orchestrator.render import failure
+from orchestrator.render.text import marks_for, write
+from orchestrator.run.interrupts import Interrupted
+
+if TYPE_CHECKING:
+    from orchestrator.session.session import Request
+
+
+def say(request: Request, text: Callable[[], str], document: Callable[[], dict[str, Any]]) -> None:
+    """The result, for a person or for a program."""
+    write(sys.stdout, (json.dumps(document(), indent=2) if request.output == "json" else text()) + "\n")
+
+
+def explain(error: ClusterError) -> None:
+    write(sys.stderr, failure.lines(error, marks=marks_for(sys.stderr)) + "\n")
+
+
+def report(error: ClusterError, output: str | None) -> None:
+    """Once: among JSON lines an event has told it already, unless it came before them or from a person."""
+    if output != "json" or isinstance(error, InventoryError | UsageError | Interrupted):
+        for one in _with_its_cause(error):
+            explain(one)
+    if output == "json":
+        write(sys.stdout, json.dumps(failure.report(error), indent=2) + "\n")
+
+
+def _with_its_cause(error: ClusterError) -> list[ClusterError]:
+    """A failure whose undoing somebody did not wait for is still told, and first."""
+    first = error.__cause__ if isinstance(error, Interrupted) else None
+    return [first, error] if isinstance(first, ClusterError) and not isinstance(first, Interrupted) else [error]

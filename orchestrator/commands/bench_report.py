@@ -1,0 +1,32 @@
+"""`bench report`: one page of results, or the same for other programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+
+from orchestrator.local.settings import Settings
+from orchestrator.render.text import write
+from orchestrator.report import data
+from orchestrator.report.keep import keep, made_now
+from orchestrator.report.page import page
+from orchestrator.report.series import Series, load
+from orchestrator.session.session import Request
+
+_SAID: dict[str, Callable[[Sequence[Series]], str]] = {
+    "json": lambda series: json.dumps(data.document(series), indent=1) + "\n",
+    "csv": data.as_csv,
+    "markdown": data.as_markdown,
+}
+
+
+def run(request: Request, settings: Settings) -> None:
+    """Raises UsageError for folders without results, and where the page cannot be written."""
+    series = load(request.folders)
+    if request.form in _SAID:
+        write(sys.stdout, _SAID[request.form](series))
+        return
+    path = request.to or request.folders[0] / "report.html"
+    keep(path, page(series, made_now()))
+    write(sys.stdout, f"{path}\n")

@@ -1,0 +1,31 @@
+"""`down`: takes the cluster away, and proves that everything is free."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cluster.errors import NotFreed
+from orchestrator.cli.outcome import say
+from orchestrator.local.settings import Settings
+from orchestrator.phases.former import Former
+from orchestrator.plans import DOWN
+from orchestrator.session.leaving import leaving
+from orchestrator.session.session import Request, Session, session
+
+
+def run(request: Request, settings: Settings) -> None:
+    """Raises NotFreed for hosts that have left the inventory as well."""
+    with session(request, settings) as one:
+        former = leaving(one)
+        one.run([former if isinstance(phase, Former) else phase for phase in DOWN])
+        if former.left:
+            raise NotFreed(former.left)
+        one.memory.forget()
+        gone = _gone(one)
+    say(request, lambda: gone["text"], lambda: gone)
+
+
+def _gone(one: Session) -> dict[str, Any]:
+    hosts = [spec.name for spec in one.inventory.hosts]
+    text = f"{one.inventory.cluster} is down: nothing of it is left on {', '.join(hosts)}"
+    return {"cluster": one.inventory.cluster, "hosts": hosts, "free": True, "text": text}

@@ -1,0 +1,64 @@
+"""`exec`: a command on the hosts, at once on all of them; their words come in the order of the hosts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from cluster.errors import Unreachable
+from cluster.transport.execute import command, execute
+from cluster.transport.host import Host
+from cluster.values import Executed
+from orchestrator.cli.exit_codes import COMMAND, UNREACHABLE, exit_code
+from orchestrator.cli.outcome import explain, say
+from orchestrator.commands.in_order import InOrder
+from orchestrator.local.settings import Settings
+from orchestrator.render import execute as shown
+from orchestrator.render.text import marks_for, write
+from orchestrator.run.interrupts import Interrupted
+from orchestrator.session.session import Request, Session, session
+
+
+def run(request: Request, settings: Settings) -> int:
+    with session(request, settings, watched=False) as one:
+        outcomes = _everywhere(one)
+    if request.output == "json":
+        say(request, str, lambda: shown.document(request.command, outcomes))
+    return _status(outcomes)
+
+
+def _everywhere(one: Session) -> list[Executed]:
+    hosts, wanted = one.chosen, one.request
+    words = command(wanted.command, one.inventory.runtime.venv, wanted.timeout)
+    show = InOrder[Executed](hosts.names, lambda _, ended: _show(ended, len(hosts) > 1))
+
+    def work(host: Host) -> Executed:
+        ended = execute(host, words)
+        if wanted.output != "json":
+            show(host.name, ended)
+        return ended
+
+    try:
+        return list(hosts.all(work).values())
+    except KeyboardInterrupt:
+        rest = f"what it started may run on, for {wanted.timeout:g} s at most"
+        raise Interrupted("interrupted", cause=rest) from None
+
+
+def _show(ended: Executed, several: bool) -> None:
+    for stream, said in ((sys.stdout, ended.stdout), (sys.stderr, ended.stderr)):
+        write(stream, shown.output(ended.host, said, several, stream.isatty()))
+    if ended.problem:
+        explain(ended.problem)
+    elif ended.status and several:
+        write(sys.stderr, f"{marks_for(sys.stderr).failed} {ended.host}: exit status {ended.status}\n")
+
+
+def _status(outcomes: Sequence[Executed]) -> int:
+    """Of one host its own; of several, whether all went well."""
+    if any(isinstance(one.problem, Unreachable) for one in outcomes):
+        return UNREACHABLE
+    if len(outcomes) > 1:
+        return COMMAND if any(one.status != 0 for one in outcomes) else 0
+    (only,) = outcomes
+    return exit_code(only.problem) if only.problem else only.status or 0

@@ -1,0 +1,92 @@
+"""`logs`: what Ray, vLLM and the ranks have said on the hosts, and with `--follow` what they say from now on."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+
+from cluster.diagnosis.logs import Kind, Logs, follow, following, tail
+from cluster.errors import FleetError, HostError
+from cluster.transport.host import Host
+from cluster.values import LogLine
+from orchestrator.cli.exit_codes import exit_code
+from orchestrator.cli.outcome import explain
+from orchestrator.commands.in_order import InOrder
+from orchestrator.local.settings import Settings
+from orchestrator.render import failure
+from orchestrator.render import logs as shown
+from orchestrator.render.text import marks_for, write
+from orchestrator.session.session import Request, Session, session
+
+
+def run(request: Request, settings: Settings) -> int:
+    with session(request, settings, watched=False) as one:
+        logs = _Logs(one)
+        (logs.follow if request.follow else logs.read)()
+    return exit_code(FleetError(logs.failed)) if logs.failed else 0
+
+
+class _Logs:
+    """Of the hosts that were asked for; `failed` is what kept us from reading some of them."""
+
+    def __init__(self, one: Session) -> None:
+        self._inventory = one.inventory
+        self._hosts = one.chosen
+        self._request = one.request
+        self._kinds: tuple[Kind, ...] = one.request.units or ("ray", "vllm")
+        self._several = len(self._hosts) > 1 or self._kinds not in (("ray",), ("vllm",))
+        self._done = threading.Event()
+        self.failed: list[HostError] = []
+
+    def read(self) -> None:
+        show = InOrder[Logs | HostError](self._hosts.names, self._show)
+        self._hosts.all(lambda host: show(host.name, self._read(host)))
+
+    def follow(self) -> None:
+        """Until Ctrl-C, which is how this ends well, or until nobody reads."""
+        try:
+            self._hosts.all(self._follow)
+        except KeyboardInterrupt:
+            self._done.set()
+
+    def _read(self, host: Host) -> Logs | HostError:
+        try:
+            return host.ask(tail(self._inventory, host.name, self._kinds, self._request.lines))
+        except HostError as error:
+            return error
+
+    def _follow(self, host: Host) -> None:
+        command = following(self._inventory, host.name, self._kinds, self._request.lines)
+        try:
+            follow(host, command, lambda heard: self._hear(host.name, heard), self._done)
+        except HostError as error:
+            # Once nobody reads, we hang up ourselves.
+            if not self._done.is_set():
+                self._explain(error)
+
+    def _show(self, host: str, found: Logs | HostError) -> None:
+        if isinstance(found, HostError):
+            self._explain(found)
+            return
+        self._hear(host, found.files)
+        for line in found.lines:
+            self._hear(host, line)
+
+    def _hear(self, host: str, heard: int | LogLine) -> None:
+        """A line, or how many files there are to read."""
+        if isinstance(heard, LogLine):
+            json_wanted = self._request.output == "json"
+            said = shown.document(host, heard) if json_wanted else shown.text(host, heard, self._several)
+            if not write(sys.stdout, said + "\n"):
+                self._done.set()
+        elif heard == 0:
+            what = " or ".join(self._kinds)
+            write(sys.stderr, f"{marks_for(sys.stderr).dot} {host}: there is no log of {what}\n")
+
+    def _explain(self, error: HostError) -> None:
+        self.failed.append(error)
+        if self._request.output == "json":
+            write(sys.stderr, json.dumps(failure.report(error)) + "\n")
+        else:
+            explain(error)

@@ -1,0 +1,80 @@
+"""`status`: what runs where, and whether tokens come; with `--watch` again and again."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+
+from cluster.state.status import status
+from cluster.transport.wait import again_and_again
+from orchestrator.cli.outcome import say
+from orchestrator.local.settings import Settings
+from orchestrator.render import status as shown
+from orchestrator.render.text import marks_for, write
+from orchestrator.session.session import Request, Session, session
+
+#: Seconds between two looks: one asks every host for all of its facts, and an idle engine for a token.
+_PAUSE = 5.0
+
+
+def run(request: Request, settings: Settings) -> None:
+    with session(request, settings, watched=False) as one:
+        if request.watch:
+            _watch(one)
+            return
+        hosts, endpoint = status(one.inventory, one.fleet)
+    marks = marks_for(sys.stdout)
+    say(request, lambda: shown.table(hosts, endpoint, marks), lambda: shown.document(hosts, endpoint))
+
+
+def _watch(one: Session) -> None:
+    """Until Ctrl-C, which is how this ends well, or until nobody reads."""
+    with suppress(KeyboardInterrupt, BrokenPipeError), _view(one) as show:
+        for look in again_and_again(lambda: status(one.inventory, one.fleet), _PAUSE):
+            show(look)
+
+
+Show = Callable[[shown.Look], None]
+
+
+@contextmanager
+def _view(one: Session) -> Iterator[Show]:
+    """A table in place on a terminal; anywhere else what has changed: lines, or documents of one line each."""
+    output = one.request.output
+    if output in ("auto", "live"):
+        from orchestrator.render.live import LiveText, fits
+
+        if fits(sys.stdout, os.environ.get("TERM", "")):
+            with LiveText(sys.stdout) as screen:
+                yield lambda look: setattr(screen, "text", _titled(one.inventory.cluster, look))
+            return
+    yield _changes(_as_document if output == "json" else _as_lines)
+
+
+def _titled(cluster: str, look: shown.Look) -> str:
+    return f"{cluster}  {datetime.now():%H:%M:%S}\n\n{shown.table(*look, marks_for(sys.stdout))}"
+
+
+def _changes(text: Callable[[shown.Look, list[str]], str]) -> Show:
+    last: list[shown.Look | None] = [None]
+
+    def show(look: shown.Look) -> None:
+        changed = shown.changes(last[0], look, marks_for(sys.stdout))
+        last[0] = look
+        if changed and not write(sys.stdout, text(look, changed)):
+            raise BrokenPipeError
+
+    return show
+
+
+def _as_lines(look: shown.Look, changed: list[str]) -> str:
+    return "".join(f"{datetime.now():%H:%M:%S}  {line}\n" for line in changed)
+
+
+def _as_document(look: shown.Look, changed: list[str]) -> str:
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    return json.dumps({"time": now, **shown.document(*look)}) + "\n"

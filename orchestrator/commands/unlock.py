@@ -1,0 +1,40 @@
+"""`unlock`: breaks the lease of somebody who works on the cluster, on purpose; they hear who did it and why."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from cluster.errors import Unreachable
+from cluster.lease.lease import break_lease
+from cluster.state.observe import observe
+from cluster.values import Lease
+from orchestrator.cli.outcome import say
+from orchestrator.local import person
+from orchestrator.local.settings import Settings
+from orchestrator.render.text import clean
+from orchestrator.session.session import Request, Session, session
+
+
+def run(request: Request, settings: Settings) -> None:
+    with session(request, settings, watched=False) as one:
+        broken = _broken(one)
+        cluster = one.inventory.cluster
+    document = {"cluster": cluster, "broken": asdict(broken) if broken else None}
+    say(request, lambda: _text(cluster, broken), lambda: document)
+
+
+def _broken(one: Session) -> Lease | None:
+    """The folder of the lease is known to the head alone: it depends on the user there."""
+    head = one.fleet[one.inventory.head.name]
+    view = observe(one.inventory, one.fleet.subset([head.name]))[head.name]
+    if view.facts is None:
+        raise view.problem or Unreachable(head.name, "look at the host")
+    by = person.lease(one.request.reason)
+    return break_lease(head, view.facts.state, one.inventory.runtime.venv, by)
+
+
+def _text(cluster: str, broken: Lease | None) -> str:
+    if broken is None:
+        return f"nobody holds {cluster}"
+    who = f"{broken.owner} on {broken.machine} since {broken.since}: {broken.reason}"
+    return f"{cluster} was held by {clean(who)}: broken"

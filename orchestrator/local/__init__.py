@@ -1,0 +1,1 @@
+"""What this machine knows: settings, the inventories in use, the operator."""

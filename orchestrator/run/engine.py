@@ -1,0 +1,96 @@
+"""Runs phases in their order, times them, and has them undone when one fails. Decides nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, nullcontext, suppress
+from dataclasses import dataclass, field
+
+from cluster.errors import ClusterError
+from cluster.inventory import Inventory
+from cluster.state.observe import observe
+from cluster.transport.fleet import Fleet
+from orchestrator.events import PhaseDone, PhaseFailed, PhaseSkipped, PhaseStarted, Sink
+from orchestrator.local.settings import Patience
+from orchestrator.run.interrupts import Interrupted, Interrupts
+from orchestrator.run.phase import Phase, Stage
+from orchestrator.run.undo import Undo
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One run over one cluster.
+
+    `reason` is what the lease shows to others, `cleaning` the command that takes away what a run leaves, and with
+    `keep` a run that fails leaves everything. `skip` are names of checks whose findings do not count. `failed` is
+    called, before anything is taken back, when a run fails that may have changed something.
+    """
+
+    inventory: Inventory
+    fleet: Fleet
+    sink: Sink
+    patience: Patience
+    reason: str
+    cleaning: str
+    keep: bool = False
+    interrupts: Interrupts = field(default_factory=Interrupts)
+    skip: tuple[str, ...] = ()
+    failed: Callable[[Stage, BaseException], None] = lambda stage, error: None
+
+    def run(self, phases: Sequence[Phase]) -> None:
+        """Every phase, or an error after what this run did was taken back. Raises Interrupted for Ctrl-C."""
+        with ExitStack() as end:
+            entered: list[tuple[Phase, Stage]] = []
+            try:
+                self._forward(phases, entered, end)
+            except KeyboardInterrupt:
+                interrupted = Interrupted("interrupted")
+                self._undo(entered, interrupted)
+                raise interrupted from None
+            except BaseException as error:
+                if any(phase.acts for phase, _ in entered):
+                    self._tell(entered[-1][1], error)
+                self._undo(entered, error)
+                raise
+
+    def _tell(self, stage: Stage, error: BaseException) -> None:
+        """Whoever is tired of waiting for this still wants what was started to be taken back."""
+        with suppress(KeyboardInterrupt):
+            self.failed(stage, error)
+
+    def _forward(self, phases: Sequence[Phase], entered: list[tuple[Phase, Stage]], end: ExitStack) -> None:
+        stage = self._stage(end, [])
+        for phase in phases:
+            reason = phase.skip(self.inventory, stage.seen)
+            if reason is not None:
+                self.sink(PhaseSkipped(phase.title, reason))
+                continue
+            stage.guard()
+            entered.append((phase, stage))
+            self._enter(phase, stage)
+            stage = self._stage(end, stage.guards) if phase.acts else stage
+
+    def _stage(self, end: ExitStack, guards: list[Callable[[], None]]) -> Stage:
+        def at_end(release: Callable[[], None]) -> None:
+            end.callback(lambda: None if self.interrupts.leaving else release())
+
+        seen = observe(self.inventory, self.fleet)
+        return Stage(
+            self.inventory, self.fleet, seen, self.sink, self.patience, self.reason, at_end, guards, self.skip
+        )
+
+    def _enter(self, phase: Phase, stage: Stage) -> None:
+        begun = time.monotonic()
+        self.sink(PhaseStarted(phase.title))
+        try:
+            # An undo beside a launch under way would look for what is not there yet.
+            with self.interrupts.later() if phase.starts else nullcontext():
+                phase.run(stage)
+        except ClusterError as error:
+            self.sink(PhaseFailed(phase.title, time.monotonic() - begun, error))
+            raise
+        self.sink(PhaseDone(phase.title, time.monotonic() - begun))
+
+    def _undo(self, entered: list[tuple[Phase, Stage]], error: BaseException) -> None:
+        Undo(self.sink, self.interrupts, self.cleaning, self.keep)(entered, error)

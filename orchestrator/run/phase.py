@@ -1,0 +1,152 @@
+"""A phase of a run, and the stage it acts on."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import TypeVar
+
+from cluster.diagnosis.redact import redact, secret_values
+from cluster.errors import HostError, Unreachable
+from cluster.inventory import Inventory
+from cluster.launch import unit
+from cluster.probes.facts import facts
+from cluster.state.observe import Observed
+from cluster.transport import wait
+from cluster.transport.fleet import Fleet
+from cluster.transport.host import Host
+from cluster.values import Facts, Leftover, Place
+from orchestrator.events import Sink, Waiting
+from orchestrator.local.settings import Patience
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """All that a phase may see and do. Immutable: what was seen is what was seen before the phase ran.
+
+    `at_end` registers what must be given back when the whole run is over, however it ends; `guards` are asked
+    before each phase and each look while one waits. `skip` are names of checks whose findings do not count.
+    `since` is when it was seen, on the monotonic clock; `back` are hosts that answer since.
+    """
+
+    inventory: Inventory
+    fleet: Fleet
+    seen: Observed
+    sink: Sink
+    patience: Patience
+    reason: str
+    at_end: Callable[[Callable[[], None]], None]
+    guards: list[Callable[[], None]]
+    skip: tuple[str, ...] = ()
+    since: float = field(default_factory=time.monotonic)
+    back: dict[str, Place] = field(default_factory=dict)
+
+    def guard(self) -> None:
+        """Raises when the run may not go on, because its lease is somebody else's by now."""
+        for one in self.guards:
+            one()
+
+    def public(self, said: str) -> str:
+        """What a log says, without secrets."""
+        return redact(said, secret_values(self.inventory))
+
+    @property
+    def head(self) -> Host:
+        return self.fleet[self.inventory.head.name]
+
+    @property
+    def venv(self) -> str:
+        return self.inventory.runtime.venv
+
+    def facts(self, host: str) -> Facts:
+        """Raises what kept us from looking at this host: one can be lost after preflight."""
+        view = self.seen[host]
+        if view.facts is None:
+            raise view.problem or Unreachable(host, "look at the host")
+        return view.facts
+
+    def need_all(self) -> None:
+        """Raises what kept us from looking at a host: it may well run what is wanted."""
+        for host in self.seen:
+            self.facts(host)
+
+    def place(self, host: str) -> Place:
+        """Where things lie on this host. One that could not be looked at before the phase may be back by now, and
+        is asked again; what runs there is for a new look of all hosts to say. Raises what keeps it from an answer.
+        """
+        view = self.seen[host]
+        if view.facts is None and host not in self.back:
+            self.back[host] = self.fleet[host].ask(facts(self.inventory, self.inventory.host(host)))
+        return view.facts or self.back[host]
+
+    def stop(self, name: unit.Name, hosts: Sequence[str]) -> tuple[Leftover, ...]:
+        """Stops a unit on these hosts at once; what is left of it, or could not be stopped, comes back."""
+        answers = self.fleet.each(
+            lambda host: host.ask(unit.stop(name, host.name, self.place(host.name).state, self.venv)), among=hosts
+        )
+        return tuple(left for answer in answers.values() for left in _leftovers(name, answer))
+
+    def until(
+        self,
+        what: str,
+        look: Callable[[], T],
+        done: Callable[[T], bool],
+        patience: float,
+        mark: Callable[[T], object] = lambda seen: None,
+    ) -> T:
+        """`wait.until`, shown to whoever watches the run. Raises NotReady without a cause when time runs out."""
+
+        def notice(seconds: float, last: str, quiet: float) -> None:
+            self.sink(Waiting(what, seconds, last, quiet, patience if isfinite(patience) else None))
+
+        def guarded() -> T:
+            self.guard()
+            return look()
+
+        return wait.until(what, guarded, done, patience=patience, notice=notice, mark=mark)
+
+
+def _leftovers(name: unit.Name, answer: tuple[Leftover, ...] | HostError) -> tuple[Leftover, ...]:
+    if not isinstance(answer, HostError):
+        return answer
+    what = f"{name} could not be stopped: {answer.cause or answer.said}"
+    return (Leftover(answer.host, what, answer.cure, provable=False),)
+
+
+@dataclass(frozen=True)
+class Waits:
+    """What a phase waits for, and how long at most, in seconds; with `progress` only while nothing moves."""
+
+    what: str
+    patience: Callable[[Patience], float]
+    progress: bool = False
+
+
+class Phase(ABC):
+    """One step of a run. Phases know nothing of each other: what they share is what is on the hosts."""
+
+    title: str
+    #: None for one that acts, or looks, and goes on.
+    waits: Waits | None = None
+    #: Whether it changes anything on the hosts, so that they must be looked at again after it.
+    acts: bool = True
+    #: Whether it starts what `undo` takes back. Ctrl-C is heard when it is over, and so it must be short.
+    starts: bool = False
+    #: Where it has something to do, of one that acts on what it finds: for a plan, when nobody has looked.
+    only: str = ""
+
+    def skip(self, inventory: Inventory, seen: Observed) -> str | None:
+        """A reason not to run, from what was seen alone; no host is asked here."""
+        return None
+
+    @abstractmethod
+    def run(self, stage: Stage) -> None:
+        """Act on the hosts; wait with stage.until; raise a ClusterError that a person can act on."""
+
+    def undo(self, stage: Stage) -> None:  # noqa: B027  (most phases leave nothing behind)
+        """Take back what run did, if run was entered in this very call; `stage` is as it was before run."""

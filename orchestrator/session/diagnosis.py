@@ -1,0 +1,145 @@
+"""A bundle of everything that is known of a cluster: asked for, or made when a run has failed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.diagnosis import bundle
+from cluster.diagnosis.collect import Collected, collect
+from cluster.errors import ClusterError, Held, HostError, PreflightFailed
+from cluster.inventory import Inventory
+from cluster.state.observe import Observed
+from cluster.transport.fleet import Fleet
+from cluster.transport.host import Host
+from orchestrator.events import HostSaid, Sink
+from orchestrator.local.version import version
+from orchestrator.render import failure
+from orchestrator.run.phase import Stage
+
+#: What a reader begins with.
+_GUIDE = """\
+{version}
+failure.txt        why the run failed, where this was made of one
+inventory.yaml     as it was used, without its secrets
+journal/           the last runs, event by event
+HOST/facts.json    what was seen of the host
+HOST/vllm/log, HOST/ray/log, HOST/*/record.json    the units of this cluster
+HOST/ray/session_latest/logs/                      Ray's own logs; worker-*-PID.out and .err are the ranks
+HOST/nccl.*.log    what NCCL chose, a file a rank
+HOST/processes.json, connections.json, gpus.json   what ours were at, with stacks where py-spy could look
+HOST/kernel.log, nvidia-smi-q.txt, versions.txt    the machine
+
+Secrets are replaced by **********. Of long files the beginning and the end are here.
+{missing}"""
+
+_JOURNALS = 5
+_BUNDLES = 5
+#: Seconds for hosts to say all when a person waits for the end of a run, and beyond it to pack it and send it.
+_HURRY, _GRACE = 3.0, 4.0
+_JOURNAL_BYTES = 2 << 20
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Where it is, how large (bytes), what of each host is in it, and what is missing, in a person's words."""
+
+    path: Path
+    size: int
+    texts: dict[str, int]
+    missing: tuple[str, ...]
+    problems: tuple[HostError, ...]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """`journals` is the folder of the runs of this cluster."""
+
+    inventory: Inventory
+    fleet: Fleet
+    journals: Path
+
+    def write(self, path: Path, seen: Observed, seconds: float, why: str = "") -> Bundle:
+        """Hosts get `seconds` to say all; one that does not answer in time is missing. Raises OSError where the
+        bundle cannot be written."""
+        brought = self._brought(seen, seconds)
+        late = bundle.missing(brought, [name for name in self.fleet.names if seen[name].facts])
+        missing = (*_unseen(seen), *late)
+        contents = bundle.texts(self.inventory, seen, brought, self._own(why, missing))
+        texts = {name: len(one.texts) for name, one in brought.items()}
+        lost = [view.problem for view in seen.values() if view.problem]
+        problems = (*lost, *(one.problem for one in brought.values() if one.problem))
+        return Bundle(path, bundle.write(path, contents), texts, missing, problems)
+
+    def _brought(self, seen: Observed, seconds: float) -> dict[str, Collected]:
+        def look(host: Host) -> Collected:
+            facts = seen[host.name].facts
+            assert facts is not None
+            wanted = bundle.wanted(self.inventory, host.name, facts.state, seconds)
+            return collect(host, self.inventory, wanted)
+
+        known = self.fleet.subset([name for name, view in seen.items() if view.facts])
+        found = known.within(seconds + _GRACE, look)
+        return {name: one for name, one in found.items() if isinstance(one, Collected)}
+
+    def _own(self, why: str, missing: Sequence[str]) -> dict[str, str]:
+        """What this machine has of the cluster."""
+        told = "\n".join(["Missing:", *(f"- {one}" for one in missing)]) if missing else "Nothing is missing."
+        texts = {"README.txt": _GUIDE.format(version=version(), missing=told + "\n")}
+        if why:
+            texts["failure.txt"] = why + "\n"
+        newest = sorted(self.journals.glob("*.jsonl"), key=lambda path: path.name)[-_JOURNALS:]
+        return texts | {f"journal/{path.name}": _end(path) for path in newest}
+
+
+def _unseen(seen: Observed) -> Iterator[str]:
+    for name, view in seen.items():
+        if view.problem and not view.facts:
+            why = view.problem.cause or view.problem.said or view.problem.doing
+            yield f"{name}: it could not be looked at: {why}"
+
+
+def _end(path: Path) -> str:
+    """The last of it, in whole lines."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return json.dumps({"problem": error.strerror})
+    cut = data[-_JOURNAL_BYTES:]
+    return (cut if len(cut) == len(data) else cut.partition(b"\n")[2]).decode(errors="replace")
+
+
+def after_failure(diagnosis: Diagnosis, path: Path, sink: Sink) -> Callable[[Stage, BaseException], None]:
+    """What a run does that has failed, before it takes anything back: what the hosts have to say goes into a
+    bundle at `path`. Its time is bounded, Ctrl-C leaves it out, and what goes wrong with it is a note on the
+    failure.
+    """
+
+    def keep(stage: Stage, error: BaseException) -> None:
+        if isinstance(error, PreflightFailed | Held):
+            return  # all that is known of them is said
+        sink(HostSaid("", "collecting what the hosts have to say (Ctrl-C leaves it out)"))
+        try:
+            made = diagnosis.write(path, stage.seen, _HURRY, _told(error))
+        except KeyboardInterrupt:
+            sink(HostSaid("", "what the hosts have to say was left out"))
+        except Exception as problem:  # whatever it is, it must not stand in for why the run failed
+            why = (isinstance(problem, OSError) and problem.strerror) or f"{type(problem).__name__}: {problem}"
+            error.add_note(f"what the hosts have to say could not be kept: {path}: {why}")
+        else:
+            _forget_older(path.parent)
+            error.add_note(f"what every host has to say is in {made.path}")
+
+    return keep
+
+
+def _told(error: BaseException) -> str:
+    return failure.lines(error) if isinstance(error, ClusterError) else f"{type(error).__name__}: {error}"
+
+
+def _forget_older(folder: Path) -> None:
+    """The last few failures are worth their room."""
+    for old in sorted(folder.glob("*.tar.gz"), key=lambda path: path.name)[:-_BUNDLES]:
+        old.unlink(missing_ok=True)

@@ -1,0 +1,49 @@
+"""What was asked for on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from orchestrator.bench.wanted import Wanted
+from orchestrator.local.settings import Output
+
+
+@dataclass(frozen=True)
+class Request:
+    """`path` None: the inventory last used (of `cluster`).
+
+    `keep` and `wait` are of `up` and `down`, `restart` and `recreate` of `up`, `skip` is of `up` and `check`;
+    `strict`, `deep`, `fabric` and `all` are of `check`, `ask_hosts` is of `plan`, `watch` of `status`, `to` of
+    `diagnose`, `reason` of `unlock`; `hosts` (none: all) of `logs` and `exec`, `units` (none: ray and vllm),
+    `lines` and `follow` of the one, `timeout` and `command` of the other; `bench`, `folders`, `form`
+    and `to` of `bench`.
+    """
+
+    verb: str
+    path: Path | None
+    cluster: str | None
+    output: Output
+    keep: bool = False
+    restart: bool = False
+    recreate: bool = False
+    wait: bool = False
+    skip: tuple[str, ...] = ()
+    strict: bool = False
+    deep: bool = False
+    fabric: bool = False
+    all: bool = False
+    ask_hosts: bool = False
+    reason: str = ""
+    hosts: tuple[str, ...] = ()
+    units: tuple[Literal["ray", "vllm", "ranks"], ...] = ()
+    lines: int = 0
+    follow: bool = False
+    timeout: float = 0.0
+    command: tuple[str, ...] = ()
+    to: Path | None = None
+    watch: bool = False
+    bench: Wanted | None = None
+    folders: tuple[Path, ...] = ()
+    form: str = ""

@@ -1,0 +1,168 @@
+"""One command on one cluster: its inventory, its connections, and everything that hears of it."""
+
+from __future__ import annotations
+
+import math
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from cluster.errors import UsageError
+from cluster.inventory import Inventory, load
+from cluster.transport.fleet import Fleet
+from cluster.transport.host import Host
+from orchestrator.events import Event, RunStarted, Sink
+from orchestrator.local import pointer
+from orchestrator.local.memory import Memory
+from orchestrator.local.settings import Output, Patience, Settings
+from orchestrator.render import jsonl, plain
+from orchestrator.run.engine import Engine
+from orchestrator.run.interrupts import Interrupted, Interrupts
+from orchestrator.run.phase import Phase, Stage
+from orchestrator.session.diagnosis import Diagnosis, after_failure
+from orchestrator.session.journal import Journal
+from orchestrator.session.request import Request as Request
+
+
+def _stamp() -> str:
+    """Of this moment, as a part of a file's name."""
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+
+
+@dataclass(frozen=True)
+class Session:
+    """`events` is everything that has happened so far, in order."""
+
+    request: Request
+    settings: Settings
+    inventory: Inventory
+    fleet: Fleet
+    sink: Sink
+    interrupts: Interrupts
+    events: list[Event] = field(default_factory=list)
+    stamp: str = field(default_factory=_stamp)
+
+    @property
+    def runs(self) -> Path:
+        """Where this machine keeps the journals of this cluster's runs, and what was made of those that failed."""
+        return self.settings.state / self.inventory.cluster
+
+    @property
+    def chosen(self) -> Fleet:
+        """The hosts that were asked for. Raises UsageError for one that the cluster does not have."""
+        unknown = [name for name in self.request.hosts if name not in self.fleet.names]
+        if unknown:
+            has = f"its hosts are {', '.join(self.fleet.names)}"
+            raise UsageError(f"{self.inventory.cluster} has no host {', '.join(unknown)}", cure=has)
+        return self.fleet.subset(self.request.hosts or self.fleet.names)
+
+    @property
+    def cleaning(self) -> str:
+        """The command that takes this cluster away."""
+        path = self.request.path
+        which = shlex.quote(str(path)) if path else f"--cluster {self.inventory.cluster}"
+        return f"orchestrator down {which}"
+
+    def connect(self, inventory: Inventory) -> Fleet:
+        """To other hosts than its own; whoever asked closes it."""
+        return connected(inventory, self.settings)
+
+    @property
+    def memory(self) -> Memory:
+        return Memory(self.settings.state, self.inventory, self.sink)
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        return Diagnosis(self.inventory, self.fleet, self.runs)
+
+    def _keep_evidence(self) -> Callable[[Stage, BaseException], None]:
+        return after_failure(self.diagnosis, self.runs / f"{self.stamp}-up.tar.gz", self.sink)
+
+    def run(self, phases: Sequence[Phase]) -> None:
+        """Raises what ended it early. A `down` that was interrupted names the way on."""
+        engine = Engine(
+            self.inventory,
+            self.fleet,
+            self.sink,
+            Patience(lease=math.inf) if self.request.wait else Patience(),
+            reason=f"{self.request.verb} {self.inventory.cluster}",
+            cleaning=self.cleaning,
+            keep=self.request.keep,
+            skip=self.request.skip,
+            interrupts=self.interrupts,
+            failed=self._keep_evidence() if self.request.verb == "up" else lambda *_: None,
+        )
+        try:
+            engine.run(phases)
+        except Interrupted as error:
+            if self.request.verb == "down":
+                error.cure = f"`{self.cleaning}` goes on where this ended"
+            raise
+
+
+def inventory_of(request: Request, settings: Settings) -> Inventory:
+    """Raises InventoryError or UsageError before any host is touched."""
+    if request.path is not None and request.cluster is not None:
+        cure = "leave out one of the two"
+        raise UsageError("--cluster names an inventory used before, and another one was given", cure=cure)
+    if request.path is not None:
+        return load(request.path, os.environ)
+    path, base = pointer.recall(settings.state, request.cluster)
+    return load(path, os.environ, base)
+
+
+@contextmanager
+def session(request: Request, settings: Settings, watched: bool = True) -> Iterator[Session]:
+    """Opens nothing yet: each host is connected to when it is first asked. `watched`: shown, and journaled."""
+    inventory = inventory_of(request, settings)
+    with ExitStack() as stack:
+        interrupts = stack.enter_context(Interrupts())
+        events: list[Event] = []
+        stamp = _stamp()
+        journal = settings.state / inventory.cluster / f"{stamp}-{request.verb}.jsonl"
+        sink = _everyone(request, journal, events, stack) if watched else events.append
+        fleet = connected(inventory, settings)
+        stack.callback(lambda: None if interrupts.leaving else fleet.close())
+        sink(RunStarted(request.verb, inventory.cluster, fleet.names))
+        yield Session(request, settings, inventory, fleet, sink, interrupts, events, stamp)
+
+
+def connected(inventory: Inventory, settings: Settings) -> Fleet:
+    from cluster.transport.ssh import connect
+
+    known_hosts = Path(inventory.known_hosts) if inventory.known_hosts else None
+    patience = Patience().connect
+    return Fleet(
+        [Host(spec.name, connect(spec, known_hosts, patience, settings.ssh_config)) for spec in inventory.hosts]
+    )
+
+
+def _everyone(request: Request, path: Path, events: list[Event], stack: ExitStack) -> Sink:
+    """Who hears of an event: the record of this run, the screen, and the journal at `path`."""
+    screen = _screen(request.output, sys.stderr, stack)
+    journal = Journal(path, screen)
+
+    def sink(event: Event) -> None:
+        events.append(event)
+        screen(event)
+        journal(event)
+
+    return sink
+
+
+def _screen(output: Output, stream: TextIO, stack: ExitStack) -> Sink:
+    if output == "json":
+        return jsonl.sink(stream)
+    if output != "plain":
+        from orchestrator.render.live import LiveScreen, fits
+
+        # Where there is no terminal, its escape sequences would be all that somebody reads.
+        if fits(stream, os.environ.get("TERM", "")):
+            return stack.enter_context(LiveScreen(stream))
+    return plain.sink(stream)

@@ -1,0 +1,158 @@
+"""What a host can say about a start that went wrong, from this machine as a host."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.diagnosis.collect import Collected, Files, Wanted, collect
+from cluster.inventory import Inventory
+from cluster.launch.unit import folder_name
+from tests.cluster import builders
+from tests.cluster.remote.cell import Cell
+from tests.cluster.remote.local import VENV, eventually, here
+
+ALL = Files("**/*")
+
+
+def inventory(state: Path | str) -> Inventory:
+    one = builders.inventory()
+    runtime = one.runtime.model_copy(update={"venv": VENV, "state_directory": str(state)})
+    return one.model_copy(update={"runtime": runtime})
+
+
+def brought(state: Path, *files: Files, environ: dict[str, str] | None = None, **wanted: Any) -> Collected:
+    return collect(here(environ), inventory(state), Wanted(files, **{"kernel": "", **wanted}))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """That of the cluster."""
+    path = tmp_path / f"o-{os.getuid()}" / folder_name(builders.inventory().cluster, "here")
+    (path / "vllm").mkdir(parents=True)
+    return path
+
+
+def test_files_by_pattern_each_once(tmp_path: Path, folder: Path) -> None:
+    (folder / "vllm" / "log").write_text("one\ntwo\n")
+    (folder / "vllm" / "record.json").write_text("{}")
+    found = brought(tmp_path, Files("*/record.json"), Files("*/*"), Files("nothing*"))
+    assert found == Collected("here", {"vllm/record.json": "{}", "vllm/log": "one\ntwo\n"})
+
+
+def test_of_a_long_file_both_ends_in_whole_lines(tmp_path: Path, folder: Path) -> None:
+    lines = [f"line {number:04}" for number in range(1000)]
+    (folder / "vllm" / "log").write_text("".join(f"{line}\n" for line in lines))
+    text = brought(tmp_path, Files("*/log", head=45, tail=45)).texts["vllm/log"]
+    assert text.splitlines() == [*lines[:4], "[9921 bytes were left out here]", *lines[-4:]]
+
+
+def test_files_that_nobody_wrote_to_lately_are_left_out(tmp_path: Path, folder: Path) -> None:
+    for name, age in (("new", 5), ("old", 500)):
+        (folder / "vllm" / name).write_text(name)
+        os.utime(folder / "vllm" / name, (time.time() - age,) * 2)
+    assert list(brought(tmp_path, Files("vllm/*", within=60)).texts) == ["vllm/new"]
+
+
+def test_what_is_no_text_or_cannot_be_read_hides_nothing(tmp_path: Path, folder: Path) -> None:
+    (folder / "vllm" / "a").write_bytes(b"\0" * 100)
+    os.mkfifo(folder / "vllm" / "b")
+    (folder / "vllm" / "c").write_text("said")
+    assert brought(tmp_path, Files("vllm/*")).texts == {"vllm/c": "said"}
+
+
+def test_without_room_it_is_named(tmp_path: Path, folder: Path) -> None:
+    (folder / "vllm" / "log").write_text("x" * 1000)
+    (folder / "vllm" / "small").write_text("y")
+    found = brought(tmp_path, Files("vllm/log"), Files("vllm/small"), most=100)
+    assert (list(found.texts), found.left_out) == (["vllm/small"], ("vllm/log",))
+
+
+def test_secrets_of_the_session_and_rays_token_do_not_leave(tmp_path: Path, folder: Path) -> None:
+    (folder / "ray.token").write_text("rays-own-token\n")
+    (folder / "vllm" / "log").write_text("HF_TOKEN=planted-in-a-dump said rays-own-token and of-the-session\n")
+    found = brought(tmp_path, Files("*/log"), environ={"HUB_TOKEN": "of-the-session"})
+    assert found.texts == {"vllm/log": "HF_TOKEN=********** said ********** and **********\n"}
+
+
+def test_commands_and_versions(tmp_path: Path, folder: Path) -> None:
+    commands = {
+        "said.txt": ("echo", "hello"),
+        "missing.txt": ("/no/such/program",),
+        "slow.txt": ("sleep", "60"),
+    }
+    begun = time.monotonic()
+    found = brought(tmp_path, commands=commands, versions=True, seconds=1.5)
+    assert time.monotonic() - begun < 5
+    assert found.texts["said.txt"] == "hello\n"
+    assert found.texts["missing.txt"] == "/no/such/program: No such file or directory\n"
+    assert found.left_out == ("slow.txt",)
+    assert "\npytest==" in found.texts["versions.txt"]
+
+
+def test_a_ray_that_hangs_is_not_waited_for(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster.diagnosis.collect.remote_source", _with_hanging_ray)
+    begun = time.monotonic()
+    found = brought(tmp_path, ray_state={"any": 1}, seconds=1.0)
+    assert time.monotonic() - begun < 5
+    assert json.loads(found.texts["ray_state.json"]) == {"problem": "Ray did not answer in time"}
+
+
+def _with_hanging_ray(name: str) -> str:
+    return "import time; time.sleep(60)"
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("print('noise'); print('{\"nodes\": []}')", {"nodes": []}),
+        ("import sys; sys.exit('ConnectionError: no Ray')", {"problem": "ConnectionError: no Ray"}),
+    ],
+)
+def test_what_ray_knows_or_why_not(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, program: str, told: dict[str, Any]
+) -> None:
+    monkeypatch.setattr("cluster.diagnosis.collect.remote_source", lambda name: program)
+    found = brought(tmp_path, ray_state={"any": 1})
+    assert json.loads(found.texts["ray_state.json"]) == told
+
+
+STUCK = """
+import socket, sys, threading
+listener = socket.create_server(("127.0.0.1", 0))
+other = socket.create_connection(listener.getsockname())
+open(sys.argv[1], "w").write(str(listener.getsockname()[1]))
+def waits_for_ever():
+    threading.Event().wait()
+waits_for_ever()
+"""
+
+
+def test_processes_of_ours_with_their_stacks_and_connections(
+    cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "cluster.diagnosis.collect.folder_name", lambda *_: os.path.relpath(cell.state, tmp_path / "o-1")
+    )
+    port = tmp_path / "port"
+    program = tmp_path / "stuck.py"
+    program.write_text(STUCK)
+    cell.launch((sys.executable, str(program), str(port)))
+    eventually(lambda: port.exists() and port.read_text())
+    found = brought(tmp_path, processes=True).texts
+    one = next(one for one in json.loads(found["processes.json"]) if "stuck.py" in one["command"])
+    assert one["state"] == "S"
+    assert one["cpu"] < 0.5
+    main = one["threads"][0]
+    assert main["main"]
+    assert any(frame.startswith("waits_for_ever (stuck.py:") for frame in main["frames"])
+    sockets = json.loads(found["connections.json"])
+    here = f"127.0.0.1:{port.read_text()}"
+    assert {row["state"] for row in sockets if row["local"] == here} == {"LISTEN"}
+    assert {row["state"] for row in sockets if row["remote"] == here} == {"ESTABLISHED"}

@@ -1,0 +1,163 @@
+"""What runs where, and whether tokens come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from cluster.errors import Unreachable
+from cluster.inventory import Inventory
+from cluster.state import status as module
+from cluster.state.desired import ray_unit, vllm_unit
+from cluster.state.status import status
+from cluster.values import EndpointStatus, GpuProcess, HostStatus, Presence
+from tests.cluster import builders
+from tests.doubles import Script
+from tests.orchestrator.played import hosts, look, told
+from tests.orchestrator.served import HANG, TOKEN, Served, closed_port, served
+
+OURS = GpuProcess(pid=1, name="VLLM::Worker", used_mib=70000, ours=True)
+ENDED = "Starting to load model\ntorch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB.\n"
+METRICS = 'vllm:num_requests_running{{engine="0"}} {}\nvllm:generation_tokens_total{{engine="0"}} {}\n'
+ABSENT, ALIVE, DEAD = Presence.ABSENT, Presence.ALIVE, Presence.DEAD
+
+
+@pytest.fixture
+def vllm() -> Iterator[Served]:
+    with served({"/v1/completions": TOKEN, "/metrics": METRICS.format(0, 100)}) as server:
+        yield server
+
+
+NOT_FOUND = '{"status": 404, "text": "not found"}'
+REFUSED = '{"status": 0, "text": "refused"}'
+
+
+def shown(
+    inventory: Inventory, answer: str = NOT_FOUND, log: str = ENDED, **answers: Script
+) -> tuple[list[HostStatus], EndpointStatus | None]:
+    """`answers` by host, dashes written as underscores; the others are healthy, and nothing runs there."""
+    looks = {name.replace("_", "-"): answer for name, answer in answers.items()}
+    healthy: dict[str, Script] = {spec.name: told(builders.facts(spec)) for spec in inventory.hosts}
+    # What is asked from the head itself, where nothing healthy answers from here.
+    asked: dict[str, Script] = {
+        "ask the endpoint from the head": answer,
+        "look at vllm": look(log, DEAD),
+        "look at ray": look("", DEAD),
+    }
+    fleet, _, _ = hosts(inventory, lambda name: {"look at the host": {**healthy, **looks}[name], **asked}, {})
+    return status(inventory, fleet)
+
+
+def serving(vllm: Served, presence: Presence = ALIVE) -> tuple[Inventory, str]:
+    """One host on which the engine of this server runs as wanted, and how it is seen."""
+    one = builders.inventory(hosts=1, serve={"host": "127.0.0.1", "port": vllm.port})
+    engine = builders.alive(vllm_unit(one, builders.seen(one)), presence=presence)
+    return one, told(builders.facts(one.head, vllm=engine, gpus=(builders.card(0, OURS), builders.card(1))))
+
+
+def endpoint(vllm: Served) -> EndpointStatus:
+    one, seen = serving(vllm)
+    found = shown(one, gpu_a=seen)[1]
+    assert found is not None
+    assert found.url == f"http://127.0.0.1:{vllm.port}"
+    return found
+
+
+def test_nothing_runs() -> None:
+    table, found = shown(builders.inventory())
+    assert table == [HostStatus(name, ABSENT, ABSENT, 0, 8, None) for name in ("gpu-a", "gpu-b")]
+    assert found is None
+
+
+def test_units_gpus_and_the_oldest_age() -> None:
+    two = builders.inventory()
+    ray = builders.alive(ray_unit(two, builders.view(two.head)), age=90.0)
+    facts = builders.facts(
+        two.head, ray=ray, vllm=builders.dead(), gpus=(builders.card(0, OURS), builders.card(1))
+    )
+    status = shown(two, gpu_a=told(facts))[0][0]
+    assert replace(status, problem="", cure="") == HostStatus("gpu-a", ALIVE, DEAD, 1, 2, 90.0)
+    assert status.problem.startswith("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB.")
+    assert status.cure.endswith("`up` launches it anew")
+
+
+def test_a_lost_host_hides_nothing_of_the_others() -> None:
+    lost = Unreachable("gpu-b", "connect", "timed out", cause="nothing answers at 10.0.0.2:22", cure="see to it")
+    table, _ = shown(builders.inventory(), gpu_b=lost)
+    assert table[0].ray is ABSENT
+    problem = ("nothing answers at 10.0.0.2:22", "see to it")
+    assert table[1] == HostStatus("gpu-b", None, None, None, None, None, *problem)
+
+
+def test_a_dead_engine_is_not_asked(vllm: Served) -> None:
+    one, seen = serving(vllm, DEAD)
+    assert shown(one, gpu_a=seen)[1] is None
+    assert vllm.asked == []
+
+
+def test_an_idle_engine_is_asked_for_a_token(vllm: Served) -> None:
+    found = endpoint(vllm)
+    assert (found.health, found.tokens, found.detail) == (True, True, "it gave one just now")
+    assert vllm.asked == ["/health", "/health", "/metrics", "/v1/completions"]
+
+
+def test_a_busy_engine_is_known_by_its_counter_and_not_asked(vllm: Served) -> None:
+    busy = METRICS.format(3, 100)
+    vllm.bodies["/metrics"] = [busy, busy, busy, METRICS.format(3, 101)]
+    found = endpoint(vllm)
+    assert (found.tokens, found.detail) == (True, "3 requests under way, 101 tokens so far")
+    assert "/v1/completions" not in vllm.asked
+
+
+def test_a_wedged_engine(vllm: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_TOKEN_PATIENCE", 0.05)
+    vllm.bodies["/metrics"] = METRICS.format(3, 100)
+    found = endpoint(vllm)
+    assert (found.health, found.tokens) == (True, False)
+    assert found.cure == "`up --restart` launches vLLM anew"
+    assert found.detail == "3 requests under way, but no token within 0.05 s"
+
+
+def test_an_idle_engine_that_gives_no_token(vllm: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_TOKEN_PATIENCE", 0.2)
+    vllm.bodies["/v1/completions"] = HANG
+    assert endpoint(vllm).tokens is False
+
+
+def test_without_metrics_it_is_asked(vllm: Served) -> None:
+    del vllm.bodies["/metrics"]
+    assert endpoint(vllm).tokens is True
+
+
+def test_one_that_is_still_loading(vllm: Served) -> None:
+    del vllm.bodies["/health"]
+    found = endpoint(vllm)
+    assert (found.health, found.tokens, found.detail) == (False, None, "/health answers 404")
+
+
+def test_one_that_does_not_listen_yet_says_how_far_it_is() -> None:
+    one = builders.inventory(hosts=1, serve={"host": "127.0.0.1", "port": closed_port()})
+    engine = builders.alive(vllm_unit(one, builders.seen(one)))
+    found = shown(one, REFUSED, gpu_a=told(builders.facts(one.head, vllm=engine)))[1]
+    assert found
+    assert (found.health, found.tokens, found.detail) == (False, None, "loading weights")
+
+
+def test_one_that_the_inventory_no_longer_describes(vllm: Served) -> None:
+    one, seen = serving(vllm)
+    changed = one.model_copy(update={"serve": one.serve.model_copy(update={"arguments": ("--enforce-eager",)})})
+    found = shown(changed, gpu_a=seen)[1]
+    assert found
+    assert found.detail.endswith("it is not what the inventory describes: `up` would replace it")
+
+
+def test_one_that_has_been_ready_and_is_silent_does_not_load(vllm: Served) -> None:
+    one, seen = serving(vllm)
+    del vllm.bodies["/health"]
+    found = shown(one, log="INFO:     Application startup complete.\n", gpu_a=seen)[1]
+    assert found
+    assert (found.health, found.tokens) == (False, False)
+    assert found.detail == "it does not answer any more: /health answers 404"
+    assert found.cure == "`up --restart` launches vLLM anew"

@@ -1,0 +1,78 @@
+"""`diagnose`: where the bundle goes, and what is said of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cluster.diagnosis.collect import COLLECTING
+from cluster.errors import Unreachable
+from cluster.inventory import load
+from tests.cluster import builders
+from tests.cluster.diagnosis.test_collect import line
+from tests.doubles import Script, ScriptedTransport
+from tests.orchestrator.commands.program import run
+from tests.orchestrator.played import told
+from tests.orchestrator.simulated import written
+
+Captured = pytest.CaptureFixture[str]
+LOST = Unreachable("gpu-b", "look at the host", cause="no route")
+
+
+def transports(folder: Path, **answers: Script) -> dict[str, ScriptedTransport]:
+    facts = {spec.name: told(builders.facts(spec)) for spec in load(written(folder), {}).hosts}
+    looks = facts | {name.replace("_", "-"): answer for name, answer in answers.items()}
+    return {
+        name: ScriptedTransport({"look at the host": looks[name], COLLECTING: line("vllm/log", "said\n")})
+        for name in facts
+    }
+
+
+def test_it_goes_to_the_folder_that_we_are_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert run(transports(tmp_path), tmp_path, "diagnose") == 0
+    (path,) = (tmp_path / "here").iterdir()
+    assert path.name.startswith("demo-2")
+    assert path.name.endswith(".tar.gz")
+    out, err = capsys.readouterr()
+    assert out == f"{path}  0.0 MiB (gpu-a: 1 file, gpu-b: 1 file)\n"
+    assert err == ""
+
+
+@pytest.mark.parametrize("to", ["somewhere.tar.gz", "folder"])
+def test_or_where_it_is_told_to(tmp_path: Path, capsys: Captured, to: str) -> None:
+    (tmp_path / "folder").mkdir()
+    assert run(transports(tmp_path), tmp_path, "diagnose", "--to", str(tmp_path / to), "--output", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    path = Path(found["path"])
+    assert path.parent == (tmp_path if to.endswith("gz") else tmp_path / "folder")
+    assert found["bytes"] == path.stat().st_size
+    assert (found["missing"], found["problems"]) == ([], [])
+
+
+def test_a_host_that_is_lost_is_explained(tmp_path: Path, capsys: Captured) -> None:
+    assert run(transports(tmp_path, gpu_b=LOST), tmp_path, "diagnose", "--to", str(tmp_path)) == 4
+    out, err = capsys.readouterr()
+    assert "(gpu-a: 1 file)" in out
+    assert "gpu-b: could not look at the host (unreachable)\n  cause  no route" in err
+
+
+def test_a_place_that_cannot_be_is_refused_before_any_host_is_asked(tmp_path: Path, capsys: Captured) -> None:
+    hosts = transports(tmp_path)
+    assert run(hosts, tmp_path, "diagnose", "--to", str(tmp_path / "nowhere" / "a.tar.gz")) == 2
+    assert "is no folder\n  next   say where the bundle may be: --to PATH" in capsys.readouterr().err
+    assert not any(one.executed for one in hosts.values())
+
+
+def test_a_file_that_cannot_be_written(tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cluster.diagnosis.bundle.write", full)
+    assert run(transports(tmp_path), tmp_path, "diagnose", "--to", str(tmp_path)) == 2
+    assert "cannot be written: No space left on device" in capsys.readouterr().err

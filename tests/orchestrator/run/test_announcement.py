@@ -1,0 +1,50 @@
+"""The announcement, out of what happened in this run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from pydantic import SecretStr
+
+from cluster.values import Transport
+from orchestrator.events import EngineReady, Event, PhaseDone, PhaseSkipped, Proved, TransportLearned
+from orchestrator.run.announcement import announcement
+from tests.cluster import builders
+
+TWO = builders.inventory()
+PROOF = Proved("http://10.0.0.1:8000", "this machine", " Paris")
+IB, RDMA, UNKNOWN = (Transport(kind) for kind in ("NET/IB", "NET/IB/GDRDMA", "unknown"))
+
+
+def test_everything_is_from_the_inventory_and_the_run() -> None:
+    done: list[Event] = [PhaseSkipped("A", "so"), PhaseDone("B", 1.5), EngineReady(640), PhaseDone("C", 2.5)]
+    said = announcement(TWO, [*done, PROOF])
+    assert (said.url, said.proved_from, said.token) == ("http://10.0.0.1:8000", "this machine", " Paris")
+    assert (said.model, said.served_name) == (TWO.model.id, "ernie")
+    assert (said.tensor_parallel, said.pipeline_parallel, said.gpus, said.hosts) == (16, 1, 16, ("gpu-a", "gpu-b"))
+    assert (said.kv_cache_tokens, said.needs_key) == (640, False)
+    assert said.seconds == (("B", 1.5), ("C", 2.5))
+
+
+def test_without_a_proof_there_is_none() -> None:
+    with pytest.raises(ValueError, match="no token"):
+        announcement(TWO, [EngineReady(640)])
+
+
+@pytest.mark.parametrize(
+    ("learned", "transport"),
+    [([], None), ([UNKNOWN], UNKNOWN), ([IB, RDMA], RDMA), ([IB, UNKNOWN], IB), ([UNKNOWN, RDMA], RDMA)],
+)
+def test_the_last_that_is_known_of_the_transport(
+    learned: Sequence[Transport], transport: Transport | None
+) -> None:
+    events: list[Event] = [*(TransportLearned(one) for one in learned), PROOF]
+    assert announcement(TWO, events).transport == transport
+
+
+def test_it_says_whether_a_key_is_needed_and_never_which() -> None:
+    serve = TWO.serve.model_copy(update={"api_key": SecretStr("sk-secret")})
+    said = announcement(TWO.model_copy(update={"serve": serve}), [PROOF])
+    assert said.needs_key
+    assert "sk-secret" not in repr(said)

@@ -1,0 +1,275 @@
+"""The order of things, and what happens when one fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cluster.errors import HostError, LeaseLost, NotFreed, NotReady
+from cluster.values import Lease, Leftover
+from orchestrator.events import HostSaid, PhaseDone, PhaseFailed, PhaseSkipped, PhaseStarted, Undone
+from orchestrator.run.interrupts import Interrupted, Interrupts
+from orchestrator.run.phase import Phase, Stage
+from tests.orchestrator.engines import CLEAN, Driven, Noted, driven, phases
+
+LOST = NotReady("the engine", 3.0, cause="it died")
+
+
+def test_phases_run_in_order_and_each_sees_what_the_one_before_left() -> None:
+    notes: list[str] = []
+    driven().engine.run([Noted("A", notes), Noted("B", notes, acts=False), Noted("C", notes)])
+    assert notes == [
+        *("skip? A: python 1", "run A: python 1"),
+        *("skip? B: python 2", "run B: python 2"),
+        *("skip? C: python 2", "run C: python 2"),
+    ]
+
+
+def test_what_is_already_so_is_skipped_with_its_reason() -> None:
+    one, notes = driven(), list[str]()
+    one.engine.run([Noted("A", notes, reason="it runs as wanted"), Noted("B", notes)])
+    assert notes == ["skip? A: python 1", "skip? B: python 1", "run B: python 1"]
+    assert one.events[0] == PhaseSkipped("A", "it runs as wanted")
+    assert [type(event) for event in one.events[1:]] == [PhaseStarted, PhaseDone]
+
+
+def test_a_failure_takes_back_what_was_entered_in_reverse() -> None:
+    one, notes = driven(), list[str]()
+    with pytest.raises(NotReady) as caught:
+        one.engine.run(
+            [
+                Noted("A", notes),
+                Noted("skipped", notes, reason="so"),
+                Noted("B", notes, fails=LOST),
+                Noted("never", notes),
+            ]
+        )
+    assert caught.value is LOST
+    assert [note for note in notes if note.startswith("undo")] == ["undo B: python 2", "undo A: python 1"]
+    assert [event.error for event in one.events if isinstance(event, PhaseFailed)] == [LOST]
+    assert [event for event in one.events if isinstance(event, Undone)] == [Undone("B"), Undone("A")]
+
+
+def test_a_phase_that_starts_nothing_is_not_undone() -> None:
+    one, notes = driven(), list[str]()
+    with pytest.raises(NotReady):
+        one.engine.run([Noted("A", notes, starts=False), Noted("B", notes, starts=False, fails=LOST)])
+    assert not any(note.startswith("undo") for note in notes)
+    assert not any(isinstance(event, HostSaid | Undone) for event in one.events)
+
+
+@pytest.mark.parametrize(
+    ("problem", "remains"),
+    [
+        (NotFreed([Leftover("gpu-b", "pid 7: raylet", "ssh gpu-b kill -9 7")]), "gpu-b: pid 7: raylet (ssh gpu-b"),
+        (
+            HostError("gpu-b", "stop ray", cause="no route", cure="see its cable"),
+            "gpu-b: no route (see its cable)",
+        ),
+        (ZeroDivisionError("a fault of ours"), "ZeroDivisionError: a fault of ours"),
+    ],
+)
+def test_what_cannot_be_taken_back_is_named_and_keeps_nothing_else(problem: Exception, remains: str) -> None:
+    one, notes = driven(), list[str]()
+    error = NotReady("the engine", 3.0)
+    with pytest.raises(NotReady) as caught:
+        one.engine.run([Noted("A", notes), Noted("B", notes, stays=problem), Noted("C", notes, fails=error)])
+    assert caught.value is error
+    assert [note for note in notes if note.startswith("undo")][-1] == "undo A: python 1"
+    said = "\n".join(error.__notes__)
+    assert "could not be taken back: B\n" in said
+    assert remains in said
+    assert f"`{CLEAN}`" in error.__notes__[-1]
+
+
+def test_what_is_to_be_released_is_released_at_the_very_end() -> None:
+    one, notes = driven(), list[str]()
+    lock = Noted("lock", notes, starts=False, during=lambda stage: stage.at_end(lambda: notes.append("released")))
+    with pytest.raises(NotReady):
+        one.engine.run([lock, Noted("A", notes), Noted("B", notes, fails=LOST)])
+    assert notes[-2:] == ["undo A: python 2", "released"]
+
+
+def test_a_fault_of_ours_undoes_as_well() -> None:
+    one, notes = driven(), list[str]()
+    with pytest.raises(ZeroDivisionError):
+        one.engine.run([Noted("A", notes), Noted("B", notes, fails=ZeroDivisionError())])
+    assert notes[-2:] == ["undo B: python 2", "undo A: python 1"]
+
+
+def test_keep_leaves_everything_and_says_how_to_clean() -> None:
+    one, notes = driven(keep=True), list[str]()
+    error = NotReady("the engine", 3.0)
+    with pytest.raises(NotReady):
+        one.engine.run([Noted("A", notes), Noted("B", notes, fails=error)])
+    assert not any(note.startswith("undo") for note in notes)
+    assert error.__notes__ == [f"what this run started was left for a look: `{CLEAN}` takes it away"]
+
+
+def test_keep_of_a_run_that_started_nothing_says_nothing() -> None:
+    error = NotReady("the engine", 3.0)
+    with pytest.raises(NotReady):
+        driven(keep=True).engine.run([Noted("A", starts=False, fails=error)])
+    assert not hasattr(error, "__notes__")
+
+
+def test_ctrl_c_undoes() -> None:
+    one, notes = driven(), list[str]()
+    with pytest.raises(Interrupted) as caught:
+        one.engine.run([Noted("A", notes), Noted("B", notes, starts=False, fails=KeyboardInterrupt())])
+    assert notes[-1] == "undo A: python 1"
+    assert one.events[-2:] == [
+        HostSaid("", "interrupted: taking back what this run started (Ctrl-C again leaves it)"),
+        Undone("A"),
+    ]
+    assert not hasattr(caught.value, "__notes__")
+
+
+def test_ctrl_c_waits_for_a_launch() -> None:
+    interrupts, notes = Interrupts(lambda: 0.0), list[str]()
+
+    def launch(stage: Stage) -> None:
+        interrupts.arrived()
+        notes.append("launched")
+
+    with pytest.raises(Interrupted):
+        driven(interrupts).engine.run([Noted("A", notes, during=launch)])
+    assert notes[-2:] == ["launched", "undo A: python 1"]
+
+
+def twice(*times: float) -> Interrupts:
+    following = iter(times)
+    return Interrupts(lambda: next(following))
+
+
+def test_ctrl_c_in_the_undo_leaves_at_once_and_says_how_to_clean() -> None:
+    interrupts, notes = twice(0.0, 1.0), list[str]()
+    released = Noted("lock", starts=False, during=lambda stage: stage.at_end(lambda: notes.append("released")))
+    stuck = Stuck(interrupts)
+    loading = Noted("loading", notes, starts=False, during=lambda stage: interrupts.arrived())
+    with pytest.raises(Interrupted) as caught:
+        driven(interrupts).engine.run([released, *phases("A", notes=notes), stuck, loading])
+    assert not any(note.startswith("undo") or note == "released" for note in notes)
+    assert caught.value.cure == f"`{CLEAN}` takes it away"
+    assert "twice" in str(caught.value)
+
+
+def test_in_the_undo_of_a_failure_the_first_ctrl_c_is_too_few() -> None:
+    interrupts, notes = twice(0.0), list[str]()
+    with pytest.raises(NotReady):
+        driven(interrupts).engine.run([Noted("A", notes), Stuck(interrupts), Noted("B", notes, fails=LOST)])
+    assert notes[-1] == "undo A: python 1"
+
+
+def test_ctrl_c_twice_while_an_undo_asks_for_the_lease_leaves_as_well() -> None:
+    interrupts, notes = twice(0.0, 1.0), list[str]()
+
+    def hurry() -> None:
+        interrupts.arrived()
+        interrupts.arrived()
+
+    class Slow(Noted):
+        def run(self, stage: Stage) -> None:
+            stage.guards.append(hurry)
+            super().run(stage)
+
+    with pytest.raises(Interrupted) as caught:
+        driven(interrupts).engine.run([Noted("A", notes), Slow("B", notes, fails=LOST)])
+    assert caught.value.cure == f"`{CLEAN}` takes it away"
+    assert caught.value.__cause__ is LOST
+
+
+def test_ctrl_c_while_hosts_are_asked_why_does_not_keep_the_undo_away() -> None:
+    notes: list[str] = []
+
+    def tired(stage: Stage, error: BaseException) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(NotReady):
+        replace(driven().engine, failed=tired).run([Noted("A", notes), Noted("B", notes, fails=LOST)])
+    assert notes[-2:] == ["undo B: python 2", "undo A: python 1"]
+
+
+def test_a_failure_whose_undo_was_left_is_still_known() -> None:
+    interrupts, notes = twice(0.0, 1.0), list[str]()
+    stuck = Stuck(interrupts, times=2)
+    with pytest.raises(Interrupted) as caught:
+        driven(interrupts).engine.run([Noted("A", notes), stuck, Noted("B", notes, fails=LOST)])
+    assert caught.value.__cause__ is LOST
+    assert notes[-1] != "undo A: python 1"
+
+
+class Stuck(Phase):
+    """A person presses Ctrl-C while it is taken back."""
+
+    title = "stuck"
+    starts = True
+
+    def __init__(self, interrupts: Interrupts, times: int = 1) -> None:
+        self._interrupts = interrupts
+        self._times = times
+
+    def run(self, stage: Stage) -> None:
+        pass
+
+    def undo(self, stage: Stage) -> None:
+        for _ in range(self._times):
+            self._interrupts.arrived()
+
+
+class Guarded(Phase):
+    """Takes a lease that is lost as soon as the next phase wants to begin."""
+
+    title = "Take the lease"
+
+    def run(self, stage: Stage) -> None:
+        stage.guards.append(self.check)
+
+    def check(self) -> None:
+        raise LeaseLost("demo", Lease("bob", "desk", "2026-11-22T09:00:00+00:00", "maintenance"))
+
+
+def test_a_run_whose_lease_is_lost_ends_and_takes_nothing_back() -> None:
+    one, notes = driven(), list[str]()
+    with pytest.raises(LeaseLost) as caught:
+        one.engine.run([Noted("A", notes), Guarded(), Noted("B", notes)])
+    assert [note for note in notes if note.startswith(("run", "undo"))] == ["run A: python 1"]
+    assert any(CLEAN in note for note in caught.value.__notes__)
+
+
+def test_an_undo_asks_first_whether_the_lease_is_still_ours() -> None:
+    one, notes = driven(), list[str]()
+
+    class Loses(Noted):
+        def run(self, stage: Stage) -> None:
+            stage.guards.append(Guarded().check)
+            super().run(stage)
+
+    with pytest.raises(NotReady) as caught:
+        one.engine.run([Noted("A", notes), Loses("B", notes, fails=LOST)])
+    assert not [note for note in notes if note.startswith("undo")]
+    assert any("somebody else may be at work" in note for note in caught.value.__notes__)
+
+
+def keeping(notes: list[str], interrupts: Interrupts | None = None) -> Driven:
+    """A run that notes when it is asked to keep what hosts have to say."""
+    one = driven(interrupts)
+    engine = replace(one.engine, failed=lambda stage, error: notes.append(f"kept: {type(error).__name__}"))
+    return replace(one, engine=engine)
+
+
+def test_what_hosts_have_to_say_is_kept_before_anything_is_taken_back() -> None:
+    notes: list[str] = []
+    with pytest.raises(NotReady):
+        keeping(notes).engine.run([Noted("A", notes), Noted("B", notes, fails=LOST)])
+    assert notes[-3:] == ["kept: NotReady", "undo B: python 2", "undo A: python 1"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), LOST])
+def test_nothing_is_kept_of_what_was_interrupted_or_has_changed_nothing(error: BaseException) -> None:
+    notes: list[str] = []
+    acts = isinstance(error, KeyboardInterrupt)
+    with pytest.raises((Interrupted, NotReady)):
+        keeping(notes).engine.run([Noted("A", notes, acts=acts, starts=acts, fails=error)])
+    assert not any(note.startswith("kept") for note in notes)
