@@ -15,7 +15,7 @@ from cluster.diagnosis.stuck import Evidence, Rank
 from cluster.inventory import Inventory
 from tests.cluster import builders
 
-RECORDED = Path(__file__).parents[1] / "recorded" / "stuck"
+RECORDED = Path(__file__).parents[2] / "recorded" / "stuck"
 
 BARRIER = (
     "barrier (torch/distributed/distributed_c10d.py:4567)",

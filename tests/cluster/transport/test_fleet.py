@@ -113,8 +113,8 @@ def test_hanging_up_does_not_wait_for_a_host_that_hangs(monkeypatch: pytest.Monk
 
 HANGING = """
 import sys, threading
-from cluster.fleet import Fleet
-from cluster.host import Host
+from cluster.transport.fleet import Fleet
+from cluster.transport.host import Host
 from tests.doubles import ScriptedTransport
 
 def hang(host):
@@ -129,7 +129,7 @@ except KeyboardInterrupt:
 
 
 def test_an_interrupt_is_heard_while_a_host_hangs() -> None:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     process = subprocess.Popen([sys.executable, "-c", HANGING], stdout=subprocess.PIPE, cwd=root)
     assert process.stdout
     with process.stdout:

@@ -146,7 +146,7 @@ def test_help_imports_nothing_heavy() -> None:
     heavy = ["pydantic", "pydantic_settings", "fabric", "paramiko", "rich", "tenacity", "yaml", "cluster.errors"]
     code = f"""
 import sys
-from orchestrator.cli import main
+from orchestrator.cli.cli import main
 try:
     main(["up", "--help"])
 except SystemExit:

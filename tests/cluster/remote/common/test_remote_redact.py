@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cluster.inventory import SECRET_NAMES
 from cluster.remote.common.redact import REDACTED, redact, secrets_of
 
-RECORDED = Path(__file__).parents[2] / "recorded"
+RECORDED = Path(__file__).parents[3] / "recorded"
 PLANTED = "s3cr3t-Value"
 
 
