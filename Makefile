@@ -5,7 +5,10 @@ INSTALLED := .venv/installed
 # A shell that sets it has this project compiled anew: 0.1 s of each command, and 3 s of each that collects the tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-unit test-tp16 faults walk bench-check bench-up check format constraints install clean
+# Clusters that this commit brought up must live on under this code.
+OLD ?= 3a3df05
+
+.PHONY: demo test test-unit test-tp16 faults walk upgrade-check bench-check bench-up check format constraints install clean
 
 demo: $(INSTALLED)
 	@scripts/demo
@@ -25,6 +28,9 @@ faults: $(INSTALLED)
 
 walk: $(INSTALLED)
 	$(PYTHON) -m pytest tests/scenarios/test_walk.py -s --rounds 200 --page docs/faults.md $(ARGUMENTS)
+
+upgrade-check: $(INSTALLED)
+	@scripts/upgrade-check $(OLD)
 
 bench-check: $(INSTALLED)
 	$(PYTHON) benchmarks/bench_check.py

@@ -16,10 +16,12 @@ from tests.scenarios.hosts import ROOT
 
 @dataclass(frozen=True)
 class Operator:
-    """Somebody with a machine of their own: `state` is what it remembers, `settings` go into the environment."""
+    """Somebody with a machine of their own: `state` is what it remembers, `settings` go into the environment, and
+    `code` is the checkout that runs."""
 
     state: Path
     settings: Mapping[str, str] = field(default_factory=dict)
+    code: Path = ROOT
 
     def environment(self, **more: str) -> dict[str, str]:
         own = {"ORCHESTRATOR_STATE": str(self.state), "PYTHONWARNINGS": "error"}
@@ -28,7 +30,7 @@ class Operator:
     def run(self, *words: str | Path, timeout: float = 240, **more: str) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "orchestrator", *map(str, words)]
         return subprocess.run(
-            argv, cwd=ROOT, env=self.environment(**more), capture_output=True, text=True, timeout=timeout
+            argv, cwd=self.code, env=self.environment(**more), capture_output=True, text=True, timeout=timeout
         )
 
     def start(self, *words: str | Path, **more: str) -> subprocess.Popen[str]:
@@ -37,7 +39,7 @@ class Operator:
         pipe = subprocess.PIPE
         return subprocess.Popen(
             argv,
-            cwd=ROOT,
+            cwd=self.code,
             env=self.environment(**more),
             stdout=pipe,
             stderr=pipe,
