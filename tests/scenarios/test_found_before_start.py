@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.real import models
+from benchmarks.gpu_lab import models
 from tests.scenarios.conftest import HOSTS
 from tests.scenarios.hosts import Hosts, wait_for
 from tests.scenarios.operator import Operator

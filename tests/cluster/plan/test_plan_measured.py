@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from benchmarks.gpu_lab import models
 from cluster.plan import Answers, plan
 from cluster.plan.asking import Serving
 from cluster.values import PlannedFit
-from sandbox.real import models
 from tests.cluster.builders import card, inventory, seen
 from tests.cluster.recorded import recorded
 

@@ -1,4 +1,4 @@
-"""`python -m sandbox.real.run PART…`: the orchestrator on this machine's GPUs, bounded; all output is kept."""
+"""`python -m benchmarks.gpu_lab.run PART…`: the orchestrator on this machine's GPUs, bounded; all output kept."""
 
 import argparse
 import signal
@@ -46,7 +46,7 @@ def _try(record: Record, rig: Rig, part: str) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sandbox.real.run", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu_lab.run", description=__doc__)
     names = [one.name for one in TUNED]
     parser.add_argument("parts", nargs="+", choices=PARTS, metavar="PART", help=" | ".join(PARTS))
     parser.add_argument("--out", type=Path, default=Path("/tmp/gpu-run"), help="default: %(default)s")

@@ -147,7 +147,7 @@ def vision(rig: Rig) -> None:
 
 def _show_a_picture(rig: Rig, name: str, trial: Trial) -> None:
     served = trial.model.rpartition("/")[2] or "ernie-4.5-vl-tiny"
-    words = [sys.executable, "-m", "sandbox.real.picture", rig.url(trial.hosts[0]), served]
+    words = [sys.executable, "-m", "benchmarks.gpu_lab.picture", rig.url(trial.hosts[0]), served]
     rig.record.step(f"{name}: about a picture", words, 150, KEPT)
 
 

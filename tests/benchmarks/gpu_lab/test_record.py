@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.real.record import Record
+from benchmarks.gpu_lab.record import Record
 from tests.sandbox.own_sandbox import exists, within
 
 

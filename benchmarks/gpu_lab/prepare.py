@@ -1,4 +1,4 @@
-"""`python -m sandbox.real.prepare [FOLDER]`: what a trial on real GPUs needs on this machine, made in seconds.
+"""`python -m benchmarks.gpu_lab.prepare [FOLDER]`: makes what a trial on this machine's GPUs needs, in seconds.
 
 FOLDER/venv sees every package that the Python running this sees; FOLDER/models has the architectures without their
 weights; FOLDER/tiles has one of vLLM's own tunings under the name of another GPU, to be tried.

@@ -9,8 +9,8 @@ import json
 import shutil
 from pathlib import Path
 
-from .. import tokenizer
-from ..model import CONFIGURATION
+from sandbox import tokenizer
+from sandbox.model import CONFIGURATION
 
 _REMOTE_CODE = Path(__file__).parent / "remote_code"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sandbox.real import step, tiles
-from sandbox.real.tiles import BATCHES, Found, Shape
+from benchmarks.gpu_lab import step, tiles
+from benchmarks.gpu_lab.tiles import BATCHES, Found, Shape
 
 SHAPE = Shape(64, 1536, 2560, 6)
 FLAT, LARGE = {"BLOCK_SIZE_M": 16}, {"BLOCK_SIZE_M": 128}

@@ -1,5 +1,5 @@
-"""`python -m sandbox.real.step MODEL FOLDER`: how long a prefill and a decode of the guide's work take, and of
-which kernels a decode is made: vLLM's engine alone, without a server, and PyTorch's profiler in FOLDER.
+"""`python -m benchmarks.gpu_lab.step MODEL FOLDER`: how long a prefill and a decode of the guide's work take, and
+of which kernels a decode is made: vLLM's engine alone, without a server, and PyTorch's profiler in FOLDER.
 
 More words are vLLM's arguments for the engine, as JSON: `'{"attention_backend": "FLASHINFER"}'`.
 """

@@ -10,7 +10,7 @@ import pytest
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
-from sandbox.real import models
+from benchmarks.gpu_lab import models
 
 _PROCESS = """
 import json, sys

@@ -1,4 +1,4 @@
-"""`python -m sandbox.real.picture URL MODEL`: asks an endpoint about a picture, and shows the answer."""
+"""`python -m benchmarks.gpu_lab.picture URL MODEL`: asks an endpoint about a picture, and shows the answer."""
 
 import base64
 import json

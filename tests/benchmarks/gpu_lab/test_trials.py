@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
+from benchmarks.gpu_lab import prepare, questions, rig, run, variants, workload
+from benchmarks.gpu_lab.parts import PARTS
+from benchmarks.gpu_lab.variants import DEFAULT, EAGER, TUNED, Trial
 from cluster.inventory import load
 from cluster.remote.facts import gpus, hardware
 from sandbox import cli, inventory
 from sandbox.layout import Layout, Order
-from sandbox.real import prepare, questions, rig, run, variants, workload
-from sandbox.real.parts import PARTS
-from sandbox.real.variants import DEFAULT, EAGER, TUNED, Trial
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_the_programs_can_be_run() -> None:
 
 def test_what_the_page_says_is_what_the_programs_take() -> None:
     page = Path("docs/gpu-run.md").read_text()
-    for words in re.findall(r"python -m sandbox\.real\.run (.*?)(?: &)?$", page, re.MULTILINE):
+    for words in re.findall(r"python -m benchmarks\.gpu_lab\.run (.*?)(?: &)?$", page, re.MULTILINE):
         run.parser().parse_args(shlex.split(words))
     for words in re.findall(r"python -m sandbox (up .*)$", page, re.MULTILINE):
         assert cli.parser().parse_args(shlex.split(words)).real_gpus

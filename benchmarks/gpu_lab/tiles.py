@@ -1,4 +1,4 @@
-"""`python -m sandbox.real.tiles FOLDER E,N,K,TOP…`: tiles of vLLM's kernel for experts, tuned on this GPU.
+"""`python -m benchmarks.gpu_lab.tiles FOLDER E,N,K,TOP…`: tiles of vLLM's kernel for experts, tuned on this GPU.
 
 vLLM reads them from the folder that VLLM_TUNED_CONFIG_FOLDER names; without them it guesses, and says "Using
 default MoE config. Performance might be sub-optimal!". A shape is E experts of width N on one GPU
@@ -141,7 +141,7 @@ def _shape(words: str) -> Shape:
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sandbox.real.tiles", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu_lab.tiles", description=__doc__)
     parser.add_argument("folder", type=Path, help="for the files, one a shape")
     parser.add_argument("shapes", nargs="+", type=_shape, metavar="E,N,K,TOP")
     parser.add_argument("--seconds", type=float, default=240.0, help="for all of it (default: %(default)g)")

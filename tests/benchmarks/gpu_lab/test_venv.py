@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.real import venv
+from benchmarks.gpu_lab import venv
 
 
 def test_the_standard_library_and_the_current_folder_are_not_packages(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.real import parts, rig, rounds
-from sandbox.real.record import Done, Record
-from sandbox.real.variants import DEFAULT, EAGER, TUNED, Trial
+from benchmarks.gpu_lab import parts, rig, rounds
+from benchmarks.gpu_lab.record import Done, Record
+from benchmarks.gpu_lab.variants import DEFAULT, EAGER, TUNED, Trial
 
 
 class Rig(rig.Rig):
