@@ -72,9 +72,17 @@ def test_what_is_installed_for_the_sandbox_is_named() -> None:
 
 
 def test_every_link_leads_somewhere() -> None:
-    for page in (*PAGES, "docs/architecture.md"):
+    for page in (*PAGES, "docs/architecture.md", "docs/gpu-run.md", "docs/moved.md"):
         for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text()):
             assert (ROOT / page).parent.joinpath(target).exists(), (page, target)
+
+
+def test_what_moved_is_sorted_and_is_where_the_page_says() -> None:
+    rows = re.findall(r"^\| (`.*?) \| (.*) \|$", (ROOT / "docs/moved.md").read_text(), re.MULTILINE)
+    assert rows == sorted(set(rows))
+    for old, new in rows:
+        for path in re.findall(r"`([\w/]+(?:/|\.py|\.md))`", new):
+            assert (ROOT / path).exists(), (old, path)
 
 
 def test_the_image_has_the_pins_that_the_project_declares() -> None:
