@@ -1,13 +1,12 @@
 """`python -m benchmarks.gpu_lab.prepare [FOLDER]`: makes what a trial on this machine's GPUs needs, in seconds.
 
 FOLDER/venv sees every package that the Python running this sees; FOLDER/models has the architectures without their
-weights; FOLDER/tiles has one of vLLM's own tunings under the name of another GPU, to be tried.
+weights.
 """
 
 import compileall
 import importlib.util
 import os
-import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,9 +14,6 @@ from pathlib import Path
 from . import models, venv
 from .run import PLACE
 
-_TILES = "model_executor/layers/fused_moe/configs"
-_TUNED_FOR, _TO_TRY_ON = "NVIDIA_H100_80GB_HBM3", ("NVIDIA_H200",)
-_SHAPE = "E=64,N=1536"
 #: What takes long to import: thousands of files each.
 _IMPORTED = ("flashinfer", "ray", "torch", "transformers", "triton", "vllm")
 
@@ -26,19 +22,9 @@ def main(argv: list[str]) -> int:
     place = Path(argv[0]) if argv else PLACE
     venv.create(place / "venv")
     models.write(place / "models")
-    borrow_tiles(place / "tiles")
     _compile(_IMPORTED)
     print(place)
     return 0
-
-
-def borrow_tiles(folder: Path) -> None:
-    """Same multiprocessors, other memory: the best guess before anybody tuned for the other GPU."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for root in _folders("vllm"):
-        source = root / _TILES / f"{_SHAPE},device_name={_TUNED_FOR}.json"
-        for name in _TO_TRY_ON if source.exists() else ():
-            shutil.copy(source, folder / f"{_SHAPE},device_name={name}.json")
 
 
 def _compile(packages: Iterable[str]) -> None:

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 _LANGUAGE_ONLY = "--language-model-only"
@@ -10,25 +10,18 @@ _LANGUAGE_ONLY = "--language-model-only"
 
 @dataclass(frozen=True)
 class Variant:
-    """A change to the arguments or the environment of the sandbox's inventory, or two that "+" stands between, and
+    """A change to the arguments of the sandbox's inventory, or two that "+" stands between, and
     what it should do to the output tokens a second of the guide's workload: written before it is measured."""
 
     name: str
     prediction: str
     arguments: tuple[str, ...] = ()
-    environment: dict[str, str] = field(default_factory=dict)
 
 
 DEFAULT = Variant("default", "1.00: what the others are compared with")
 #: The guide says that CUDA graphs are not supported, which leads to this.
 EAGER = Variant("enforce-eager", "0.42: every kernel launched by Python", ("--enforce-eager",))
 
-#: The folder has what `prepare` borrowed for another GPU, and what `tiles` tuned on this one.
-TILES = Variant(
-    "tiles",
-    "1.01: alone, the kernel gains 4 % on an H200 at the 16 tokens of a step of decode, and nothing in a prefill",
-    environment={"VLLM_TUNED_CONFIG_FOLDER": "{place}/tiles"},
-)
 #: vLLM does not compile this model, yet leaves to the compiler what has a kernel of its own otherwise.
 _KERNELS = ("--compilation-config", '{"mode": 0, "cudagraph_mode": "FULL_DECODE_ONLY"}')
 
@@ -64,7 +57,6 @@ TUNED: tuple[Variant, ...] = (
         "1.01: graphs of every batch up to 32, so that fifteen are not padded to sixteen",
         ("--performance-mode", "interactivity"),
     ),
-    TILES,
     Variant("batched-32768", "1.02: no more than 16384, at more memory", ("--max-num-batched-tokens", "32768")),
     Variant(
         "batched-4096",
@@ -129,9 +121,6 @@ def inventory(base: dict[str, Any], trial: Trial, place: str) -> dict[str, Any]:
     ]
     if trial.model:
         made["model"] = {"id": trial.model, "served_name": trial.model.rpartition("/")[2]}
-    made["environment"] = base.get("environment", {}) | {
-        name: value.replace("{place}", place) for name, value in trial.variant.environment.items()
-    }
     made["serve"] = _serve(base["serve"], trial, len(trial.hosts) * base["defaults"]["gpus"])
     return made
 

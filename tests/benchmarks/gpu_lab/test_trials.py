@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks.gpu_lab import prepare, questions, rig, run, variants, workload
+from benchmarks.gpu_lab import questions, rig, run, variants, workload
 from benchmarks.gpu_lab.parts import PARTS
 from benchmarks.gpu_lab.variants import DEFAULT, EAGER, TUNED, Trial
 from cluster.inventory import load
@@ -70,8 +70,7 @@ def test_a_variant_is_predicted_and_is_the_change_it_names(
     more = [word for word in made["serve"]["arguments"] if word not in plain["serve"]["arguments"]]
     flags = [word for word in more if word.startswith("-")]
     changes = 0 if variant is DEFAULT else len(variant.name.split("+"))
-    assert len(flags) + len(variant.environment) == changes
-    assert "{place}" not in json.dumps(made)
+    assert len(flags) == changes
 
 
 def test_variants_have_names_of_their_own() -> None:
@@ -145,16 +144,6 @@ def test_only_what_forbids_a_start_is_passed_over() -> None:
     findings = [{"name": "mtu", "severity": "warning"}, {"name": "cuda", "severity": "blocking"}] * 2
     assert rig.blocking(json.dumps({"findings": findings})) == ["cuda"]
     assert rig.blocking("no JSON") == []
-
-
-def test_tiles_are_borrowed_under_the_other_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = tmp_path / "vllm" / prepare._TILES
-    source.mkdir(parents=True)
-    (tmp_path / "vllm/__init__.py").touch()
-    (source / "E=64,N=1536,device_name=NVIDIA_H100_80GB_HBM3.json").write_text("{}")
-    monkeypatch.syspath_prepend(tmp_path)
-    prepare.borrow_tiles(tmp_path / "tiles")
-    assert [path.name for path in (tmp_path / "tiles").iterdir()] == ["E=64,N=1536,device_name=NVIDIA_H200.json"]
 
 
 def test_the_programs_can_be_run() -> None:
