@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from tests.cluster.inventories import SMALL, loaded, problems
+from tests.cluster.inventories import SMALL, loaded
 
 
 def written(*lines: str) -> str:
@@ -23,21 +21,3 @@ def test_what_is_accepted_and_asked(tmp_path: Path) -> None:
 
 def test_an_empty_section_asks_for_nothing(tmp_path: Path) -> None:
     assert loaded(tmp_path, written("  # all of it is commented out")).preflight.accept == ()
-
-
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("  accept: [{check: mut, reason: old}]", "is no check (did you mean mtu?)"),
-        ("  accept: [{check: MTU, reason: old}]", "is no check (did you mean mtu?)"),
-        ("  accept: [{check: mtu, reason: ' '}]", "is empty"),
-        ("  accept: [{check: mtu}]", "reason"),
-        ("  accept: [{check: mtu, reason: old, hosts: [nobody]}]", "is no host of this cluster"),
-        ("  fabric: {min_gb_per_second: 0}", "min_gb_per_second"),
-        ("  fabric: {min_gb_per_second: .inf}", "min_gb_per_second"),
-        ("  acept: []", "acept"),
-    ],
-)
-def test_what_makes_no_sense_is_refused(tmp_path: Path, line: str, said: str) -> None:
-    (problem,) = problems(tmp_path, written(line))
-    assert said in problem

@@ -8,7 +8,7 @@ import pytest
 
 from cluster.errors import InventoryError
 from cluster.inventory import is_secret, load
-from tests.cluster.inventories import ENVIRON, SMALL, loaded, problems, with_lines
+from tests.cluster.inventories import ENVIRON, SMALL, loaded, with_lines
 
 
 @pytest.mark.parametrize(
@@ -60,42 +60,6 @@ def test_which_variables_are_secret(name: str, secret: bool) -> None:
 )
 def test_a_password_in_a_url_is_a_secret(value: str, secret: bool) -> None:
     assert is_secret("https_proxy", value) is secret
-
-
-REFUSED = [
-    ("arguments: [--api-key=sk-secret]", "serve.arguments[0]: --api-key is not for here: use serve.api_key"),
-    ("arguments: [--api-key sk-secret]", "serve.arguments[0]: --api-key is not for here: use serve.api_key"),
-    (
-        "arguments: [--otel-password sk-secret]",
-        "serve.arguments[0]: one word an item: split it into '--otel-password', '...'",
-    ),
-    ("api_key: sk-secret", "serve.api_key: the key itself does not belong in this file; write "),
-    ("api_key: ${SECRET}", "serve.api_key: the key itself does not belong in this file; write "),
-    ("api_key: {key: sk-secret}", 'serve.api_key: write "file: PATH" or "environment: VARIABLE" under it'),
-    (
-        "api_key: {file: a, environment: B}",
-        'serve.api_key: write "file: PATH" or "environment: VARIABLE" under it',
-    ),
-    ("api_key: 5", 'serve.api_key: write "file: PATH" or "environment: VARIABLE" under it'),
-    (
-        "api_key: {file: sk-secret}",
-        "serve.api_key: the file named here does not exist (relative paths begin at /",
-    ),
-    ("api_key: {file: .}", "serve.api_key: the file named here cannot be read: Is a directory"),
-    ("api_key: {environment: sk-secret}", "serve.api_key: the environment variable named here is not set"),
-    ("api_key: {environment: EMPTY}", "serve.api_key: the variable named here is empty"),
-    (
-        "api_key: {environment: SPACED}",
-        "serve.api_key: the variable named here holds no key: one line of ASCII ",
-    ),
-]
-
-
-@pytest.mark.parametrize(("line", "problem"), REFUSED)
-def test_a_refusal_does_not_repeat_the_key(tmp_path: Path, line: str, problem: str) -> None:
-    [found] = problems(tmp_path, with_lines("  tensor_parallel_size: 16", f"  {line}"))
-    assert found.startswith(f"15: {problem}")
-    assert "secret" not in found
 
 
 def test_the_error_holds_no_secret_in_its_chain_either(tmp_path: Path) -> None:

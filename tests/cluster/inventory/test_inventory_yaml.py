@@ -1,9 +1,8 @@
-"""Files that are no inventory at all, and YAML that is not read."""
+"""Files that are no inventory at all."""
 
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -11,43 +10,6 @@ import pytest
 from cluster.errors import InventoryError
 from cluster.inventory import load
 from tests.cluster.inventories import SMALL, edited, problems
-
-LINES = [
-    ('environment: {A: "${UNSET}"}', "environment.A: the environment variable UNSET is not set"),
-    ("known_hosts: ${UNSET}", "known_hosts: the environment variable UNSET is not set"),
-    ('environment: {A: "${A:-b}"}', 'environment.A: "${" must be followed by a variable\'s name and "}" '),
-    (
-        "environment: {A: ${SECRET}}",
-        "this is not YAML: expected ',' or '}', but got '{' (within { } or [ ] a ",
-    ),
-    ("cluster: again", 'the key "cluster" is here a second time (first on line 1)'),
-    ("? [a]\n: b", "a key must be plain text"),
-    ("<<: {a: b}", "aliases, anchors and merge keys (&, *, <<) are refused: write it out, or use defaults"),
-    (
-        "environment: &a {}",
-        "aliases, anchors and merge keys (&, *, <<) are refused: write it out, or use defaults",
-    ),
-    (
-        "environment: *a",
-        "aliases, anchors and merge keys (&, *, <<) are refused: write it out, or use defaults",
-    ),
-    (
-        "environment: !!python/name:os.system {}",
-        'tags (a word that begins with "!") are refused: put text in quotes',
-    ),
-    ("---\na: b", "a second document begins"),
-    ("environment: " + 40 * "[", "nested too deeply"),
-    ("environment: {A: 'b}", "this is not YAML: "),
-    ('environment: {A: "\\UFFFFFFFF"}', "this is not YAML: "),
-    ("environment: {A: \x01}", "this is not YAML: it holds a control character"),
-]
-
-
-@pytest.mark.parametrize(("line", "problem"), LINES)
-def test_a_line_at_the_end_is_refused(tmp_path: Path, line: str, problem: str) -> None:
-    [found] = problems(tmp_path, f"{SMALL}{line}\n")
-    assert re.sub(r"^[0-9]+: ", "", found)[: len(problem)] == problem
-
 
 WHOLE = [
     (b"", "the file is empty"),
