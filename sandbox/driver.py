@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -85,7 +84,3 @@ def path(environ: Mapping[str, str], own: str) -> str:
     """A host's PATH, and behind it what this program's has besides: nvidia-smi may lie beside the driver."""
     more = [one for one in environ.get("PATH", "").split(":") if _PLAIN.fullmatch(one)]
     return ":".join(dict.fromkeys([*own.split(":"), *more]))
-
-
-def has_smi() -> bool:
-    return shutil.which("nvidia-smi") is not None

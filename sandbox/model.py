@@ -115,7 +115,9 @@ def write(layer: Path) -> None:
     tokenizer.write(folder)
     (folder / "config.json").write_text(json.dumps(_CONFIG, indent=1))
     (folder / "configuration_ernie_vl.py").write_text(CONFIGURATION)
-    _write_weights(folder, [_embedding(), *(list(_layer(i)) for i in range(_LAYERS)), _head()])
+    embedding = _Tensor("model.embed_tokens.weight", (tokenizer.SIZE, _HIDDEN))
+    head = [_Tensor("model.norm.weight", (_HIDDEN,)), _Tensor("lm_head.weight", (tokenizer.SIZE, _HIDDEN))]
+    _write_weights(folder, [[embedding], *(list(_layer(i)) for i in range(_LAYERS)), head])
 
 
 def _write_weights(folder: Path, shards: list[list[_Tensor]]) -> None:
@@ -140,14 +142,6 @@ def _write_shard(path: Path, tensors: list[_Tensor], source: random.Random) -> i
     text += b" " * (-len(text) % 8)
     path.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(contents))
     return end
-
-
-def _embedding() -> list[_Tensor]:
-    return [_Tensor("model.embed_tokens.weight", (tokenizer.SIZE, _HIDDEN))]
-
-
-def _head() -> list[_Tensor]:
-    return [_Tensor("model.norm.weight", (_HIDDEN,)), _Tensor("lm_head.weight", (tokenizer.SIZE, _HIDDEN))]
 
 
 def _layer(i: int) -> Iterator[_Tensor]:

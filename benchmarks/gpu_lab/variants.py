@@ -115,18 +115,15 @@ def inventory(base: dict[str, Any], trial: Trial, place: str) -> dict[str, Any]:
     below `place`."""
     made = copy.deepcopy(base)
     made["cluster"] = f"{base['cluster']}-{trial.cluster}"
+    hosts = {host["name"]: host for host in base["hosts"]}
     made["hosts"] = [
-        {**_host(base, name), "role": "worker" if i else "head", "environment": caches(place, name)}
+        {**hosts[name], "role": "worker" if i else "head", "environment": caches(place, name)}
         for i, name in enumerate(trial.hosts)
     ]
     if trial.model:
         made["model"] = {"id": trial.model, "served_name": trial.model.rpartition("/")[2]}
     made["serve"] = _serve(base["serve"], trial, len(trial.hosts) * base["defaults"]["gpus"])
     return made
-
-
-def _host(base: dict[str, Any], name: str) -> dict[str, Any]:
-    return next(dict(host) for host in base["hosts"] if host["name"] == name)
 
 
 def _serve(base: dict[str, Any], trial: Trial, gpus: int) -> dict[str, Any]:

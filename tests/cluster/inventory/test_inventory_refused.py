@@ -10,7 +10,7 @@ import yaml
 
 from tests.cluster.inventories import SMALL, edited, loaded, problems, with_lines
 
-REFUSED = Path(__file__).parents[1] / "recorded/inventory/refused.yaml"
+REFUSED = Path(__file__).parents[2] / "recorded/inventory/refused.yaml"
 
 
 def rows() -> Iterator[tuple[str, str]]:

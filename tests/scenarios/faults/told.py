@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +56,5 @@ def of_status(status: dict[str, Any]) -> Told | None:
 
 def _together(told: Sequence[Told]) -> Told:
     """Several hosts at once; what several say alike is said once."""
-    return Told(*(", ".join(_once(getattr(one, part) for one in told)) for part in ("host", "cause", "cure")))
-
-
-def _once(words: Iterable[str]) -> Iterable[str]:
-    return dict.fromkeys(filter(None, words))
+    parts = ([getattr(one, part) for one in told] for part in ("host", "cause", "cure"))
+    return Told(*(", ".join(dict.fromkeys(filter(None, words))) for words in parts))

@@ -97,15 +97,12 @@ def test_commands_and_versions(tmp_path: Path, folder: Path) -> None:
 
 
 def test_a_ray_that_hangs_is_not_waited_for(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cluster.diagnosis.collect.remote_source", _with_hanging_ray)
+    hanging = "import time; time.sleep(60)"
+    monkeypatch.setattr("cluster.diagnosis.collect.remote_source", lambda name: hanging)
     begun = time.monotonic()
     found = brought(tmp_path, ray_state={"any": 1}, seconds=1.0)
     assert time.monotonic() - begun < 5
     assert json.loads(found.texts["ray_state.json"]) == {"problem": "Ray did not answer in time"}
-
-
-def _with_hanging_ray(name: str) -> str:
-    return "import time; time.sleep(60)"
 
 
 @pytest.mark.parametrize(
