@@ -19,7 +19,7 @@ ClusterError
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from cluster.command import Command
@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 
 
 class ClusterError(Exception):
-    """The root. `cause` is what is known to be behind it, `cure` the next thing to do; both may be empty."""
+    """The root. `cause` is what is known to be behind it, `cure` the next thing to do; both may be empty.
+
+    Programs know an error by its `kind`: a class may be renamed, its kind may not.
+    """
+
+    kind: ClassVar[str] = "ClusterError"
 
     def __init__(self, message: str, *, cause: str = "", cure: str = "") -> None:
         super().__init__(message)
@@ -39,9 +44,13 @@ class ClusterError(Exception):
 class UsageError(ClusterError):
     """The command itself cannot be carried out as it was given."""
 
+    kind: ClassVar[str] = "UsageError"
+
 
 class InventoryError(ClusterError):
     """An inventory that cannot be used. Each problem names the line and the key."""
+
+    kind: ClassVar[str] = "InventoryError"
 
     def __init__(self, path: str, problems: Sequence[str], *, cure: str = "") -> None:
         super().__init__("\n".join(problems), cure=cure or f"correct {path}")
@@ -51,6 +60,8 @@ class InventoryError(ClusterError):
 
 class HostError(ClusterError):
     """Something on one host. `said` is all that the host said (the renderer cuts it)."""
+
+    kind: ClassVar[str] = "HostError"
 
     def __init__(self, host: str, doing: str, said: str = "", *, cause: str = "", cure: str = "") -> None:
         super().__init__(f"{host}: {doing}", cause=cause, cure=cure)
@@ -62,6 +73,8 @@ class HostError(ClusterError):
 class Unreachable(HostError):
     """No connection to the host, or the one there was broke."""
 
+    kind: ClassVar[str] = "Unreachable"
+
 
 def spoken(command: Command, stdout: str, stderr: str) -> str:
     """What a person may read of a command that went wrong: never a secret, which may be on its stdout."""
@@ -70,6 +83,8 @@ def spoken(command: Command, stdout: str, stderr: str) -> str:
 
 class CommandFailed(HostError):
     """A command on the host ended with `status` (negative: lost, the connection broke under it)."""
+
+    kind: ClassVar[str] = "CommandFailed"
 
     def __init__(self, host: str, command: Command, status: int, stdout: str, stderr: str) -> None:
         said = spoken(command, stdout, stderr)
@@ -86,6 +101,8 @@ class CommandFailed(HostError):
 class CommandTimedOut(HostError):
     """A command was still running after its time limit, in seconds."""
 
+    kind: ClassVar[str] = "CommandTimedOut"
+
     def __init__(self, host: str, command: Command, said: str = "") -> None:
         cause = f"no answer within {command.timeout:g} s"
         super().__init__(host, command.title, said, cause=cause, cure=f"log in to {host} and see what hangs there")
@@ -95,9 +112,13 @@ class CommandTimedOut(HostError):
 class Unintelligible(HostError):
     """The host answered, but not with what was asked for."""
 
+    kind: ClassVar[str] = "Unintelligible"
+
 
 class FleetError(ClusterError):
     """Errors of several hosts, in host order; `errors` keeps each with its type."""
+
+    kind: ClassVar[str] = "FleetError"
 
     def __init__(self, errors: Sequence[HostError]) -> None:
         super().__init__("\n".join(str(error) for error in errors))
@@ -107,6 +128,8 @@ class FleetError(ClusterError):
 class PreflightFailed(ClusterError):
     """At least one finding forbids a start; `findings` are all of them, of all hosts."""
 
+    kind: ClassVar[str] = "PreflightFailed"
+
     def __init__(self, findings: Sequence[Finding]) -> None:
         blocking = [finding for finding in findings if finding.blocking]
         super().__init__(f"{len(blocking)} blocking finding{'s' if len(blocking) != 1 else ''}")
@@ -115,6 +138,8 @@ class PreflightFailed(ClusterError):
 
 class NotReady(ClusterError):
     """What was waited for did not come: `waited` in seconds, `last` is the last that was seen, `host` where."""
+
+    kind: ClassVar[str] = "NotReady"
 
     def __init__(
         self, what: str, waited: float, last: str = "", *, host: str = "", cause: str = "", cure: str = ""
@@ -129,6 +154,8 @@ class NotReady(ClusterError):
 class Held(ClusterError):
     """The lease on the head belongs to somebody else."""
 
+    kind: ClassVar[str] = "Held"
+
     def __init__(self, cluster: str, lease: Lease) -> None:
         super().__init__(
             f"{cluster} is held by {lease.owner} on {lease.machine} since {lease.since}: {lease.reason}",
@@ -140,6 +167,8 @@ class Held(ClusterError):
 class LeaseLost(Held):
     """The lease was ours and is not any more: whoever took it may be at work, so nothing is taken back."""
 
+    kind: ClassVar[str] = "LeaseLost"
+
     def __init__(self, cluster: str, lease: Lease) -> None:
         super().__init__(cluster, lease)
         self.message = f"the lease of {cluster} was taken by {lease.owner} on {lease.machine}: {lease.reason}"
@@ -149,6 +178,8 @@ class LeaseLost(Held):
 
 class NotFreed(ClusterError):
     """After everything that can be tried, these are still there; or could not be looked at."""
+
+    kind: ClassVar[str] = "NotFreed"
 
     def __init__(self, leftovers: Sequence[Leftover]) -> None:
         super().__init__(f"{len(leftovers)} thing{'s' if len(leftovers) != 1 else ''} not proved gone")

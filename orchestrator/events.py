@@ -1,9 +1,13 @@
-"""What happened, as frozen values, and where they go. Phases emit these and never know who listens."""
+"""What happened, as frozen values, and where they go. Phases emit these and never know who listens.
+
+Watchers and journals know an event by `name` and by its fields: a class may be renamed, these may not.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from cluster.errors import ClusterError
 from cluster.values import Announcement, Excused, Finding, Transport
@@ -13,6 +17,7 @@ from cluster.values import Announcement, Excused, Finding, Transport
 class RunStarted:
     """A command began on a cluster; `hosts` in the inventory's order."""
 
+    name: ClassVar[str] = "run_started"
     verb: str
     cluster: str
     hosts: tuple[str, ...]
@@ -20,6 +25,7 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class PhaseStarted:
+    name: ClassVar[str] = "phase_started"
     title: str
 
 
@@ -27,18 +33,21 @@ class PhaseStarted:
 class PhaseSkipped:
     """What the phase would do is already so; `reason` says how we know."""
 
+    name: ClassVar[str] = "phase_skipped"
     title: str
     reason: str
 
 
 @dataclass(frozen=True)
 class PhaseDone:
+    name: ClassVar[str] = "phase_done"
     title: str
     seconds: float
 
 
 @dataclass(frozen=True)
 class PhaseFailed:
+    name: ClassVar[str] = "phase_failed"
     title: str
     seconds: float
     error: ClusterError
@@ -48,6 +57,7 @@ class PhaseFailed:
 class Undone:
     """A phase of this run was taken back; `error` where that did not work."""
 
+    name: ClassVar[str] = "undone"
     title: str
     error: ClusterError | None = None
 
@@ -56,6 +66,7 @@ class Undone:
 class Found:
     """A finding that does not stop the run: a warning, or something that could not be checked."""
 
+    name: ClassVar[str] = "found"
     finding: Finding
 
 
@@ -63,6 +74,7 @@ class Found:
 class FoundExcused:
     """A finding that does not count in this run, and why."""
 
+    name: ClassVar[str] = "found_excused"
     excused: Excused
 
 
@@ -70,6 +82,7 @@ class FoundExcused:
 class HostSaid:
     """A line worth a person's attention; `host` is empty where it is about all."""
 
+    name: ClassVar[str] = "host_said"
     host: str
     line: str
 
@@ -78,6 +91,7 @@ class HostSaid:
 class Progress:
     """How far something measurable is: `done` of `total` in `unit` (%, GPUs, GiB)."""
 
+    name: ClassVar[str] = "progress"
     what: str
     done: float
     total: float
@@ -91,6 +105,7 @@ class Waiting:
     Nothing has moved for `quiet` seconds; after `patience` of them the wait ends (None: it has an end of its own).
     """
 
+    name: ClassVar[str] = "waiting"
     what: str
     seconds: float
     last: str
@@ -102,6 +117,7 @@ class Waiting:
 class HostDoes:
     """What a host is at now; it replaces what it was at before."""
 
+    name: ClassVar[str] = "host_does"
     host: str
     what: str
 
@@ -110,6 +126,7 @@ class HostDoes:
 class LogSaid:
     """The last line of a unit's log on a host."""
 
+    name: ClassVar[str] = "log_said"
     host: str
     line: str
 
@@ -118,6 +135,7 @@ class LogSaid:
 class TransportLearned:
     """What NCCL carries the ranks' data over; may be said again, once more is known."""
 
+    name: ClassVar[str] = "transport_learned"
     transport: Transport
 
 
@@ -125,6 +143,7 @@ class TransportLearned:
 class EngineReady:
     """The engine's health is good; `kv_cache_tokens` as its log says, None where it does not."""
 
+    name: ClassVar[str] = "engine_ready"
     kv_cache_tokens: int | None
 
 
@@ -132,6 +151,7 @@ class EngineReady:
 class Proved:
     """The endpoint gave a token: where it was asked (`url`, from `origin`), and the token's text."""
 
+    name: ClassVar[str] = "proved"
     url: str
     origin: str
     token: str
@@ -139,6 +159,7 @@ class Proved:
 
 @dataclass(frozen=True)
 class Announced:
+    name: ClassVar[str] = "announced"
     announcement: Announcement
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import ValidationError
 
@@ -25,6 +26,8 @@ INVENTORY = "inventory.json"
 
 class NotKept(ClusterError):
     """A result that could not be written here. What was written before is whole."""
+
+    kind: ClassVar[str] = "NotKept"
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def report(error: ClusterError) -> dict[str, Any]:
     """The same for a program: every field, nothing cut."""
     words = {"message": error.message, "cause": error.cause, "cure": error.cure}
     notes = list(getattr(error, "__notes__", ()))
-    return {"kind": type(error).__name__, **words, **_fields(error), "notes": notes}
+    return {"kind": error.kind, **words, **_fields(error), "notes": notes}
 
 
 def _fields(error: ClusterError) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
@@ -32,9 +31,8 @@ def sink(stream: TextIO, now: Callable[[], datetime] = utc) -> Sink:
 
 def line(event: Event, at: datetime) -> str:
     """`{"event": "phase_done", "time": "…", …}`: ASCII alone, so no encoding is in its way."""
-    kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
     values = {field.name: _value(getattr(event, field.name)) for field in fields(event)}
-    return json.dumps({"event": kind, "time": at.isoformat(timespec="milliseconds"), **values})
+    return json.dumps({"event": event.name, "time": at.isoformat(timespec="milliseconds"), **values})
 
 
 def _value(value: Any) -> Any:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import Self
+from typing import ClassVar, Self
 
 from cluster.errors import ClusterError
 
@@ -21,6 +21,8 @@ _ECHO = 0.5
 
 class Interrupted(ClusterError):
     """A person wanted it to end."""
+
+    kind: ClassVar[str] = "Interrupted"
 
 
 class Interrupts:
