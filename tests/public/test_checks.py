@@ -1,0 +1,44 @@
+"""Names of checks, as `--skip` and `accept:` take them, and their concerns; names of what `plan` finds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from cluster.values.checks import CHECKS, concern_of
+from tests.public.golden import holds, recorded
+from tests.public.test_command_lines import asked
+from tests.public.whole import Whole
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_checks_and_concerns() -> None:
+    holds("checks", {name: concern_of(name) for name in CHECKS})
+
+
+def test_each_can_be_skipped() -> None:
+    names = list(recorded("checks"))
+    assert asked(" ".join(["check", *(f"--skip {name}" for name in names)]))["skip"] == names
+
+
+def test_those_that_a_check_names(whole: Whole) -> None:
+    (report,) = whole.documents["check"]
+    named = [
+        *report["passed"],
+        *report["untried"],
+        *report["skipped"],
+        *(one["name"] for one in report["findings"]),
+    ]
+    assert set(named) == set(CHECKS)
+
+
+def names_of_findings() -> Iterator[str]:
+    """Those that are written out where a finding is made."""
+    for path in (ROOT / "cluster").rglob("*.py"):
+        yield from re.findall(r"\bFinding\(\s*\"([a-z-]+)\"", path.read_text())
+
+
+def test_findings_of_plans_and_checks() -> None:
+    holds("findings", {"names": sorted(set(names_of_findings()))})

@@ -1,0 +1,72 @@
+"""What stands on stdout with `--output json`: the document of every command, and that of every failure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import get_args, get_type_hints
+
+from cluster.bench.verdict import Verdict
+from cluster.errors import ClusterError, CommandFailed, FleetError, HostError, LeaseLost, UsageError
+from cluster.values import Lease, Presence, Transport
+from cluster.values.said import Severity
+from orchestrator.bench.results import NotKept
+from orchestrator.exit_codes import exit_code
+from orchestrator.interrupts import Interrupted
+from orchestrator.render import failure
+from tests.orchestrator.render import story
+from tests.public.golden import holds, shape
+from tests.public.whole import Whole
+
+
+def failures() -> Iterator[ClusterError]:
+    """One of every kind."""
+    yield from (story.failed, story.unreachable, story.timed_out, story.unintelligible, story.several)
+    yield from (story.preflight, story.not_ready, story.held, story.not_freed, story.inventory)
+    yield LeaseLost("ernie", Lease("anna", "laptop-7", "2026-07-01T09:12:44+00:00", "up"))
+    yield HostError("gpu-a", "look", "said", cause="cause", cure="cure")
+    yield from (ClusterError("a"), UsageError("a"), NotKept("a"), Interrupted("a"))
+
+
+def kinds(parent: type[ClusterError] = ClusterError) -> Iterator[str]:
+    """Of the program alone: tests have some of their own."""
+    if parent.__module__.partition(".")[0] in ("cluster", "orchestrator"):
+        yield parent.kind
+    for child in parent.__subclasses__():
+        yield from kinds(child)
+
+
+def test_every_command(whole: Whole) -> None:
+    holds("documents", {name: shape(*found) for name, found in whole.documents.items()})
+
+
+def test_every_failure() -> None:
+    found = {report["kind"]: shape(report) for report in map(failure.report, failures())}
+    holds("failures", found)
+    assert sorted(found) == sorted(kinds())
+
+
+def test_the_exit_code_of_every_failure() -> None:
+    codes = {one.kind: exit_code(one) for one in failures() if not isinstance(one, FleetError)}
+    lost, failed = FleetError([story.unreachable]), FleetError([story.failed])
+    assert isinstance(story.failed, CommandFailed)
+    more = {"a defect": exit_code(ValueError()), "Ctrl-C": exit_code(KeyboardInterrupt())}
+    holds("exit-codes", codes | {"FleetError, one lost": exit_code(lost), "FleetError": exit_code(failed)} | more)
+
+
+def test_words_that_stand_for_a_state(whole: Whole) -> None:
+    """What programs compare."""
+    words = {
+        "hosts[].ray": [str(one) for one in Presence],
+        "findings[].severity": list(get_args(Severity)),
+        "transport.kind": list(get_args(get_type_hints(Transport)["kind"])),
+        "runs[].verdict.outcome": list(get_args(Verdict.model_fields["outcome"].annotation)),
+    }
+    holds("words", words)
+    found = {host["ray"] for one in whole.documents["status"] for host in one["hosts"]} - {None}
+    assert found <= set(words["hosts[].ray"])
+
+
+def test_what_a_journal_has_is_what_stderr_has(whole: Whole) -> None:
+    rows = [json.loads(row) for row in whole.remembered["demo/TIME-up.jsonl"].splitlines()]
+    assert {one["event"] for one in rows} <= {one["event"] for one in whole.events}
