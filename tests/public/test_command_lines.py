@@ -63,8 +63,9 @@ bench compare a b --output plain
 """
 #: What options are called in the program, where that is not what they are called on the command line.
 WITHIN = {
-    "verb": "command", "command": "words", "path": "inventory", "ask_hosts": "ask-hosts", "units": "unit", "folders": "results",
-    "form": "output", "workloads": "workload", "num_prompts": "num-prompts", "origin": "from",
+    "verb": "command", "command": "words", "path": "inventory", "ask_hosts": "ask-hosts", "units": "unit",
+    "folders": "results", "form": "output", "workloads": "workload", "num_prompts": "num-prompts",
+    "origin": "from",
 }  # fmt: skip
 
 
