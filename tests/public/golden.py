@@ -19,13 +19,17 @@ def recorded(name: str) -> dict[str, Any]:
     return found
 
 
-def holds(name: str, found: Any) -> None:
-    """Asserts that all that is recorded under `name` is in `found`. A record that is not there yet is written."""
-    path, known = _FOLDER / f"{name}.json", recorded(name)
-    if not known:
-        path.write_text(_written(found, "") + "\n")
-        raise AssertionError(f"{path} is new: read it, and commit it")
-    assert list(lacking(known, json.loads(json.dumps(found)))) == []
+def holds(name: str, found: Any, part: str = "") -> None:
+    """Asserts that all that is recorded under `name`, or of one `part` of it, is in `found`.
+
+    What is not recorded yet is written down, for a person to read and to commit.
+    """
+    known = recorded(name)
+    if not (known.get(part) if part else known):
+        path = _FOLDER / f"{name}.json"
+        path.write_text(_written(known | {part: found} if part else found, "") + "\n")
+        raise AssertionError(f"{path} has something new: read it, and commit it")
+    assert list(lacking(known[part] if part else known, json.loads(json.dumps(found)))) == []
 
 
 def _written(value: Any, indent: str) -> str:

@@ -25,13 +25,13 @@ def _told(name: str, text: str) -> Any:
 
 def test_what_this_machine_remembers(whole: Whole) -> None:
     """The journal of a run is one of events."""
-    holds("state", told(whole.remembered))
+    holds("state", told(whole.remembered), "while it is up")
 
 
 def test_what_stays_after_down(whole: Whole) -> None:
     paths = (whole.folder / "state").rglob("*.*")
     names = sorted({timeless(str(path.relative_to(whole.folder / "state"))) for path in paths})
-    holds("state-after-down", {"files": names})
+    holds("state", {"files": names}, "after `down`")
     assert not any(name.endswith(("inventory.yaml", "base.json", "places.json")) for name in names)
 
 

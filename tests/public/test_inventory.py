@@ -43,7 +43,7 @@ def test_every_key() -> None:
         merged = found.setdefault(where, {})
         merged |= {word: value for word, value in said.items() if word != "type"}
         merged["types"] = sorted({*merged.get("types", ()), *([said["type"]] if "type" in said else [])})
-    holds("inventory", found)
+    holds("inventory", found, "keys")
 
 
 def test_what_must_be_there() -> None:
@@ -52,4 +52,4 @@ def test_what_must_be_there() -> None:
     by_place = {"hosts[]": needed["WrittenHost"], "": schema["required"]}
     for place in ("model", "serve", "runtime"):
         by_place[place] = needed[schema["properties"][place]["$ref"].rpartition("/")[2]]
-    holds("inventory-required", by_place)
+    holds("inventory", by_place, "required")

@@ -62,7 +62,7 @@ class Whole:
         self.documents.setdefault(name, []).append(json.loads(self.run(name, *words, "--output", "json")))
 
     def payloads(self) -> dict[str, list[dict[str, Any]]]:
-        """By program, as its command line on a host names it."""
+        """By program."""
         found: dict[str, list[dict[str, Any]]] = {}
         for command in self.sent:
             if name := program(command):
@@ -70,9 +70,15 @@ class Whole:
         return found
 
 
+#: Programs that are called otherwise by now -> what the records call them. Of all of them the keeper alone
+#: lives longer than a command, so that its name alone may not change.
+RENAMED: dict[str, str] = {}
+
+
 def program(command: Command) -> str:
-    """Empty for what is none of our programs."""
-    return command.argv[-1] if "-c" in command.argv[2:] and command.stdin else ""
+    """As its command line on a host names it; empty for what is none of our programs."""
+    name = command.argv[-1] if "-c" in command.argv[2:] and command.stdin else ""
+    return RENAMED.get(name, name)
 
 
 def play(folder: Path) -> Whole:
