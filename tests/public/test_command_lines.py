@@ -14,8 +14,8 @@ from unittest import mock
 
 import pytest
 
-from orchestrator import cli
-from orchestrator.arguments import parser
+from orchestrator.cli import cli
+from orchestrator.cli.arguments import parser
 from tests.public.golden import holds, recorded
 
 ROOT = Path(__file__).parents[2]
@@ -78,8 +78,8 @@ def asked(line: str) -> dict[str, Any]:
         seen.append(request)
 
     with (
-        mock.patch("orchestrator.arguments.parser", _parser),
-        mock.patch("orchestrator.cli.import_module", return_value=SimpleNamespace(run=run)),
+        mock.patch("orchestrator.cli.arguments.parser", _parser),
+        mock.patch("orchestrator.cli.cli.import_module", return_value=SimpleNamespace(run=run)),
     ):
         assert cli.main(shlex.split(line)) == 0
     values = _values(seen[0])

@@ -11,9 +11,9 @@ from cluster.errors import ClusterError, CommandFailed, FleetError, HostError, L
 from cluster.values import Lease, Presence, Transport
 from cluster.values.said import Severity
 from orchestrator.bench.results import NotKept
-from orchestrator.exit_codes import exit_code
-from orchestrator.interrupts import Interrupted
+from orchestrator.cli.exit_codes import exit_code
 from orchestrator.render import failure
+from orchestrator.run.interrupts import Interrupted
 from tests.orchestrator.render import story
 from tests.public.golden import holds, shape
 from tests.public.whole import Whole

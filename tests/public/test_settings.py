@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic_settings import BaseSettings
 
-from orchestrator.settings import Patience, Settings
+from orchestrator.local.settings import Patience, Settings
 from tests.public.golden import holds, recorded
 
 

@@ -13,12 +13,12 @@ from typing import Any
 from unittest import mock
 
 from cluster.command import Command, Result
-from orchestrator import cli
-from tests.cluster.test_collect import line
+from orchestrator.cli import cli
+from tests.cluster.diagnosis.test_collect import line
 from tests.doubles import ScriptedChannel
+from tests.orchestrator.commands.test_bench import well
 from tests.orchestrator.played import payload
 from tests.orchestrator.simulated import INVENTORY, Simulated, World
-from tests.orchestrator.verbs.test_bench import well
 
 _THEIRS = {"owner": "bob", "machine": "desk", "since": "2026-11-22T09:00:00+00:00", "reason": "up demo", "pid": 7}
 #: What hosts answer to programs that `Simulated` knows nothing of.
@@ -51,7 +51,7 @@ class Whole:
         with (
             redirect_stdout(out),
             redirect_stderr(err),
-            mock.patch("orchestrator.session.connected", self.world.fleet),
+            mock.patch("orchestrator.session.session.connected", self.world.fleet),
         ):
             self.codes[name] = cli.main([str(word) for word in words])
         self.events += [json.loads(row) for row in err.getvalue().splitlines() if row.startswith('{"event"')]
@@ -86,7 +86,7 @@ def play(folder: Path) -> Whole:
     inventory = folder / "demo.yaml"
     inventory.write_text(INVENTORY.format(port=1))
     # Nothing of the page with its plots is for programs, and it takes as long as all else.
-    with _recorded(whole.sent), mock.patch("orchestrator.verbs.bench_layouts.page", return_value="<html>"):
+    with _recorded(whole.sent), mock.patch("orchestrator.commands.bench_layouts.page", return_value="<html>"):
         _play(whole, inventory)
     return whole
 
