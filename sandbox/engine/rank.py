@@ -5,17 +5,9 @@ import json
 import os
 import socket
 from pathlib import Path
-from typing import NamedTuple
 
 from . import nccl
-
-
-class Place(NamedTuple):
-    address: str
-    gpu: int
-    pid: int
-    remote_ip: str
-    """Empty for a rank on the head."""
+from .nccl import Place
 
 
 class RayWorkerProc:

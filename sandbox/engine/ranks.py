@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from . import nccl, rank, script
 from .flags import Flags
-from .rank import Place, RayWorkerProc
+from .nccl import Place
+from .rank import RayWorkerProc
 
 _FIRST_WAIT = 10
 
