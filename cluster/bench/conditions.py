@@ -8,9 +8,9 @@ from cluster.engine import gpu, log, nccl
 from cluster.errors import HostError
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch import server
-from cluster.state.observe import Observed
 from cluster.transport.fleet import Fleet
 from cluster.values import Facts
+from cluster.views import Observed
 
 #: The present and the highest clock in MHz, by the GPU's uuid.
 Clocks = dict[str, tuple[int, int]]

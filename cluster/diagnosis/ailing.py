@@ -11,7 +11,8 @@ from cluster.errors import HostError, NotReady
 from cluster.inventory import Inventory
 from cluster.launch import ray, unit
 from cluster.transport.host import Host
-from cluster.values import HostView, Presence, Sighting
+from cluster.values import Presence, Sighting
+from cluster.views import HostView
 
 _ANEW = "`up` launches it anew"
 _A_RANK = re.compile(r"rank \d+|a rank")

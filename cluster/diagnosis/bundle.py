@@ -14,7 +14,7 @@ from cluster.diagnosis.collect import Collected, Files, Wanted
 from cluster.diagnosis.redact import redact, secret_values, without
 from cluster.inventory import Inventory
 from cluster.launch.environment import authentication, ray_address
-from cluster.state.observe import Observed
+from cluster.views import Observed
 
 _LOGS = (
     Files("*/record.json"),

@@ -8,9 +8,10 @@ from typing import Any
 from cluster.command import Probe, last_json, program
 from cluster.errors import HostError
 from cluster.inventory import Inventory
-from cluster.state.observe import Observed, observe
+from cluster.state.observe import observe
 from cluster.transport.fleet import Fleet, both
 from cluster.values.fact import Fact
+from cluster.views import Observed
 
 ASKING = "ask for the model and the options of vLLM"
 

@@ -19,8 +19,8 @@ from cluster.plan.sources import Source, source
 from cluster.plan.units import planned_hosts
 from cluster.plan.wanted import Card
 from cluster.plan.weighed import planned_fit, planned_lever, planned_model, unknown_model
-from cluster.state.observe import Observed
 from cluster.values import Facts, Finding, Plan, PlannedFit, PlannedLever, PlannedModel
+from cluster.views import Observed
 
 _NO_MEMORY = "how much memory a GPU has: say `min_gpu_memory_mib:` in the inventory"
 

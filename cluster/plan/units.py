@@ -8,8 +8,8 @@ from cluster.errors import HostError
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch import ray, server
 from cluster.launch.unit import Unit, folder_name
-from cluster.state.observe import Observed
 from cluster.values import Place, PlannedHost, PlannedUnit
+from cluster.views import Observed
 
 #: What only the host knows: the user's number there, and the interface that holds its cluster address.
 UID, INTERFACE = "UID", "INTERFACE"

@@ -10,7 +10,6 @@ from cluster.model.fit import by_part, checkpoint_bytes, parameters
 from cluster.model.layout import BYTES
 from cluster.plan.sources import Source
 from cluster.plan.wanted import Card
-from cluster.state.observe import Observed
 from cluster.values import (
     Facts,
     PlannedFit,
@@ -19,6 +18,7 @@ from cluster.values import (
     PlannedStage,
     Share,
 )
+from cluster.views import Observed
 
 _HOW = "give config.json: put the model's folder or its cache here"
 

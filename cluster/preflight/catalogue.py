@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.state.observe import Observed
-from cluster.values import Fabric, Facts, Finding, Plan, Tried
+from cluster.values import Fabric, Facts, Finding, Plan
+from cluster.views import Observed, Tried
 
 
 @dataclass(frozen=True)

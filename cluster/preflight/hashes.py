@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from cluster.inventory import HostSpec, Inventory
 from cluster.preflight.catalogue import Check, Evidence, of_tried
 from cluster.probes.hashes import HASHING
-from cluster.values import Finding, Tried
+from cluster.values import Finding
+from cluster.views import Tried
 
 _WHY = "ranks would compute with different weights, and nothing would say so"
 

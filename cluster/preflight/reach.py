@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from cluster.inventory import HostSpec, Inventory
 from cluster.preflight.catalogue import of_tried
 from cluster.probes.reach import CONNECTING, LISTENING
-from cluster.values import Finding, Reach, Tried
+from cluster.values import Finding, Reach
+from cluster.views import Tried
 
 _REJECTED, _DROPPED = "refused", "timed out"
 _MEANING = {

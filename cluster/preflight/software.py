@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from cluster.inventory import HostSpec, Inventory
 from cluster.preflight.catalogue import of_each, of_tried
 from cluster.probes.venv_trial import TRYING
-from cluster.values import Facts, Finding, Tried
+from cluster.values import Facts, Finding
+from cluster.views import Tried
 
 #: What torch says -> what it means.
 _CUDA = (

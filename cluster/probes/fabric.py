@@ -10,10 +10,10 @@ from cluster.engine import nccl
 from cluster.errors import HostError, Unintelligible
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch.environment import environment
-from cluster.state.observe import Observed
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from cluster.values import Fabric, Facts, HostReduced, Transport
+from cluster.views import Observed
 
 #: Seconds for torch to be imported, for all ranks to meet and for the rounds; NCCL over TCP needs most.
 _PATIENCE = 120.0

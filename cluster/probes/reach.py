@@ -9,10 +9,10 @@ from cluster.command import Command, Probe, last_json, program
 from cluster.errors import HostError
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch import ray
-from cluster.state.observe import Observed
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Channel, Host, first_answer
 from cluster.values import Facts, Reach
+from cluster.views import Observed
 
 LISTENING = "listen for its peers"
 CONNECTING = "connect to its peers"

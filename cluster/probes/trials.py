@@ -9,10 +9,10 @@ from cluster.inventory import Inventory
 from cluster.probes.hashes import hashes
 from cluster.probes.reach import reach
 from cluster.probes.venv_trial import venv_trial
-from cluster.state.observe import Observed
 from cluster.transport.fleet import Fleet, both
 from cluster.transport.host import Host
-from cluster.values import Facts, Reach, Tried, VenvTrial
+from cluster.values import Facts, Reach, VenvTrial
+from cluster.views import Observed, Tried
 
 T = TypeVar("T")
 

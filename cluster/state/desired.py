@@ -7,8 +7,8 @@ from typing import Literal
 from cluster.inventory import Inventory
 from cluster.launch import ray, server
 from cluster.launch.unit import Name, Unit
-from cluster.state.observe import Observed
-from cluster.values import HostView, Presence
+from cluster.values import Presence
+from cluster.views import HostView, Observed
 
 #: What is to be launched anew although it runs as wanted: vLLM alone, or everything. None: nothing.
 Renew = Literal["vllm", "all"] | None

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from cluster.engine import gpu
 from cluster.inventory import HostSpec, Inventory
-from cluster.state.observe import Observed
 from cluster.values import Facts, Leftover
+from cluster.views import Observed
 
 
 def leftovers(inventory: Inventory, seen: Observed) -> tuple[Leftover, ...]:

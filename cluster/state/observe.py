@@ -9,10 +9,7 @@ from cluster.inventory import Inventory
 from cluster.probes.facts import facts
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
-from cluster.values import HostView
-
-#: What was seen of each host, by name, in the inventory's order.
-Observed = dict[str, HostView]
+from cluster.views import HostView, Observed
 
 
 def observe(inventory: Inventory, fleet: Fleet) -> Observed:

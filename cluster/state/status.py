@@ -13,10 +13,11 @@ from cluster.engine.requests import METRICS, Answer, Load, Request, completion, 
 from cluster.errors import HostError, NotReady
 from cluster.inventory import Inventory
 from cluster.state.desired import vllm_runs
-from cluster.state.observe import Observed, observe
+from cluster.state.observe import observe
 from cluster.transport.fleet import Fleet
 from cluster.transport.wait import until
-from cluster.values import EndpointStatus, HostStatus, HostView, Presence
+from cluster.values import EndpointStatus, HostStatus, Presence
+from cluster.views import HostView, Observed
 
 #: A status is asked for to know now: a token that takes longer is itself the news. Seconds.
 _TOKEN_PATIENCE = 1.0

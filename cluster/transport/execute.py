@@ -7,7 +7,7 @@ import time
 from cluster.command import Command
 from cluster.errors import CommandFailed, CommandTimedOut, HostError
 from cluster.transport.host import Host
-from cluster.values import Executed
+from cluster.views import Executed
 
 #: The words reach the program as they are: nothing here is for a shell to read again.
 _WITH_VENV = 'PATH="$1/bin:$PATH"; export PATH; shift; exec "$@"'

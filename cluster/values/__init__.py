@@ -20,7 +20,6 @@ from cluster.values.said import (
     Announcement,
     EndpointStatus,
     Excused,
-    Executed,
     Finding,
     HostStatus,
     Lease,
@@ -34,7 +33,6 @@ from cluster.values.seen import (
     Facts,
     Gpu,
     GpuProcess,
-    HostView,
     Listener,
     ModelFiles,
     Place,
@@ -43,7 +41,7 @@ from cluster.values.seen import (
     is_read,
 )
 from cluster.values.software import Software
-from cluster.values.tried import Reach, Tried, VenvTrial
+from cluster.values.tried import Reach, VenvTrial
 
 __all__ = [
     "CHECKS",
@@ -51,7 +49,6 @@ __all__ = [
     "Announcement",
     "EndpointStatus",
     "Excused",
-    "Executed",
     "Fabric",
     "Facts",
     "Finding",
@@ -60,7 +57,6 @@ __all__ = [
     "Hardware",
     "HostReduced",
     "HostStatus",
-    "HostView",
     "Lease",
     "Leftover",
     "Links",
@@ -86,7 +82,6 @@ __all__ = [
     "Sighting",
     "Software",
     "Transport",
-    "Tried",
     "VenvTrial",
     "concern_of",
     "is_read",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cluster.errors import HostError
 from cluster.values.seen import Presence
 
 Severity = Literal["blocking", "warning", "unchecked"]
@@ -115,18 +114,6 @@ class LogLine:
 
     source: str
     text: str
-
-
-@dataclass(frozen=True)
-class Executed:
-    """What became of an operator's command on a host; `status` None where it had no end of its own, and `problem`
-    says why."""
-
-    host: str
-    status: int | None
-    stdout: str = ""
-    stderr: str = ""
-    problem: HostError | None = None
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from cluster.errors import HostError
 from cluster.values.fact import Fact
 from cluster.values.hardware import Hardware
 from cluster.values.links import Links
@@ -157,24 +155,3 @@ class Place(Protocol):
 
     def interface(self, address: str) -> str:
         """The interface that holds `address`."""
-
-
-@dataclass(frozen=True)
-class HostView:
-    """One host as last seen: its facts, or why there are none.
-
-    `clock`: the least and the most that its clock can be ahead of ours, in seconds, None of one not looked at.
-    """
-
-    name: str
-    facts: Facts | None = None
-    problem: HostError | None = None
-    clock: tuple[float, float] | None = None
-
-    @property
-    def ray(self) -> Sighting:
-        return self.facts.ray if self.facts else Sighting(presence=Presence.ABSENT)
-
-    @property
-    def vllm(self) -> Sighting:
-        return self.facts.vllm if self.facts else Sighting(presence=Presence.ABSENT)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from cluster.errors import HostError
 from cluster.values.fact import Fact
 
 
@@ -25,15 +22,3 @@ class VenvTrial(Fact):
 
     cuda: str | None
     model: str | None
-
-
-@dataclass(frozen=True)
-class Tried:
-    """What was tried on one host; None is what was not. `hashes` are SHA-256 of the model's files by name, or why
-    one has none. `problems` say what kept a try from being made."""
-
-    name: str
-    reaches: tuple[Reach, ...] | None = None
-    venv: VenvTrial | None = None
-    hashes: dict[str, str] | None = None
-    problems: tuple[HostError, ...] = ()

@@ -9,8 +9,9 @@ from cluster.preflight import Evidence, report
 from cluster.probes import fabric
 from cluster.probes.trials import try_out
 from cluster.state.desired import vllm_runs
-from cluster.state.observe import Observed, observe
+from cluster.state.observe import observe
 from cluster.values import Fabric, Presence, Report, Sighting
+from cluster.views import Observed
 from orchestrator.cli.exit_codes import PREFLIGHT, UNREACHABLE
 from orchestrator.cli.outcome import say
 from orchestrator.local.settings import Settings

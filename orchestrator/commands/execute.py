@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cluster.errors import Unreachable
 from cluster.transport.execute import command, execute
 from cluster.transport.host import Host
-from cluster.values import Executed
+from cluster.views import Executed
 from orchestrator.cli.exit_codes import COMMAND, UNREACHABLE, exit_code
 from orchestrator.cli.outcome import explain, say
 from orchestrator.commands.in_order import InOrder

@@ -6,8 +6,8 @@ import sys
 
 from cluster.inventory import Inventory
 from cluster.plan import Answers, ask, plan
-from cluster.state.observe import Observed
-from cluster.values import HostView, Plan, PlannedPhase
+from cluster.values import Plan, PlannedPhase
+from cluster.views import HostView, Observed
 from orchestrator.cli.exit_codes import PREFLIGHT, UNREACHABLE
 from orchestrator.cli.outcome import say
 from orchestrator.local.settings import Patience, Settings

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cluster.inventory import Inventory
 from cluster.state.desired import Renew, vllm_runs
-from cluster.state.observe import Observed
+from cluster.views import Observed
 from orchestrator.cli.outcome import say
 from orchestrator.events import Announced
 from orchestrator.local.settings import Settings

@@ -10,9 +10,9 @@ from cluster.errors import NotFreed
 from cluster.inventory import Inventory
 from cluster.launch import unit
 from cluster.state.desired import Renew, outdated
-from cluster.state.observe import Observed
 from cluster.transport.host import Host
 from cluster.values import Presence
+from cluster.views import Observed
 from orchestrator.events import HostSaid
 from orchestrator.run.phase import Phase, Stage
 

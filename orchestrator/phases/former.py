@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from cluster.errors import HostError, NotFreed
 from cluster.inventory import Inventory
-from cluster.state.observe import Observed, observe
+from cluster.state.observe import observe
 from cluster.transport.fleet import Fleet
 from cluster.values import Facts, Leftover
+from cluster.views import Observed
 from orchestrator.events import Event, HostSaid, Sink, Waiting
 from orchestrator.run.phase import Phase, Stage
 

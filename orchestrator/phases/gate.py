@@ -9,8 +9,8 @@ from cluster.errors import CommandFailed, NotReady
 from cluster.inventory import Inventory
 from cluster.launch import ray, unit
 from cluster.state.desired import vllm_runs
-from cluster.state.observe import Observed
 from cluster.transport.host import Channel
+from cluster.views import Observed
 from orchestrator.events import HostDoes, HostSaid, Progress, Waiting
 from orchestrator.run.phase import Phase, Stage, Waits
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from cluster.errors import Held
 from cluster.inventory import Inventory
 from cluster.lease import lease
-from cluster.state.observe import Observed
 from cluster.values import Lease
+from cluster.views import Observed
 from orchestrator.events import HostSaid
 from orchestrator.local import person
 from orchestrator.run.phase import Phase, Stage, Waits

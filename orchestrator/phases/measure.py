@@ -20,7 +20,7 @@ from cluster.engine.endpoint import endpoint
 from cluster.engine.requests import RESET_PREFIX_CACHE
 from cluster.errors import ClusterError, HostError, NotReady
 from cluster.inventory import Inventory
-from cluster.state.observe import Observed
+from cluster.views import Observed
 from orchestrator.bench.asked import How
 from orchestrator.bench.estimate import left
 from orchestrator.bench.launch import Launch, launch

@@ -8,9 +8,9 @@ from cluster.errors import NotFreed
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch import ray, unit
 from cluster.state.desired import ray_runs, ray_unit
-from cluster.state.observe import Observed
 from cluster.transport.host import Host
 from cluster.values import Presence
+from cluster.views import Observed
 from orchestrator.run.phase import Phase, Stage
 
 

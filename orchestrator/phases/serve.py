@@ -6,8 +6,8 @@ from cluster.errors import NotFreed
 from cluster.inventory import Inventory
 from cluster.launch import unit
 from cluster.state.desired import vllm_runs, vllm_unit
-from cluster.state.observe import Observed
 from cluster.values import Presence
+from cluster.views import Observed
 from orchestrator.run.phase import Phase, Stage
 
 

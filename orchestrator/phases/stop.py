@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from cluster.errors import HostError
 from cluster.inventory import Inventory
 from cluster.launch import unit
-from cluster.state.observe import Observed
-from cluster.values import HostView, Presence, Sighting
+from cluster.values import Presence, Sighting
+from cluster.views import HostView, Observed
 from orchestrator.events import HostSaid
 from orchestrator.run.phase import Phase, Stage
 

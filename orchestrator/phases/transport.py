@@ -9,9 +9,9 @@ from cluster.engine import log, nccl
 from cluster.engine.follow import Follower
 from cluster.errors import NotReady
 from cluster.inventory import Inventory
-from cluster.state.observe import Observed
 from cluster.transport.fleet import all_of
 from cluster.values import Transport
+from cluster.views import Observed
 from orchestrator.events import HostSaid, TransportLearned
 from orchestrator.run.phase import Phase, Stage, Waits
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cluster.values import Executed
+from cluster.views import Executed
 from orchestrator.render import failure
 from orchestrator.render.text import clean, one_line
 

@@ -14,11 +14,11 @@ from cluster.errors import HostError, Unreachable
 from cluster.inventory import Inventory
 from cluster.launch import unit
 from cluster.probes.facts import facts
-from cluster.state.observe import Observed
 from cluster.transport import wait
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from cluster.values import Facts, Leftover, Place
+from cluster.views import Observed
 from orchestrator.events import Sink, Waiting
 from orchestrator.local.settings import Patience
 

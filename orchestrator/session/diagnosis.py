@@ -11,9 +11,9 @@ from cluster.diagnosis import bundle
 from cluster.diagnosis.collect import Collected, collect
 from cluster.errors import ClusterError, Held, HostError, PreflightFailed
 from cluster.inventory import Inventory
-from cluster.state.observe import Observed
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
+from cluster.views import Observed
 from orchestrator.events import HostSaid, Sink
 from orchestrator.local.version import version
 from orchestrator.render import failure

@@ -5,7 +5,7 @@ import os
 from . import log
 from .behaviour import Behaviour
 from .flags import Flags
-from .rank import Place
+from .nccl import Place
 
 ROUTES = {
     "/health": "GET", "/metrics": "GET", "/version": "GET", "/v1/models": "GET",

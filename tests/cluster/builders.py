@@ -6,13 +6,11 @@ from typing import Any
 
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch.unit import Name, Unit
-from cluster.state.observe import Observed
 from cluster.values import (
     Facts,
     Gpu,
     GpuProcess,
     Hardware,
-    HostView,
     Links,
     Machine,
     ModelFiles,
@@ -23,6 +21,7 @@ from cluster.values import (
 )
 from cluster.values.hardware import GpuHealth
 from cluster.values.machine import Hub
+from cluster.views import HostView, Observed
 
 STATE = "/var/tmp/o-1000/0123abcd"
 BOOT = "3f0c2a4e-0000-4000-8000-000000000001"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cluster.inventory import Inventory
-from cluster.state.observe import Observed
+from cluster.views import Observed
 from orchestrator.events import Event
 from orchestrator.local.settings import Patience
 from orchestrator.run.engine import Engine

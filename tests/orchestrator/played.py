@@ -13,10 +13,10 @@ from cluster.inventory import Inventory
 from cluster.launch.unit import Look
 from cluster.probes.reach import CONNECTING, LISTENING
 from cluster.probes.venv_trial import TRYING
-from cluster.state.observe import Observed
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from cluster.values import Facts, Presence
+from cluster.views import Observed
 from orchestrator.events import Event
 from orchestrator.local.settings import Patience
 from orchestrator.run.phase import Stage

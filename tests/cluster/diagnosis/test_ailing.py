@@ -7,7 +7,8 @@ import pytest
 from cluster.diagnosis.ailing import WELL, Ailment, ailment
 from cluster.errors import Unreachable
 from cluster.transport.host import Host
-from cluster.values import HostView, Presence
+from cluster.values import Presence
+from cluster.views import HostView
 from tests.cluster import builders
 from tests.cluster.recorded import recorded
 from tests.doubles import Script, ScriptedTransport

@@ -13,7 +13,7 @@ from cluster.diagnosis import bundle
 from cluster.diagnosis.collect import Collected
 from cluster.errors import Unreachable
 from cluster.inventory import Inventory
-from cluster.values import HostView
+from cluster.views import HostView
 from tests.cluster import builders
 
 API_KEY, HF_TOKEN = "planted-api-key", "planted-hf-token"

@@ -14,8 +14,9 @@ from cluster.launch import ray, server
 from cluster.plan import Answers, plan
 from cluster.plan.asking import Serving
 from cluster.plan.units import Unseen
-from cluster.values import Gpu, HostView, ModelFiles, Plan
+from cluster.values import Gpu, ModelFiles, Plan
 from cluster.values.machine import Hub
+from cluster.views import HostView
 from tests.cluster import builders
 from tests.cluster.builders import card, facts, inventory, machine, seen
 from tests.cluster.model.configs import CONFIGS

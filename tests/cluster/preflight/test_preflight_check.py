@@ -5,8 +5,8 @@ from __future__ import annotations
 from cluster.errors import Unreachable
 from cluster.inventory import Inventory
 from cluster.preflight import Evidence, report
-from cluster.state.observe import Observed
-from cluster.values import Finding, HostView
+from cluster.values import Finding
+from cluster.views import HostView, Observed
 from tests.cluster.builders import facts, inventory, machine, seen, view
 
 

@@ -8,7 +8,8 @@ from cluster.errors import Unreachable
 from cluster.inventory import Inventory
 from cluster.preflight import Evidence, report
 from cluster.preflight.check import ALL
-from cluster.values import CHECKS, Fabric, HostView, Report
+from cluster.values import CHECKS, Fabric, Report
+from cluster.views import HostView
 from tests.cluster.builders import inventory, seen
 
 

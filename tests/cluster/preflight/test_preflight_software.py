@@ -8,7 +8,8 @@ from cluster.command import Command
 from cluster.errors import CommandFailed, HostError, Unreachable
 from cluster.preflight import Evidence, report
 from cluster.preflight.software import remote_code, tools
-from cluster.values import ModelFiles, Severity, Tried, VenvTrial
+from cluster.values import ModelFiles, Severity, VenvTrial
+from cluster.views import Tried
 from tests.cluster.builders import inventory, seen, software
 from tests.cluster.preflight.findings import found
 

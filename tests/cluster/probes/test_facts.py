@@ -11,9 +11,9 @@ from cluster.errors import Unintelligible
 from cluster.launch.unit import folder_name
 from cluster.preflight import Evidence, report
 from cluster.probes.facts import facts, ports
-from cluster.state.observe import Observed
 from cluster.transport.host import Host
-from cluster.values import Facts, HostView
+from cluster.values import Facts
+from cluster.views import HostView, Observed
 from tests.cluster import builders
 from tests.cluster.builders import inventory
 from tests.cluster.launch.test_unit import sent

@@ -18,9 +18,9 @@ from cluster.probes.facts import facts
 from cluster.probes.venv_trial import venv_trial
 from cluster.state.desired import outdated
 from cluster.state.leftovers import leftovers
-from cluster.state.observe import Observed
 from cluster.transport.host import Host
-from cluster.values import Fabric, Facts, HostView, Reach, Tried, VenvTrial
+from cluster.values import Fabric, Facts, Reach, VenvTrial
+from cluster.views import HostView, Observed, Tried
 from orchestrator.render import check as shown
 from orchestrator.render import plan as shown_plan
 from orchestrator.render.text import ASCII

@@ -12,7 +12,8 @@ from cluster.errors import CommandFailed
 from cluster.preflight import Evidence, report
 from cluster.probes.hashes import hashes
 from cluster.transport.host import Host
-from cluster.values import ModelFiles, Tried
+from cluster.values import ModelFiles
+from cluster.views import Tried
 from tests.cluster.builders import facts, inventory, seen
 from tests.cluster.remote.local import VENV, LocalTransport
 

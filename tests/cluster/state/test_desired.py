@@ -7,8 +7,8 @@ import pytest
 from cluster.errors import Unreachable
 from cluster.inventory import Inventory
 from cluster.state.desired import Renew, outdated, ray_runs, ray_unit, vllm_runs, vllm_unit
-from cluster.state.observe import Observed
-from cluster.values import HostView, Sighting
+from cluster.values import Sighting
+from cluster.views import HostView, Observed
 from tests.cluster.builders import ABSENT, alive, dead, inventory, seen, view
 
 HEAD, WORKER = "gpu-a", "gpu-b"

@@ -8,7 +8,8 @@ import pytest
 
 from cluster.errors import Unreachable
 from cluster.state.leftovers import leftovers
-from cluster.values import GpuProcess, HostView, Leftover, Listener
+from cluster.values import GpuProcess, Leftover, Listener
+from cluster.views import HostView
 from tests.cluster.builders import card, dead, inventory, seen, view
 
 OURS = GpuProcess(pid=7, name="VLLM::Worker", used_mib=61_000, ours=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from cluster.errors import CommandFailed, HostError, Unintelligible, Unreachable
-from cluster.state.observe import Observed, observe
+from cluster.state.observe import observe
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from cluster.values import Presence
+from cluster.views import Observed
 from tests.cluster.builders import facts, inventory
 from tests.doubles import Answer, ScriptedTransport, failed
 

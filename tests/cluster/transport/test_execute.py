@@ -9,7 +9,7 @@ import pytest
 from cluster.errors import CommandTimedOut, Unreachable
 from cluster.transport.execute import command, execute
 from cluster.transport.host import Host
-from cluster.values import Executed
+from cluster.views import Executed
 from tests.cluster.remote.local import VENV, here
 from tests.doubles import Answer, ScriptedTransport, failed
 

@@ -6,8 +6,8 @@ import pytest
 
 from cluster.errors import NotFreed, Unreachable
 from cluster.state.desired import ray_unit, vllm_unit
-from cluster.state.observe import Observed
-from cluster.values import HostView, Presence
+from cluster.values import Presence
+from cluster.views import HostView, Observed
 from orchestrator.events import HostSaid
 from orchestrator.phases.clear import Clear
 from tests.cluster import builders

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import pytest
 
 from cluster.errors import Held, Unreachable
-from cluster.values import HostView
+from cluster.views import HostView
 from orchestrator.events import HostSaid
 from orchestrator.phases.lock import Lock
 from tests.cluster import builders

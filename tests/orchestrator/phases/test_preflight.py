@@ -9,8 +9,8 @@ from cluster.errors import ClusterError, CommandFailed, FleetError, PreflightFai
 from cluster.probes.reach import CONNECTING, LISTENING
 from cluster.probes.venv_trial import TRYING
 from cluster.state.desired import ray_unit, vllm_unit
-from cluster.state.observe import Observed
-from cluster.values import HostView, ModelFiles
+from cluster.values import ModelFiles
+from cluster.views import HostView, Observed
 from orchestrator.events import Found
 from orchestrator.phases.preflight import Preflight
 from tests.cluster import builders

@@ -7,8 +7,7 @@ import pytest
 from cluster.command import Command
 from cluster.errors import CommandFailed, CommandTimedOut, FleetError, NotFreed, Unreachable
 from cluster.state.desired import ray_unit
-from cluster.state.observe import Observed
-from cluster.values import HostView
+from cluster.views import HostView, Observed
 from orchestrator.phases.ray import JoinWorkers, StartHead
 from orchestrator.run.phase import Phase
 from tests.cluster import builders

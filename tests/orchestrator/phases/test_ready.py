@@ -9,7 +9,8 @@ import pytest
 
 from cluster.diagnosis.collect import COLLECTING
 from cluster.errors import NotReady, Unreachable
-from cluster.values import HostView, Presence
+from cluster.values import Presence
+from cluster.views import HostView
 from orchestrator.events import EngineReady, HostDoes, HostSaid, LogSaid, Progress, Waiting
 from orchestrator.phases.ready import Ready
 from orchestrator.render import plain

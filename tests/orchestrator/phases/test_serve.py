@@ -6,8 +6,7 @@ import pytest
 
 from cluster.errors import CommandFailed, NotFreed, Unreachable
 from cluster.state.desired import ray_unit, vllm_unit
-from cluster.state.observe import Observed
-from cluster.values import HostView
+from cluster.views import HostView, Observed
 from orchestrator.phases.serve import Serve
 from tests.cluster import builders
 from tests.doubles import failed

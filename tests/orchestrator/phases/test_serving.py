@@ -13,7 +13,7 @@ from cluster.bench.workload import GUIDE, workload
 from cluster.errors import ClusterError, NotReady, Unreachable, UsageError
 from cluster.inventory import Inventory
 from cluster.launch import server
-from cluster.values import HostView
+from cluster.views import HostView
 from orchestrator.bench.asked import How, Origin
 from orchestrator.bench.results import Results, opened
 from orchestrator.phases.serving import Serving

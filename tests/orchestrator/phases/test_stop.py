@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cluster.command import Command
 from cluster.errors import CommandTimedOut, Unreachable
-from cluster.state.observe import Observed
-from cluster.values import HostView, Presence, Sighting
+from cluster.values import Presence, Sighting
+from cluster.views import HostView, Observed
 from orchestrator.events import HostSaid
 from orchestrator.phases.stop import StopRay, StopVllm
 from tests.cluster import builders

@@ -9,7 +9,8 @@ import pytest
 
 from cluster.diagnosis.collect import COLLECTING
 from cluster.errors import ClusterError, FleetError, Held, NotReady, PreflightFailed, Unreachable
-from cluster.values import HostView, Lease
+from cluster.values import Lease
+from cluster.views import HostView
 from orchestrator.events import HostSaid
 from orchestrator.session.diagnosis import Diagnosis, after_failure
 from tests.cluster.diagnosis.test_collect import line

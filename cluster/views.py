@@ -1,0 +1,57 @@
+"""What each host has shown, or the error that kept it from that: these values stand above the errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cluster.errors import HostError
+from cluster.values import Facts, Presence, Reach, Sighting, VenvTrial
+
+
+@dataclass(frozen=True)
+class HostView:
+    """One host as last seen: its facts, or why there are none.
+
+    `clock`: the least and the most that its clock can be ahead of ours, in seconds, None of one not looked at.
+    """
+
+    name: str
+    facts: Facts | None = None
+    problem: HostError | None = None
+    clock: tuple[float, float] | None = None
+
+    @property
+    def ray(self) -> Sighting:
+        return self.facts.ray if self.facts else Sighting(presence=Presence.ABSENT)
+
+    @property
+    def vllm(self) -> Sighting:
+        return self.facts.vllm if self.facts else Sighting(presence=Presence.ABSENT)
+
+
+#: What was seen of each host, by name, in the inventory's order.
+Observed = dict[str, HostView]
+
+
+@dataclass(frozen=True)
+class Executed:
+    """What became of an operator's command on a host; `status` None where it had no end of its own, and `problem`
+    says why."""
+
+    host: str
+    status: int | None
+    stdout: str = ""
+    stderr: str = ""
+    problem: HostError | None = None
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What was tried on one host; None is what was not. `hashes` are SHA-256 of the model's files by name, or why
+    one has none. `problems` say what kept a try from being made."""
+
+    name: str
+    reaches: tuple[Reach, ...] | None = None
+    venv: VenvTrial | None = None
+    hashes: dict[str, str] | None = None
+    problems: tuple[HostError, ...] = ()
