@@ -23,7 +23,7 @@ from threading import Thread
 from cluster.command import Command
 from cluster.inventory import Inventory, load
 from cluster.probes.facts import facts
-from cluster.probes.venv_trial import venv_trial
+from cluster.probes.venv_check import venv_trial
 from cluster.state.observe import observe
 from orchestrator.local.settings import Settings
 from orchestrator.session.session import connected

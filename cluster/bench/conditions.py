@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from cluster.bench.record import Conditions, GpuAt, HostAt
 from cluster.command import Probe, last_json, program
-from cluster.engine import gpu, log, nccl
+from cluster.engine import gpu, nccl, vllm_log
 from cluster.errors import HostError
 from cluster.inventory import HostSpec, Inventory
-from cluster.launch import server
+from cluster.launch import vllm
 from cluster.transport.fleet import Fleet
 from cluster.values import Facts
 from cluster.views import Observed
@@ -38,9 +38,9 @@ def conditions(inventory: Inventory, seen: Observed, engine_log: str, network: t
         tensor_parallel=inventory.serve.tensor_parallel_size,
         pipeline_parallel=inventory.serve.pipeline_parallel_size,
         hosts=tuple(_host(inventory.host(name), view.facts) for name, view in seen.items() if view.facts),
-        engine=server.argv(inventory),
+        engine=vllm.argv(inventory),
         transport=_transport(inventory, engine_log, network),
-        kv_cache_tokens=log.loading(engine_log).kv_tokens,
+        kv_cache_tokens=vllm_log.loading(engine_log).kv_tokens,
     )
 
 
@@ -55,7 +55,7 @@ def _host(spec: HostSpec, facts: Facts) -> HostAt:
 
 
 def _transport(inventory: Inventory, engine_log: str, network: tuple[str, ...]) -> str:
-    if log.without_nccl(engine_log):
+    if vllm_log.without_nccl(engine_log):
         return "gloo"
     return nccl.transport(network).kind if inventory.uses_ray else ""
 

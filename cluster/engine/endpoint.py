@@ -118,5 +118,5 @@ def _ask_over(head: Host, endpoint: Endpoint, request: Request, timeout: float) 
         "timeout": timeout,
     }
     title = "ask the endpoint from the head"
-    command = program("bench.ask", payload, title=title, venv=endpoint.venv, timeout=timeout + 10)
+    command = program("bench.http_request", payload, title=title, venv=endpoint.venv, timeout=timeout + 10)
     return head.ask(Probe(command, lambda said: Answer(**last_json(said))))

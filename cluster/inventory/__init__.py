@@ -4,8 +4,6 @@
 the file, `rules` is what must hold between several keys, `models` is what the rest of the program reads.
 """
 
-from cluster.inventory.alone import alone, is_of
-from cluster.inventory.heads import Heads, attention_heads
 from cluster.inventory.layout import with_layout
 from cluster.inventory.load import load
 from cluster.inventory.models import (
@@ -19,6 +17,8 @@ from cluster.inventory.models import (
     ServeSpec,
     is_secret,
 )
+from cluster.inventory.single_host import is_of, single_host
+from cluster.model.heads import Heads, attention_heads
 
 __all__ = [
     "SECRET_NAMES",
@@ -30,10 +30,10 @@ __all__ = [
     "RaySpec",
     "RuntimeSpec",
     "ServeSpec",
-    "alone",
     "attention_heads",
     "is_of",
     "is_secret",
     "load",
+    "single_host",
     "with_layout",
 ]

@@ -11,9 +11,9 @@ from typing import get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from cluster.inventory.places import Odd
 from cluster.inventory.problems import Loc, Problem, quoted
-from cluster.inventory.written import JUMP_TAGS, Written
+from cluster.inventory.schema import JUMP_TAGS, Written
+from cluster.inventory.yaml_source import Odd
 
 #: "[key]" is how pydantic says that the key of a mapping is meant, not its value.
 _NO_KEYS = (*JUMP_TAGS, "[key]")

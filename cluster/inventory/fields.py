@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from cluster.inventory import variables
-from cluster.inventory.replace import Replaced
+from cluster.inventory.interpolate import Replaced
 from cluster.values.checks import CHECKS
 
 #: What must not be in a path that ends up in PATH, in a shebang or in the name of a socket.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cluster.errors import UsageError
-from cluster.inventory.heads import attention_heads
 from cluster.inventory.models import Inventory
+from cluster.model.heads import attention_heads
 
 
 def with_layout(inventory: Inventory, tensor: int, pipeline: int) -> Inventory:

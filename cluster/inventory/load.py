@@ -11,9 +11,9 @@ from cluster.inventory import rules
 from cluster.inventory.explain import explain
 from cluster.inventory.files import Surroundings, read_text
 from cluster.inventory.models import Inventory
-from cluster.inventory.places import Document, parse
 from cluster.inventory.problems import Problem, Refused, error
-from cluster.inventory.written import Written, build, settle
+from cluster.inventory.schema import Written, build, settle
+from cluster.inventory.yaml_source import Document, parse
 
 
 def load(path: Path, environ: Mapping[str, str], base: Path | None = None) -> Inventory:

@@ -7,9 +7,9 @@ import itertools
 from collections.abc import Hashable, Iterator, Mapping
 
 from cluster.inventory.explain import did_you_mean
-from cluster.inventory.heads import attention_heads
 from cluster.inventory.problems import Problem, quoted
-from cluster.inventory.written import Settled, WrittenHost
+from cluster.inventory.schema import Settled, WrittenHost
+from cluster.model.heads import attention_heads
 
 
 def problems(settled: Settled) -> Iterator[Problem]:

@@ -84,7 +84,7 @@ def _words(inventory: Inventory, spec: HostSpec, facts: Place) -> tuple[str, ...
 def token(state: str, venv: str, wanted: str = "") -> Probe[str]:
     """Keeps (or makes, or writes) the token on a host, and brings it."""
     payload = {"path": token_path(state), "token": wanted}
-    command = program("units.token", payload, title="prepare Ray's token", venv=venv, hints=STATE_HINTS)
+    command = program("units.ray_token", payload, title="prepare Ray's token", venv=venv, hints=STATE_HINTS)
     return Probe(replace(command, secret=True), lambda said: str(last_json(said)["token"]))
 
 
@@ -107,7 +107,7 @@ def gate(inventory: Inventory, state: str, patience: float) -> Command:
     }
     title = "prove the GPUs through Ray"
     venv = inventory.runtime.venv
-    return program("trials.gate", payload, title=title, venv=venv, timeout=patience + 60, hints=_GATE_HINTS)
+    return program("trials.verify_gpus", payload, title=title, venv=venv, timeout=patience + 60, hints=_GATE_HINTS)
 
 
 def gate_lines(said: str) -> Iterator[dict[str, Any]]:

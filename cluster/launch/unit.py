@@ -110,7 +110,7 @@ def _leftover(host: str, one: dict[str, object]) -> Leftover:
 
 def sweep(state: str, venv: str) -> Command:
     """Removes what a stopped cluster leaves on a host: records, logs, tokens, Ray's session; the caches stay."""
-    return program("units.sweep", {"state": state}, title="clean the state directory", venv=venv)
+    return program("units.remove_state", {"state": state}, title="clean the state directory", venv=venv)
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def look(name: Name, state: str, venv: str, offset: int = 0, health: str = "") -
     """`health` is a URL that the host itself asks."""
     trees = [f"{state}/ray", f"{state}/vllm"]
     payload = {"folder": f"{state}/{name}", "trees": trees, "offset": offset, "health": health}
-    command = program("units.watch", payload, title=f"look at {name}", venv=venv, timeout=_LOOK)
+    command = program("units.unit_status", payload, title=f"look at {name}", venv=venv, timeout=_LOOK)
 
     def parse(said: str) -> Look:
         found = last_json(said)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from cluster.command import Command, Probe, last_json, program
 from cluster.errors import Held, LeaseLost, Unintelligible, Unreachable
 from cluster.launch.hints import STATE_HINTS
-from cluster.lease.heartbeat import SILENCE, Hold, lease_of, now
+from cluster.lease.keepalive import SILENCE, Hold, lease_of, now
 from cluster.transport.host import Host, first_answer
 from cluster.values import Lease
 
@@ -27,7 +27,7 @@ def hold(lease: Lease, state: str, venv: str) -> Command:
 def breaking(by: Lease, state: str, venv: str) -> Probe[Lease | None]:
     """Ends the program that holds the lease; says whose it was, None when nobody held it."""
     payload = {"folder": state, "by": _fields(by)}
-    command = program("lease.unlock", payload, title="break the lease", venv=venv)
+    command = program("lease.break_lease", payload, title="break the lease", venv=venv)
     return Probe(command, lambda said: lease_of(last_json(said)["held"]))
 
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cluster.model.allowance import Service, allowance
 from cluster.model.architecture import Architecture
 from cluster.model.layout import Layout, held, stages
+from cluster.model.overhead import Service, allowance
 from cluster.model.tensors import ROTARY, Tensor
 from cluster.values import Share
 

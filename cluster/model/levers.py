@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from cluster.model.allowance import Service
 from cluster.model.architecture import Architecture
 from cluster.model.fit import Fit, fit
 from cluster.model.layout import Layout, obstacles
+from cluster.model.overhead import Service
 
 #: So many times the GPUs, at most, and so many pipeline stages: what people build.
 _MOST = 16

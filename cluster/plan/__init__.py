@@ -4,7 +4,7 @@
 `units` are the commands, of the very builders that `up` uses; `asking` is the one round trip that asks hosts.
 """
 
-from cluster.plan.asking import Answers, ask
 from cluster.plan.plan import expected, plan
+from cluster.plan.query import Answers, ask
 
 __all__ = ["Answers", "ask", "expected", "plan"]

@@ -9,16 +9,16 @@ from typing import Any
 
 from cluster.engine import gpu
 from cluster.inventory import Inventory
-from cluster.launch import server
+from cluster.launch import vllm
 from cluster.model import Architecture, Fit, UnknownModel, architecture, fit, levers
 from cluster.model.layout import obstacles
-from cluster.plan import lint, wanted
+from cluster.plan import lint, vllm_settings
 from cluster.plan.arguments import Arguments
-from cluster.plan.asking import Answers, Serving
+from cluster.plan.query import Answers, Serving
+from cluster.plan.results import planned_fit, planned_lever, planned_model, unknown_model
 from cluster.plan.sources import Source, source
 from cluster.plan.units import planned_hosts
-from cluster.plan.wanted import Card
-from cluster.plan.weighed import planned_fit, planned_lever, planned_model, unknown_model
+from cluster.plan.vllm_settings import Card
 from cluster.values import Facts, Finding, Plan, PlannedFit, PlannedLever, PlannedModel
 from cluster.views import Observed
 
@@ -55,10 +55,13 @@ def plan(inventory: Inventory, answers: Answers | None = None) -> Plan:
     """`answers` None: no host was asked, and UID and INTERFACE stand for what depends on hosts."""
     arguments = Arguments(inventory.serve.arguments)
     seen = answers.seen if answers else {}
-    weighed, unweighed = _weigh(inventory, arguments, answers), tuple(wanted.unweighed(inventory, arguments))
+    weighed, unweighed = (
+        _weigh(inventory, arguments, answers),
+        tuple(vllm_settings.unweighed(inventory, arguments)),
+    )
     short = tuple(lint.short_forms(arguments))
     own = (
-        *lint.backend(inventory, server.argv(inventory)),
+        *lint.backend(inventory, vllm.argv(inventory)),
         *short,
         *lint.without_value(arguments),
     )
@@ -119,7 +122,7 @@ def _weigh(inventory: Inventory, arguments: Arguments, answers: Answers | None) 
         *lint.length(inventory, shape, fitted),
     )
     no_memory = _NO_MEMORY if answers else f"{_NO_MEMORY}, or ask the hosts with --hosts"
-    unknown = (*([] if card.memory else [no_memory]), *wanted.padded(shape, fitted.layout, card))
+    unknown = (*([] if card.memory else [no_memory]), *vllm_settings.padded(shape, fitted.layout, card))
     return _Weighed(
         model, planned_fit(shape, fitted, card), findings, _levers(inventory, shape, fitted, card), unknown
     )
@@ -131,15 +134,15 @@ def _shape(found: Source, arguments: Arguments) -> Architecture:
         raise UnknownModel(found.problem)
     if not isinstance(found.config, dict):
         raise UnknownModel(f"{found.name} is no JSON object")
-    return architecture(wanted.overridden(found.config, arguments))
+    return architecture(vllm_settings.overridden(found.config, arguments))
 
 
 def _fitted(inventory: Inventory, shape: Architecture, arguments: Arguments, seen: Observed) -> tuple[Fit, Card]:
     card = _card(inventory, seen)
-    layout = wanted.layout(inventory, shape, arguments)
-    service = wanted.service(inventory, shape, arguments, card)
+    layout = vllm_settings.layout(inventory, shape, arguments)
+    service = vllm_settings.service(inventory, shape, arguments, card)
     found = fit(shape, layout, service, card.memory)
-    if wanted.auto_length(arguments) and found.fits is False:
+    if vllm_settings.auto_length(arguments) and found.fits is False:
         found = fit(shape, layout, replace(service, max_model_len=found.longest or 1), card.memory)
     return found, card
 

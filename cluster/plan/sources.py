@@ -9,7 +9,7 @@ from typing import Any
 from cluster.errors import HostError
 from cluster.inventory import Inventory
 from cluster.model import known_config
-from cluster.plan.asking import Answers
+from cluster.plan.query import Answers
 from cluster.remote.facts.model import config_of
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from cluster.errors import HostError
 from cluster.inventory import HostSpec, Inventory
-from cluster.launch import ray, server
+from cluster.launch import ray, vllm
 from cluster.launch.unit import Unit, folder_name
 from cluster.values import Place, PlannedHost, PlannedUnit
 from cluster.views import Observed
@@ -38,7 +38,7 @@ def _host(inventory: Inventory, spec: HostSpec, seen: Observed) -> PlannedHost:
     problem, cure = _silence(view.problem if view else None)
     units = [ray.unit(inventory, spec, place)] if inventory.uses_ray else []
     if spec.role == "head":
-        units.append(server.unit(inventory, place))
+        units.append(vllm.unit(inventory, place))
     return PlannedHost(spec.name, spec.role, tuple(map(_unit, units)), problem, cure)
 
 

@@ -4,7 +4,7 @@ A finding says what was found and what was wanted, why that matters, and the com
 be looked at is a finding too (`unchecked`): it is never taken for well.
 """
 
-from cluster.preflight.catalogue import Evidence
-from cluster.preflight.check import report
+from cluster.preflight.check import Evidence
+from cluster.preflight.report import report
 
 __all__ = ["Evidence", "report"]

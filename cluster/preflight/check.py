@@ -1,79 +1,86 @@
-"""All checks over all hosts at once, and what a person has excused of them."""
+"""What a check is, and what it looks at."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
 
-from cluster.errors import HostError
-from cluster.inventory import Inventory
-from cluster.preflight import (
-    clock,
-    fabric,
-    fits,
-    gpus,
-    hardware,
-    hashes,
-    limits,
-    links,
-    machine,
-    model,
-    network,
-    rdma,
-    reach,
-    releases,
-    software,
-    state,
-    versions,
-)
-from cluster.preflight.catalogue import Check, Evidence
-from cluster.values import CHECKS, Excused, Finding, Report
+from cluster.inventory import HostSpec, Inventory
+from cluster.values import Fabric, Facts, Finding, Plan
+from cluster.views import Observed, Tried
 
 
-def _reachable(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-    for name, view in evidence.seen.items():
-        if view.problem:
-            yield _unseen(name, view.problem)
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known of all hosts: what was seen, and, by host, what was tried (nothing where it was not).
 
-
-def _unseen(host: str, problem: HostError) -> Finding:
-    found = f"{problem.doing}: {problem.cause or problem.said}"
-    cure = problem.cure or f"see what keeps it: `ssh {host} true`"
-    return Finding("reachable", host, "blocking", found, "an answer over SSH", cure=cure)
-
-
-_CONCERNS = (
-    *(clock, gpus, hardware, versions, releases, software, network, links, reach, rdma),
-    *(limits, machine, state, model, hashes, fits, fabric),
-)
-
-ALL: tuple[Check, ...] = (Check("reachable", _reachable), *(one for part in _CONCERNS for one in part.CHECKS))
-
-
-def report(inventory: Inventory, evidence: Evidence, skip: Collection[str] = ()) -> Report:
-    """Every finding of every host. A host that could not be looked at is one finding, blocking.
-
-    `skip` are names of checks whose findings do not count, in this run.
+    `fabric` is None where no all-reduce was asked for, `plan` where nobody reckoned.
     """
-    found = [finding for one in ALL for finding in one.run(inventory, evidence)]
-    found.sort(key=lambda finding: CHECKS.index(finding.name))
-    excuses = [(finding, _excuse(inventory, finding, skip)) for finding in found]
-    tripped = {finding.name for finding in found}
-    there = {one.name for one in ALL}
-    blind = {one.name for one in ALL if not one.looked(evidence)}
-    looked = [name for name in CHECKS if name in there - blind]
-    return Report(
-        findings=tuple(finding for finding, reason in excuses if not reason),
-        excused=tuple(Excused(finding, reason) for finding, reason in excuses if reason),
-        passed=tuple(name for name in looked if name not in tripped and name not in skip),
-        skipped=tuple(name for name in CHECKS if name in skip),
-        untried=tuple(name for name in CHECKS if name in there and name not in looked and name not in tripped),
-    )
+
+    seen: Observed
+    tried: dict[str, Tried] = field(default_factory=dict)
+    fabric: Fabric | None = None
+    plan: Plan | None = None
+
+    @property
+    def facts(self) -> dict[str, Facts]:
+        """Of the hosts that could be looked at."""
+        return {name: view.facts for name, view in self.seen.items() if view.facts}
 
 
-def _excuse(inventory: Inventory, finding: Finding, skip: Collection[str]) -> str:
-    if finding.name in skip:
-        return "skipped in this run"
-    for one in inventory.preflight.accept:
-        if one.check == finding.name and (not one.hosts or finding.host in one.hosts):
-            return one.reason
-    return ""
+Run = Callable[[Inventory, Evidence], Iterator[Finding]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """`name` is one of `cluster.values.CHECKS`; several functions may go by one name. `run` is pure.
+
+    `needs` is the evidence without which nothing can be said: a first look, what was tried, hashes of files, an
+    all-reduce, a plan of a model whose sizes are known, and one for GPUs whose memory is known as well.
+    """
+
+    name: str
+    run: Run
+    needs: Literal["seen", "tried", "hashed", "fabric", "planned", "weighed"] = "seen"
+
+    def looked(self, evidence: Evidence) -> bool:
+        """Whether the evidence is there at all."""
+        match self.needs:
+            case "seen":
+                return bool(evidence.facts)
+            case "tried":
+                return bool(evidence.tried)
+            case "hashed":
+                return any(one.hashes for one in evidence.tried.values())
+            case "planned":
+                return evidence.plan is not None and evidence.plan.fit is not None
+            case "weighed":
+                fit = evidence.plan.fit if evidence.plan else None
+                return fit is not None and fit.fits is not None
+        return evidence.fabric is not None
+
+
+def of_each(name: str, look: Callable[[Inventory, HostSpec, Facts], Iterator[Finding]]) -> Check:
+    """A check of each host by itself."""
+
+    def run(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
+        for host, facts in evidence.facts.items():
+            yield from look(inventory, inventory.host(host), facts)
+
+    return Check(name, run)
+
+
+def of_all(name: str, look: Callable[[dict[str, Facts]], Iterator[Finding]]) -> Check:
+    """A check of what only all hosts together can show."""
+    return Check(name, lambda _, evidence: look(evidence.facts))
+
+
+def of_tried(name: str, look: Callable[[Inventory, HostSpec, Tried], Iterator[Finding]]) -> Check:
+    """A check of what was tried on each host."""
+
+    def run(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
+        for host, tried in evidence.tried.items():
+            yield from look(inventory, inventory.host(host), tried)
+
+    return Check(name, run, "tried")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from cluster.inventory import Inventory
-from cluster.preflight.catalogue import Check, Evidence
+from cluster.preflight.check import Check, Evidence
 from cluster.values import Finding
 
 #: Seconds from the median.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cluster.inventory import Inventory
-from cluster.preflight.catalogue import Check, Evidence
+from cluster.preflight.check import Check, Evidence
 from cluster.remote.facts.model import WEIGHTS
 from cluster.values import Finding, Plan, PlannedFit
 

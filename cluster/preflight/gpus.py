@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cluster.engine import gpu
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.catalogue import of_each
+from cluster.preflight.check import of_each
 from cluster.values import Facts, Finding, GpuProcess
 
 

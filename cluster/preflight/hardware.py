@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from cluster.engine import gpu
 from cluster.inventory import HostSpec, Inventory
 from cluster.preflight import xids
-from cluster.preflight.catalogue import Check, Evidence, of_all, of_each
+from cluster.preflight.check import Check, Evidence, of_all, of_each
 from cluster.values import Facts, Finding, Gpu, Severity
 from cluster.values.hardware import GpuHealth
 

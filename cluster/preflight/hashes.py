@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.catalogue import Check, Evidence, of_tried
+from cluster.preflight.check import Check, Evidence, of_tried
 from cluster.probes.hashes import HASHING
 from cluster.values import Finding
 from cluster.views import Tried

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.catalogue import of_each
+from cluster.preflight.check import of_each
 from cluster.values import Facts, Finding
 
 #: What Ray asks for; TP16 over two hosts served with 20,000 (measured). vLLM tries for 65,535, and its warning

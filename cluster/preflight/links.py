@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.catalogue import Check, Evidence, of_each
+from cluster.preflight.check import Check, Evidence, of_each
 from cluster.values import Facts, Finding, Severity
 
 _PROXIES = ("grpc_proxy", "http_proxy", "https_proxy", "all_proxy")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.catalogue import Check, Evidence, of_all, of_each
+from cluster.preflight.check import Check, Evidence, of_all, of_each
 from cluster.values import Facts, Finding, is_read
 
 #: In MiB, of models whose size no host can tell yet.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.catalogue import of_each
+from cluster.preflight.check import of_each
 from cluster.values import Facts, Finding, Listener
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.catalogue import Check, Evidence, of_each
+from cluster.preflight.check import Check, Evidence, of_each
 from cluster.preflight.links import variables
 from cluster.values import Facts, Finding, RdmaPort, Severity
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.catalogue import of_tried
+from cluster.preflight.check import of_tried
 from cluster.probes.reach import CONNECTING, LISTENING
 from cluster.values import Finding, Reach
 from cluster.views import Tried

@@ -10,7 +10,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.catalogue import of_each
+from cluster.preflight.check import of_each
 from cluster.values import Facts, Finding
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.catalogue import of_each, of_tried
-from cluster.probes.venv_trial import TRYING
+from cluster.preflight.check import of_each, of_tried
+from cluster.probes.venv_check import TRYING
 from cluster.values import Facts, Finding
 from cluster.views import Tried
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.catalogue import of_all, of_each
+from cluster.preflight.check import of_all, of_each
 from cluster.values import Facts, Finding
 
 _SAME = ("ray", "vllm", "torch", "transformers", "nvidia_nccl_cu12", "nvidia_nccl_cu13")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.command import Hint, Probe, last_json, program
-from cluster.engine.log import DEAD, FATAL, READY
+from cluster.engine.vllm_log import DEAD, FATAL, READY
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch.unit import folder_name
 from cluster.values import Facts

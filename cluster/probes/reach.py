@@ -76,7 +76,7 @@ def _listener(inventory: Inventory, spec: HostSpec) -> Command:
         "length": _LENGTH,
     }
     venv, limit = inventory.runtime.venv, _LISTENERS_LIMIT + 5
-    return program("trials.listen", payload, title=LISTENING, venv=venv, timeout=limit)
+    return program("trials.port_listener", payload, title=LISTENING, venv=venv, timeout=limit)
 
 
 def _connect(inventory: Inventory, host: Host, facts: Facts, doors: dict[str, _Doors]) -> tuple[Reach, ...]:
@@ -85,7 +85,7 @@ def _connect(inventory: Inventory, host: Host, facts: Facts, doors: dict[str, _D
         return ()
     payload = {"targets": targets, "limit": _LIMIT, "length": _LENGTH}
     venv = inventory.runtime.venv
-    command = program("trials.connect", payload, title=CONNECTING, venv=venv, timeout=60.0)
+    command = program("trials.port_probe", payload, title=CONNECTING, venv=venv, timeout=60.0)
     return host.ask(Probe(command, _reaches))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from cluster.inventory import Inventory
-from cluster.launch import ray, server
+from cluster.launch import ray, vllm
 from cluster.launch.unit import Name, Unit
 from cluster.values import Presence
 from cluster.views import HostView, Observed
@@ -24,7 +24,7 @@ def vllm_unit(inventory: Inventory, seen: Observed) -> Unit:
     """The vLLM of the head, which could be looked at."""
     facts = seen[inventory.head.name].facts
     assert facts is not None
-    return server.unit(inventory, facts)
+    return vllm.unit(inventory, facts)
 
 
 def ray_runs(inventory: Inventory, view: HostView) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from cluster.diagnosis.ailing import Ailment, ailment
+from cluster.diagnosis.unit_failure import Ailment, ailment
 from cluster.engine import gpu
 from cluster.engine.endpoint import Endpoint, endpoint
-from cluster.engine.follow import Follower
-from cluster.engine.log import READY, loading
 from cluster.engine.requests import METRICS, Answer, Load, Request, completion, load, token
+from cluster.engine.unit_log import Follower
+from cluster.engine.vllm_log import READY, loading
 from cluster.errors import HostError, NotReady
 from cluster.inventory import Inventory
 from cluster.state.desired import vllm_runs

@@ -1,7 +1,21 @@
 """What travels between the layers."""
 
+from cluster.values.all_reduce import Fabric, HostReduced
 from cluster.values.checks import CHECKS, CONCERNS, concern_of
-from cluster.values.fabric import Fabric, HostReduced
+from cluster.values.facts import Facts, Gpu, GpuProcess, Listener, ModelFiles, Place, Presence, Sighting, is_read
+from cluster.values.findings import (
+    Announcement,
+    EndpointStatus,
+    Excused,
+    Finding,
+    HostStatus,
+    Lease,
+    Leftover,
+    LogLine,
+    Report,
+    Severity,
+    Transport,
+)
 from cluster.values.hardware import Hardware
 from cluster.values.links import Links, RdmaPort
 from cluster.values.machine import Machine
@@ -16,32 +30,8 @@ from cluster.values.plan import (
     PlannedUnit,
     Share,
 )
-from cluster.values.said import (
-    Announcement,
-    EndpointStatus,
-    Excused,
-    Finding,
-    HostStatus,
-    Lease,
-    Leftover,
-    LogLine,
-    Report,
-    Severity,
-    Transport,
-)
-from cluster.values.seen import (
-    Facts,
-    Gpu,
-    GpuProcess,
-    Listener,
-    ModelFiles,
-    Place,
-    Presence,
-    Sighting,
-    is_read,
-)
 from cluster.values.software import Software
-from cluster.values.tried import Reach, VenvTrial
+from cluster.values.trials import Reach, VenvTrial
 
 __all__ = [
     "CHECKS",

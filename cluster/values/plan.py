@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cluster.values.said import Finding
+from cluster.values.findings import Finding
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.values.fact import Fact
+from cluster.values.base import Fact
 
 
 class Software(Fact):

@@ -14,9 +14,9 @@ from cluster.command import Command
 from cluster.engine.endpoint import endpoint, local_url
 from cluster.errors import UsageError
 from cluster.launch.environment import environment
-from cluster.transport.here import Here
 from cluster.transport.host import Host
-from orchestrator.bench.asked import How
+from cluster.transport.local import Here
+from orchestrator.bench.settings import How
 from orchestrator.run.phase import Stage
 
 

@@ -16,7 +16,7 @@ from cluster.bench.command import RESULT
 from cluster.bench.record import Run
 from cluster.bench.workload import Cell
 from cluster.errors import ClusterError, UsageError
-from orchestrator.bench.asked import How
+from orchestrator.bench.settings import How
 
 _HOW = "how.json"
 _RUN = "run.json"

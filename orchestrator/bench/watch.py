@@ -7,12 +7,12 @@ import time
 from cluster.bench.client import Heard
 from cluster.bench.conditions import Clocks, clocks_of
 from cluster.bench.counters import Sample
-from cluster.diagnosis.failure import is_dead
-from cluster.engine.follow import Follower
+from cluster.diagnosis.engine_failure import is_dead
+from cluster.engine.unit_log import Follower
 from cluster.errors import NotReady
 from cluster.transport.wait import Stalled
 from orchestrator.events import Progress
-from orchestrator.run.autopsy import died
+from orchestrator.run.engine_diagnosis import died
 from orchestrator.run.phase import Stage
 
 #: Seconds between two looks at the engine, and after the first token until the GPUs' clocks are asked for.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.cli import bench_arguments as bench
-from orchestrator.cli.words import at_least_zero, check_name, inventory_and_hosts, seconds
+from orchestrator.cli.argument_types import at_least_zero, check_name, inventory_and_hosts, seconds
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:

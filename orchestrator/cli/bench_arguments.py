@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cluster.bench.workload import GUIDE, NUM_PROMPTS, RATE, Workload, workload
-from orchestrator.bench.wanted import Wanted
-from orchestrator.cli.words import real, whole
+from orchestrator.bench.arguments import Wanted
+from orchestrator.cli.argument_types import real, whole
 
 #: What may stand behind `bench`, instead of an inventory.
 MORE = ("report", "compare", "layouts")

@@ -36,7 +36,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def _main(arguments: argparse.Namespace) -> int:
     from cluster.errors import ClusterError
     from orchestrator.cli.exit_codes import exit_code
-    from orchestrator.cli.outcome import report
+    from orchestrator.cli.output import report
     from orchestrator.run.interrupts import Interrupted
 
     output = arguments.output

@@ -13,18 +13,18 @@ from typing import cast
 from cluster.bench.record import Cold
 from cluster.bench.workload import Cell, matrix
 from cluster.errors import ClusterError
-from orchestrator.bench.asked import How, Origin
+from orchestrator.bench.arguments import Wanted
 from orchestrator.bench.results import Results, opened
-from orchestrator.bench.wanted import Wanted
+from orchestrator.bench.settings import How, Origin
 from orchestrator.cli.exit_codes import COMMAND
-from orchestrator.cli.outcome import say
+from orchestrator.cli.output import say
 from orchestrator.local.settings import Settings
-from orchestrator.phases.announce import Prove
-from orchestrator.phases.lock import Lock
+from orchestrator.phases.acquire_lease import Lock
+from orchestrator.phases.bench_target import Serving
 from orchestrator.phases.measure import Measure
-from orchestrator.phases.ready import Ready
 from orchestrator.phases.restart import Restart
-from orchestrator.phases.serving import Serving
+from orchestrator.phases.smoke_test import Prove
+from orchestrator.phases.wait_ready import Ready
 from orchestrator.render import bench as shown
 from orchestrator.render.text import count, marks_for
 from orchestrator.run.phase import Phase

@@ -13,18 +13,18 @@ from cluster.inventory import Inventory, with_layout
 from cluster.plan import plan
 from orchestrator.bench.results import NotKept, Results, opened
 from orchestrator.cli.exit_codes import COMMAND, exit_code
-from orchestrator.cli.outcome import explain, say
+from orchestrator.cli.output import explain, say
 from orchestrator.commands.bench import cells_of, go_on, new_folder, opened_for, phases
 from orchestrator.events import HostSaid
 from orchestrator.local.settings import Settings
-from orchestrator.phases.lock import Lock
-from orchestrator.phases.vacant import Vacant
+from orchestrator.phases.acquire_lease import Lock
+from orchestrator.phases.require_idle import Vacant
 from orchestrator.plans import DOWN, UP
 from orchestrator.render import bench as shown
 from orchestrator.render.text import marks_for
-from orchestrator.report.keep import keep, made_now
 from orchestrator.report.page import page
 from orchestrator.report.series import load
+from orchestrator.report.write import keep, made_now
 from orchestrator.run.interrupts import Interrupted
 from orchestrator.run.phase import Phase
 from orchestrator.session.session import Request, Session, session

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from orchestrator.local.settings import Settings
 from orchestrator.render.text import write
 from orchestrator.report import data
-from orchestrator.report.keep import keep, made_now
 from orchestrator.report.page import page
 from orchestrator.report.series import Series, load
+from orchestrator.report.write import keep, made_now
 from orchestrator.session.session import Request
 
 _SAID: dict[str, Callable[[Sequence[Series]], str]] = {

@@ -6,14 +6,14 @@ import sys
 
 from cluster.plan import expected
 from cluster.preflight import Evidence, report
-from cluster.probes import fabric
-from cluster.probes.trials import try_out
+from cluster.probes import all_reduce
+from cluster.probes.active_checks import try_out
 from cluster.state.desired import vllm_runs
 from cluster.state.observe import observe
 from cluster.values import Fabric, Presence, Report, Sighting
 from cluster.views import Observed
 from orchestrator.cli.exit_codes import PREFLIGHT, UNREACHABLE
-from orchestrator.cli.outcome import say
+from orchestrator.cli.output import say
 from orchestrator.local.settings import Settings
 from orchestrator.render import check as shown
 from orchestrator.render.text import marks_for
@@ -41,7 +41,7 @@ def _fabric(one: Session, seen: Observed) -> Fabric | None:
     """Not beside a vLLM that has the GPUs, and not without one of the hosts."""
     if not all(view.facts for view in seen.values()) or any(_is_there(view.vllm) for view in seen.values()):
         return None
-    return fabric.measure(one.inventory, one.fleet, seen)
+    return all_reduce.measure(one.inventory, one.fleet, seen)
 
 
 def _status(found: Report, strict: bool) -> int:

@@ -8,12 +8,12 @@ from typing import Any
 from cluster.errors import FleetError, UsageError
 from cluster.state.observe import observe
 from orchestrator.cli.exit_codes import exit_code
-from orchestrator.cli.outcome import explain, say
+from orchestrator.cli.output import explain, say
 from orchestrator.local.settings import Settings
 from orchestrator.render import failure
 from orchestrator.render.text import clean, count
-from orchestrator.session.diagnosis import Bundle
 from orchestrator.session.session import Request, Session, session
+from orchestrator.session.support_bundle import Bundle
 
 #: Seconds for every host to say all.
 _PATIENCE = 20.0

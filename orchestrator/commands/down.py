@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from cluster.errors import NotFreed
-from orchestrator.cli.outcome import say
+from orchestrator.cli.output import say
 from orchestrator.local.settings import Settings
-from orchestrator.phases.former import Former
+from orchestrator.phases.removed_hosts import Former
 from orchestrator.plans import DOWN
-from orchestrator.session.leaving import leaving
+from orchestrator.session.removed_hosts import leaving
 from orchestrator.session.session import Request, Session, session
 
 

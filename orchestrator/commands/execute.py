@@ -10,8 +10,8 @@ from cluster.transport.execute import command, execute
 from cluster.transport.host import Host
 from cluster.views import Executed
 from orchestrator.cli.exit_codes import COMMAND, UNREACHABLE, exit_code
-from orchestrator.cli.outcome import explain, say
-from orchestrator.commands.in_order import InOrder
+from orchestrator.cli.output import explain, say
+from orchestrator.commands.ordered_output import InOrder
 from orchestrator.local.settings import Settings
 from orchestrator.render import execute as shown
 from orchestrator.render.text import marks_for, write

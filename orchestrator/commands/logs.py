@@ -11,8 +11,8 @@ from cluster.errors import FleetError, HostError
 from cluster.transport.host import Host
 from cluster.values import LogLine
 from orchestrator.cli.exit_codes import exit_code
-from orchestrator.cli.outcome import explain
-from orchestrator.commands.in_order import InOrder
+from orchestrator.cli.output import explain
+from orchestrator.commands.ordered_output import InOrder
 from orchestrator.local.settings import Settings
 from orchestrator.render import failure
 from orchestrator.render import logs as shown

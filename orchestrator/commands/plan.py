@@ -9,14 +9,14 @@ from cluster.plan import Answers, ask, plan
 from cluster.values import Plan, PlannedPhase
 from cluster.views import HostView, Observed
 from orchestrator.cli.exit_codes import PREFLIGHT, UNREACHABLE
-from orchestrator.cli.outcome import say
+from orchestrator.cli.output import say
 from orchestrator.local.settings import Patience, Settings
-from orchestrator.phases.former import Former
+from orchestrator.phases.removed_hosts import Former
 from orchestrator.plans import UP
 from orchestrator.render import plan as shown
 from orchestrator.render.text import marks_for
 from orchestrator.run.phase import Phase
-from orchestrator.session.leaving import known_former_hosts
+from orchestrator.session.removed_hosts import known_former_hosts
 from orchestrator.session.session import Request, inventory_of, session
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from cluster.state.status import status
 from cluster.transport.wait import again_and_again
-from orchestrator.cli.outcome import say
+from orchestrator.cli.output import say
 from orchestrator.local.settings import Settings
 from orchestrator.render import status as shown
 from orchestrator.render.text import marks_for, write

@@ -8,8 +8,8 @@ from cluster.errors import Unreachable
 from cluster.lease.lease import break_lease
 from cluster.state.observe import observe
 from cluster.values import Lease
-from orchestrator.cli.outcome import say
-from orchestrator.local import person
+from orchestrator.cli.output import say
+from orchestrator.local import operator
 from orchestrator.local.settings import Settings
 from orchestrator.render.text import clean
 from orchestrator.session.session import Request, Session, session
@@ -29,7 +29,7 @@ def _broken(one: Session) -> Lease | None:
     view = observe(one.inventory, one.fleet.subset([head.name]))[head.name]
     if view.facts is None:
         raise view.problem or Unreachable(head.name, "look at the host")
-    by = person.lease(one.request.reason)
+    by = operator.lease(one.request.reason)
     return break_lease(head, view.facts.state, one.inventory.runtime.venv, by)
 
 

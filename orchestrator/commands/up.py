@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from cluster.inventory import Inventory
 from cluster.state.desired import Renew, vllm_runs
 from cluster.views import Observed
-from orchestrator.cli.outcome import say
+from orchestrator.cli.output import say
 from orchestrator.events import Announced
 from orchestrator.local.settings import Settings
-from orchestrator.phases.clear import Clear
-from orchestrator.phases.former import Former
-from orchestrator.phases.lock import Lock
+from orchestrator.phases.acquire_lease import Lock
+from orchestrator.phases.removed_hosts import Former
+from orchestrator.phases.stop_outdated import Clear
 from orchestrator.plans import UP
 from orchestrator.render import announce
 from orchestrator.render.text import marks_for
 from orchestrator.run.announcement import announcement
 from orchestrator.run.phase import Phase
-from orchestrator.session.leaving import former_hosts, leaving
+from orchestrator.session.removed_hosts import former_hosts, leaving
 from orchestrator.session.session import Request, Session, session
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from cluster.bench import client
 from cluster.bench.client import Heard
 from cluster.bench.command import RESULT
-from cluster.bench.concluded import Concluded, concluded
 from cluster.bench.conditions import with_clocks
+from cluster.bench.evaluate import Concluded, concluded
 from cluster.bench.record import Conditions, Run
 from cluster.bench.verdict import failed
 from cluster.bench.workload import Cell
@@ -21,13 +21,13 @@ from cluster.engine.requests import RESET_PREFIX_CACHE
 from cluster.errors import ClusterError, HostError, NotReady
 from cluster.inventory import Inventory
 from cluster.views import Observed
-from orchestrator.bench.asked import How
+from orchestrator.bench.current_conditions import present
 from orchestrator.bench.estimate import left
 from orchestrator.bench.launch import Launch, launch
-from orchestrator.bench.present import present
 from orchestrator.bench.results import INVENTORY, LOG, Results
+from orchestrator.bench.run_summary import about, told
+from orchestrator.bench.settings import How
 from orchestrator.bench.watch import Watch
-from orchestrator.bench.words import about, told
 from orchestrator.events import HostSaid
 from orchestrator.run.phase import Phase, Stage
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from cluster.errors import FleetError, PreflightFailed, Unreachable
 from cluster.plan import expected
 from cluster.preflight import Evidence, report
-from cluster.probes import fabric
-from cluster.probes.trials import try_out
+from cluster.probes import all_reduce
+from cluster.probes.active_checks import try_out
 from cluster.state.desired import vllm_runs
 from cluster.values import Report
 from orchestrator.events import Found, FoundExcused
@@ -48,5 +48,5 @@ def _report(stage: Stage) -> Report:
     if second.blocking or stage.inventory.preflight.fabric is None:
         return second
     # The longest comes last: a minute is lost on hosts that are unfit anyway.
-    known = replace(known, fabric=fabric.measure(stage.inventory, stage.fleet, stage.seen))
+    known = replace(known, fabric=all_reduce.measure(stage.inventory, stage.fleet, stage.seen))
     return report(stage.inventory, known, stage.skip)

@@ -10,7 +10,7 @@ from textwrap import wrap
 from rich.cells import cell_len
 from rich.text import Text
 
-from orchestrator.render.gauge import under_way
+from orchestrator.render.progress_bar import under_way
 from orchestrator.render.screen import Mood, Row, State
 from orchestrator.render.text import ASCII, UNICODE, Marks, clean, clock, count, duration
 

@@ -30,7 +30,7 @@ from orchestrator.events import (
     Waiting,
 )
 from orchestrator.render import announce, findings
-from orchestrator.render.brief import brief
+from orchestrator.render.one_line import brief
 from orchestrator.render.text import (
     UNICODE,
     Marks,

@@ -27,7 +27,7 @@ from orchestrator.events import (
     Waiting,
 )
 from orchestrator.render import announce, failure, findings
-from orchestrator.render.brief import blamed
+from orchestrator.render.one_line import blamed
 from orchestrator.render.text import clean, duration
 
 #: Lines kept; a screen shows as many of them as it has room for.

@@ -7,11 +7,11 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cluster.bench import guide
+from cluster.bench import published_guide
 from cluster.bench.record import Run
 from cluster.bench.summary import Row
 from orchestrator.render.bench import row_document
-from orchestrator.report.beside import Line, beside, ours
+from orchestrator.report.guide_comparison import Line, beside, ours
 from orchestrator.report.series import Kept, Series
 
 _LATENCIES = ("ttft", "tpot", "itl")
@@ -29,9 +29,17 @@ COLUMNS = (
 
 def document(series: Sequence[Series]) -> dict[str, Any]:
     """Everything: figures, counters, samples and requests of each run, and the guide's printed result."""
-    printed = {"model": guide.MODEL, "hardware": guide.HARDWARE, "workload": guide.WORKLOAD.lengths}
+    printed = {
+        "model": published_guide.MODEL,
+        "hardware": published_guide.HARDWARE,
+        "workload": published_guide.WORKLOAD.lengths,
+    }
     return {
-        "guide": {**printed, "num_prompts": guide.NUM_PROMPTS, "figures": guide.PRINTED.model_dump()},
+        "guide": {
+            **printed,
+            "num_prompts": published_guide.NUM_PROMPTS,
+            "figures": published_guide.PRINTED.model_dump(),
+        },
         "series": [_series(one) for one in series],
     }
 
@@ -99,7 +107,7 @@ def _averages(row: Row) -> list[str]:
 
 
 def _beside(series: Sequence[Series]) -> str:
-    head = ("figure", f"the guide, {guide.HARDWARE}", *(one.name for one in series))
+    head = ("figure", f"the guide, {published_guide.HARDWARE}", *(one.name for one in series))
     return _markdown(head, [[labelled(line), *cells(line)] for line in beside(series)])
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from cluster.bench import guide
+from cluster.bench import published_guide
 from cluster.bench.workload import Workload
 from cluster.errors import UsageError
-from orchestrator.report import data, plots, tables, timeline, words
-from orchestrator.report.beside import beside, otherwise, ours
+from orchestrator.report import data, narrative, plots, tables, timeline
 from orchestrator.report.conditions import conditions
+from orchestrator.report.guide_comparison import beside, otherwise, ours
 from orchestrator.report.series import Series
 
 if TYPE_CHECKING:
@@ -60,15 +60,15 @@ def _content(series: Sequence[Series], when: str) -> dict[str, Any]:
     compared = [one for one in series if ours(one)]
     runs = [(one.name, kept.run) for one in series for kept in one.runs]
     return {
-        "title": words.title(series),
+        "title": narrative.title(series),
         "when": when,
         "contents": list(_contents(series)),
-        "tiles": list(words.tiles(series)),
-        "summary": words.summary(series),
-        "findings": list(words.findings(series)),
+        "tiles": list(narrative.tiles(series)),
+        "summary": narrative.summary(series),
+        "findings": list(narrative.findings(series)),
         "compared": bool(compared),
-        "guide_work": f"{_lengths(guide.WORKLOAD)}, {guide.NUM_PROMPTS} prompts",
-        "guide_hardware": guide.HARDWARE,
+        "guide_work": f"{_lengths(published_guide.WORKLOAD)}, {published_guide.NUM_PROMPTS} prompts",
+        "guide_hardware": published_guide.HARDWARE,
         "names": [one.name for one in compared],
         "lines": list(_lines(compared)),
         "otherwise": [f"{one.name}: {said}" for one in compared for said in otherwise(one)],

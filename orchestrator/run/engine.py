@@ -15,7 +15,7 @@ from orchestrator.events import PhaseDone, PhaseFailed, PhaseSkipped, PhaseStart
 from orchestrator.local.settings import Patience
 from orchestrator.run.interrupts import Interrupted, Interrupts
 from orchestrator.run.phase import Phase, Stage
-from orchestrator.run.undo import Undo
+from orchestrator.run.rollback import Undo
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from orchestrator.bench.wanted import Wanted
+from orchestrator.bench.arguments import Wanted
 from orchestrator.local.settings import Output
 
 

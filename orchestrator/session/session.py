@@ -18,16 +18,16 @@ from cluster.inventory import Inventory, load
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from orchestrator.events import Event, RunStarted, Sink
-from orchestrator.local import pointer
-from orchestrator.local.memory import Memory
+from orchestrator.local import last_inventory
+from orchestrator.local.local_state import Memory
 from orchestrator.local.settings import Output, Patience, Settings
 from orchestrator.render import jsonl, plain
 from orchestrator.run.engine import Engine
 from orchestrator.run.interrupts import Interrupted, Interrupts
 from orchestrator.run.phase import Phase, Stage
-from orchestrator.session.diagnosis import Diagnosis, after_failure
 from orchestrator.session.journal import Journal
 from orchestrator.session.request import Request as Request
+from orchestrator.session.support_bundle import Diagnosis, after_failure
 
 
 def _stamp() -> str:
@@ -113,7 +113,7 @@ def inventory_of(request: Request, settings: Settings) -> Inventory:
         raise UsageError("--cluster names an inventory used before, and another one was given", cure=cure)
     if request.path is not None:
         return load(request.path, os.environ)
-    path, base = pointer.recall(settings.state, request.cluster)
+    path, base = last_inventory.recall(settings.state, request.cluster)
     return load(path, os.environ, base)
 
 

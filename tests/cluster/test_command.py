@@ -48,7 +48,7 @@ def test_shown_fits_a_screen(length: int, cut: bool) -> None:
 
 
 def test_what_is_shown_never_holds_stdin() -> None:
-    command = program("units.token", {"token": "hush"}, title="t", venv="/nowhere")
+    command = program("units.ray_token", {"token": "hush"}, title="t", venv="/nowhere")
     assert b"hush" in command.stdin
     assert "hush" not in command.shown() + command.line()
 

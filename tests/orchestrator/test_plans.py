@@ -11,9 +11,9 @@ import pytest
 from cluster.values import Presence
 from orchestrator.local.settings import Settings
 from orchestrator.plans import DOWN, UP
-from tests.orchestrator import simulated
-from tests.orchestrator.played import look
-from tests.orchestrator.simulated import World, run, written
+from tests.orchestrator import simulated_cluster
+from tests.orchestrator.scripted_stage import look
+from tests.orchestrator.simulated_cluster import World, run, written
 
 LAUNCHES = ["gpu-a: launch ray", "gpu-b: launch ray", "gpu-a: launch vllm"]
 STOPS = ["gpu-a: stop vllm", "gpu-b: stop ray", "gpu-a: stop ray"]
@@ -130,7 +130,7 @@ def test_an_up_that_is_refused_the_lease_changes_nothing_of_what_is_remembered(
     later.write_text(path.read_text() + "# another\n")
     theirs = {"owner": "bob", "machine": "desk", "since": "2026-11-22T09:00:00+00:00", "reason": "up demo"}
     with monkeypatch.context() as patched:
-        patched.setitem(simulated._CHANNELS, "take the lease", json.dumps({"held": theirs}))
+        patched.setitem(simulated_cluster._CHANNELS, "take the lease", json.dumps({"held": theirs}))
         assert run(world, "up", later, "--output", "plain") == 8
     (kept,) = Settings().state.rglob("inventory.yaml")
     assert kept.read_text() == path.read_text()
@@ -167,7 +167,7 @@ def with_a_third(path: Path) -> Path:
 @pytest.fixture
 def three_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     cards = [{"uuid": uuid, "memory_mib": 81559, "cuda": "ok"} for uuid in ("a", "b", "c")]
-    monkeypatch.setitem(simulated._CHANNELS, "prove the GPUs through Ray", json.dumps({"proved": cards}))
+    monkeypatch.setitem(simulated_cluster._CHANNELS, "prove the GPUs through Ray", json.dumps({"proved": cards}))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import get_args, get_type_hints
 from cluster.bench.verdict import Verdict
 from cluster.errors import ClusterError, CommandFailed, FleetError, HostError, LeaseLost, UsageError
 from cluster.values import Lease, Presence, Transport
-from cluster.values.said import Severity
+from cluster.values.findings import Severity
 from orchestrator.bench.results import NotKept
 from orchestrator.cli.exit_codes import exit_code
 from orchestrator.render import failure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cluster.inventory.written import Written
+from cluster.inventory.schema import Written
 from tests.public.golden import holds
 
 #: Of a JSON schema: what says which values a key takes, and what it is by itself.

@@ -21,7 +21,7 @@ from unittest import mock
 import pytest
 
 from cluster.command import Command
-from tests.orchestrator.played import payload
+from tests.orchestrator.scripted_stage import payload
 from tests.public.golden import holds, shape
 from tests.public.whole import Whole, program
 

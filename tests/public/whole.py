@@ -17,8 +17,8 @@ from orchestrator.cli import cli
 from tests.cluster.diagnosis.test_collect import line
 from tests.doubles import ScriptedChannel
 from tests.orchestrator.commands.test_bench import well
-from tests.orchestrator.played import payload
-from tests.orchestrator.simulated import INVENTORY, Simulated, World
+from tests.orchestrator.scripted_stage import payload
+from tests.orchestrator.simulated_cluster import INVENTORY, Simulated, World
 
 _THEIRS = {"owner": "bob", "machine": "desk", "since": "2026-11-22T09:00:00+00:00", "reason": "up demo", "pid": 7}
 #: What hosts answer to programs that `Simulated` knows nothing of.

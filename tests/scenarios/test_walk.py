@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.exclusive_lock import Turns
 from tests.scenarios.faults.case import HASTE
 from tests.scenarios.faults.table import WALK, Machine, with_walk
 from tests.scenarios.hosts import Hosts
 from tests.scenarios.operator import Operator
-from tests.scenarios.turns import Turns
 from tests.scenarios.walk import Walk
 
 pytestmark = [pytest.mark.scenario, pytest.mark.timeout(0)]

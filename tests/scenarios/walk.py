@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.scenarios.faults.told import of_report
-from tests.scenarios.faults.trouble import cut, heal, signal
+from tests.scenarios.faults.breakages import cut, heal, signal
+from tests.scenarios.faults.parsed_report import of_report
 from tests.scenarios.hosts import Hosts, wait_for
 from tests.scenarios.operator import Operator
 

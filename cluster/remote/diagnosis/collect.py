@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cluster.remote.common.processes import payload, processes, unit_pids
     from cluster.remote.common.redact import secrets_of
-    from cluster.remote.diagnosis.other_programs import ask_ray, installed, kernel_said, say_commands, say_ray
+    from cluster.remote.diagnosis.host_commands import ask_ray, installed, kernel_said, say_commands, say_ray
     from cluster.remote.diagnosis.sockets import sockets
     from cluster.remote.diagnosis.stacks import under_way
     from cluster.remote.diagnosis.teller import Teller

@@ -17,8 +17,8 @@ import time
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
-    from cluster.remote.common.presence import presence
     from cluster.remote.common.processes import boot_id, command_line, payload, processes, read_record, unit_pids
+    from cluster.remote.common.unit_state import presence
     from cluster.remote.facts.gpus import gpus
     from cluster.remote.facts.hardware import hardware
     from cluster.remote.facts.links import links_between

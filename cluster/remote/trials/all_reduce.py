@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cluster.remote.common.parting import end_with_the_operator
+    from cluster.remote.common.exit_on_disconnect import end_with_the_operator
     from cluster.remote.common.processes import payload
 
 #: Backend -> bytes of one all-reduce, rounds to warm up, rounds that count. Large enough for bandwidth rather

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cluster.remote.common.parting import end_with_the_operator
+    from cluster.remote.common.exit_on_disconnect import end_with_the_operator
     from cluster.remote.common.processes import payload
 
 BLOCK = 8 << 20

@@ -18,8 +18,8 @@ import time
 from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
-    from cluster.remote.common.claims import for_unit
     from cluster.remote.common.files import cut, rotate, secure_folder, write_private
+    from cluster.remote.common.port_reservations import for_unit
     from cluster.remote.common.processes import boot_id, payload, process, processes, unit_pids
 
 PR_SET_NAME = 15

@@ -10,9 +10,9 @@ import paramiko
 
 from cluster.command import Command, Result
 from cluster.errors import CommandTimedOut, Unreachable
+from cluster.transport.ssh.command import Running
 from cluster.transport.ssh.dial import Line, dial
 from cluster.transport.ssh.hop import Hop
-from cluster.transport.ssh.running import Running
 
 #: sshd allows 10 sessions on a connection (`MaxSessions`).
 _SESSIONS = 8

@@ -11,7 +11,7 @@ import pytest
 
 from cluster.bench import client
 from cluster.bench.client import Heard
-from cluster.bench.concluded import Concluded, concluded
+from cluster.bench.evaluate import Concluded, concluded
 from cluster.errors import CommandFailed, Unintelligible, Unreachable
 from cluster.transport.host import Host
 from tests.cluster.bench.results import result

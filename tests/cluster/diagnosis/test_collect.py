@@ -11,7 +11,7 @@ from cluster.errors import Unreachable
 from cluster.transport.host import Host
 from tests.cluster.builders import inventory
 from tests.doubles import ScriptedTransport
-from tests.orchestrator.played import payload
+from tests.orchestrator.scripted_stage import payload
 
 BROKEN = Unreachable("gpu-a", COLLECTING, cause="the connection broke while the command ran")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cluster.diagnosis.collect import Collected
-from cluster.diagnosis.failure import engine_failed, is_dead
-from cluster.diagnosis.ranks import Words, words
+from cluster.diagnosis.engine_failure import engine_failed, is_dead
+from cluster.diagnosis.rank_logs import Words, words
 from cluster.errors import NotReady
 from cluster.launch.unit import Look
 from cluster.values import Presence

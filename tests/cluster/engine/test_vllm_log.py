@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.engine.log import FATAL, Loading, failed, last_line, loaded, loading, moving_lines, without_nccl
+from cluster.engine.vllm_log import FATAL, Loading, failed, last_line, loaded, loading, moving_lines, without_nccl
 from tests.cluster.recorded import recorded
 
 STAGES = [

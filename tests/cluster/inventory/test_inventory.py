@@ -10,8 +10,8 @@ import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from cluster.inventory import HostSpec, JumpSpec, attention_heads, load
-from cluster.inventory.places import parse
-from cluster.inventory.written import Defaults, Written, WrittenHost, WrittenJump
+from cluster.inventory.schema import Defaults, Written, WrittenHost, WrittenJump
+from cluster.inventory.yaml_source import parse
 from tests.cluster.inventories import REFERENCE, SMALL, loaded, uncommented, with_lines
 
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from cluster.errors import CommandFailed, Held, Unintelligible, Unreachable
-from cluster.lease import heartbeat, lease
+from cluster.lease import keepalive, lease
 from cluster.lease.lease import HeldLease
 from cluster.transport.host import Host
 from cluster.values import Lease
@@ -30,7 +30,7 @@ def test_what_the_holder_is_told() -> None:
     data = sent(lease.hold(MINE, STATE, "/opt/vllm"))
     assert data["folder"] == STATE
     assert data["lease"] == {"owner": "ann", "machine": "laptop", "since": MINE.since, "reason": "up demo"}
-    assert data["silence"] >= 5 * heartbeat._BEAT
+    assert data["silence"] >= 5 * keepalive._BEAT
 
 
 @pytest.mark.parametrize("lines", [(TAKEN,), ("Welcome", TAKEN), ('{"not": "ours"}', TAKEN)])
@@ -77,7 +77,7 @@ def test_a_holder_that_does_not_answer(lines: tuple[str | None, ...], error: typ
 
 
 def test_the_lease_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heartbeat, "_BEAT", 0.001)
+    monkeypatch.setattr(keepalive, "_BEAT", 0.001)
     beaten = threading.Event()
     channel = ScriptedChannel([TAKEN])
     monkeypatch.setattr(channel, "send", lambda data: beaten.set() if data != b"bye\n" else None)
@@ -87,7 +87,7 @@ def test_the_lease_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_lost_connection_ends_the_beating_and_the_release_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heartbeat, "_BEAT", 0.001)
+    monkeypatch.setattr(keepalive, "_BEAT", 0.001)
     before = set(threading.enumerate())
     channel = ScriptedChannel([TAKEN], broken_after=0, error=Unreachable("gpu-a", "send"))
     held = take(channel)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from cluster.model import Fit, Layout, architecture, fit
-from cluster.model.allowance import Service, allowance
 from cluster.model.fit import by_part
 from cluster.model.layout import stages
+from cluster.model.overhead import Service, allowance
 from cluster.model.tensors import ROTARY
 from sandbox import model as sandbox_model
 from sandbox.layout import MODEL

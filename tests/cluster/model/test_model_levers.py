@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cluster.model import Layout, Lever, architecture, fit, levers
-from cluster.model.allowance import Service
+from cluster.model.overhead import Service
 from tests.cluster.model.configs import CONFIGS
 
 GIB = 1 << 30

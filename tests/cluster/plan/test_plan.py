@@ -10,9 +10,9 @@ import pytest
 
 from cluster.errors import Unreachable
 from cluster.inventory import Inventory
-from cluster.launch import ray, server
+from cluster.launch import ray, vllm
 from cluster.plan import Answers, plan
-from cluster.plan.asking import Serving
+from cluster.plan.query import Serving
 from cluster.plan.units import Unseen
 from cluster.values import Gpu, ModelFiles, Plan
 from cluster.values.machine import Hub
@@ -290,7 +290,7 @@ def test_units_are_those_that_up_launches() -> None:
     for host, spec in zip(found.hosts, one.hosts, strict=True):
         real = [
             ray.unit(one, spec, facts(spec)),
-            *([server.unit(one, facts(spec))] if spec.role == "head" else []),
+            *([vllm.unit(one, facts(spec))] if spec.role == "head" else []),
         ]
         assert [(unit.name, unit.command, unit.environment) for unit in host.units] == [
             (unit.name, unit.argv, unit.env) for unit in real

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.gpu_lab import models
 from cluster.plan import Answers, plan
-from cluster.plan.asking import Serving
+from cluster.plan.query import Serving
 from cluster.values import PlannedFit
 from tests.cluster.builders import card, inventory, seen
 from tests.cluster.recorded import recorded

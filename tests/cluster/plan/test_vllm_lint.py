@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from cluster.inventory import Inventory
-from cluster.launch import server
+from cluster.launch import vllm
 from cluster.model import Layout, architecture, fit
-from cluster.model.allowance import Service
+from cluster.model.overhead import Service
 from cluster.plan import lint
 from cluster.plan.arguments import Arguments
 from cluster.values import Finding
@@ -49,14 +49,14 @@ def ernie(*arguments: str, name: str = "424b", text_only: bool = False, **serve:
 def test_ranks_of_several_hosts_need_ray(arguments: tuple[str, ...], found: list[str]) -> None:
     """The inventory refuses it; this looks at the command line itself."""
     one = inventory()
-    assert names(lint.backend(one, (*server.argv(one), *arguments))) == found
+    assert names(lint.backend(one, (*vllm.argv(one), *arguments))) == found
     alone = inventory(hosts=1)
-    assert names(lint.backend(alone, (*server.argv(alone), *arguments))) == []
+    assert names(lint.backend(alone, (*vllm.argv(alone), *arguments))) == []
 
 
 def test_a_command_line_without_a_backend_is_what_vllm_refuses() -> None:
     one = inventory()
-    words = [word for word in server.argv(one) if word not in ("--distributed-executor-backend", "ray")]
+    words = [word for word in vllm.argv(one) if word not in ("--distributed-executor-backend", "ray")]
     assert names(lint.backend(one, words)) == ["executor-backend"]
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cluster.preflight.catalogue import Evidence
-from cluster.preflight.check import ALL
+from cluster.preflight.check import Evidence
 from cluster.preflight.hardware import CHECKS, driver, fabric, memory_errors, mig, models, persistence
+from cluster.preflight.report import ALL
 from cluster.values import Hardware
 from cluster.values.hardware import Xid
 from tests.cluster.builders import card, hardware, health, inventory, seen, view

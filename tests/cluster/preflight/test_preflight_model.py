@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.preflight.catalogue import Evidence
+from cluster.preflight.check import Evidence
 from cluster.preflight.model import equal, present, space
 from cluster.values import ModelFiles
 from cluster.values.machine import Hub

@@ -7,7 +7,7 @@ from typing import Any
 from cluster.errors import Unreachable
 from cluster.inventory import Inventory
 from cluster.preflight import Evidence, report
-from cluster.preflight.check import ALL
+from cluster.preflight.report import ALL
 from cluster.values import CHECKS, Fabric, Report
 from cluster.views import HostView
 from tests.cluster.builders import inventory, seen

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cluster.engine.log import DEAD, FATAL, READY
+from cluster.engine.vllm_log import DEAD, FATAL, READY
 from cluster.errors import Unintelligible
 from cluster.launch.unit import folder_name
 from cluster.preflight import Evidence, report

@@ -12,10 +12,10 @@ from cluster.command import Probe
 from cluster.errors import HostError, Unintelligible, Unreachable
 from cluster.inventory import Inventory
 from cluster.plan import Answers, expected, plan
-from cluster.plan.asking import Serving, serving
+from cluster.plan.query import Serving, serving
 from cluster.preflight import Evidence, report
 from cluster.probes.facts import facts
-from cluster.probes.venv_trial import venv_trial
+from cluster.probes.venv_check import venv_trial
 from cluster.state.desired import outdated
 from cluster.state.leftovers import leftovers
 from cluster.transport.host import Host

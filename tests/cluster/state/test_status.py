@@ -15,8 +15,8 @@ from cluster.state.status import status
 from cluster.values import EndpointStatus, GpuProcess, HostStatus, Presence
 from tests.cluster import builders
 from tests.doubles import Script
-from tests.orchestrator.played import hosts, look, told
-from tests.orchestrator.served import HANG, TOKEN, Served, closed_port, served
+from tests.orchestrator.fake_vllm import HANG, TOKEN, Served, closed_port, served
+from tests.orchestrator.scripted_stage import hosts, look, told
 
 OURS = GpuProcess(pid=1, name="VLLM::Worker", used_mib=70000, ours=True)
 ENDED = "Starting to load model\ntorch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB.\n"

@@ -7,7 +7,7 @@ import pytest
 from cluster.bench.verdict import failed
 from cluster.bench.workload import GUIDE, Cell
 from orchestrator.bench.estimate import left
-from orchestrator.bench.words import about, told
+from orchestrator.bench.run_summary import about, told
 from tests.cluster.bench.results import counts, run
 
 HEAVY, DECODE, BALANCED = GUIDE

@@ -10,11 +10,11 @@ import pytest
 
 from cluster.bench.workload import GUIDE, Cell
 from cluster.errors import UsageError
-from orchestrator.bench.asked import How
 from orchestrator.bench.launch import Launch, launch
+from orchestrator.bench.settings import How
 from tests.cluster import builders
-from tests.orchestrator.played import payload, played
-from tests.orchestrator.served import Served, served
+from tests.orchestrator.fake_vllm import Served, served
+from tests.orchestrator.scripted_stage import payload, played
 
 HOW = How(rate=10, cold="salt", origin="here", seed=7)
 

@@ -10,8 +10,8 @@ import pytest
 from cluster.bench.verdict import failed
 from cluster.bench.workload import GUIDE, Cell
 from cluster.errors import UsageError
-from orchestrator.bench.asked import How
 from orchestrator.bench.results import NotKept, Results, kept, opened, result_of
+from orchestrator.bench.settings import How
 from tests.cluster.bench.results import run
 
 HOW = How(rate=10, cold="salt", origin="head", seed=7)

@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.cli import cli
 from orchestrator.cli.arguments import parse
-from tests.orchestrator.simulated import World, run, written
+from tests.orchestrator.simulated_cluster import World, run, written
 
 Captured = pytest.CaptureFixture[str]
 VERBS = ("up", "down", "plan", "check", "status", "logs", "exec", "diagnose", "bench", "unlock")

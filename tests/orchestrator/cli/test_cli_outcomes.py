@@ -11,7 +11,7 @@ from cluster.errors import ClusterError, FleetError, UsageError
 from orchestrator.cli import cli
 from orchestrator.run.interrupts import Interrupted
 from tests.orchestrator.render import story
-from tests.orchestrator.simulated import World, run, written
+from tests.orchestrator.simulated_cluster import World, run, written
 
 Captured = pytest.CaptureFixture[str]
 
@@ -65,7 +65,7 @@ def test_an_impatient_person_sees_no_traceback(monkeypatch: pytest.MonkeyPatch, 
         raise KeyboardInterrupt
 
     monkeypatch.setattr("orchestrator.commands.status.run", again)
-    monkeypatch.setattr("orchestrator.cli.outcome.report", again)
+    monkeypatch.setattr("orchestrator.cli.output.report", again)
     assert cli.main(["status"]) == 130
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.orchestrator.simulated import written
+from tests.orchestrator.simulated_cluster import written
 from tests.orchestrator.test_plans import LAUNCHES
 
-UP = [sys.executable, "-m", "tests.orchestrator.simulated", "up", "--output"]
+UP = [sys.executable, "-m", "tests.orchestrator.simulated_cluster", "up", "--output"]
 
 
 def environment() -> dict[str, str]:

@@ -10,7 +10,7 @@ from unittest import mock
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host, Transport
 from orchestrator.cli import cli
-from tests.orchestrator.simulated import written
+from tests.orchestrator.simulated_cluster import written
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from orchestrator.cli import cli
 from orchestrator.cli.arguments import parse
 from tests.cluster.bench.results import result
 from tests.cluster.bench.test_bench_client import told
-from tests.orchestrator.played import payload
-from tests.orchestrator.simulated import World, run, written
+from tests.orchestrator.scripted_stage import payload
+from tests.orchestrator.simulated_cluster import World, run, written
 
 Captured = pytest.CaptureFixture[str]
 

@@ -15,7 +15,7 @@ from orchestrator.cli.arguments import parse
 from tests.cluster.bench.results import result
 from tests.cluster.bench.test_bench_client import told
 from tests.orchestrator.commands.test_bench import well
-from tests.orchestrator.simulated import World, run, written
+from tests.orchestrator.simulated_cluster import World, run, written
 
 Captured = pytest.CaptureFixture[str]
 #: What one layout does on the two hosts.

@@ -14,8 +14,8 @@ from tests.cluster import builders
 from tests.cluster.diagnosis.test_collect import line
 from tests.doubles import Script, ScriptedTransport
 from tests.orchestrator.commands.program import run
-from tests.orchestrator.played import told
-from tests.orchestrator.simulated import written
+from tests.orchestrator.scripted_stage import told
+from tests.orchestrator.simulated_cluster import written
 
 Captured = pytest.CaptureFixture[str]
 LOST = Unreachable("gpu-b", "look at the host", cause="no route")

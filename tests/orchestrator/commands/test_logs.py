@@ -14,7 +14,7 @@ import pytest
 
 from cluster.command import Command
 from cluster.errors import ClusterError, Unreachable
-from orchestrator.cli.outcome import explain
+from orchestrator.cli.output import explain
 from orchestrator.commands import logs
 from tests.cluster.launch.test_unit import sent
 from tests.doubles import Answer, ScriptedChannel, ScriptedTransport, failed

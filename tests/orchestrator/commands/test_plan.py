@@ -10,10 +10,10 @@ from unittest import mock
 import pytest
 
 from cluster.errors import Unreachable
-from cluster.inventory import alone, load
-from cluster.plan.asking import ASKING
+from cluster.inventory import load, single_host
+from cluster.plan.query import ASKING
 from orchestrator.cli import cli
-from orchestrator.local import places
+from orchestrator.local import used_hosts
 from orchestrator.local.settings import Patience, Settings
 from orchestrator.plans import UP
 from tests.cluster import builders
@@ -22,7 +22,7 @@ from tests.cluster.inventories import REFERENCE
 from tests.cluster.model.configs import CONFIGS
 from tests.doubles import ScriptedChannel, ScriptedTransport
 from tests.orchestrator.commands.program import run
-from tests.orchestrator.played import told
+from tests.orchestrator.scripted_stage import told
 
 Captured = pytest.CaptureFixture[str]
 LOOKING = "look at the host"
@@ -122,15 +122,15 @@ def test_no_host_can_be_reached(tmp_path: Path, capsys: Captured) -> None:
 
 def test_phases_that_would_have_nothing_to_do(no_host: Any, tmp_path: Path, capsys: Captured) -> None:
     """By their own reason, on hosts on which nothing runs; one host needs no Ray."""
-    alone = tmp_path / "alone.yaml"
+    small = tmp_path / "alone.yaml"
     text = REFERENCE.read_text().replace("tensor_parallel_size: 16", "tensor_parallel_size: 8")
-    alone.write_text(text[: text.index("  - name: gpu-b")] + text[text.index("model:\n") :])
+    small.write_text(text[: text.index("  - name: gpu-b")] + text[text.index("model:\n") :])
     assert phases(REFERENCE, capsys, "skipped") == {}
     assert phases(REFERENCE, capsys, "only") == {
         "Clean former hosts": "a host has left the inventory",
         "Stop what is outdated": "something of ours is outdated",
     }
-    skipped = phases(alone, capsys, "skipped")
+    skipped = phases(small, capsys, "skipped")
     assert skipped["Start Ray on the head"] == "one host serves alone, without Ray"
     assert skipped["Learn the transport"] == "one host: nothing travels between hosts"
 
@@ -138,8 +138,8 @@ def test_phases_that_would_have_nothing_to_do(no_host: Any, tmp_path: Path, caps
 def test_a_host_that_has_left_the_inventory_is_cleaned(no_host: Any, tmp_path: Path, capsys: Captured) -> None:
     """Known from what this machine remembers, as `up` knows it."""
     former = inventory(hosts=1, cluster="ernie-424b", each={"name": "gpu-z", "address": "10.0.0.99"})
-    stays = alone(load(REFERENCE, {}), "gpu-a")
-    places.keep(Settings().state, "ernie-424b", [stays, former])
+    stays = single_host(load(REFERENCE, {}), "gpu-a")
+    used_hosts.keep(Settings().state, "ernie-424b", [stays, former])
     for word in ("skipped", "only"):
         assert "Clean former hosts" not in phases(REFERENCE, capsys, word)
 

@@ -14,7 +14,7 @@ import pytest
 from cluster.values import EndpointStatus, HostStatus, Presence
 from orchestrator.commands import status
 from orchestrator.render.status import Look
-from tests.orchestrator.simulated import World, run, written
+from tests.orchestrator.simulated_cluster import World, run, written
 
 Captured = pytest.CaptureFixture[str]
 HOST = HostStatus("gpu-a", Presence.ALIVE, Presence.ABSENT, 0, 8, 10.0)

@@ -13,8 +13,8 @@ from tests.cluster import builders
 from tests.cluster.launch.test_unit import sent
 from tests.doubles import Answer, ScriptedTransport
 from tests.orchestrator.commands.program import run
-from tests.orchestrator.played import told
-from tests.orchestrator.simulated import written
+from tests.orchestrator.scripted_stage import told
+from tests.orchestrator.simulated_cluster import written
 
 Captured = pytest.CaptureFixture[str]
 THEIRS = {"owner": "bob", "machine": "desk", "since": "2026-11-22T09:00:00+00:00", "reason": "up demo"}

@@ -14,16 +14,16 @@ from cluster.bench.record import Cold, Run
 from cluster.bench.workload import GUIDE, Cell
 from cluster.errors import HostError, LeaseLost, NotReady, Unreachable
 from cluster.values import Lease, Presence
-from orchestrator.bench.asked import How
 from orchestrator.bench.results import NotKept, Results, kept, opened
+from orchestrator.bench.settings import How
 from orchestrator.events import HostSaid, Progress
 from orchestrator.phases.measure import Measure
 from tests.cluster import builders
 from tests.cluster.bench.results import result
 from tests.cluster.bench.test_bench_client import told
 from tests.doubles import Script, ScriptedChannel, failed
-from tests.orchestrator.played import Played, look, played
-from tests.orchestrator.served import Served, served
+from tests.orchestrator.fake_vllm import Served, served
+from tests.orchestrator.scripted_stage import Played, look, played
 
 CELL = Cell(GUIDE[0], 2)
 CELLS = (Cell(GUIDE[0], 1), CELL)

@@ -7,14 +7,14 @@ import pytest
 from cluster.command import Command
 from cluster.errors import ClusterError, CommandFailed, FleetError, PreflightFailed, Unreachable
 from cluster.probes.reach import CONNECTING, LISTENING
-from cluster.probes.venv_trial import TRYING
+from cluster.probes.venv_check import TRYING
 from cluster.state.desired import ray_unit, vllm_unit
 from cluster.values import ModelFiles
 from cluster.views import HostView, Observed
 from orchestrator.events import Found
 from orchestrator.phases.preflight import Preflight
 from tests.cluster import builders
-from tests.orchestrator.played import connected, played
+from tests.orchestrator.scripted_stage import connected, played
 
 TWO = builders.inventory()
 LOST_A, LOST_B = Unreachable("gpu-a", "connect"), Unreachable("gpu-b", "connect")

@@ -12,7 +12,7 @@ from orchestrator.phases.ray import JoinWorkers, StartHead
 from orchestrator.run.phase import Phase
 from tests.cluster import builders
 from tests.doubles import Script, failed
-from tests.orchestrator.played import left, played
+from tests.orchestrator.scripted_stage import left, played
 
 ONE, TWO, THREE = builders.inventory(hosts=1), builders.inventory(), builders.inventory(hosts=3)
 LOST = Unreachable("gpu-b", "stop ray", cause="no route", cure="see its cable")

@@ -6,7 +6,7 @@ import pytest
 
 from cluster.errors import NotFreed
 from orchestrator.phases.restart import Restart
-from tests.orchestrator.played import left, played
+from tests.orchestrator.scripted_stage import left, played
 
 
 def test_it_is_stopped_and_launched_on_the_head_alone() -> None:

@@ -10,7 +10,7 @@ from orchestrator.events import HostSaid
 from orchestrator.phases.stop import StopRay, StopVllm
 from tests.cluster import builders
 from tests.doubles import Script
-from tests.orchestrator.played import left, played
+from tests.orchestrator.scripted_stage import left, played
 
 THREE = builders.inventory(hosts=3)
 ALIVE = Sighting(presence=Presence.ALIVE)

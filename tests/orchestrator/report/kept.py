@@ -11,8 +11,8 @@ from cluster.bench.figures import measured
 from cluster.bench.record import Conditions, Run
 from cluster.bench.verdict import Verdict
 from cluster.bench.workload import GUIDE, Workload
-from orchestrator.bench.asked import How
 from orchestrator.bench.results import opened
+from orchestrator.bench.settings import How
 from tests.cluster.bench.results import conditions, counts, result, run
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.bench import guide
+from cluster.bench import published_guide
 from cluster.bench.workload import GUIDE
 from orchestrator.cli import cli
 from orchestrator.report.series import Series, load
@@ -97,7 +97,7 @@ def test_plots_hold_the_samples(looked: Looked) -> None:
 
 def test_the_table_beside_the_guide(looked: Looked, series: tuple[Series, ...]) -> None:
     table = {row[0]: row[1:] for row in looked.tables()[0]}
-    assert table["Figure"] == [f"The guide, {guide.HARDWARE}", "TP8 × PP1", "TP16 × PP1"]
+    assert table["Figure"] == [f"The guide, {published_guide.HARDWARE}", "TP8 × PP1", "TP16 × PP1"]
     assert [table[name][0] for name in ("Output tokens, /s", "TTFT mean, ms", "ITL P99, ms")] == [
         "261.13",
         "15,663.63",

@@ -16,12 +16,12 @@ from cluster.bench.figures import Latency
 from cluster.bench.verdict import failed
 from cluster.bench.workload import GUIDE
 from cluster.errors import UsageError
-from orchestrator.bench.asked import How
 from orchestrator.bench.results import opened
+from orchestrator.bench.settings import How
 from orchestrator.cli import cli
-from orchestrator.report import words
-from orchestrator.report.beside import otherwise
+from orchestrator.report import narrative
 from orchestrator.report.data import COLUMNS
+from orchestrator.report.guide_comparison import otherwise
 from orchestrator.report.page import page
 from orchestrator.report.series import load
 from tests.cluster.bench.results import conditions, figures, run
@@ -63,24 +63,26 @@ def test_a_run_whose_result_is_lost_has_no_requests(tmp_path: Path) -> None:
 
 def test_a_summary_in_words(tmp_path: Path) -> None:
     series = load([keep(tmp_path / "one")])
-    what, counted, beside = words.summary(series)
-    assert words.title(series) == "ERNIE-4.5-VL-424B-A47B-PT on 8 × NVIDIA H100 80GB HBM3"
+    what, counted, beside = narrative.summary(series)
+    assert narrative.title(series) == "ERNIE-4.5-VL-424B-A47B-PT on 8 × NVIDIA H100 80GB HBM3"
     assert "served by vLLM 0.32.0 as TP8 × PP1 on 8 × NVIDIA H100 80GB HBM3. Measured on 2026-11-26" in what
     assert counted.startswith(
         "6 of 7 runs count: by the server's own counters all of their requests were answered, not"
     )
     assert "generated 493.82 tokens a second, 1.89 times the guide's 261.13" in beside
-    assert dict(words.findings(series))["prompt-heavy (8000/1000)"] == (
+    assert dict(narrative.findings(series))["prompt-heavy (8000/1000)"] == (
         "TP8 × PP1 generated 493.8 tokens a second with 16 prompts at most (123.5 with 1); from 1 to 16 the median"
         " first token went from 100 ms to 180 ms, and a token after it from 10.0 to 10.0 ms."
     )
-    assert [tile.figure for tile in words.tiles(series)] == ["494", "100", "1.89×"]
+    assert [tile.figure for tile in narrative.tiles(series)] == ["494", "100", "1.89×"]
 
 
 def test_one_run_counts(tmp_path: Path) -> None:
     how = How(rate=10, cold="salt", origin="head", seed=7)
     opened(tmp_path / "one", how, seeded=True).keep(run(), {})
-    assert words.summary(load([tmp_path / "one"]))[1].startswith("1 of 1 run counts: by the server's own counters")
+    assert narrative.summary(load([tmp_path / "one"]))[1].startswith(
+        "1 of 1 run counts: by the server's own counters"
+    )
 
 
 def test_tokens_that_came_together_are_told_beside_the_guide(tmp_path: Path) -> None:
@@ -96,16 +98,16 @@ def test_tokens_that_came_together_are_told_beside_the_guide(tmp_path: Path) -> 
 
 def test_cpus_are_called_so(tmp_path: Path) -> None:
     series = load([keep(tmp_path / "one", known=conditions(transport="gloo"))])
-    assert words.title(series).endswith(" on CPUs in place of 8 × NVIDIA H100 80GB HBM3")
-    assert "Not the same: CPUs in place of 8 ×" in words.summary(series)[2]
+    assert narrative.title(series).endswith(" on CPUs in place of 8 × NVIDIA H100 80GB HBM3")
+    assert "Not the same: CPUs in place of 8 ×" in narrative.summary(series)[2]
 
 
 def test_nothing_to_be_proud_of(tmp_path: Path) -> None:
     how = How(rate=10, cold="salt", origin="head", seed=7)
     opened(tmp_path / "one", how, seeded=True).keep(run(verdict=failed("why"), figures=None), {})
     series = load([tmp_path / "one"])
-    assert words.summary(series)[1] == "None of 1 run counts: see below, under what was left out."
-    assert list(words.tiles(series)) == []
+    assert narrative.summary(series)[1] == "None of 1 run counts: see below, under what was left out."
+    assert list(narrative.tiles(series)) == []
     text = page(series, "now")
     assert "is not among these runs" in text
     assert "<b>TP8 × PP1: prompt-heavy (8000/1000), 2 prompts</b> failed: why" in text

@@ -11,7 +11,7 @@ from cluster.values import Lease, Leftover
 from orchestrator.events import HostSaid, PhaseDone, PhaseFailed, PhaseSkipped, PhaseStarted, Undone
 from orchestrator.run.interrupts import Interrupted, Interrupts
 from orchestrator.run.phase import Phase, Stage
-from tests.orchestrator.engines import CLEAN, Driven, Noted, driven, phases
+from tests.orchestrator.engine_fixtures import CLEAN, Driven, Noted, driven, phases
 
 LOST = NotReady("the engine", 3.0, cause="it died")
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.local import pointer
-from tests.orchestrator.simulated import written
+from orchestrator.local import last_inventory
+from tests.orchestrator.simulated_cluster import written
 from tests.orchestrator.test_plans import LAUNCHES, STOPS
 
 LOADING, STOPPING = "look at vllm", "stop ray"
@@ -23,7 +23,7 @@ LOADING, STOPPING = "look at vllm", "stop ray"
 
 @contextmanager
 def running(path: Path, *words: str, hang: str, stderr: int = subprocess.PIPE, state: str = "") -> Iterator[Run]:
-    argv = [sys.executable, "-m", "tests.orchestrator.simulated", *words]
+    argv = [sys.executable, "-m", "tests.orchestrator.simulated_cluster", *words]
     more = {"XDG_STATE_HOME": state} if state else {}
     process = subprocess.Popen(
         [*argv, str(path)] if words[0] == "up" else argv,
@@ -109,7 +109,7 @@ def test_a_lost_terminal_ends_the_watching_alone(tmp_path: Path, output: str) ->
 
 def test_a_down_that_was_interrupted_names_the_way_on(tmp_path: Path) -> None:
     path, state = written(tmp_path), str(tmp_path)
-    pointer.remember(tmp_path / "orchestrator", "demo", path)
+    last_inventory.remember(tmp_path / "orchestrator", "demo", path)
     with running(path, "down", "--output", "plain", hang="look at the host", state=state) as run:
         run.reaches("look at the host")
         run.send(signal.SIGINT)

@@ -14,7 +14,7 @@ from cluster.errors import InventoryError, UsageError
 from orchestrator.events import HostSaid, RunStarted
 from orchestrator.local.settings import Output, Settings
 from orchestrator.session.session import Request, session
-from tests.orchestrator.simulated import World, written
+from tests.orchestrator.simulated_cluster import World, written
 
 SAID = HostSaid("gpu-a", "ready")
 
@@ -101,7 +101,9 @@ def test_which_screen(
 def closed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The hosts that were hung up on."""
     names: list[str] = []
-    monkeypatch.setattr("tests.orchestrator.simulated.Simulated.close", lambda host: names.append(host.spec.name))
+    monkeypatch.setattr(
+        "tests.orchestrator.simulated_cluster.Simulated.close", lambda host: names.append(host.spec.name)
+    )
     return names
 
 

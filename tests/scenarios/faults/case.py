@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tests.scenarios.faults.parsed_report import Told, of_event, of_report, of_status
 from tests.scenarios.faults.table import Row
-from tests.scenarios.faults.told import Told, of_event, of_report, of_status
 from tests.scenarios.hosts import Hosts
 from tests.scenarios.operator import Operator
 from tests.scenarios.running import Running, running

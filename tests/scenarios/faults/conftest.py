@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from tests.scenarios.exclusive_lock import Turns
 from tests.scenarios.faults.case import HASTE, Case
+from tests.scenarios.faults.parsed_report import Told
 from tests.scenarios.faults.results import Results
 from tests.scenarios.faults.table import Row
-from tests.scenarios.faults.told import Told
 from tests.scenarios.hosts import Hosts
 from tests.scenarios.operator import Operator
-from tests.scenarios.turns import Turns
 
 _RESULTS = pytest.StashKey[Results]()
 _FAILED = pytest.StashKey[str]()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from tests.scenarios.faults.breakages import signal
 from tests.scenarios.faults.case import Case
-from tests.scenarios.faults.trouble import signal
 from tests.scenarios.hosts import wait_for
 
 _PID = "/run/other.pid"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from tests.scenarios.faults.parsed_report import Told
 from tests.scenarios.faults.table import Machine, Row, page, walk_of
-from tests.scenarios.faults.told import Told
 
 
 @dataclass

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 
-from tests.scenarios.faults.told import Told
+from tests.scenarios.faults.parsed_report import Told
 
 WALK = "## The random walk"
 

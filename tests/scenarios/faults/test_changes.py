@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.scenarios.faults.breakages import cut, heal
 from tests.scenarios.faults.case import Case
-from tests.scenarios.faults.trouble import cut, heal
 
 pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 

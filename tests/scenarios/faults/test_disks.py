@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.faults.breakages import mount_read_only
 from tests.scenarios.faults.case import Case
-from tests.scenarios.faults.trouble import mount_read_only
 
 pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.faults.breakages import detached, leader, rank_pid, short_of_memory, signal
 from tests.scenarios.faults.case import Case
-from tests.scenarios.faults.trouble import detached, leader, rank_pid, short_of_memory, signal
 from tests.scenarios.hosts import wait_for
 
 pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]

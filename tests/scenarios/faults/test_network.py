@@ -7,8 +7,8 @@ import time
 import pytest
 
 from orchestrator.plans import UP
+from tests.scenarios.faults.breakages import cut, heal, network, slow_link
 from tests.scenarios.faults.case import Case
-from tests.scenarios.faults.trouble import cut, heal, network, slow_link
 from tests.scenarios.hosts import wait_for
 
 pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]

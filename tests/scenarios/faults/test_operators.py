@@ -15,9 +15,9 @@ import pytest
 
 from orchestrator.plans import DOWN, UP
 from orchestrator.run.phase import Phase
+from tests.scenarios.faults.breakages import cut, heal, signal
 from tests.scenarios.faults.case import Case
-from tests.scenarios.faults.told import Told
-from tests.scenarios.faults.trouble import cut, heal, signal
+from tests.scenarios.faults.parsed_report import Told
 from tests.scenarios.hosts import wait_for
 from tests.scenarios.operator import Operator
 from tests.scenarios.running import Running

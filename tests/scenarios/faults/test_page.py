@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.faults.parsed_report import Told, of_event, of_report, of_status
 from tests.scenarios.faults.results import Results
 from tests.scenarios.faults.table import WALK, Machine, Row, page, walk_of, with_walk
-from tests.scenarios.faults.told import Told, of_event, of_report, of_status
 
 HERE = Machine("2026-07-01 09:12 UTC", "2.60.0", "0.32.0", "3.11.7", "6.1.0", 2)
 LOST = Told("node1", "no answer from 10.66.0.3 port 22", "see whether it is up | or\nnot")

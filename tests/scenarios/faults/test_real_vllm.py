@@ -7,8 +7,8 @@ import re
 
 import pytest
 
+from tests.scenarios.faults.breakages import rank_pid, signal
 from tests.scenarios.faults.case import Case
-from tests.scenarios.faults.trouble import rank_pid, signal
 from tests.scenarios.walk import tokens
 
 pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.real_vllm, pytest.mark.timeout(600)]

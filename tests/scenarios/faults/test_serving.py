@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.scenarios.faults.breakages import keeper, leader, rank_pid, record, signal
 from tests.scenarios.faults.case import Case
-from tests.scenarios.faults.trouble import keeper, leader, rank_pid, record, signal
 
 pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from tests.scenarios.faults.breakages import signal
 from tests.scenarios.faults.case import Case
 from tests.scenarios.faults.other_sshd import OtherSshd
-from tests.scenarios.faults.trouble import signal
 
 pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 

@@ -8,9 +8,9 @@ import signal as signals
 
 import pytest
 
+from tests.scenarios.faults.breakages import detached, record, signal
 from tests.scenarios.faults.case import Case
 from tests.scenarios.faults.other_sshd import OtherSshd
-from tests.scenarios.faults.trouble import detached, record, signal
 from tests.scenarios.hosts import wait_for
 
 pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]

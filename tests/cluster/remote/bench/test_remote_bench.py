@@ -15,8 +15,8 @@ from cluster.bench.client import Heard
 from cluster.command import Command
 from cluster.errors import CommandFailed, Unreachable
 from cluster.remote.common.processes import processes
-from cluster.transport.here import Here
 from cluster.transport.host import Host
+from cluster.transport.local import Here
 from tests.cluster.http_server import Served, serving
 from tests.cluster.recorded import recorded
 from tests.cluster.remote.local import VENV, eventually

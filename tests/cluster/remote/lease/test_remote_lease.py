@@ -14,7 +14,7 @@ import pytest
 
 from cluster.command import program
 from cluster.errors import Held, LeaseLost, Unreachable
-from cluster.lease import heartbeat
+from cluster.lease import keepalive
 from cluster.lease import lease as module
 from cluster.lease.lease import HeldLease, take
 from cluster.values import Lease
@@ -168,7 +168,7 @@ def test_a_file_that_says_nothing_is_no_owner(state: str, left: str) -> None:
 def test_a_lease_is_broken_on_purpose_and_its_owner_hears_who_did_it(
     state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heartbeat, "_BEAT", 0.01)
+    monkeypatch.setattr(keepalive, "_BEAT", 0.01)
     held = taken(state, "ann")
     held.check()
     assert module.break_lease(HOST, state, VENV, lease("bob")) == lease("ann")
@@ -180,7 +180,7 @@ def test_a_lease_is_broken_on_purpose_and_its_owner_hears_who_did_it(
 
 
 def test_a_lease_that_lost_its_connection_is_taken_again(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heartbeat, "_BEAT", 0.01)
+    monkeypatch.setattr(keepalive, "_BEAT", 0.01)
     held = taken(state, "ann")
     before = holders(state)
     kill(before)
@@ -196,7 +196,7 @@ def test_a_lease_that_lost_its_connection_is_taken_again(state: str, monkeypatch
 
 
 def test_a_lease_that_somebody_had_in_between_is_lost(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heartbeat, "_BEAT", 0.01)
+    monkeypatch.setattr(keepalive, "_BEAT", 0.01)
     held = taken(state, "ann")
     kill(holders(state))
     theirs = eventually(lambda: taken(state, "bob"))
@@ -212,8 +212,8 @@ def test_an_owner_who_slept_for_too_long_asks_before_it_goes_on(
     """The host still holds it: its answer is enough."""
     held = taken(state, "ann")
     program = holders(state)
-    slept_at = heartbeat.now()
-    monkeypatch.setattr(heartbeat, "now", lambda: slept_at + 3600)
+    slept_at = keepalive.now()
+    monkeypatch.setattr(keepalive, "now", lambda: slept_at + 3600)
     held.check()
     assert holders(state) == program
     held.release()
@@ -227,8 +227,8 @@ def test_an_owner_whose_host_does_not_answer_takes_it_again(state: str, monkeypa
         os.kill(pid, signal.SIGSTOP)
     hung: list[LocalChannel] = []
     with monkeypatch.context() as patched:
-        patched.setattr(heartbeat, "_TRUST", 0.0)
-        patched.setattr(heartbeat, "_PROOF", 0.05)
+        patched.setattr(keepalive, "_TRUST", 0.0)
+        patched.setattr(keepalive, "_PROOF", 0.05)
         patched.setattr(LocalChannel, "close", lambda channel: hung.append(channel))
         with pytest.raises(Unreachable, match="take the lease again"):
             held.check()

@@ -1,0 +1,86 @@
+"""A dead engine, as the error that a person reads: which rank, on which host, of what, and what to do."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+
+from cluster.diagnosis.rank_logs import Words
+from cluster.diagnosis.redact import redact, secret_values
+from cluster.diagnosis.root_cause import RootCause, root_cause
+from cluster.engine.vllm_log import failed
+from cluster.errors import NotReady
+from cluster.inventory import Inventory
+from cluster.launch.unit import Look
+
+_LOGS = "read the whole log: `orchestrator logs {host} --unit vllm`"
+#: Of an exception that lists all that it would take, the first is enough; the log has the rest.
+_LONGEST = 300
+_SHOWN, _SHOWN_OF_KNOWN = 8, 2
+_LAST = 12
+
+_KINDS = {"EngineCore": "the engine", "APIServer": "the API server", "RayWorkerProc": "a rank"}
+
+
+def is_dead(engine: Look, log: str) -> bool:
+    """The process can outlive its engine: what the log says counts as much."""
+    return not engine.alive or failed(log)
+
+
+def engine_failed(
+    inventory: Inventory, engine: Look, log: str, elsewhere: Mapping[str, Words] | None = None
+) -> NotReady:
+    """Why the engine will not come, out of its log and of what the hosts, by name, say of their ranks.
+
+    A log may hold anything, the environment of a process among it: no secret of it gets into the error.
+    """
+    error = _error(inventory, engine, log, elsewhere)
+    values = secret_values(inventory)
+    error.last, error.cause = redact(error.last, values), redact(error.cause, values)
+    return error
+
+
+def _error(inventory: Inventory, engine: Look, log: str, elsewhere: Mapping[str, Words] | None) -> NotReady:
+    head = inventory.head
+    addresses = {spec.name: "" if spec is head else spec.cluster_address for spec in inventory.hosts}
+    found = root_cause(log, {addresses[name]: words for name, words in (elsewhere or {}).items()})
+    if found is None:
+        return _without_words(head.name, engine, log)
+    host = next(
+        (spec.name for spec in inventory.hosts if spec.cluster_address == found.process.address), head.name
+    )
+    cure = found.cure or _LOGS.format(host=head.name)
+    return NotReady("the engine", 0.0, _frames(found), host=host, cause=_cause(found), cure=cure)
+
+
+def _frames(found: RootCause) -> str:
+    """The innermost of the traceback, without the exception: of a known cause, where it was found is enough."""
+    if found.cause and "pydantic" in "".join(found.traceback[-1:]):
+        return ""  # where an argument was looked at says nothing of what is wrong with it
+    frames = [line for line in found.traceback[:-1] if line.strip(" ^~")]
+    return "\n".join(frames[-_SHOWN_OF_KNOWN:] if found.cause else frames[-_SHOWN:])
+
+
+def _cause(found: RootCause) -> str:
+    """Who died of what; and what that means, where it is known."""
+    who = f"rank {found.rank}" if found.rank is not None else _KINDS.get(found.process.kind, found.process.kind)
+    what = found.what if len(found.what) <= _LONGEST else found.what[:_LONGEST].rstrip() + " …"
+    return "\n".join(filter(None, (f"{who}: {what}" if who else what, found.cause)))
+
+
+def _without_words(host: str, engine: Look, log: str) -> NotReady:
+    last = "\n".join(log.splitlines()[-_LAST:])
+    if engine.status is not None and engine.status < 0:
+        cause = f"vLLM was killed by {_signal(-engine.status)}"
+        cure = f"see who killed it: `dmesg -T` on {host} where it was the kernel, for want of memory"
+    else:
+        status = "" if engine.status is None else f" (exit status {engine.status})"
+        cause, cure = f"vLLM has ended{status}", _LOGS.format(host=host)
+    return NotReady("the engine", 0.0, last, host=host, cause=cause, cure=cure)
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,130 @@
+"""What the ranks of a launch have said on their own hosts, beside what Ray has passed on: what killed them, and of
+crashes that no Python survives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from cluster.diagnosis.collect import Collected, Files, Wanted
+from cluster.diagnosis.log_lines import rank_numbers, split
+
+_FILE = re.compile(r"worker-[\w-]+-(?P<pid>\d+)\.(?:out|err)$")
+#: Not that of the file's name: a worker that Ray started in advance has none there.
+_JOB = re.compile(r"^:job_id:([0-9a-f]{8})$", re.MULTILINE)
+_ACTOR = ":actor_name:RayWorkerProc"
+
+#: Seconds by which a file of this launch may be older than the launch, as hosts count time.
+_SLACK = 5.0
+
+
+def wanted(since: float, seconds: float) -> Wanted:
+    """Of the ranks of a launch `since` seconds ago, of the Ray under them, and of the kernel since then."""
+    within = since + _SLACK
+    files = (
+        Files("ray/session_latest/logs/worker-*", head=24 << 10, tail=72 << 10, within=within),
+        Files("ray/session_latest/logs/raylet.*", head=0, tail=24 << 10, within=within),
+    )
+    return Wanted(files, kernel_within=within, seconds=seconds)
+
+
+@dataclass(frozen=True)
+class RankLog:
+    """All that one rank has said; `rank` None where it died before it knew."""
+
+    pid: int
+    rank: int | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a host has to say about the ranks of the last launch there. `kernel` are lines of its kernel's log."""
+
+    ranks: tuple[RankLog, ...] = ()
+    kernel: str = ""
+    raylet: str = ""
+
+
+def words(collected: Collected) -> Words:
+    """Out of what was collected on a host."""
+    texts = collected.texts
+    raylet = "\n".join(text for name, text in texts.items() if "/raylet." in name)
+    return Words(tuple(_ranks(texts)), texts.get("kernel.log", ""), raylet)
+
+
+def _ranks(texts: Mapping[str, str]) -> Iterator[RankLog]:
+    """Those of the latest job of Ray that has any: a Ray may have served several launches."""
+    of_jobs: dict[int, dict[int, list[str]]] = {}
+    for name, text in sorted(texts.items()):
+        file, jobs = _FILE.search(name), _JOB.findall(text)
+        if file and jobs and _ACTOR in text:
+            job = int.from_bytes(bytes.fromhex(jobs[-1]), "little")
+            of_jobs.setdefault(job, {}).setdefault(int(file["pid"]), []).append(text)
+    for pid, parts in sorted(of_jobs[max(of_jobs)].items()) if of_jobs else ():
+        text = "\n".join(parts)
+        yield RankLog(pid, _rank(text), text)
+
+
+def _rank(text: str) -> int | None:
+    """Its own words have its pid in them, and those of nobody else."""
+    return next(iter(rank_numbers(split(text)).values()), None)
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a process ended that could not say it itself: `what` is the evidence, `lines` are where in its code it
+    was, innermost last."""
+
+    what: str
+    lines: tuple[str, ...] = ()
+
+
+_OUT_OF_MEMORY = re.compile(r"[Oo]ut of memory: Killed process (?P<pid>\d+) \((?P<name>[^)]*)\)")
+_RAY_KILLED = re.compile(r"killed due to (?:the node running low on memory|memory pressure)|OOM kill")
+_CRASH = re.compile(
+    r"Segfault encountered|Fatal Python error: |\*\*\* SIG\w+ received|terminate called after|std::bad_alloc"
+    r"|double free or corruption|Watchdog caught collective operation timeout|CUDA error: "
+)
+_NAMES = ("ray::", "VLLM::", "vllm", "python")
+#: Of a stack that is told innermost first, frames that say where in the program it was.
+_PYTHON = re.compile(r'  File ".*\.py"')
+_AROUND, _FRAMES = 200, 3
+
+
+def death(words: Words, pid: int | None) -> Death | None:
+    """Of the process `pid` of this host, or of any rank there that has one to tell (pid None)."""
+    by_kernel = _killed(words.kernel.splitlines(), pid)
+    if by_kernel:
+        return by_kernel
+    for log in words.ranks:
+        if pid is None or log.pid == pid:
+            found = _crash(log.text.splitlines())
+            if found:
+                return found
+    ray = next((line for line in words.raylet.splitlines() if _RAY_KILLED.search(line)), None)
+    return Death(ray) if ray else None
+
+
+def last_words(log: RankLog) -> tuple[str, ...]:
+    """The end of what a rank has said: where it was."""
+    said = [line for line in log.text.splitlines() if line.strip() and not line.startswith(":")]
+    return tuple(f"its last words: {line}" for line in said[-2:])
+
+
+def _killed(kernel: Sequence[str], pid: int | None) -> Death | None:
+    """The kernel counts pids of the machine, a container its own: the name counts as well."""
+    for line in reversed(kernel):
+        found = _OUT_OF_MEMORY.search(line)
+        if found and (int(found["pid"]) == pid or found["name"].startswith(_NAMES)):
+            return Death(line[found.start() :].strip())
+    return None
+
+
+def _crash(lines: Sequence[str]) -> Death | None:
+    for number, line in enumerate(lines):
+        if _CRASH.search(line):
+            frames = [one for one in lines[number : number + _AROUND] if _PYTHON.match(one)]
+            return Death(line.strip(), tuple(reversed(frames[:_FRAMES])))
+    return None

@@ -1,0 +1,173 @@
+"""Why an engine died: the first real traceback of all its processes, and the cause where the pattern is known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import dropwhile, islice, takewhile
+
+from cluster.diagnosis.known_failures import KNOWN, SILENT
+from cluster.diagnosis.log_lines import Line, Process, rank_numbers, split
+from cluster.diagnosis.rank_logs import Death, Words, death, last_words
+from cluster.engine.vllm_log import FATAL
+
+_TRACEBACK = "Traceback (most recent call last):"
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Timeout|Failure)\b|[a-z_]+(?:\.\w+)+: ")
+
+#: Lines of a message at most, and what follows it and is no part of it.
+_PARAGRAPH = 4
+_NEXT = re.compile(rf"{re.escape(_TRACEBACK)}|During handling of|The above exception")
+
+#: Ray hands over an exception of a rank: its own traceback follows, with the exception at the end.
+_REMOTE = re.compile(r"RayTaskError\(\w+\): ray::(?P<kind>\w+).*?\(pid=(?P<pid>\d+), ip=(?P<ip>[\w.:]+)")
+
+#: The executor says which rank died, Ray where, and with which pid.
+_DIED = re.compile(r"RayWorkerProc rank=\[(?P<rank>\d+).*")
+_DIED_AT = re.compile(r"A worker died .* Worker IP address: (?P<ip>[\w.:]+) .*Worker PID: (?P<pid>\d+)")
+_ACTOR_DIED = re.compile(
+    r"class_name: RayWorkerProc\s+actor_id: \w+\s+pid: (?P<pid>\d+)\s+(?:name: \S*_TP(?P<rank>\d+)\s+)?"
+    r"namespace: \S+\s+ip: (?P<ip>[\w.:]+)\s+(?P<detail>The actor .*?)(?= Some common causes|$)",
+    re.MULTILINE,
+)
+
+#: Processes whose tracebacks count before those of the API server, which only hears of it.
+_ENGINE = re.compile(r"EngineCore|RayWorkerProc|Worker")
+
+#: Printed by the tear-down after the real failure.
+_NOISE = (
+    "ActorHandleNotFoundError",
+    "EngineDeadError",
+    "Engine core initialization failed",
+    "Failed core proc",
+    "Executor failed",
+)
+#: Lines that say themselves why: of Ray, of a parser of arguments, of a program that has said nothing before.
+_PLAIN = (
+    r"Started a local Ray instance|Cannot provide a placement group|Waiting for creating a placement group",
+    r"^[\w ]*: error: ",
+    r"^[\w.]*Error: ",
+)
+
+#: What a process says when another one has gone: never the cause where there is any other.
+_OF_ANOTHER = re.compile(
+    r"ActorDiedError|ActorUnavailableError|RayActorError|WorkerCrashedError|NodeDiedError|OwnerDiedError"
+    r"|Connection (?:closed by peer|reset by peer|was likely closed)|Socket closed|Broken pipe"
+    r"|remote process exited or there was a network error|ncclRemoteError|DistNetworkError|RuntimeError: cancelled"
+)
+
+
+@dataclass(frozen=True)
+class RootCause:
+    """What killed the engine: who said it or died of it, its rank where it is known, and the exception."""
+
+    process: Process
+    what: str
+    traceback: tuple[str, ...] = ()
+    rank: int | None = None
+    cause: str = ""
+    cure: str = ""
+
+
+def root_cause(log: str, elsewhere: Mapping[str, Words] | None = None) -> RootCause | None:
+    """What the engine died of; None where there is neither a traceback nor a fatal line.
+
+    `elsewhere` is what hosts have to say of their ranks, by address, empty for the host that vLLM runs on.
+    """
+    lines = split(log)
+    tracebacks = [one for one in _tracebacks(lines) if not any(noise in one.what for noise in _NOISE)]
+    of_others = [one for one in tracebacks if _OF_ANOTHER.search(one.what)]
+    real = [one for one in tracebacks if one not in of_others]
+    candidates = (
+        *(one for one in real if _ENGINE.match(one.process.kind)),
+        *_deaths(lines, elsewhere or {}),
+        *real,
+        *_fatal_lines(lines, _PLAIN),
+        *of_others,
+        *_fatal_lines(lines, FATAL),
+    )
+    found = next(iter(candidates), None)
+    return _explained(_numbered(found, lines)) if found else None
+
+
+def _tracebacks(lines: Sequence[Line]) -> Iterator[RootCause]:
+    """Whole ones, in order."""
+    for number, line in enumerate(lines):
+        if line.text.startswith(_TRACEBACK):
+            same = [one.text for one in lines[number:] if one.source == line.source]
+            if found := _traceback(line.process, same):
+                yield found
+
+
+def _traceback(process: Process, lines: Sequence[str]) -> RootCause | None:
+    """The traceback up to and with its exception; None where the log ends before."""
+    handed: RootCause | None = None
+    for number, line in enumerate(lines[1:], 1):
+        if not _EXCEPTION.match(line):
+            continue
+        body = tuple(lines[: number + 1])
+        remote = _REMOTE.search(line)
+        if remote is None:
+            return RootCause(handed.process if handed else process, _what(line, lines[number + 1 :]), body)
+        handed = RootCause(Process(remote["kind"], int(remote["pid"]), remote["ip"]), line, body)
+    return handed
+
+
+def _what(line: str, after: Sequence[str]) -> str:
+    """The exception; of pydantic's, which counts problems, the first problem; of NCCL's its last error as well; of
+    a message that begins on a later line its first paragraph."""
+    if "validation error" in line and after and after[0].startswith("  "):
+        return after[0].strip().removeprefix("Value error, ").partition(" [type=")[0]
+    for number, one in enumerate(after[:4]):
+        if one.startswith("Last error:"):
+            return f"{line} {' '.join(after[number + 1 : number + 2])}".strip()
+    if line.rstrip().endswith(":"):
+        return " ".join([line.rstrip(), *_first_paragraph(after)])
+    return line
+
+
+def _first_paragraph(lines: Sequence[str]) -> Iterator[str]:
+    """Without the lines that are empty before it, and without the next traceback."""
+    words = [line.strip() for line in takewhile(lambda line: not _NEXT.match(line), lines)]
+    yield from islice(takewhile(bool, dropwhile(lambda line: not line, words)), _PARAGRAPH)
+
+
+def _deaths(lines: Sequence[Line], elsewhere: Mapping[str, Words]) -> Iterator[RootCause]:
+    """Ranks that ended without a word of Python, with what their own hosts know of it."""
+    said = "\n".join(line.text for line in lines)
+    actor, died = _ACTOR_DIED.search(said), _DIED.search(said)
+    where, numbered = _DIED_AT.search(said) or actor, died or actor
+    if where is None and numbered is None:
+        hows = ((place, how) for place, words in elsewhere.items() if (how := death(words, None)))
+        yield from (RootCause(Process("", 0, place), how.what, (*how.lines, how.what)) for place, how in hows)
+        return
+    process = Process("RayWorkerProc", int(where["pid"]), where["ip"]) if where else Process("RayWorkerProc")
+    rank = int(numbered["rank"]) if numbered and numbered["rank"] else None
+    words = elsewhere.get(process.address, Words())
+    how = death(words, process.pid or None)
+    if how is None:
+        evidence = actor["detail"] if actor else died[0] if died else where[0] if where else ""
+        own = next((log for log in words.ranks if log.pid == process.pid), None)
+        how = Death(SILENT, (*(last_words(own) if own else ()), evidence))
+    yield RootCause(process, how.what, (*how.lines, how.what), rank)
+
+
+def _fatal_lines(lines: Sequence[Line], signs: Sequence[str]) -> Iterator[RootCause]:
+    """Without a traceback: lines that mean an end."""
+    for line in lines:
+        if any(re.search(sign, line.text) for sign in signs):
+            yield RootCause(line.process, line.text.strip())
+
+
+def _numbered(found: RootCause, lines: Sequence[Line]) -> RootCause:
+    """With its rank, as it has said it itself."""
+    ranks, process = rank_numbers(lines), found.process
+    said = ranks.get((process.address, process.pid), ranks.get(("", process.pid)))
+    return found if said is None or found.rank is not None else replace(found, rank=said)
+
+
+def _explained(found: RootCause) -> RootCause:
+    known = next((one for one in KNOWN if re.search(one.sign, found.what)), None) or next(
+        (one for one in KNOWN if any(re.search(one.sign, line) for line in found.traceback)), None
+    )
+    return replace(found, cause=known.cause, cure=known.cure) if known else found

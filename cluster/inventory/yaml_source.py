@@ -1,0 +1,148 @@
+"""YAML text -> plain data, and the line of every key.
+
+Only the part of YAML that reads the same to all: mappings, lists, text, decimal numbers, true and false.
+Numbers that YAML reads in surprising ways (022 is 18, 1:30 is 90) reach nobody as numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import yaml
+
+from cluster.inventory.interpolate import Replaced, replace
+from cluster.inventory.problems import Loc, Problem, Refused, quoted
+
+_DEEPEST = 32
+_DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+_TRUE = ("yes", "true", "on")
+_ALIAS = "aliases, anchors and merge keys (&, *, <<) are refused: write it out, or use defaults"
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A scalar that no key of an inventory takes; `kind` says what it is."""
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """What stands in the file: `data` (lists as tuples), the line of each key, and what is wrong already."""
+
+    data: object
+    lines: Mapping[Loc, int]
+    problems: tuple[Problem, ...]
+
+
+def parse(text: str, environ: Mapping[str, str]) -> Document:
+    """The one document in `text`, `${VAR}`s replaced. Raises Refused when it cannot be read at all."""
+    root = _compose(text)
+    reader = _Reader(environ)
+    reader.lines[()] = root.start_mark.line + 1
+    data = reader.value(root, ())
+    return Document(data, reader.lines, tuple(reader.problems))
+
+
+def _compose(text: str) -> yaml.Node:
+    try:
+        problems = tuple(_forbidden(yaml.parse(text, Loader=yaml.SafeLoader)))
+        root = None if problems else yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise Refused(_syntax(error, text)) from None
+    except (ValueError, OverflowError):
+        # PyYAML lets these escape from numbers out of range, as in "\UFFFFFFFF".
+        raise Refused(Problem((), "this is not YAML: a number in it is out of range")) from None
+    if root is None or root.tag == "tag:yaml.org,2002:null":
+        raise Refused(*problems or (Problem((), "the file is empty"),))
+    if not isinstance(root, yaml.MappingNode):
+        raise Refused(Problem((), "expected a mapping (key: value)", root.start_mark.line + 1))
+    return root
+
+
+def _forbidden(events: Iterator[yaml.Event]) -> Iterator[Problem]:
+    """What must be found before nodes are made: aliases can repeat themselves, depth can end the stack."""
+    documents = depth = 0
+    for event in events:
+        line = event.start_mark.line + 1 if event.start_mark else 0
+        documents += isinstance(event, yaml.DocumentStartEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if documents > 1 or depth > _DEEPEST:
+            reason = "a second document begins" if documents > 1 else "nested too deeply"
+            yield Problem((), reason, line)
+            return
+        if isinstance(event, yaml.NodeEvent) and event.anchor:
+            yield Problem((), _ALIAS, line)
+        elif getattr(event, "tag", None):
+            yield Problem((), 'tags (a word that begins with "!") are refused: put text in quotes', line)
+
+
+def _syntax(error: yaml.YAMLError, text: str) -> Problem:
+    """Where and why, without the words around it, which may be secrets."""
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        return Problem((), "this is not YAML: it holds a control character", line)
+    mark = getattr(error, "problem_mark", None)
+    line = mark.line + 1 if mark else 0
+    variable = "${" in "".join(text.split("\n")[line - 1 : line])
+    hint = ' (within { } or [ ] a "${VAR}" needs quotes)' if variable else ""
+    return Problem((), f"this is not YAML: {getattr(error, 'problem', None) or 'it cannot be read'}{hint}", line)
+
+
+class _Reader:
+    """Walks the nodes once, collecting lines and problems on the way."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.lines: dict[Loc, int] = {}
+        self.problems: list[Problem] = []
+
+    def value(self, node: yaml.Node, loc: Loc) -> object:
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, loc)
+        if isinstance(node, yaml.SequenceNode):
+            return tuple(self._item(item, (*loc, index)) for index, item in enumerate(node.value))
+        return self._scalar(node, loc)
+
+    def _item(self, node: yaml.Node, loc: Loc) -> object:
+        self.lines[loc] = node.start_mark.line + 1
+        return self.value(node, loc)
+
+    def _mapping(self, node: yaml.MappingNode, loc: Loc) -> dict[str, object]:
+        data: dict[str, object] = {}
+        for key, value in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) else None
+            line = key.start_mark.line + 1
+            if name is None or name in data or key.tag == "tag:yaml.org,2002:merge":
+                self.problems.append(Problem(loc, self._key_reason(name, loc), line))
+                continue
+            self.lines[(*loc, name)] = line
+            data[name] = self.value(value, (*loc, name))
+        return data
+
+    def _key_reason(self, name: str | None, loc: Loc) -> str:
+        if name is None:
+            return "a key must be plain text"
+        if (*loc, name) in self.lines:
+            return f"the key {quoted(name)} is here a second time (first on line {self.lines[(*loc, name)]})"
+        return _ALIAS
+
+    def _scalar(self, node: yaml.Node, loc: Loc) -> object:
+        text, kind = str(node.value), node.tag.rpartition(":")[2]
+        if kind == "int":
+            return int(text) if _DECIMAL.fullmatch(text) else Odd("a number that is not plain decimal")
+        if kind == "float":
+            return Odd("a number with a fraction")
+        if kind == "bool":
+            return text.lower() in _TRUE
+        return None if kind == "null" else self._text(text, loc, plain=getattr(node, "style", None) is None)
+
+    def _text(self, text: str, loc: Loc, *, plain: bool) -> str:
+        try:
+            replaced = replace(text, self.environ)
+        except ValueError as error:
+            self.problems.append(Problem(loc, str(error)))
+            return text
+        return Replaced(replaced) if plain and replaced != text else replaced

@@ -1,0 +1,61 @@
+"""What hosts are asked for a plan: each for its facts, the head for the model and its vLLM, all at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cluster.command import Probe, last_json, program
+from cluster.errors import HostError
+from cluster.inventory import Inventory
+from cluster.state.observe import observe
+from cluster.transport.fleet import Fleet, both
+from cluster.values.base import Fact
+from cluster.views import Observed
+
+ASKING = "ask for the model and the options of vLLM"
+
+#: Seconds: the program gives `vllm serve --help` two minutes.
+_LIMIT = 150.0
+
+
+class Serving(Fact):
+    """config.json of the model on the head as it is, and the options that its vLLM takes; None where they could
+    not be had, and the problems say why."""
+
+    config: Any
+    problem: str
+    options: tuple[str, ...] | None
+    options_problem: str
+
+
+@dataclass(frozen=True)
+class Answers:
+    """`serving` is what kept us from asking where the head could not be asked."""
+
+    seen: Observed
+    serving: Serving | HostError
+
+
+def ask(inventory: Inventory, fleet: Fleet) -> Answers:
+    """Nothing is started, and nothing is left. A host that cannot be asked is an answer, too."""
+    head = inventory.head.name
+    seen, served = both(
+        lambda: observe(inventory, fleet),
+        lambda: fleet.each(lambda host: host.attend(serving(inventory)), [head]),
+    )
+    return Answers(seen, served[head])
+
+
+def serving(inventory: Inventory) -> Probe[Serving]:
+    """Of the head. Takes as long as the import of vLLM: 8 to 30 seconds."""
+    venv, environment = inventory.runtime.venv, dict(inventory.head.environment)
+    model = {
+        "id": inventory.model.id,
+        "revision": inventory.model.revision,
+        "hf_home": environment.get("HF_HOME", ""),
+        "hf_hub_cache": environment.get("HF_HUB_CACHE", ""),
+    }
+    payload = {"venv": venv, "model": model}
+    command = program("facts.vllm_options", payload, title=ASKING, venv=venv, timeout=_LIMIT)
+    return Probe(command, lambda said: Serving.model_validate(last_json(said)))

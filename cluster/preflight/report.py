@@ -1,0 +1,79 @@
+"""All checks over all hosts at once, and what a person has excused of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from cluster.errors import HostError
+from cluster.inventory import Inventory
+from cluster.preflight import (
+    all_reduce,
+    clock,
+    fits,
+    gpus,
+    hardware,
+    hashes,
+    limits,
+    links,
+    machine,
+    model,
+    network,
+    rdma,
+    reach,
+    releases,
+    software,
+    state,
+    versions,
+)
+from cluster.preflight.check import Check, Evidence
+from cluster.values import CHECKS, Excused, Finding, Report
+
+
+def _reachable(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
+    for name, view in evidence.seen.items():
+        if view.problem:
+            yield _unseen(name, view.problem)
+
+
+def _unseen(host: str, problem: HostError) -> Finding:
+    found = f"{problem.doing}: {problem.cause or problem.said}"
+    cure = problem.cure or f"see what keeps it: `ssh {host} true`"
+    return Finding("reachable", host, "blocking", found, "an answer over SSH", cure=cure)
+
+
+_CONCERNS = (
+    *(clock, gpus, hardware, versions, releases, software, network, links, reach, rdma),
+    *(limits, machine, state, model, hashes, fits, all_reduce),
+)
+
+ALL: tuple[Check, ...] = (Check("reachable", _reachable), *(one for part in _CONCERNS for one in part.CHECKS))
+
+
+def report(inventory: Inventory, evidence: Evidence, skip: Collection[str] = ()) -> Report:
+    """Every finding of every host. A host that could not be looked at is one finding, blocking.
+
+    `skip` are names of checks whose findings do not count, in this run.
+    """
+    found = [finding for one in ALL for finding in one.run(inventory, evidence)]
+    found.sort(key=lambda finding: CHECKS.index(finding.name))
+    excuses = [(finding, _excuse(inventory, finding, skip)) for finding in found]
+    tripped = {finding.name for finding in found}
+    there = {one.name for one in ALL}
+    blind = {one.name for one in ALL if not one.looked(evidence)}
+    looked = [name for name in CHECKS if name in there - blind]
+    return Report(
+        findings=tuple(finding for finding, reason in excuses if not reason),
+        excused=tuple(Excused(finding, reason) for finding, reason in excuses if reason),
+        passed=tuple(name for name in looked if name not in tripped and name not in skip),
+        skipped=tuple(name for name in CHECKS if name in skip),
+        untried=tuple(name for name in CHECKS if name in there and name not in looked and name not in tripped),
+    )
+
+
+def _excuse(inventory: Inventory, finding: Finding, skip: Collection[str]) -> str:
+    if finding.name in skip:
+        return "skipped in this run"
+    for one in inventory.preflight.accept:
+        if one.check == finding.name and (not one.hosts or finding.host in one.hosts):
+            return one.reason
+    return ""

@@ -1,0 +1,57 @@
+"""The second step of preflight: what only trying can show, on all hosts at once."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from cluster.errors import HostError
+from cluster.inventory import Inventory
+from cluster.probes.hashes import hashes
+from cluster.probes.reach import reach
+from cluster.probes.venv_check import venv_trial
+from cluster.transport.fleet import Fleet, both
+from cluster.transport.host import Host
+from cluster.values import Facts, Reach, VenvTrial
+from cluster.views import Observed, Tried
+
+T = TypeVar("T")
+
+
+def try_out(inventory: Inventory, fleet: Fleet, seen: Observed, deep: bool = False) -> dict[str, Tried]:
+    """By host, of those that could be looked at. Peers and libraries are tried at the same time.
+
+    `deep`: hashes of the model's files as well, which takes minutes or hours.
+    """
+    facts = {name: view.facts for name, view in seen.items() if view.facts}
+    reaches, venvs = both(
+        lambda: reach(inventory, fleet, seen),
+        lambda: fleet.each(lambda host: _try_venv(inventory, host, facts[host.name]), facts),
+    )
+    hashed = fleet.each(lambda host: _hash(inventory, host, facts[host.name]), facts if deep else ())
+    return {name: _tried(name, reaches.get(name, ()), venvs[name], hashed.get(name)) for name in facts}
+
+
+def _try_venv(inventory: Inventory, host: Host, facts: Facts) -> VenvTrial | None:
+    """None where there is no venv: preflight has said so."""
+    if not facts.python_is_venvs:
+        return None
+    return host.attend(venv_trial(inventory, inventory.host(host.name), facts))
+
+
+def _hash(inventory: Inventory, host: Host, facts: Facts) -> dict[str, str] | None:
+    """None where the model is not whole: preflight has said so."""
+    return None if facts.model.problem else host.attend(hashes(inventory, facts))
+
+
+def _tried(
+    name: str,
+    reaches: tuple[Reach, ...] | HostError,
+    venv: VenvTrial | HostError | None,
+    hashed: dict[str, str] | HostError | None,
+) -> Tried:
+    problems = tuple(one for one in (reaches, venv, hashed) if isinstance(one, HostError))
+    return Tried(name, _good(reaches), _good(venv), _good(hashed), problems)
+
+
+def _good(answer: T | HostError) -> T | None:
+    return None if isinstance(answer, HostError) else answer

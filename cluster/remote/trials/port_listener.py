@@ -1,0 +1,86 @@
+"""Listens on ports of this host, so that its peers can try whether they are let through.
+
+Data: address, ports (0 is one of the kernel's choice), limit (seconds), length (bytes). Says one line of JSON:
+listening, the ports among them that were free and that no Ray of ours is about to have. Whoever connects and sends
+`length` bytes gets one back. Ends when its stdin does, or at the limit: nobody is left listening when we go or are
+cut off.
+"""
+
+import json
+import os
+import selectors
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cluster.remote.common.port_reservations import for_check
+    from cluster.remote.common.processes import payload
+
+BLOCK = 1 << 16
+
+
+def doors(address: str, ports: list[int]) -> list[socket.socket]:
+    """Those that could be opened; what somebody holds already is not ours to try."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    found = []
+    for port in ports:
+        try:
+            found.append(socket.create_server((address, port), family=family, backlog=1024))
+        except OSError:
+            continue
+    return found
+
+
+def welcome(selector: selectors.BaseSelector, door: socket.socket, length: int) -> None:
+    try:
+        guest = door.accept()[0]
+    except OSError:
+        return
+    guest.setblocking(False)
+    selector.register(guest, selectors.EVENT_READ, length)
+
+
+def hear(selector: selectors.BaseSelector, guest: socket.socket, left: int) -> None:
+    """`left` is what the guest has still to send."""
+    try:
+        said = guest.recv(BLOCK)
+        if said and len(said) >= left > 0:
+            guest.send(b".")
+    except OSError:
+        said = b""
+    if said:
+        selector.modify(guest, selectors.EVENT_READ, left - len(said))
+    else:
+        selector.unregister(guest)
+        guest.close()
+
+
+def serve(open_doors: list[socket.socket], length: int, end: float) -> None:
+    selector = selectors.PollSelector()
+    selector.register(0, selectors.EVENT_READ)
+    for door in open_doors:
+        door.setblocking(False)
+        selector.register(door, selectors.EVENT_READ)
+    while time.monotonic() < end:
+        for key, _ in selector.select(end - time.monotonic()):
+            one: Any = key.fileobj
+            if one == 0:
+                if not os.read(0, BLOCK):
+                    return
+            elif key.data is None:
+                welcome(selector, one, length)
+            else:
+                hear(selector, one, key.data)
+
+
+def main() -> None:
+    data = payload()
+    end = time.monotonic() + data["limit"]
+    claims = {port: for_check(port) for port in data["ports"] if port}
+    found = doors(data["address"], [port for port in data["ports"] if not port or claims[port]])
+    print(json.dumps({"listening": [one.getsockname()[1] for one in found]}), flush=True)
+    serve(found, data["length"], end)
+
+
+main()

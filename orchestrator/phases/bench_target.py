@@ -1,0 +1,105 @@
+"""Whether there is something to measure: the engine of the inventory, idle, and long enough for the work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cluster.bench.record import Conditions
+from cluster.bench.workload import Workload
+from cluster.engine.endpoint import Endpoint, endpoint
+from cluster.engine.requests import METRICS, MODELS, RESET_PREFIX_CACHE, Load, load, max_model_len
+from cluster.errors import NotReady, UsageError
+from cluster.state.desired import vllm_runs
+from cluster.values import Presence
+from orchestrator.bench.current_conditions import present
+from orchestrator.bench.results import Results
+from orchestrator.run.engine_diagnosis import Advice
+from orchestrator.run.phase import Phase, Stage
+
+#: Seconds for an answer, and for the engine to be idle: somebody else's requests may come to their end.
+_ANSWER = 10.0
+_IDLE = 60.0
+
+
+class Serving(Phase):
+    title = "Look at what is measured"
+    acts = False
+
+    def __init__(self, workloads: Sequence[Workload], results: Results) -> None:
+        self._workloads = tuple(dict.fromkeys(workloads))
+        self._results = results
+
+    def run(self, stage: Stage) -> None:
+        """Raises NotReady where nothing of the inventory serves, or where it is busy; UsageError for work that it
+        cannot do, before any is done."""
+        _judge_unit(stage)
+        head = stage.inventory.head
+        where = endpoint(stage.inventory, stage.head, (head.address, head.cluster_address))
+        self._judge_lengths(stage, where)
+        if self._results.how.origin == "here" and where.head:
+            cure = "measure from the head (leave out `--from here`), or open the port for this machine"
+            raise UsageError(f"{where.url} cannot be reached from this machine", cure=cure)
+        if self._results.how.cold == "reset":
+            _judge_reset(where)
+        self._judge_conditions(present(stage))
+        _wait_until_idle(stage, where)
+
+    def _judge_lengths(self, stage: Stage, where: Endpoint) -> None:
+        try:
+            most = max_model_len(where.ask(MODELS, _ANSWER), stage.inventory.model.served_name)
+        except ValueError as problem:
+            cure = "see `orchestrator status`, and what vLLM has said with `orchestrator logs`"
+            raise NotReady(
+                "an answer of the endpoint", 0.0, host=stage.head.name, cause=str(problem), cure=cure
+            ) from None
+        long = [one for one in self._workloads if one.tokens > most]
+        if long:
+            words = "; ".join(f"{one.shown} takes {one.tokens:,} tokens a request" for one in long)
+            cure = "choose others with --workload, or serve with a larger --max-model-len"
+            raise UsageError(f"too long for this server, whose max_model_len is {most:,}: {words}", cure=cure)
+
+    def _judge_conditions(self, now: Conditions) -> None:
+        """Runs of another engine do not belong into the same folder."""
+        for run in self._results.runs():
+            if changed := run.conditions.differences(now):
+                cure = "give another folder with --results"
+                words = "\n".join(f"{what}: {then} there, {here} here" for what, then, here in changed)
+                raise UsageError(f"{self._results.folder} has runs of something else", cause=words, cure=cure)
+
+
+def _judge_unit(stage: Stage) -> None:
+    head = stage.head.name
+    stage.need_all()
+    if vllm_runs(stage.inventory, stage.seen):
+        return
+    absent = stage.seen[head].vllm.presence is Presence.ABSENT
+    cause = "no vLLM of ours runs there" if absent else "what runs there is not what the inventory describes"
+    raise NotReady("the engine", 0.0, host=head, cause=cause, cure="bring it up first: `orchestrator up`")
+
+
+def _judge_reset(where: Endpoint) -> None:
+    answer = where.ask(RESET_PREFIX_CACHE, _ANSWER)
+    if answer.status != 200:
+        cause = f"HTTP {answer.status}: /reset_prefix_cache is there with VLLM_SERVER_DEV_MODE=1 alone"
+        cure = "choose another way with --cold; set that only where no stranger reaches the port"
+        raise UsageError("this server does not let its prefix cache be reset", cause=cause, cure=cure)
+
+
+def _wait_until_idle(stage: Stage, where: Endpoint) -> None:
+    head = stage.head.name
+
+    def look() -> Load:
+        answer = where.ask(METRICS, _ANSWER)
+        try:
+            return load(answer.text)
+        except ValueError as problem:
+            cure = "leave out --disable-log-stats: without its counters nothing proves that a run was cold"
+            raise NotReady("the server's counters", 0.0, host=head, cause=str(problem), cure=cure) from None
+
+    try:
+        stage.until("the engine to be idle", look, lambda seen: seen.running == 0, _IDLE)
+    except NotReady as error:
+        if error.cause:
+            raise
+        advice = Advice(head, "somebody else sends it requests", "measure while nobody else uses it")
+        raise advice.on(error) from None

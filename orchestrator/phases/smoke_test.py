@@ -1,0 +1,131 @@
+"""A real generated token through the endpoint: only then it may be announced."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+from cluster.diagnosis.engine_failure import is_dead
+from cluster.engine import nccl
+from cluster.engine.endpoint import Endpoint, endpoint
+from cluster.engine.requests import Answer, Request, Token, completion, image_question, token
+from cluster.engine.unit_log import Follower
+from cluster.engine.vllm_log import last_line
+from cluster.errors import ClusterError, NotReady
+from orchestrator.events import HostSaid, Proved, TransportLearned
+from orchestrator.run.engine_diagnosis import Advice, died, stalled
+from orchestrator.run.phase import Phase, Stage, Waits
+
+#: Seconds beyond the patience for an answer, so that it is the request that ends, and says why.
+_GRACE = 15.0
+
+_CURE = "run `up --restart`; if it happens again, look at the log of vllm on the head"
+
+
+_TOKEN = Waits("a generated token", lambda patience: patience.token)
+
+
+class Prove(Phase):
+    title = "Prove it with a token"
+    waits = _TOKEN
+    acts = False
+
+    def run(self, stage: Stage) -> None:
+        """Raises NotReady for anything but a token (and, where wanted, one about an image)."""
+        model = stage.inventory.model.served_name
+        where = endpoint(stage.inventory, stage.head, _addresses(stage))
+        if where.head:
+            stage.sink(HostSaid("", f"{where.url} cannot be reached from here: asking from {where.origin}"))
+        found = _ask(stage, where, _TOKEN.what, completion(model))
+        if stage.inventory.serve.prove_image:
+            _ask(stage, where, "a token about an image", image_question(model))
+        if stage.inventory.uses_ray:
+            _learn_transport(stage)
+        stage.sink(Proved(where.url, where.origin, found.text))
+
+
+def _addresses(stage: Stage) -> tuple[str, ...]:
+    """Where the head may be reached, the name that the operator uses first."""
+    head = stage.inventory.head
+    return tuple(dict.fromkeys((head.address, head.cluster_address)))
+
+
+def _learn_transport(stage: Stage) -> None:
+    """Once more: channels, and with them GDRDMA, are named only when the first data has travelled."""
+    answers = stage.fleet.all(lambda host: host.ask(nccl.lines(stage.place(host.name).state, stage.venv)))
+    transport = nccl.transport(tuple(line for lines in answers.values() for line in lines))
+    nccl.judge(stage.inventory, transport)
+    if transport.kind != "unknown":
+        stage.sink(TransportLearned(transport))
+
+
+@dataclass
+class _Request:
+    """A request under way in its own thread: the engine is watched while it is waited for."""
+
+    where: Endpoint
+    request: Request
+    timeout: float
+    answer: Answer | None = None
+    error: ClusterError | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> _Request:
+        threading.Thread(target=self._run, daemon=True).start()
+        return self
+
+    def _run(self) -> None:
+        try:
+            self.answer = self.where.ask(self.request, self.timeout)
+        except ClusterError as error:
+            self.error = error
+        finally:
+            self.done.set()
+
+
+def _ask(stage: Stage, where: Endpoint, what: str, request: Request) -> Token:
+    """The token that comes. Raises NotReady for anything else, with what every rank is at where nothing comes."""
+    begun = time.monotonic()
+    engine = Follower(stage.head, "vllm", stage.place(stage.head.name).state, stage.venv)
+    answer = _answer(stage, engine, what, _Request(where, request, _TOKEN.patience(stage.patience)).start())
+    try:
+        return token(answer)
+    except ValueError as error:
+        none = NotReady(what, time.monotonic() - begun, stage.public(last_line(engine.log)))
+        advice = Advice(stage.head.name, str(error), _CURE)
+        if answer.status == 0:
+            raise stalled(stage, engine, none, advice) from None
+        raise advice.on(none) from None
+
+
+def _answer(stage: Stage, engine: Follower, what: str, under_way: _Request) -> Answer:
+    """Waits with patience of minutes, but not for the answer of a dead engine."""
+    patience = _TOKEN.patience(stage.patience) + _GRACE
+    try:
+        stage.until(what, lambda: _look(stage, engine, under_way), lambda seen: seen.answered, patience)
+    except NotReady as error:
+        if error.cause:
+            raise
+    if under_way.error:
+        raise under_way.error
+    return under_way.answer or Answer(0, "its connection stays open")
+
+
+@dataclass(frozen=True)
+class _Seen:
+    answered: bool
+    last: str = ""
+
+    def __str__(self) -> str:
+        return self.last
+
+
+def _look(stage: Stage, engine: Follower, under_way: _Request) -> _Seen:
+    """Whether the answer is there. Raises NotReady with the root cause when the engine dies over it."""
+    if under_way.done.wait(0.2):
+        return _Seen(True)
+    seen = engine.look()
+    if is_dead(seen, engine.log):
+        raise died(stage, engine, seen)
+    return _Seen(under_way.done.is_set(), stage.public(last_line(engine.log)))

@@ -1,0 +1,142 @@
+"""Until the engine's health is good: progress is shown, death is seen within seconds, and only a stall ends it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from cluster.diagnosis.engine_failure import is_dead
+from cluster.engine import vllm_log
+from cluster.engine.endpoint import local_url
+from cluster.engine.load_progress import Reading
+from cluster.engine.unit_log import Follower
+from cluster.errors import HostError, NotReady
+from cluster.launch import unit
+from cluster.transport.fleet import all_of, errors_of
+from cluster.transport.host import Host
+from orchestrator.events import EngineReady, HostDoes, LogSaid, Progress
+from orchestrator.run.engine_diagnosis import Advice, died, ray_ended, stalled
+from orchestrator.run.phase import Phase, Stage, Waits
+
+#: Looks over which the rate of reading is taken: shards are read in bursts.
+_LOOKS = 10
+
+
+@dataclass(frozen=True)
+class _Seen:
+    engine: unit.Look
+    loading: vllm_log.Loading
+    read: int
+    loads: int
+    lines: int
+
+    def __str__(self) -> str:
+        return f"{self.loading}, {self.read / 2**30:.1f} GiB read by all ranks"
+
+    def mark(self) -> object:
+        """Changes as long as anything moves, on any host."""
+        return (self.loading, self.lines, self.loads)
+
+
+class Ready(Phase):
+    title = "Wait until the engine is ready"
+    waits = Waits("the engine to load", lambda patience: patience.load, progress=True)
+    acts = False
+
+    def run(self, stage: Stage) -> None:
+        """Raises NotReady with the root cause within seconds of a death, or when nothing moves any more."""
+        watch = _Watch(stage)
+        try:
+            seen = stage.until(
+                self.waits.what,
+                watch.look,
+                lambda seen: seen.engine.health == 200,
+                self.waits.patience(stage.patience),
+                _Seen.mark,
+            )
+        except NotReady as error:
+            if error.cause:
+                raise
+            if watch.lost:
+                raise _lost(error, watch.lost[0]) from None
+            raise stalled(stage, watch.engine, error, _advice(stage)) from None
+        stage.sink(EngineReady(seen.loading.kv_tokens))
+
+
+def _advice(stage: Stage) -> Advice:
+    head = stage.head.name
+    cause = f"nothing has moved for {stage.patience.load:g} s: no new line in the log, nothing loaded on any host"
+    cure = f"read {stage.place(head).state}/vllm/log on {head}; for a slow disk, raise ORCHESTRATOR_PATIENCE_LOAD"
+    return Advice(head, cause, cure)
+
+
+def _lost(error: NotReady, lost: HostError) -> NotReady:
+    """The wait ended while nobody could look at this host."""
+    cause = f"{lost.doing}: {lost.cause or lost.said}"
+    return NotReady(error.what, error.waited, error.last, host=lost.host, cause=cause, cure=lost.cure)
+
+
+class _Watch:
+    """Looks at all hosts again and again, and keeps the log that it has read so far. `lost` is what kept it from
+    some of them the last time."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._url = local_url(stage.inventory, "/health")
+        head = stage.head
+        self.engine = Follower(head, "vllm", stage.place(head.name).state, stage.venv)
+        self._shards = (0, 0)
+        self._said = ""
+        self._loads = Reading(stage.inventory.gpus)
+        self._read: dict[str, deque[tuple[float, int]]] = {}
+        self.lost: list[HostError] = []
+
+    def look(self) -> _Seen:
+        """An engine that died is told of at once: it may have died of the host that is lost."""
+        outcomes = self._stage.fleet.each(self._ask)
+        self.lost = errors_of(outcomes)
+        self._fail_if_dead({name: one for name, one in outcomes.items() if isinstance(one, unit.Look)})
+        answers = all_of(outcomes)
+        engine = answers[self._stage.head.name]
+        loading = vllm_log.loading(self.engine.log)
+        self._show(loading)
+        for host, answer in answers.items():
+            self._stage.sink(HostDoes(host, self._reading(host, answer.read)))
+        read = sum(one.read for one in answers.values())
+        return _Seen(engine, loading, read, self._loads.loads(read), vllm_log.moving_lines(self.engine.log))
+
+    def _show(self, loading: vllm_log.Loading) -> None:
+        if self._shards != (loading.shards, loading.of):
+            self._shards = (loading.shards, loading.of)
+            self._stage.sink(Progress("weights of rank 0", loading.shards, loading.of, "shards"))
+        said = vllm_log.last_line(self.engine.log)
+        if said != self._said:
+            self._said = said
+            self._stage.sink(LogSaid(self.engine.host, self._stage.public(said)))
+
+    def _reading(self, host: str, read: int) -> str:
+        """What all of ours on a host have read, and how fast in the last few looks."""
+        looks = self._read.setdefault(host, deque(maxlen=_LOOKS))
+        looks.append((time.monotonic(), read))
+        (since, at_first), (now, _) = looks[0], looks[-1]
+        rate = (read - at_first) / 2**30 / (now - since) if now > since else 0.0
+        return f"{read / 2**30:.1f} GiB read" + (f", {rate:.2f} GiB/s" if rate >= 0.01 else "")
+
+    def _ask(self, host: Host) -> unit.Look:
+        if host.name == self._stage.head.name:
+            return self.engine.look(self._url)
+        return host.ask(unit.look("ray", self._stage.place(host.name).state, self._stage.venv))
+
+    def _fail_if_dead(self, answers: dict[str, unit.Look]) -> None:
+        engine = answers.get(self._stage.head.name)
+        if engine and is_dead(engine, self.engine.log):
+            raise self._with_lost(died(self._stage, self.engine, engine))
+        for host, look in answers.items():
+            if not look.alive:
+                raise ray_ended(self._stage, host, look)
+
+    def _with_lost(self, error: NotReady) -> NotReady:
+        for one in self.lost:
+            error.add_note(f"{one.host} does not answer: {one.cause or one.said} ({one.cure})")
+        return error

@@ -1,0 +1,147 @@
+"""What was measured, in sentences: the first thing on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cluster.bench import published_guide
+from cluster.bench.record import Conditions
+from cluster.bench.summary import Row
+from cluster.bench.workload import Workload
+from orchestrator.render.text import count
+from orchestrator.report.guide_comparison import otherwise, ours
+from orchestrator.report.series import Series
+
+
+def title(series: Sequence[Series]) -> str:
+    """The model and the GPUs."""
+    models = dict.fromkeys(_model(one.conditions.model) for one in series)
+    places = dict.fromkeys(_gpus(one.conditions) for one in series)
+    return f"{', '.join(models)} on {', '.join(places)}"
+
+
+def summary(series: Sequence[Series]) -> tuple[str, ...]:
+    """A paragraph each."""
+    return (*map(_what, series), _counted(series), *_against_the_guide(series))
+
+
+def findings(series: Sequence[Series]) -> Iterator[tuple[str, str]]:
+    """Each workload, and what its runs show."""
+    for workload in dict.fromkeys(row.workload for one in series for row in one.rows):
+        said = [(one.name, _rows(one, workload)) for one in series]
+        words = [f"{name} {_growth(rows)}" for name, rows in said if rows]
+        if words:
+            yield workload.shown, "; ".join(words) + "."
+
+
+def _rows(one: Series, workload: Workload) -> list[Row]:
+    return [row for row in one.rows if row.workload == workload and row.figures]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One figure that stands for many."""
+
+    figure: str
+    unit: str
+    what: str
+
+
+def tiles(series: Sequence[Series]) -> Iterator[Tile]:
+    """The highest throughput of all, the shortest waits of it, and what stands beside the guide."""
+    best = [(one.name, row) for one in series for row in one.rows if row.figures]
+    if not best:
+        return
+    name, row = max(best, key=lambda pair: pair[1].figures.output_per_second if pair[1].figures else 0.0)
+    assert row.figures
+    where = f"{name}, {row.workload.shown}, {count(row.num_prompts, 'prompt')}"
+    yield Tile(f"{row.figures.output_per_second:,.0f}", "tokens/s", f"generated at most: {where}")
+    name, row = min(best, key=lambda pair: pair[1].figures.ttft.median if pair[1].figures else 0.0)
+    assert row.figures
+    where = f"{name}, {row.workload.shown}, {count(row.num_prompts, 'prompt')}"
+    yield Tile(f"{row.figures.ttft.median:,.0f}", "ms", f"to the first token at best (median): {where}")
+    compared = [(one.name, found) for one in series if (found := ours(one))]
+    for name, found in compared[:2]:
+        times = found.output_per_second / published_guide.PRINTED.output_per_second
+        work = f"{published_guide.WORKLOAD.lengths}, {published_guide.NUM_PROMPTS} prompts"
+        yield Tile(f"{times:.2f}×", "", f"the guide's output tokens a second ({work}), {name}")
+
+
+def _model(name: str) -> str:
+    return name.rstrip("/").rpartition("/")[2]
+
+
+def _gpus(known: Conditions) -> str:
+    kinds: dict[str, int] = {}
+    for gpu in known.gpus:
+        kinds[gpu.name] = kinds.get(gpu.name, 0) + 1
+    hosts = f" in {len(known.hosts)} hosts" if len(known.hosts) > 1 else ""
+    cards = " and ".join(f"{number} × {name}" for name, number in kinds.items())
+    return (f"CPUs in place of {cards}" if known.on_cpus else cards) + hosts
+
+
+def _what(one: Series) -> str:
+    known = one.conditions
+    versions = known.hosts[0].versions
+    began = min(kept.run.began for kept in one.runs)[:10]
+    transport = f" over {known.transport}" if known.transport else ""
+    return (
+        f"{one.name}: {known.model}, served by vLLM {versions.get('vllm', 'of unknown version')} as {known.layout}"
+        f" on {_gpus(known)}{transport}. Measured on {began} with its own vllm bench serve, run on"
+        f" {one.runs[0].run.origin}."
+    )
+
+
+def _counted(series: Sequence[Series]) -> str:
+    runs = [kept.run for one in series for kept in one.runs]
+    valid = [run for run in runs if run.valid]
+    shares = [run.counts.hit_share for run in valid if run.counts]
+    if not valid:
+        return f"None of {count(len(runs), 'run')} counts: see below, under what was left out."
+    cold = "not one token" if not any(shares) else f"at most {100 * max(shares):.2g} % of a run's tokens"
+    counting = "counts" if len(valid) == 1 else "count"
+    words = (
+        f"{len(valid)} of {count(len(runs), 'run')} {counting}: by the server's own counters all of their requests"
+        f" were answered, {cold} came from the prefix cache, and nobody else was served meanwhile."
+    )
+    return f"{words} The others are left out of every average and plot." if len(valid) < len(runs) else words
+
+
+def _against_the_guide(series: Sequence[Series]) -> Iterator[str]:
+    for one in series:
+        measured, printed = ours(one), published_guide.PRINTED
+        if measured:
+            yield (
+                f"On the work that the published guide printed ({published_guide.WORKLOAD.lengths} tokens,"
+                f" {published_guide.NUM_PROMPTS} prompts), {one.name} generated"
+                f" {measured.output_per_second:,.2f} tokens a second, {measured.output_per_second / printed.output_per_second:.2f} times the guide's"
+                f" {printed.output_per_second:,.2f}; the mean time to the first token was"
+                f" {measured.ttft.mean:,.0f} ms against {printed.ttft.mean:,.0f}, and a token after it took"
+                f" {measured.tpot.mean:,.2f} ms against {printed.tpot.mean:,.2f}."
+                f" Not the same: {'; '.join(otherwise(one))}."
+            )
+
+
+def _growth(rows: Sequence[Row]) -> str:
+    """The highest throughput, and how the waits grow from the fewest prompts to the most."""
+    first, last = rows[0].figures, rows[-1].figures
+    best = max(rows, key=lambda row: row.figures.output_per_second if row.figures else 0.0)
+    assert first
+    assert last
+    assert best.figures
+    most = (
+        f"generated {best.figures.output_per_second:,.1f} tokens a second with {count(best.num_prompts, 'prompt')}"
+    )
+    if len(rows) == 1:
+        return f"{most}, the first after {_seconds(first.ttft.median)} (median)"
+    few, many = rows[0].num_prompts, rows[-1].num_prompts
+    return (
+        f"{most} at most ({first.output_per_second:,.1f} with {few}); from {few} to {many} the median first token"
+        f" went from {_seconds(first.ttft.median)} to {_seconds(last.ttft.median)}, and a token after it from"
+        f" {first.tpot.median:,.1f} to {last.tpot.median:,.1f} ms"
+    )
+
+
+def _seconds(ms: float) -> str:
+    return f"{ms:,.0f} ms" if ms < 1000 else f"{ms / 1000:,.1f} s"

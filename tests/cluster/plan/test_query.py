@@ -1,0 +1,149 @@
+"""What the head says of the model and of its vLLM: the program run for real, with a vLLM that only has help."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.errors import HostError, Unintelligible
+from cluster.inventory import Inventory
+from cluster.plan import ask
+from cluster.plan.query import ASKING, Serving, serving
+from cluster.transport.fleet import Fleet
+from cluster.transport.host import Host
+from tests.cluster import builders
+from tests.cluster.builders import inventory
+from tests.cluster.launch.test_unit import sent
+from tests.cluster.remote.local import LocalTransport
+from tests.doubles import ScriptedChannel, ScriptedTransport, failed
+
+HELP = Path(__file__).parents[2] / "recorded/vllm/serve-help.txt"
+LOOKING = "look at the host"
+
+
+def venv(folder: Path, script: str) -> str:
+    """With the Python of the tests, and a `vllm` that is this script."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin/python").symlink_to(sys.executable)
+    (folder / "bin/vllm").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "bin/vllm").chmod(0o755)
+    return str(folder)
+
+
+def on(where: str, model: Path | str = "/models/ernie") -> Inventory:
+    return inventory(hosts=1, model={"id": str(model)}, runtime={"venv": where})
+
+
+def said(one: Inventory) -> Serving:
+    return Host("gpu-a", LocalTransport()).attend(serving(one))
+
+
+def folder(path: Path, content: str) -> Path:
+    path.mkdir()
+    (path / "config.json").write_text(content)
+    return path
+
+
+def test_the_help_of_vllm_names_its_options(tmp_path: Path) -> None:
+    found = said(on(venv(tmp_path / "venv", f'test "$1 $2" = "serve --help=all" && cat {HELP}')))
+    assert found.options is not None
+    assert {"--max-model-len", "--enforce-eager", "-asc", "--no-enforce-eager", "--quantization", "-q"} <= set(
+        found.options
+    )
+    # Only what a line introduces, not what its explanation names.
+    assert not {"--json-arg", "--task"} & set(found.options)
+    assert found.options_problem == ""
+
+
+def test_no_gpu_is_looked_at_for_that(tmp_path: Path) -> None:
+    found = said(on(venv(tmp_path / "venv", 'echo "  --devices-${CUDA_VISIBLE_DEVICES:-none}-width-$COLUMNS"')))
+    assert found.options == ("--devices-none-width-200",)
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        ("echo why >&2; exit 3", "`vllm serve --help=all` failed: why"),
+        ("exit 0", "`vllm serve --help=all` failed:"),
+        ("echo nothing of use", "`vllm serve --help=all` failed:"),
+    ],
+)
+def test_a_vllm_without_help(tmp_path: Path, script: str, problem: str) -> None:
+    found = said(on(venv(tmp_path / "venv", script)))
+    assert (found.options, found.options_problem) == (None, problem)
+
+
+def test_no_vllm_at_all(tmp_path: Path) -> None:
+    where = venv(tmp_path / "venv", "")
+    os.unlink(f"{where}/bin/vllm")
+    found = said(on(where))
+    assert (found.options, found.options_problem) == (None, f"{where}/bin/vllm: No such file or directory")
+
+
+def test_the_configuration_of_the_model(tmp_path: Path) -> None:
+    where = venv(tmp_path / "venv", "echo '  --a'")
+    found = said(on(where, folder(tmp_path / "model", '{"a": [1, null]}')))
+    assert (found.config, found.problem) == ({"a": [1, None]}, "")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [("{", "is no JSON"), ("[" * 100_000, "is no JSON"), (" " * (5 << 20), "is too large for a configuration")],
+)
+def test_a_configuration_that_is_none(tmp_path: Path, content: str, problem: str) -> None:
+    where = venv(tmp_path / "venv", "echo '  --a'")
+    found = said(on(where, folder(tmp_path / "model", content)))
+    assert (found.config, found.problem) == (None, f"{tmp_path}/model/config.json {problem}")
+
+
+def test_one_that_is_not_there(tmp_path: Path) -> None:
+    found = said(on(venv(tmp_path / "venv", "echo '  --a'"), tmp_path / "none"))
+    assert (found.config, found.problem) == (None, f"{tmp_path}/none/config.json: No such file or directory")
+
+
+def test_what_is_sent() -> None:
+    one = inventory(each={"environment": (("HF_HOME", "/hf"), ("HF_HUB_CACHE", "/hub"))}, model={"revision": "v1"})
+    model = {"id": one.model.id, "revision": "v1", "hf_home": "/hf", "hf_hub_cache": "/hub"}
+    assert sent(serving(one).command) == {"venv": "/opt/vllm", "model": model}
+
+
+GOOD: dict[str, Any] = {"config": {"a": 1}, "problem": "", "options": ["--a"], "options_problem": ""}
+
+
+def fleet(one: Inventory, channel: ScriptedChannel) -> tuple[Fleet, dict[str, ScriptedTransport]]:
+    transports = {
+        spec.name: ScriptedTransport(
+            {LOOKING: builders.facts(spec).model_dump_json()}, {ASKING: channel} if spec.role == "head" else {}
+        )
+        for spec in one.hosts
+    }
+    return Fleet([Host(name, transport) for name, transport in transports.items()]), transports
+
+
+def test_each_host_is_asked_once_and_the_head_for_the_model_as_well() -> None:
+    one = inventory()
+    hosts, transports = fleet(one, ScriptedChannel([json.dumps(GOOD)]))
+    found = ask(one, hosts)
+    assert {name: sorted(one.titles) for name, one in transports.items()} == {
+        "gpu-a": sorted([LOOKING, ASKING]),
+        "gpu-b": [LOOKING],
+    }
+    assert isinstance(found.serving, Serving)
+    assert found.serving.options == ("--a",)
+    assert all(view.facts for view in found.seen.values())
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [ScriptedChannel(["{}"]), ScriptedChannel(["nothing"]), ScriptedChannel(result=failed(1, "no"))],
+)
+def test_an_answer_that_cannot_be_read_is_no_end(channel: ScriptedChannel) -> None:
+    one = inventory()
+    found = ask(one, fleet(one, channel)[0])
+    assert isinstance(found.serving, HostError)
+    assert isinstance(found.serving, Unintelligible) or found.serving.host == "gpu-a"

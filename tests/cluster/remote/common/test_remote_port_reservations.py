@@ -1,0 +1,115 @@
+"""A check that listens on ports, and a Ray that is about to: the one is not in the way of the other."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from cluster.command import Command, program
+from cluster.launch import unit
+from cluster.probes.reach import LISTENING
+from cluster.remote.common.port_reservations import CHECKED, for_check, given
+from cluster.transport.host import first_answer
+from tests.cluster.remote.cell import FOREVER, HOST, Cell, after, kill
+from tests.cluster.remote.local import VENV, LocalChannel, eventually
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return int(one.getsockname()[1])
+
+
+def free(port: int) -> bool:
+    """For a check."""
+    if mine := for_check(port):
+        mine.close()
+    return mine is not None
+
+
+def listener(*ports: int) -> Command:
+    payload = {"address": "127.0.0.1", "ports": ports, "limit": 30.0, "length": 1}
+    return program("trials.port_listener", payload, title=LISTENING, venv=VENV, timeout=60)
+
+
+@contextmanager
+def listening(*ports: int) -> Iterator[list[int]]:
+    """The ports that are open for as long as this lasts."""
+    command = listener(*ports)
+    channel = LocalChannel(command)
+    try:
+        yield first_answer("here", command, channel, {"listening"}, 10.0)["listening"]
+    finally:
+        channel.close()
+
+
+def test_a_free_port_is_listened_on_and_free_again(port: int) -> None:
+    with listening(port) as found:
+        assert found == [port]
+        assert not free(port)
+    eventually(lambda: free(port))
+
+
+def test_of_two_checks_one_has_the_port(port: int) -> None:
+    with listening(port), listening(port, 0) as found:
+        assert port not in found
+        assert len(found) == 1
+
+
+def test_a_port_that_a_unit_will_have_is_left_alone(cell: Cell, port: int) -> None:
+    """It does not listen yet."""
+    cell.launch(FOREVER, ports=(port,))
+    with listening(port) as found:
+        assert found == []
+    kill(cell.pids())
+    eventually(lambda: free(port))
+
+
+def test_a_launch_waits_for_a_check_that_listens(cell: Cell, port: int) -> None:
+    began = threading.Event()
+
+    def launch() -> None:
+        began.set()
+        cell.launch(FOREVER, ports=(port,))
+
+    with listening(port):
+        launching = threading.Thread(target=launch)
+        launching.start()
+        assert began.wait(5)
+        launching.join(0.5)
+        assert launching.is_alive()
+        assert not (cell.folder() / "record.json").exists()
+    launching.join(10)
+    assert cell.record()["status"] is None
+    assert not free(port)
+
+
+def test_another_cluster_on_the_same_host_waits_for_nobody(cell: Cell, port: int) -> None:
+    """The range of Ray's workers is the same for both, which share it."""
+    cell.launch(FOREVER, ports=(port, port))
+    began = time.monotonic()
+    cell.launch(FOREVER, name="ray", ports=(port,))
+    assert time.monotonic() - began < CHECKED
+    assert given(f"unit {port}")
+
+
+def test_a_check_that_hangs_is_not_waited_for_for_ever(cell: Cell, port: int) -> None:
+    impatient = after("import time; time.monotonic = lambda now=time.monotonic: now() * 100", _launch(cell, port))
+    with listening(port):
+        HOST.run(impatient)
+        assert cell.record()["status"] is None
+
+
+def _launch(cell: Cell, port: int) -> Command:
+    return unit.launch(cell.unit(FOREVER, ports=(port,)), VENV)
+
+
+def test_the_ports_are_told_to_the_keeper(cell: Cell) -> None:
+    *_, data = _launch(cell, 6381).stdin.splitlines()
+    assert json.loads(data)["ports"] == [6381]

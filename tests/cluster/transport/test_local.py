@@ -1,0 +1,51 @@
+"""This machine as a host."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.command import Command, Probe
+from cluster.errors import CommandFailed, Unreachable
+from cluster.transport.host import Host
+from cluster.transport.local import Here
+
+HERE = Host("this machine", Here())
+
+
+def command(script: str, stdin: bytes = b"") -> Command:
+    return Command(("/bin/sh", "-c", script), "try", stdin)
+
+
+def test_a_command_to_its_end() -> None:
+    heard: list[str] = []
+    result = HERE.run(command("cat; echo there >&2", b"a\nb\n"), heard.append)
+    assert (result.stdout, result.stderr, heard) == ("a\nb\n", "there\n", ["a", "b"])
+
+
+def test_a_command_that_fails() -> None:
+    with pytest.raises(CommandFailed) as caught:
+        HERE.ask(Probe(command("echo why >&2; exit 3"), str))
+    assert (caught.value.status, caught.value.said) == (3, "why")
+
+
+def test_a_command_whose_stdin_stays_open() -> None:
+    channel = HERE.open(
+        command("read line; echo got $line; read more; echo got $more; echo why >&2; exit 4", b"one\n")
+    )
+    assert channel.read_line(5) == "got one"
+    assert channel.read_line(0.01) is None
+    channel.send(b"two\n")
+    assert channel.read_line(5) == "got two"
+    with pytest.raises(EOFError):
+        channel.read_line(5)
+    assert (channel.result().status, channel.result().stderr) == (4, "why\n")
+    with pytest.raises(Unreachable):
+        channel.send(b"three\n")
+    channel.close()
+
+
+def test_hanging_up_ends_it() -> None:
+    channel = HERE.open(command("cat; exit 5"))
+    channel.close()
+    with pytest.raises(Unreachable):
+        channel.send(b"more\n")

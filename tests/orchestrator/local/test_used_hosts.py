@@ -1,0 +1,38 @@
+"""Where something of a cluster may be, as this machine remembers it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cluster.errors import UsageError
+from cluster.inventory import single_host
+from orchestrator.local import used_hosts
+from tests.cluster.builders import inventory
+
+HOSTS = tuple(single_host(inventory(), name) for name in ("gpu-a", "gpu-b"))
+
+
+def test_what_was_kept_is_known(tmp_path: Path) -> None:
+    assert used_hosts.known(tmp_path, "demo") == ()
+    used_hosts.keep(tmp_path, "demo", HOSTS)
+    assert used_hosts.known(tmp_path, "demo") == HOSTS
+    assert used_hosts.path(tmp_path, "demo").parent.stat().st_mode & 0o777 == 0o700
+    used_hosts.forget(tmp_path, "demo")
+    assert used_hosts.known(tmp_path, "demo") == ()
+    used_hosts.forget(tmp_path, "demo")
+
+
+def test_a_machine_that_cannot_remember_knows_none() -> None:
+    assert used_hosts.known(Path("/dev/null"), "demo") == ()
+
+
+@pytest.mark.parametrize("left", [b"", b"[{", b"null", b'[{"cluster": "demo"}]', b"\xff"])
+def test_a_torn_file_is_explained(tmp_path: Path, left: bytes) -> None:
+    used_hosts.keep(tmp_path, "demo", HOSTS)
+    where = used_hosts.path(tmp_path, "demo")
+    where.write_bytes(left)
+    with pytest.raises(UsageError, match="of the hosts of demo cannot be read") as caught:
+        used_hosts.known(tmp_path, "demo")
+    assert f"remove {where}" in caught.value.cure

@@ -1,0 +1,198 @@
+"""Progress is shown, a death is seen at once, and only a stall ends the wait."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cluster.diagnosis.collect import COLLECTING
+from cluster.errors import NotReady, Unreachable
+from cluster.values import Presence
+from cluster.views import HostView
+from orchestrator.events import EngineReady, HostDoes, HostSaid, LogSaid, Progress, Waiting
+from orchestrator.phases.wait_ready import Ready
+from orchestrator.render import plain
+from tests.cluster import builders
+from tests.cluster.diagnosis.test_collect import line
+from tests.orchestrator.scripted_stage import Played, Scripts, look, played, told
+
+RECORDED = Path(__file__).parents[2] / "recorded" / "vllm"
+SHARDS = "Loading safetensors checkpoint shards:  {}% Completed | {}/4\n"
+READY = look("GPU KV cache size: 1,203,456 tokens\n", health=200)
+
+
+def waiting(*engine: str | Unreachable, ray: str = "", load: float = 5.0) -> Played:
+    return played({"look at vllm": engine, "look at ray": ray or look()}, load=load)
+
+
+def failure(play: Played) -> NotReady:
+    with pytest.raises(NotReady) as caught:
+        Ready().run(play.stage)
+    return caught.value
+
+
+def test_a_healthy_engine_is_ready_at_once() -> None:
+    play = waiting(READY)
+    Ready().run(play.stage)
+    assert play.events[-1] == EngineReady(1_203_456)
+    assert not play.said(Waiting)
+
+
+def test_the_log_is_read_on_from_where_it_was() -> None:
+    play = waiting(look("abc", offset=3), look("def", offset=6), READY)
+    Ready().run(play.stage)
+    assert [one["offset"] for one in play.payloads("gpu-a", "look at vllm")] == [0, 3, 6]
+
+
+def test_progress_is_shown_when_there_is_some() -> None:
+    engine = (SHARDS.format(25, 1, 4), "", SHARDS.format(50, 2, 4), "")
+    play = waiting(
+        *(look(text, offset=100 * at) for at, text in enumerate(engine, 1)), look(health=200, offset=500)
+    )
+    Ready().run(play.stage)
+    assert [(one.done, one.total) for one in play.said(Progress)] == [(1, 4), (2, 4)]
+
+
+def test_what_is_waited_for_reads_well() -> None:
+    loading = look("Starting to load model\n" + SHARDS.format(25, 1, 4), read=3 << 30)
+    play = waiting(loading, READY, ray=look(read=1 << 30))
+    Ready().run(play.stage)
+    shown = plain.line(Waiting("the engine to load", 72.0, play.said(Waiting)[0].last), 72)
+    assert shown == (
+        "   1:12  · waiting for the engine to load, 1 min 12 s:"
+        " loading weights (1 of 4 shards), 4.0 GiB read by all ranks"
+    )
+
+
+def test_what_every_host_reads_and_what_the_log_says() -> None:
+    begun = look("(EngineCore pid=3) one\n\x1b[36m(RayWorkerProc pid=4)\x1b[0m (Worker pid=4) two\n", read=3 << 30)
+    play = waiting(begun, READY, ray=look(read=1 << 30))
+    Ready().run(play.stage)
+    assert play.said(HostDoes)[:2] == [HostDoes("gpu-a", "3.0 GiB read"), HostDoes("gpu-b", "1.0 GiB read")]
+    assert [one.line for one in play.said(LogSaid)] == ["two", "GPU KV cache size: 1,203,456 tokens"]
+
+
+@pytest.mark.parametrize("presence", list(Presence))
+def test_a_crash_is_told_with_its_cause_whether_or_not_the_process_lives(presence: Presence) -> None:
+    log = (RECORDED / "crash-kv-too-small.log").read_text()
+    error = failure(waiting(look("starting\n"), look(log, presence)))
+    assert error.host == "gpu-a"
+    assert "nothing is left for the KV cache" in error.cause
+
+
+def test_a_death_without_words() -> None:
+    ended = look("", Presence.DEAD, offset=10, status=-9)
+    error = failure(waiting(look("some line\n", Presence.DEAD, status=-9), ended))
+    assert (error.cause, error.last) == ("vLLM was killed by SIGKILL", "some line")
+
+
+def test_a_worker_that_dies_takes_its_ranks_with_it() -> None:
+    error = failure(waiting(look(), ray=look("raylet died", Presence.DEAD)))
+    assert (error.host, error.cause) == ("gpu-b", "Ray on gpu-b has ended, and the ranks there with it")
+
+
+def test_a_stall_ends_it_and_says_where_to_look() -> None:
+    error = failure(waiting(look("Starting to load model\n"), look("", offset=23), load=0.05))
+    assert error.host == "gpu-a"
+    assert error.cause.startswith("nothing has moved for 0.05 s")
+    assert f"{builders.STATE}/vllm/log" in error.cure
+    assert error.last.startswith("loading weights")
+
+
+def test_a_stall_tells_what_every_rank_is_at() -> None:
+    process = {"command": "ray::RayWorkerProc.run", "waits_in": "", "cpu": 0.0, "read_per_second": 0}
+    stopped = line("processes.json", json.dumps([{**process, "pid": 7, "state": "T"}]))
+    loads = line("processes.json", json.dumps([{**process, "pid": 8, "state": "R", "cpu": 0.9}]))
+    answers = {"look at vllm": [look("Starting to load model\n"), look("", offset=23)], "look at ray": look()}
+    hosts = {"gpu-a": {**answers, COLLECTING: loads}, "gpu-b": {**answers, COLLECTING: stopped}}
+    play = played(lambda name: hosts[name], load=0.05)
+    error = failure(play)
+    assert error.host == "gpu-b"
+    first, second = error.cause.splitlines()
+    assert first == "the rank with pid 7 on gpu-b is stopped, and the others wait for it"
+    assert second.startswith("nothing has moved for 0.05 s")
+    assert error.last.splitlines()[1:] == [
+        "gpu-a: the rank with pid 8 at work",
+        "gpu-b: the rank with pid 7 stopped",
+    ]
+    assert play.payloads("gpu-a", COLLECTING)[0]["ray_state"]
+    assert play.said(HostSaid)[-1].line.startswith("nothing moves any more")
+
+
+def test_a_death_is_looked_into_on_every_host() -> None:
+    said = "RayWorkerProc rank=[9] died unexpectedly, shutting down executor."
+    died = f"(EngineCore pid=3) ERROR 11-26 17:15:49 [r.py:1] {said}\n"
+    where = "A worker died or was killed. Worker IP address: 192.168.0.2 Worker port: 1 Worker PID: 7\n"
+    killed = line(
+        "kernel.log", "4 s ago: Memory cgroup out of memory: Killed process 7 (ray::RayWorkerP) total-vm:9kB"
+    )
+    answers = {"look at vllm": [look(died + where), look("", offset=900)], "look at ray": look()}
+    hosts = {"gpu-a": answers, "gpu-b": {**answers, COLLECTING: killed}}
+    error = failure(played(lambda name: hosts[name]))
+    assert (error.host, error.cause.splitlines()[0].partition(" total")[0]) == (
+        "gpu-b",
+        "rank 9: out of memory: Killed process 7 (ray::RayWorkerP)",
+    )
+
+
+def test_an_engine_that_lost_a_ray_is_told_by_that_ray() -> None:
+    died = "(EngineCore pid=3) ERROR 11-26 17:15:49 [core.py:1510] EngineCore failed to start.\n"
+    answers = {"look at vllm": [look(died), look("", offset=900)], "look at ray": look()}
+    ended = look("2026-11-26 18:53:47,374 ERR scripts.py:87 -- raylet [exit code=-9]\n", Presence.DEAD)
+    hosts = {"gpu-a": answers, "gpu-b": {**answers, "look at ray": ended}}
+    error = failure(played(lambda name: hosts[name]))
+    assert error.host == "gpu-b"
+    assert error.cause.startswith(
+        "Ray on gpu-b has ended, and the ranks there with it: one of its processes was killed"
+    )
+    assert "raylet [exit code=-9]" in error.last
+
+
+def test_as_long_as_a_rank_reads_it_is_no_stall() -> None:
+    moving = [look("", read=step << 30) for step in range(200)]
+    play = waiting(*moving, READY, load=0.2)
+    Ready().run(play.stage)
+    assert play.said(EngineReady)
+
+
+def test_a_line_that_breaks_for_a_moment_is_waited_out() -> None:
+    lost = Unreachable("gpu-a", "look at vllm", cause="the connection broke while the command ran")
+    play = waiting(lost, look(), READY)
+    Ready().run(play.stage)
+    assert play.said(Waiting)[0].last == "gpu-a: look at vllm: the connection broke while the command ran"
+    assert play.said(EngineReady)
+
+
+GONE = Unreachable("gpu-b", "look at ray", cause="no route to host", cure="see whether it is up")
+
+
+def test_an_engine_that_dies_of_a_lost_host_is_told_at_once_with_that_host() -> None:
+    log = (RECORDED / "crash-kv-too-small.log").read_text()
+    hosts: dict[str, Scripts] = {
+        "gpu-a": {"look at vllm": look(log, Presence.DEAD), "look at ray": look()},
+        "gpu-b": {"look at ray": GONE},
+    }
+    error = failure(played(lambda name: hosts[name], load=60))
+    assert "nothing is left for the KV cache" in error.cause
+    assert error.__notes__ == ["gpu-b does not answer: no route to host (see whether it is up)"]
+
+
+def test_a_wait_that_ends_while_a_host_is_lost_names_that_host() -> None:
+    loading = look("Starting to load model\n")
+    error = failure(played({"look at vllm": loading, "look at ray": GONE}, load=0.05))
+    told = (error.host, error.cause, error.cure)
+    assert told == ("gpu-b", "look at ray: no route to host", "see whether it is up")
+
+
+def test_a_host_that_is_back_is_looked_at_again() -> None:
+    """It was lost as the phase began."""
+    two = builders.inventory()
+    lost = HostView("gpu-b", problem=Unreachable("gpu-b", "look at the host", cause="no route"))
+    there = told(builders.facts(two.host("gpu-b")))
+    answers: Scripts = {"look at vllm": READY, "look at ray": look(), "look at the host": [GONE, there]}
+    play = played(answers, seen=builders.seen(two) | {"gpu-b": lost})
+    Ready().run(play.stage)
+    assert play.said(EngineReady)
+    assert play.ran.count(("gpu-b", "look at the host")) == 2

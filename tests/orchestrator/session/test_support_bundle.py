@@ -1,0 +1,119 @@
+"""A bundle of what is known: what goes into it, and what a run that fails does with it."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from cluster.diagnosis.collect import COLLECTING
+from cluster.errors import ClusterError, FleetError, Held, NotReady, PreflightFailed, Unreachable
+from cluster.values import Lease
+from cluster.views import HostView
+from orchestrator.events import HostSaid
+from orchestrator.session.support_bundle import Diagnosis, after_failure
+from tests.cluster.diagnosis.test_collect import line
+from tests.doubles import Script
+from tests.orchestrator.scripted_stage import Played, played
+
+LOST = Unreachable("gpu-b", COLLECTING, cause="no route")
+
+
+SAID_BY_B = line("vllm/log", "said by b\n")
+
+
+def diagnosis(folder: Path, *, b: Script = SAID_BY_B) -> tuple[Diagnosis, Played]:
+    said: dict[str, Script] = {"gpu-a": line("vllm/log", "said by a\n"), "gpu-b": b}
+    play = played(lambda name: {COLLECTING: said[name]})
+    return Diagnosis(play.stage.inventory, play.stage.fleet, folder), play
+
+
+def contents(path: Path) -> dict[str, str]:
+    with tarfile.open(path) as archive:
+        files = {name.partition("/")[2]: archive.extractfile(name) for name in archive.getnames()}
+        return {name: file.read().decode() for name, file in files.items() if file}
+
+
+def test_what_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "20261126T171000-up.jsonl").write_text('{"event": "run_started"}\n')
+    one, play = diagnosis(tmp_path)
+    made = one.write(tmp_path / "demo.tar.gz", play.stage.seen, 1.0, "it died")
+    found = contents(made.path)
+    assert found["gpu-a/vllm/log"] == "said by a\n"
+    assert found["gpu-b/vllm/log"] == "said by b\n"
+    assert found["failure.txt"] == "it died\n"
+    assert found["journal/20261126T171000-up.jsonl"] == '{"event": "run_started"}\n'
+    assert "Nothing is missing." in found["README.txt"]
+    assert (made.texts, made.missing, made.problems) == ({"gpu-a": 1, "gpu-b": 1}, (), ())
+
+
+def test_of_a_long_journal_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.session.support_bundle._JOURNAL_BYTES", 10)
+    (tmp_path / "1-up.jsonl").write_text("first\nsecond\nthird\n")
+    one, play = diagnosis(tmp_path)
+    made = one.write(tmp_path / "demo.tar.gz", play.stage.seen, 1.0)
+    assert contents(made.path)["journal/1-up.jsonl"] == "third\n"
+
+
+def test_hosts_that_are_lost_are_named_and_hide_nothing(tmp_path: Path) -> None:
+    one, play = diagnosis(tmp_path, b=LOST)
+    made = one.write(tmp_path / "demo.tar.gz", play.stage.seen, 1.0)
+    assert made.missing == ("gpu-b: no route",)
+    assert made.problems == (LOST,)
+    assert "- gpu-b: no route" in contents(made.path)["README.txt"]
+    never = {**play.stage.seen, "gpu-b": HostView("gpu-b", problem=LOST)}
+    again = one.write(tmp_path / "again.tar.gz", never, 1.0)
+    assert (again.texts, again.problems) == ({"gpu-a": 1}, (LOST,))
+    assert again.missing == ("gpu-b: it could not be looked at: no route",)
+    told = contents(again.path)["README.txt"]
+    assert "- gpu-b: it could not be looked at: no route" in told
+    assert "Nothing is missing." not in told
+
+
+def failed(folder: Path, error: BaseException, **more: Script) -> Played:
+    one, play = diagnosis(folder, **more)
+    after_failure(one, folder / "20261126T171000-up.tar.gz", play.stage.sink)(play.stage, error)
+    return play
+
+
+def test_a_failure_names_its_bundle(tmp_path: Path) -> None:
+    error = NotReady("the engine", 3.0, cause="it died")
+    play = failed(tmp_path, error)
+    path = tmp_path / "20261126T171000-up.tar.gz"
+    assert error.__notes__ == [f"what every host has to say is in {path}"]
+    assert "cause  it died" in contents(path)["failure.txt"]
+    assert play.said(HostSaid) == [HostSaid("", "collecting what the hosts have to say (Ctrl-C leaves it out)")]
+
+
+@pytest.mark.parametrize(
+    "error", [PreflightFailed([]), Held("demo", Lease("anna", "desk", "2026-11-26T17:10:00+00:00", "up"))]
+)
+def test_of_what_is_said_already_none_is_made(tmp_path: Path, error: ClusterError) -> None:
+    assert failed(tmp_path, error).events == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_leaves_it_out(tmp_path: Path) -> None:
+    error = FleetError([LOST])
+    play = failed(tmp_path, error, b=KeyboardInterrupt())
+    assert not hasattr(error, "__notes__")
+    assert play.said(HostSaid)[-1].line == "what the hosts have to say was left out"
+
+
+@pytest.mark.parametrize("b", [line("vllm/log", "x"), ZeroDivisionError("a fault of ours")])
+def test_what_goes_wrong_with_it_does_not_stand_in_for_the_failure(tmp_path: Path, b: Script) -> None:
+    error = NotReady("the engine", 3.0)
+    folder = tmp_path / "nowhere" if isinstance(b, str) else tmp_path
+    failed(folder, error, b=b)
+    (note,) = error.__notes__
+    assert note.startswith("what the hosts have to say could not be kept: ")
+
+
+def test_the_last_few_are_kept(tmp_path: Path) -> None:
+    for number in range(8):
+        (tmp_path / f"2026010{number}T000000-up.tar.gz").touch()
+    failed(tmp_path, NotReady("the engine", 3.0))
+    kept = sorted(path.name for path in tmp_path.glob("*.tar.gz"))
+    assert len(kept) == 5
+    assert kept[-1] == "20261126T171000-up.tar.gz"
