@@ -7,13 +7,13 @@ ClusterError
 │   ├── Unreachable         no connection, or it broke
 │   ├── CommandFailed       an exit status other than 0
 │   ├── CommandTimedOut     the time limit of a command
-│   └── Unintelligible      an answer that cannot be read
+│   └── MalformedAnswer     an answer that cannot be read
 ├── FleetError              several of these, one a host
 ├── PreflightFailed         findings that forbid a start
 ├── NotReady                what was waited for did not come
-├── Held                    somebody else works on this cluster
+├── LeaseHeld               somebody else works on this cluster
 │   └── LeaseLost           and took the lease from us
-└── NotFreed                what is left on the hosts after all was tried
+└── NotReleased             what is left on the hosts after all was tried
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class CommandTimedOut(HostError):
         self.command = command
 
 
-class Unintelligible(HostError):
+class MalformedAnswer(HostError):
     """The host answered, but not with what was asked for."""
 
     kind: ClassVar[str] = "Unintelligible"
@@ -151,7 +151,7 @@ class NotReady(ClusterError):
         self.host = host
 
 
-class Held(ClusterError):
+class LeaseHeld(ClusterError):
     """The lease on the head belongs to somebody else."""
 
     kind: ClassVar[str] = "Held"
@@ -164,7 +164,7 @@ class Held(ClusterError):
         self.lease = lease
 
 
-class LeaseLost(Held):
+class LeaseLost(LeaseHeld):
     """The lease was ours and is not any more: whoever took it may be at work, so nothing is taken back."""
 
     kind: ClassVar[str] = "LeaseLost"
@@ -176,7 +176,7 @@ class LeaseLost(Held):
         self.cure = "see what they do with `orchestrator status`, then run the same command again"
 
 
-class NotFreed(ClusterError):
+class NotReleased(ClusterError):
     """After everything that can be tried, these are still there; or could not be looked at."""
 
     kind: ClassVar[str] = "NotFreed"

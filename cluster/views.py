@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cluster.errors import HostError
-from cluster.values import Facts, Presence, Reach, Sighting, VenvTrial
+from cluster.values import Facts, Presence, Reach, UnitState, VenvCheck
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class HostView:
     clock: tuple[float, float] | None = None
 
     @property
-    def ray(self) -> Sighting:
-        return self.facts.ray if self.facts else Sighting(presence=Presence.ABSENT)
+    def ray(self) -> UnitState:
+        return self.facts.ray if self.facts else UnitState(presence=Presence.ABSENT)
 
     @property
-    def vllm(self) -> Sighting:
-        return self.facts.vllm if self.facts else Sighting(presence=Presence.ABSENT)
+    def vllm(self) -> UnitState:
+        return self.facts.vllm if self.facts else UnitState(presence=Presence.ABSENT)
 
 
 #: What was seen of each host, by name, in the inventory's order.
@@ -46,12 +46,12 @@ class Executed:
 
 
 @dataclass(frozen=True)
-class Tried:
+class TrialResults:
     """What was tried on one host; None is what was not. `hashes` are SHA-256 of the model's files by name, or why
     one has none. `problems` say what kept a try from being made."""
 
     name: str
     reaches: tuple[Reach, ...] | None = None
-    venv: VenvTrial | None = None
+    venv: VenvCheck | None = None
     hashes: dict[str, str] | None = None
     problems: tuple[HostError, ...] = ()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cluster.errors import ClusterError
-from cluster.values import Announcement, Excused, Finding, Transport
+from cluster.values import Announcement, Excused, Finding, NcclTransport
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class PhaseFailed:
 
 
 @dataclass(frozen=True)
-class Undone:
+class RolledBack:
     """A phase of this run was taken back; `error` where that did not work."""
 
     name: ClassVar[str] = "undone"
@@ -63,7 +63,7 @@ class Undone:
 
 
 @dataclass(frozen=True)
-class Found:
+class FindingReported:
     """A finding that does not stop the run: a warning, or something that could not be checked."""
 
     name: ClassVar[str] = "found"
@@ -71,7 +71,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class FoundExcused:
+class FindingExcused:
     """A finding that does not count in this run, and why."""
 
     name: ClassVar[str] = "found_excused"
@@ -79,7 +79,7 @@ class FoundExcused:
 
 
 @dataclass(frozen=True)
-class HostSaid:
+class HostMessage:
     """A line worth a person's attention; `host` is empty where it is about all."""
 
     name: ClassVar[str] = "host_said"
@@ -114,7 +114,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class HostDoes:
+class HostActivity:
     """What a host is at now; it replaces what it was at before."""
 
     name: ClassVar[str] = "host_does"
@@ -123,7 +123,7 @@ class HostDoes:
 
 
 @dataclass(frozen=True)
-class LogSaid:
+class LastLogLine:
     """The last line of a unit's log on a host."""
 
     name: ClassVar[str] = "log_said"
@@ -132,11 +132,11 @@ class LogSaid:
 
 
 @dataclass(frozen=True)
-class TransportLearned:
+class TransportDetected:
     """What NCCL carries the ranks' data over; may be said again, once more is known."""
 
     name: ClassVar[str] = "transport_learned"
-    transport: Transport
+    transport: NcclTransport
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class EngineReady:
 
 
 @dataclass(frozen=True)
-class Proved:
+class EndpointVerified:
     """The endpoint gave a token: where it was asked (`url`, from `origin`), and the token's text."""
 
     name: ClassVar[str] = "proved"
@@ -169,17 +169,17 @@ Event = (
     | PhaseSkipped
     | PhaseDone
     | PhaseFailed
-    | Undone
-    | Found
-    | FoundExcused
-    | HostSaid
+    | RolledBack
+    | FindingReported
+    | FindingExcused
+    | HostMessage
     | Progress
     | Waiting
-    | HostDoes
-    | LogSaid
-    | TransportLearned
+    | HostActivity
+    | LastLogLine
+    | TransportDetected
     | EngineReady
-    | Proved
+    | EndpointVerified
     | Announced
 )
 

@@ -3,38 +3,38 @@ phase that acted."""
 
 from __future__ import annotations
 
-from orchestrator.phases.acquire_lease import Lock
-from orchestrator.phases.detect_transport import LearnTransport
-from orchestrator.phases.launch_vllm import Serve
+from orchestrator.phases.acquire_lease import AcquireLease
+from orchestrator.phases.detect_transport import DetectTransport
+from orchestrator.phases.launch_vllm import LaunchVllm
 from orchestrator.phases.preflight import Preflight
 from orchestrator.phases.ray import JoinWorkers, StartHead
-from orchestrator.phases.removed_hosts import Former
-from orchestrator.phases.smoke_test import Prove
+from orchestrator.phases.removed_hosts import CleanRemovedHosts
+from orchestrator.phases.smoke_test import SmokeTest
 from orchestrator.phases.stop import StopRay, StopVllm
-from orchestrator.phases.stop_outdated import Clear
-from orchestrator.phases.verify_gpus import Gate
-from orchestrator.phases.verify_released import Free
-from orchestrator.phases.wait_ready import Ready
+from orchestrator.phases.stop_outdated import StopOutdated
+from orchestrator.phases.verify_gpus import VerifyGpus
+from orchestrator.phases.verify_released import VerifyReleased
+from orchestrator.phases.wait_ready import WaitReady
 from orchestrator.run.phase import Phase
 
 UP: tuple[Phase, ...] = (
     Preflight(),
-    Lock(),
-    Former(),
-    Clear(),
+    AcquireLease(),
+    CleanRemovedHosts(),
+    StopOutdated(),
     StartHead(),
     JoinWorkers(),
-    Gate(),
-    Serve(),
-    LearnTransport(),
-    Ready(),
-    Prove(),
+    VerifyGpus(),
+    LaunchVllm(),
+    DetectTransport(),
+    WaitReady(),
+    SmokeTest(),
 )
 
 DOWN: tuple[Phase, ...] = (
-    Lock(),
+    AcquireLease(),
     StopVllm(),
     StopRay(),
-    Former(),
-    Free(),
+    CleanRemovedHosts(),
+    VerifyReleased(),
 )

@@ -14,7 +14,7 @@ from typing import Any
 from cluster.bench.command import RESULT
 from cluster.bench.counters import FAMILIES, Counters, Sample
 from cluster.command import Command, json_lines, program
-from cluster.errors import CommandFailed, HostError, Unintelligible, Unreachable
+from cluster.errors import CommandFailed, HostError, MalformedAnswer, Unreachable
 from cluster.launch.hints import STATE_HINTS
 from cluster.transport.host import Channel, Host
 
@@ -112,7 +112,7 @@ def _listen(host: Host, command: Command, channel: Channel, heard: Heard, news: 
             for said in json_lines(line or ""):
                 heard.hear(said)
         except ValueError as problem:
-            raise Unintelligible(host.name, command.title, line or "", cause=str(problem)) from None
+            raise MalformedAnswer(host.name, command.title, line or "", cause=str(problem)) from None
         news()
 
 

@@ -16,7 +16,7 @@ _ERROR = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b|[\w ]+
 
 
 @dataclass(frozen=True)
-class Concluded:
+class Evaluation:
     """`figures` and `counts` are None where there are none."""
 
     verdict: Verdict
@@ -24,18 +24,18 @@ class Concluded:
     counts: Counts | None = None
 
 
-def concluded(heard: Heard, wanted: int) -> Concluded:
+def concluded(heard: Heard, wanted: int) -> Evaluation:
     """Of a client that has ended by itself; `wanted` requests were to be sent."""
     if heard.status != 0:
-        return Concluded(failed(_why(heard)))
+        return Evaluation(failed(_why(heard)))
     if heard.before is None or heard.after is None:
-        return Concluded(failed("the server's /metrics did not answer"))
+        return Evaluation(failed("the server's /metrics did not answer"))
     try:
         found = measured(heard.result)
         counted = counts(heard.before, heard.after)
     except ValueError as problem:
-        return Concluded(failed(str(problem)))
-    return Concluded(
+        return Evaluation(failed(str(problem)))
+    return Evaluation(
         judge(wanted, found.figures, counted, found.errors, heard.before.busy), found.figures, counted
     )
 

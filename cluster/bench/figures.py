@@ -58,7 +58,7 @@ class Figures(Frozen):
         )
 
 
-class Request(Frozen):
+class RequestFigures(Frozen):
     """One request that was answered, times in milliseconds. `tpot` is None of an answer of a single token."""
 
     ttft: float
@@ -72,7 +72,7 @@ class Measured(Frozen):
     """The whole result: figures, requests, and what failed ones were told (each error once)."""
 
     figures: Figures
-    requests: tuple[Request, ...]
+    requests: tuple[RequestFigures, ...]
     errors: tuple[str, ...]
 
 
@@ -108,7 +108,7 @@ def _latency(found: dict[str, Any], name: str) -> Latency:
     return Latency(mean=found[f"mean_{name}_ms"], median=found[f"median_{name}_ms"], p99=found[f"p99_{name}_ms"])
 
 
-def _requests(found: dict[str, Any]) -> list[Request]:
+def _requests(found: dict[str, Any]) -> list[RequestFigures]:
     """Those without an error: a failed one has no times."""
     rows = zip(
         found["ttfts"], found["itls"], found["input_lens"], found["output_lens"], found["errors"], strict=True
@@ -116,9 +116,9 @@ def _requests(found: dict[str, Any]) -> list[Request]:
     return [_request(*row) for *row, error in rows if not error]
 
 
-def _request(ttft: float, itls: Sequence[float], input_tokens: int, output_tokens: int) -> Request:
+def _request(ttft: float, itls: Sequence[float], input_tokens: int, output_tokens: int) -> RequestFigures:
     decoding = sum(itls)
-    return Request(
+    return RequestFigures(
         ttft=1000 * ttft,
         tpot=1000 * decoding / (output_tokens - 1) if output_tokens > 1 else None,
         e2el=1000 * (ttft + decoding),

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cluster.diagnosis.collect import Collected, Files, Wanted
+from cluster.diagnosis.collect import Collected, CollectRequest, Files
 from cluster.diagnosis.redact import redact, secret_values, without
 from cluster.inventory import Inventory
 from cluster.launch.environment import authentication, ray_address
@@ -31,11 +31,11 @@ _COMMANDS = {
 }
 
 
-def wanted(inventory: Inventory, host: str, state: str, seconds: float) -> Wanted:
+def wanted(inventory: Inventory, host: str, state: str, seconds: float) -> CollectRequest:
     """All of one host, in the order in which it matters; `state` is the cluster's folder there."""
     knows_ray = inventory.uses_ray and host == inventory.head.name
     ray = {"address": ray_address(inventory), "authentication": authentication(state)} if knows_ray else None
-    return Wanted(_LOGS, processes=True, versions=True, commands=_COMMANDS, ray_state=ray, seconds=seconds)
+    return CollectRequest(_LOGS, processes=True, versions=True, commands=_COMMANDS, ray_state=ray, seconds=seconds)
 
 
 def texts(

@@ -35,7 +35,7 @@ class Files:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CollectRequest:
     """What to bring. `ray_state`: of the head, what its Ray knows; `seconds` and `most` (bytes) bound it all."""
 
     files: Sequence[Files]
@@ -59,7 +59,7 @@ class Collected:
     problem: HostError | None = None
 
 
-def collect(host: Host, inventory: Inventory, wanted: Wanted) -> Collected:
+def collect(host: Host, inventory: Inventory, wanted: CollectRequest) -> Collected:
     """Never raises a HostError: what came until it went wrong is kept."""
     heard: list[str] = []
     problem: HostError | None = None
@@ -88,7 +88,7 @@ def _texts(said: str) -> Iterator[tuple[str, str]]:
                 continue
 
 
-def _command(inventory: Inventory, host: str, wanted: Wanted) -> Command:
+def _command(inventory: Inventory, host: str, wanted: CollectRequest) -> Command:
     payload = {
         "state": inventory.runtime.state_directory,
         "folder": folder_name(inventory.cluster, host),

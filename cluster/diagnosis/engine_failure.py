@@ -5,13 +5,13 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping
 
-from cluster.diagnosis.rank_logs import Words
+from cluster.diagnosis.rank_logs import RankLogs
 from cluster.diagnosis.redact import redact, secret_values
 from cluster.diagnosis.root_cause import RootCause, root_cause
 from cluster.engine.vllm_log import failed
 from cluster.errors import NotReady
 from cluster.inventory import Inventory
-from cluster.launch.unit import Look
+from cluster.launch.unit import UnitStatus
 
 _LOGS = "read the whole log: `orchestrator logs {host} --unit vllm`"
 #: Of an exception that lists all that it would take, the first is enough; the log has the rest.
@@ -22,13 +22,13 @@ _LAST = 12
 _KINDS = {"EngineCore": "the engine", "APIServer": "the API server", "RayWorkerProc": "a rank"}
 
 
-def is_dead(engine: Look, log: str) -> bool:
+def is_dead(engine: UnitStatus, log: str) -> bool:
     """The process can outlive its engine: what the log says counts as much."""
     return not engine.alive or failed(log)
 
 
 def engine_failed(
-    inventory: Inventory, engine: Look, log: str, elsewhere: Mapping[str, Words] | None = None
+    inventory: Inventory, engine: UnitStatus, log: str, elsewhere: Mapping[str, RankLogs] | None = None
 ) -> NotReady:
     """Why the engine will not come, out of its log and of what the hosts, by name, say of their ranks.
 
@@ -40,7 +40,9 @@ def engine_failed(
     return error
 
 
-def _error(inventory: Inventory, engine: Look, log: str, elsewhere: Mapping[str, Words] | None) -> NotReady:
+def _error(
+    inventory: Inventory, engine: UnitStatus, log: str, elsewhere: Mapping[str, RankLogs] | None
+) -> NotReady:
     head = inventory.head
     addresses = {spec.name: "" if spec is head else spec.cluster_address for spec in inventory.hosts}
     found = root_cause(log, {addresses[name]: words for name, words in (elsewhere or {}).items()})
@@ -68,7 +70,7 @@ def _cause(found: RootCause) -> str:
     return "\n".join(filter(None, (f"{who}: {what}" if who else what, found.cause)))
 
 
-def _without_words(host: str, engine: Look, log: str) -> NotReady:
+def _without_words(host: str, engine: UnitStatus, log: str) -> NotReady:
     last = "\n".join(log.splitlines()[-_LAST:])
     if engine.status is not None and engine.status < 0:
         cause = f"vLLM was killed by {_signal(-engine.status)}"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cluster.diagnosis.collect import Collected, Files, Wanted
+from cluster.diagnosis.collect import Collected, CollectRequest, Files
 from cluster.diagnosis.log_lines import rank_numbers, split
 
 _FILE = re.compile(r"worker-[\w-]+-(?P<pid>\d+)\.(?:out|err)$")
@@ -19,14 +19,14 @@ _ACTOR = ":actor_name:RayWorkerProc"
 _SLACK = 5.0
 
 
-def wanted(since: float, seconds: float) -> Wanted:
+def wanted(since: float, seconds: float) -> CollectRequest:
     """Of the ranks of a launch `since` seconds ago, of the Ray under them, and of the kernel since then."""
     within = since + _SLACK
     files = (
         Files("ray/session_latest/logs/worker-*", head=24 << 10, tail=72 << 10, within=within),
         Files("ray/session_latest/logs/raylet.*", head=0, tail=24 << 10, within=within),
     )
-    return Wanted(files, kernel_within=within, seconds=seconds)
+    return CollectRequest(files, kernel_within=within, seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class RankLog:
 
 
 @dataclass(frozen=True)
-class Words:
+class RankLogs:
     """What a host has to say about the ranks of the last launch there. `kernel` are lines of its kernel's log."""
 
     ranks: tuple[RankLog, ...] = ()
@@ -47,11 +47,11 @@ class Words:
     raylet: str = ""
 
 
-def words(collected: Collected) -> Words:
+def words(collected: Collected) -> RankLogs:
     """Out of what was collected on a host."""
     texts = collected.texts
     raylet = "\n".join(text for name, text in texts.items() if "/raylet." in name)
-    return Words(tuple(_ranks(texts)), texts.get("kernel.log", ""), raylet)
+    return RankLogs(tuple(_ranks(texts)), texts.get("kernel.log", ""), raylet)
 
 
 def _ranks(texts: Mapping[str, str]) -> Iterator[RankLog]:
@@ -93,7 +93,7 @@ _PYTHON = re.compile(r'  File ".*\.py"')
 _AROUND, _FRAMES = 200, 3
 
 
-def death(words: Words, pid: int | None) -> Death | None:
+def death(words: RankLogs, pid: int | None) -> Death | None:
     """Of the process `pid` of this host, or of any rank there that has one to tell (pid None)."""
     by_kernel = _killed(words.kernel.splitlines(), pid)
     if by_kernel:

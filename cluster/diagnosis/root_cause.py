@@ -9,7 +9,7 @@ from itertools import dropwhile, islice, takewhile
 
 from cluster.diagnosis.known_failures import KNOWN, SILENT
 from cluster.diagnosis.log_lines import Line, Process, rank_numbers, split
-from cluster.diagnosis.rank_logs import Death, Words, death, last_words
+from cluster.diagnosis.rank_logs import Death, RankLogs, death, last_words
 from cluster.engine.vllm_log import FATAL
 
 _TRACEBACK = "Traceback (most recent call last):"
@@ -69,7 +69,7 @@ class RootCause:
     cure: str = ""
 
 
-def root_cause(log: str, elsewhere: Mapping[str, Words] | None = None) -> RootCause | None:
+def root_cause(log: str, elsewhere: Mapping[str, RankLogs] | None = None) -> RootCause | None:
     """What the engine died of; None where there is neither a traceback nor a fatal line.
 
     `elsewhere` is what hosts have to say of their ranks, by address, empty for the host that vLLM runs on.
@@ -132,7 +132,7 @@ def _first_paragraph(lines: Sequence[str]) -> Iterator[str]:
     yield from islice(takewhile(bool, dropwhile(lambda line: not line, words)), _PARAGRAPH)
 
 
-def _deaths(lines: Sequence[Line], elsewhere: Mapping[str, Words]) -> Iterator[RootCause]:
+def _deaths(lines: Sequence[Line], elsewhere: Mapping[str, RankLogs]) -> Iterator[RootCause]:
     """Ranks that ended without a word of Python, with what their own hosts know of it."""
     said = "\n".join(line.text for line in lines)
     actor, died = _ACTOR_DIED.search(said), _DIED.search(said)
@@ -143,7 +143,7 @@ def _deaths(lines: Sequence[Line], elsewhere: Mapping[str, Words]) -> Iterator[R
         return
     process = Process("RayWorkerProc", int(where["pid"]), where["ip"]) if where else Process("RayWorkerProc")
     rank = int(numbered["rank"]) if numbered and numbered["rank"] else None
-    words = elsewhere.get(process.address, Words())
+    words = elsewhere.get(process.address, RankLogs())
     how = death(words, process.pid or None)
     if how is None:
         evidence = actor["detail"] if actor else died[0] if died else where[0] if where else ""

@@ -11,55 +11,55 @@ from cluster.errors import HostError, NotReady
 from cluster.inventory import Inventory
 from cluster.launch import ray, unit
 from cluster.transport.host import Host
-from cluster.values import Presence, Sighting
+from cluster.values import Presence, UnitState
 from cluster.views import HostView
 
 _ANEW = "`up` launches it anew"
 _A_RANK = re.compile(r"rank \d+|a rank")
 
 
-class Ailment(NamedTuple):
+class UnitFailure(NamedTuple):
     cause: str
     cure: str
 
 
-WELL = Ailment("", "")
+WELL = UnitFailure("", "")
 
 
-def ailment(inventory: Inventory, host: Host, view: HostView) -> Ailment:
+def ailment(inventory: Inventory, host: Host, view: HostView) -> UnitFailure:
     """Of a host as it was seen; where a unit died, its log is read."""
     if view.facts is None:
         problem = view.problem
-        return Ailment(problem.cause or problem.said, problem.cure) if problem else WELL
+        return UnitFailure(problem.cause or problem.said, problem.cure) if problem else WELL
     if view.facts.gpu_problem:
-        return Ailment(view.facts.gpu_problem, "see what nvidia-smi says there")
-    units: list[tuple[unit.Name, Sighting]] = [("ray", view.ray), ("vllm", view.vllm)]
+        return UnitFailure(view.facts.gpu_problem, "see what nvidia-smi says there")
+    units: list[tuple[unit.Name, UnitState]] = [("ray", view.ray), ("vllm", view.vllm)]
     state = view.facts.state
     found = [ending(inventory, host, name, seen, state) for name, seen in units if _is_dead(seen)]
     cures = dict.fromkeys([*filter(None, (one.cure for one in found)), *([_ANEW] if found else [])])
-    return Ailment("; ".join(one.cause for one in found), "; ".join(cures))
+    return UnitFailure("; ".join(one.cause for one in found), "; ".join(cures))
 
 
-def _is_dead(seen: Sighting) -> bool:
+def _is_dead(seen: UnitState) -> bool:
     return seen.presence is Presence.DEAD
 
 
-def ending(inventory: Inventory, host: Host, name: unit.Name, seen: Sighting, state: str) -> Ailment:
+def ending(inventory: Inventory, host: Host, name: unit.Name, seen: UnitState, state: str) -> UnitFailure:
     """Why a unit that was seen dead has died, in one line, as its log says it; `state` is our
     folder there. The cure is what to do besides launching it anew."""
     left = f", but {len(seen.pids)} of its processes live" if seen.pids else ""
     if not seen.argv:
-        return Ailment(f"the record of {name} is gone{left}", "")
+        return UnitFailure(f"the record of {name} is gone{left}", "")
     try:
         look = host.ask(unit.look(name, state, inventory.runtime.venv))
     except HostError as error:
-        return Ailment(f"{name} has ended{left}; its log could not be read: {error.cause}", error.cure)
+        return UnitFailure(f"{name} has ended{left}; its log could not be read: {error.cause}", error.cure)
     if seen.status is None and seen.pids and not (look.alive or look.lost):
-        return Ailment(f"the keeper of {name} is gone{left}", "")
+        return UnitFailure(f"the keeper of {name} is gone{left}", "")
     if name == "ray":
         return _of_ray(seen, ray.ending(look.text, look.lost), left)
     failed = engine_failed(inventory, look, look.text)
-    return Ailment(_placed(failed, host) + left, failed.cure)
+    return UnitFailure(_placed(failed, host) + left, failed.cure)
 
 
 def _placed(failed: NotReady, host: Host) -> str:
@@ -71,10 +71,10 @@ def _placed(failed: NotReady, host: Host) -> str:
     return f"{who} on {failed.host}{colon}{what}" if _A_RANK.fullmatch(who) else f"on {failed.host}: {cause}"
 
 
-def _of_ray(seen: Sighting, why: Hint, left: str) -> Ailment:
+def _of_ray(seen: UnitState, why: Hint, left: str) -> UnitFailure:
     cause = f": {why.cause}" if why.cause else ""
-    return Ailment(f"Ray has ended{_status(seen)}{cause}{left}", why.cure if why.cause else "")
+    return UnitFailure(f"Ray has ended{_status(seen)}{cause}{left}", why.cure if why.cause else "")
 
 
-def _status(seen: Sighting) -> str:
+def _status(seen: UnitState) -> str:
     return "" if seen.status is None else f" (exit status {seen.status})"

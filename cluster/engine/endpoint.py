@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.command import Probe, last_json, program
-from cluster.engine.requests import Answer, Request
+from cluster.engine.requests import Answer, EndpointRequest
 from cluster.inventory import Inventory
 from cluster.transport.host import Host
 
@@ -35,7 +35,7 @@ class Endpoint:
     key: str
     venv: str
 
-    def ask(self, request: Request, timeout: float) -> Answer:
+    def ask(self, request: EndpointRequest, timeout: float) -> Answer:
         """The answer; `timeout` in seconds. Never raises for what an endpoint can do; does for a lost head."""
         return _ask_over(self.head, self, request, timeout) if self.head else _ask(self, request, timeout)
 
@@ -87,7 +87,7 @@ def _healthy(host: str, port: int) -> bool:
         connection.close()
 
 
-def _ask(endpoint: Endpoint, request: Request, timeout: float) -> Answer:
+def _ask(endpoint: Endpoint, request: EndpointRequest, timeout: float) -> Answer:
     connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=timeout)
     headers = {"Content-Type": "application/json"}
     if endpoint.key:
@@ -102,7 +102,7 @@ def _ask(endpoint: Endpoint, request: Request, timeout: float) -> Answer:
         connection.close()
 
 
-def _method(request: Request) -> str:
+def _method(request: EndpointRequest) -> str:
     return "GET" if request.body is None else "POST"
 
 
@@ -110,7 +110,7 @@ def _encoded(body: dict[str, Any] | None) -> bytes | None:
     return None if body is None else json.dumps(body).encode()
 
 
-def _ask_over(head: Host, endpoint: Endpoint, request: Request, timeout: float) -> Answer:
+def _ask_over(head: Host, endpoint: Endpoint, request: EndpointRequest, timeout: float) -> Answer:
     payload = {
         "url": f"http://{_bracketed(endpoint.host)}:{endpoint.port}{request.path}",
         "body": request.body,

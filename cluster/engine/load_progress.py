@@ -12,7 +12,7 @@ _WORTH, _WITHIN = 64 << 20, 16.0
 _PACE = 1 << 19
 
 
-class Reading:
+class LoadDetector:
     """Counts how often much was read in little time. Ranks that wait for each other read as well: four that hung
     on H200s read at most 0.15 MiB a second each of sockets, so bytes alone would look like progress for ever."""
 

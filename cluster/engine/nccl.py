@@ -8,7 +8,7 @@ from typing import Literal
 from cluster.command import Probe, last_json, program
 from cluster.errors import NotReady
 from cluster.inventory import Inventory
-from cluster.values import Transport
+from cluster.values import NcclTransport
 
 Kind = Literal["NET/IB/GDRDMA", "NET/IB", "NET/Socket"]
 
@@ -25,19 +25,19 @@ def lines(state: str, venv: str) -> Probe[tuple[str, ...]]:
     return Probe(command, lambda said: tuple(last_json(said)["lines"]))
 
 
-def transport(said: tuple[str, ...]) -> Transport:
+def transport(said: tuple[str, ...]) -> NcclTransport:
     """The best that a channel or the network plugin names: a rank may fall back only as a whole."""
     for kind, sign in _SIGNS:
         for line in said:
             if sign.search(line):
-                return Transport(kind, line.partition("NCCL INFO ")[2].strip() or line.strip())
-    return Transport("unknown")
+                return NcclTransport(kind, line.partition("NCCL INFO ")[2].strip() or line.strip())
+    return NcclTransport("unknown")
 
 
 SLOW = "no InfiniBand or RoCE device was usable, so every token waits for TCP"
 
 
-def judge(inventory: Inventory, transport: Transport) -> None:
+def judge(inventory: Inventory, transport: NcclTransport) -> None:
     """Raises NotReady on NET/Socket where the inventory refuses it."""
     if transport.kind == "NET/Socket" and inventory.serve.refuse_socket_transport:
         cure = "see NCCL_IB_HCA, nvidia_peermem and /dev/infiniband on every host"

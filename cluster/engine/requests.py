@@ -23,33 +23,33 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Request:
+class EndpointRequest:
     """One request: a path, and the JSON to post (None: a GET)."""
 
     path: str
     body: dict[str, Any] | None = None
 
 
-def completion(served_name: str, tokens: int = 1) -> Request:
+def completion(served_name: str, tokens: int = 1) -> EndpointRequest:
     """A completion of exactly so many tokens: a tiny model may end its text at once."""
     body = {"model": served_name, "prompt": "1", "max_tokens": tokens, "ignore_eos": True, "temperature": 0}
-    return Request("/v1/completions", body)
+    return EndpointRequest("/v1/completions", body)
 
 
-def image_question(served_name: str) -> Request:
+def image_question(served_name: str) -> EndpointRequest:
     """One token about a picture: proves the vision tower and the processor."""
     picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_PICTURE}"}}
     content = [picture, {"type": "text", "text": "What is this?"}]
     message = {"role": "user", "content": content}
     body = {"model": served_name, "messages": [message], "max_tokens": 1, "ignore_eos": True, "temperature": 0}
-    return Request("/v1/chat/completions", body)
+    return EndpointRequest("/v1/chat/completions", body)
 
 
-METRICS = Request("/metrics")
-MODELS = Request("/v1/models")
+METRICS = EndpointRequest("/metrics")
+MODELS = EndpointRequest("/v1/models")
 
 #: Served only with VLLM_SERVER_DEV_MODE=1, and so never by a server that strangers can reach.
-RESET_PREFIX_CACHE = Request("/reset_prefix_cache", {})
+RESET_PREFIX_CACHE = EndpointRequest("/reset_prefix_cache", {})
 
 
 def max_model_len(answer: Answer, served_name: str) -> int:

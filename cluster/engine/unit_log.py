@@ -6,7 +6,7 @@ from cluster.launch import unit
 from cluster.transport.host import Host
 
 
-class Follower:
+class UnitLog:
     """Keeps the log of one unit that it has read so far, and asks for what is new."""
 
     def __init__(self, host: Host, name: unit.Name, state: str, venv: str) -> None:
@@ -21,7 +21,7 @@ class Follower:
     def host(self) -> str:
         return self._host.name
 
-    def look(self, health: str = "") -> unit.Look:
+    def look(self, health: str = "") -> unit.UnitStatus:
         """The unit now; `health` is a URL that the host asks itself. A new launch begins a new log."""
         seen = self._host.ask(unit.look(self._name, self._state, self._venv, self._offset, health))
         begun_anew = seen.offset < self._offset

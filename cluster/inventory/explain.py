@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from cluster.inventory.problems import Loc, Problem, quoted
-from cluster.inventory.schema import JUMP_TAGS, Written
-from cluster.inventory.yaml_source import Odd
+from cluster.inventory.schema import JUMP_TAGS, InventoryFile
+from cluster.inventory.yaml_source import UnsupportedScalar
 
 #: "[key]" is how pydantic says that the key of a mapping is meant, not its value.
 _NO_KEYS = (*JUMP_TAGS, "[key]")
@@ -101,7 +101,7 @@ def _reason(error: ErrorDetails, loc: Loc) -> str:
 def _expected(error: ErrorDetails) -> str:
     """The sentence for a value of the wrong type."""
     wanted, found = _WANTED[error["type"]], error["input"]
-    if wanted == "text" and isinstance(found, bool | int | Odd):
+    if wanted == "text" and isinstance(found, bool | int | UnsupportedScalar):
         return f"expected text, found {_kind(found)}: put it in quotes"
     if wanted in _BARE and isinstance(found, str) and _DECIMAL_OR_FLAG.fullmatch(found):
         return f"expected {wanted}, found text: take the quotes away"
@@ -115,14 +115,14 @@ def _choice(error: ErrorDetails) -> str:
 
 
 def _kind(value: object) -> str:
-    if isinstance(value, Odd):
+    if isinstance(value, UnsupportedScalar):
         return value.kind
     return next((name for kind, name in _KINDS if isinstance(value, kind)), "something else")
 
 
 def _siblings(loc: Loc) -> tuple[str, ...]:
     """The keys that are known where `loc` is."""
-    model: type[BaseModel] = Written
+    model: type[BaseModel] = InventoryFile
     for part in loc[:-1]:
         if isinstance(part, str):
             model = next(_models_in(model.model_fields[part].annotation))

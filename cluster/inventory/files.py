@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, SecretStr, ValidationInfo
 
-from cluster.inventory.problems import Problem, Refused, quoted
+from cluster.inventory.problems import Problem, UnreadableInventory, quoted
 
 _LARGEST = 256 * 1024
 _HOW_TO_GIVE_A_KEY = 'write "file: PATH" or "environment: VARIABLE" under it'
@@ -45,16 +45,18 @@ def read_text(path: Path) -> str:
     """The text of an inventory. Raises Refused with the reason when there is none to be had."""
     try:
         if path.is_dir():
-            raise Refused(Problem((), "this is a folder, not a file"), cure=_RIGHT_PATH)
+            raise UnreadableInventory(Problem((), "this is a folder, not a file"), cure=_RIGHT_PATH)
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
     except FileNotFoundError:
-        raise Refused(Problem((), "no such file"), cure=_RIGHT_PATH) from None
+        raise UnreadableInventory(Problem((), "no such file"), cure=_RIGHT_PATH) from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise Refused(Problem((), f"cannot be read: {why}"), cure=_READABLE) from None
+        raise UnreadableInventory(Problem((), f"cannot be read: {why}"), cure=_READABLE) from None
     if len(data) > _LARGEST:
-        raise Refused(Problem((), f"larger than {_LARGEST // 1024} KiB: this is no inventory"), cure=_RIGHT_PATH)
+        raise UnreadableInventory(
+            Problem((), f"larger than {_LARGEST // 1024} KiB: this is no inventory"), cure=_RIGHT_PATH
+        )
     return _decoded(data)
 
 
@@ -63,7 +65,7 @@ def _decoded(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise Refused(Problem((), "this is not text in UTF-8", line)) from None
+        raise UnreadableInventory(Problem((), "this is not text in UTF-8", line)) from None
 
 
 def surroundings(info: ValidationInfo) -> Surroundings:

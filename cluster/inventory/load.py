@@ -11,8 +11,8 @@ from cluster.inventory import rules
 from cluster.inventory.explain import explain
 from cluster.inventory.files import Surroundings, read_text
 from cluster.inventory.models import Inventory
-from cluster.inventory.problems import Problem, Refused, error
-from cluster.inventory.schema import Written, build, settle
+from cluster.inventory.problems import Problem, UnreadableInventory, error
+from cluster.inventory.schema import InventoryFile, build, settle
 from cluster.inventory.yaml_source import Document, parse
 
 
@@ -25,7 +25,7 @@ def load(path: Path, environ: Mapping[str, str], base: Path | None = None) -> In
     """
     try:
         document = parse(read_text(path), environ)
-    except Refused as refused:
+    except UnreadableInventory as refused:
         raise error(str(path), refused.problems, {}, refused.cure) from None
     written, problems = _validated(document, Surroundings(base or path.absolute().parent, environ))
     if written is not None and not problems:
@@ -36,10 +36,10 @@ def load(path: Path, environ: Mapping[str, str], base: Path | None = None) -> In
     raise error(str(path), problems, document.lines)
 
 
-def _validated(document: Document, around: Surroundings) -> tuple[Written | None, tuple[Problem, ...]]:
+def _validated(document: Document, around: Surroundings) -> tuple[InventoryFile | None, tuple[Problem, ...]]:
     """What is written, or None, and the problems; a value that could not be read has no second one."""
     try:
-        return Written.model_validate(document.data, context=around), document.problems
+        return InventoryFile.model_validate(document.data, context=around), document.problems
     except ValidationError as refused:
         # Neither this exception nor its context leaves: it holds the values, secrets among them.
         details = refused.errors(include_url=False)

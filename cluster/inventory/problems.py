@@ -23,7 +23,7 @@ class Problem:
     line: int = 0
 
 
-class Refused(Exception):
+class UnreadableInventory(Exception):
     """The file cannot be looked at any further; `cure` where nothing in it is to be corrected."""
 
     def __init__(self, *problems: Problem, cure: str = "") -> None:

@@ -8,11 +8,11 @@ from collections.abc import Hashable, Iterator, Mapping
 
 from cluster.inventory.explain import did_you_mean
 from cluster.inventory.problems import Problem, quoted
-from cluster.inventory.schema import Settled, WrittenHost
+from cluster.inventory.schema import ResolvedInventory, WrittenHost
 from cluster.model.heads import attention_heads
 
 
-def problems(settled: Settled) -> Iterator[Problem]:
+def problems(settled: ResolvedInventory) -> Iterator[Problem]:
     """Everything that is wrong between the keys."""
     for rule in (
         _names,
@@ -30,15 +30,15 @@ def problems(settled: Settled) -> Iterator[Problem]:
         yield from rule(settled)
 
 
-def _names(settled: Settled) -> Iterator[Problem]:
+def _names(settled: ResolvedInventory) -> Iterator[Problem]:
     yield from _repeated(settled, "name", [host.name for host in settled.hosts])
 
 
-def _addresses(settled: Settled) -> Iterator[Problem]:
+def _addresses(settled: ResolvedInventory) -> Iterator[Problem]:
     yield from _repeated(settled, "address", [(host.address.lower(), host.port or 22) for host in settled.hosts])
 
 
-def _repeated(settled: Settled, key: str, values: list[Hashable]) -> Iterator[Problem]:
+def _repeated(settled: ResolvedInventory, key: str, values: list[Hashable]) -> Iterator[Problem]:
     """A problem for each value that an earlier host has as well; None is no value."""
     for index, value in enumerate(values):
         first = values.index(value)
@@ -47,7 +47,7 @@ def _repeated(settled: Settled, key: str, values: list[Hashable]) -> Iterator[Pr
             yield Problem(("hosts", index, key), f"hosts[{first}] ({other}) has the same {key.replace('_', ' ')}")
 
 
-def _cluster_addresses(settled: Settled) -> Iterator[Problem]:
+def _cluster_addresses(settled: ResolvedInventory) -> Iterator[Problem]:
     addresses = [host.reached_at for host in settled.hosts]
     yield from _repeated(settled, "cluster_address", list(addresses))
     for index, (host, address) in enumerate(zip(settled.hosts, addresses, strict=True)):
@@ -60,7 +60,7 @@ def _cluster_addresses(settled: Settled) -> Iterator[Problem]:
             yield Problem(place, f"the other hosts cannot reach {address}")
 
 
-def _roles(settled: Settled) -> Iterator[Problem]:
+def _roles(settled: ResolvedInventory) -> Iterator[Problem]:
     heads = [index for index, host in enumerate(settled.hosts) if host.role == "head"]
     if not heads:
         yield Problem(("hosts",), 'one host must have "role: head"')
@@ -71,7 +71,7 @@ def _roles(settled: Settled) -> Iterator[Problem]:
         )
 
 
-def _gpus(settled: Settled) -> Iterator[Problem]:
+def _gpus(settled: ResolvedInventory) -> Iterator[Problem]:
     for index, host in enumerate(settled.hosts):
         if host.gpus is None:
             yield Problem(("hosts", index, "gpus"), "is missing, here and in the defaults")
@@ -80,7 +80,7 @@ def _gpus(settled: Settled) -> Iterator[Problem]:
             yield Problem(settled.place(index, "gpu_ids"), reason)
 
 
-def _jumps(settled: Settled) -> Iterator[Problem]:
+def _jumps(settled: ResolvedInventory) -> Iterator[Problem]:
     by_name = {host.name: host for host in settled.hosts}
     for index, host in enumerate(settled.hosts):
         hops = tuple(itertools.islice(_hops(host, by_name), len(by_name)))
@@ -104,7 +104,7 @@ def _hops(host: WrittenHost, by_name: Mapping[str, WrittenHost]) -> Iterator[str
         jump = through.jump if through is not None else None
 
 
-def _layout(settled: Settled) -> Iterator[Problem]:
+def _layout(settled: ResolvedInventory) -> Iterator[Problem]:
     serve, counts = settled.written.serve, [host.gpus for host in settled.hosts]
     taken = serve.tensor_parallel_size * serve.pipeline_parallel_size
     declared = sum(count or 0 for count in counts)
@@ -115,7 +115,7 @@ def _layout(settled: Settled) -> Iterator[Problem]:
         yield Problem(("serve", "tensor_parallel_size"), reason)
 
 
-def _heads(settled: Settled) -> Iterator[Problem]:
+def _heads(settled: ResolvedInventory) -> Iterator[Problem]:
     model, size = settled.written.model.id, settled.written.serve.tensor_parallel_size
     heads = attention_heads(model)
     if heads is not None and not heads.divides(size):
@@ -124,7 +124,7 @@ def _heads(settled: Settled) -> Iterator[Problem]:
         yield Problem(("serve", "tensor_parallel_size"), f"{size} does not fit {own}: {rule}")
 
 
-def _ports(settled: Settled) -> Iterator[Problem]:
+def _ports(settled: ResolvedInventory) -> Iterator[Problem]:
     ray, taken = settled.written.ray, dict[int, str]()
     if ray.min_worker_port > ray.max_worker_port:
         yield Problem(("ray", "max_worker_port"), f"is below ray.min_worker_port ({ray.min_worker_port})")
@@ -143,7 +143,7 @@ def _ports(settled: Settled) -> Iterator[Problem]:
         taken.setdefault(port, f"{section}.{key}")
 
 
-def _source(settled: Settled) -> Iterator[Problem]:
+def _source(settled: ResolvedInventory) -> Iterator[Problem]:
     model = settled.written.model
     if model.id.startswith("/") and model.revision is not None:
         yield Problem(("model", "revision"), "a folder has no revisions: leave it out, or give a repository id")
@@ -151,7 +151,7 @@ def _source(settled: Settled) -> Iterator[Problem]:
         yield Problem(("model", "download"), "a folder is not downloaded: leave it out, or give a repository id")
 
 
-def _accepted(settled: Settled) -> Iterator[Problem]:
+def _accepted(settled: ResolvedInventory) -> Iterator[Problem]:
     """What is accepted of a host must be of one that is there."""
     names = [host.name for host in settled.hosts]
     for index, one in enumerate(settled.written.preflight.accept):

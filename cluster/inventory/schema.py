@@ -93,7 +93,7 @@ class WrittenHost(Defaults):
         return self.cluster_address or (self.address if is_ip(self.address) else None)
 
 
-class Written(Frozen):
+class InventoryFile(Frozen):
     """The whole file."""
 
     cluster: ClusterName
@@ -109,10 +109,10 @@ class Written(Frozen):
 
 
 @dataclass(frozen=True)
-class Settled:
+class ResolvedInventory:
     """A file with its defaults filled into `hosts`, in the order of the file."""
 
-    written: Written
+    written: InventoryFile
     hosts: tuple[WrittenHost, ...]
 
     def place(self, index: int, key: str) -> Loc:
@@ -122,12 +122,12 @@ class Settled:
         return ("hosts", index, key)
 
 
-def settle(written: Written) -> Settled:
+def settle(written: InventoryFile) -> ResolvedInventory:
     """Fill the defaults in. A key written in a host wins, also when it is null; environments are merged."""
-    return Settled(written, tuple(_filled(host, written) for host in written.hosts))
+    return ResolvedInventory(written, tuple(_filled(host, written) for host in written.hosts))
 
 
-def _filled(host: WrittenHost, written: Written) -> WrittenHost:
+def _filled(host: WrittenHost, written: InventoryFile) -> WrittenHost:
     defaults = written.defaults
     update: dict[str, object] = {
         key: getattr(defaults, key) for key in defaults.model_fields_set - host.model_fields_set
@@ -136,7 +136,7 @@ def _filled(host: WrittenHost, written: Written) -> WrittenHost:
     return host.model_copy(update=update)
 
 
-def build(settled: Settled) -> Inventory:
+def build(settled: ResolvedInventory) -> Inventory:
     """The inventory. Only for a file in which no rule found a problem."""
     written = settled.written
     by_name = {host.name: host for host in settled.hosts}

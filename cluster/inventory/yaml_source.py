@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import yaml
 
 from cluster.inventory.interpolate import Replaced, replace
-from cluster.inventory.problems import Loc, Problem, Refused, quoted
+from cluster.inventory.problems import Loc, Problem, UnreadableInventory, quoted
 
 _DEEPEST = 32
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})")
@@ -22,7 +22,7 @@ _ALIAS = "aliases, anchors and merge keys (&, *, <<) are refused: write it out, 
 
 
 @dataclass(frozen=True)
-class Odd:
+class UnsupportedScalar:
     """A scalar that no key of an inventory takes; `kind` says what it is."""
 
     kind: str
@@ -51,14 +51,14 @@ def _compose(text: str) -> yaml.Node:
         problems = tuple(_forbidden(yaml.parse(text, Loader=yaml.SafeLoader)))
         root = None if problems else yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
-        raise Refused(_syntax(error, text)) from None
+        raise UnreadableInventory(_syntax(error, text)) from None
     except (ValueError, OverflowError):
         # PyYAML lets these escape from numbers out of range, as in "\UFFFFFFFF".
-        raise Refused(Problem((), "this is not YAML: a number in it is out of range")) from None
+        raise UnreadableInventory(Problem((), "this is not YAML: a number in it is out of range")) from None
     if root is None or root.tag == "tag:yaml.org,2002:null":
-        raise Refused(*problems or (Problem((), "the file is empty"),))
+        raise UnreadableInventory(*problems or (Problem((), "the file is empty"),))
     if not isinstance(root, yaml.MappingNode):
-        raise Refused(Problem((), "expected a mapping (key: value)", root.start_mark.line + 1))
+        raise UnreadableInventory(Problem((), "expected a mapping (key: value)", root.start_mark.line + 1))
     return root
 
 
@@ -132,9 +132,11 @@ class _Reader:
     def _scalar(self, node: yaml.Node, loc: Loc) -> object:
         text, kind = str(node.value), node.tag.rpartition(":")[2]
         if kind == "int":
-            return int(text) if _DECIMAL.fullmatch(text) else Odd("a number that is not plain decimal")
+            return (
+                int(text) if _DECIMAL.fullmatch(text) else UnsupportedScalar("a number that is not plain decimal")
+            )
         if kind == "float":
-            return Odd("a number with a fraction")
+            return UnsupportedScalar("a number with a fraction")
         if kind == "bool":
             return text.lower() in _TRUE
         return None if kind == "null" else self._text(text, loc, plain=getattr(node, "style", None) is None)

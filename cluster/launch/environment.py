@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.inventory import HostSpec, Inventory, is_secret
-from cluster.values import Place
+from cluster.values import LaunchTarget
 
 Variables = tuple[tuple[str, str], ...]
 
@@ -11,7 +11,7 @@ Variables = tuple[tuple[str, str], ...]
 _VERSIONS = ("ray", "vllm", "torch")
 
 
-def environment(inventory: Inventory, spec: HostSpec, facts: Place) -> dict[str, str]:
+def environment(inventory: Inventory, spec: HostSpec, facts: LaunchTarget) -> dict[str, str]:
     """What the processes of a unit on this host have beside the session's own; the inventory's words win.
 
     Ranks inherit it from the raylet, and what is set there wins over what the driver brings.
@@ -34,7 +34,7 @@ def secret(variables: dict[str, str]) -> Variables:
     return tuple((name, value) for name, value in variables.items() if is_secret(name, value))
 
 
-def versions(facts: Place) -> Variables:
+def versions(facts: LaunchTarget) -> Variables:
     return (("python", facts.python), *((name, facts.versions.get(name, "")) for name in _VERSIONS))
 
 
@@ -58,7 +58,7 @@ def nccl_logs(state: str) -> str:
     return f"{state}/nccl.%h.%p.log"
 
 
-def _network(spec: HostSpec, facts: Place) -> dict[str, str]:
+def _network(spec: HostSpec, facts: LaunchTarget) -> dict[str, str]:
     interface = facts.interface(spec.cluster_address)
     return {
         # Differs from Ray's address: a placement group that waits 1800 s (vllm#13388).

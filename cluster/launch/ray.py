@@ -20,7 +20,7 @@ from cluster.launch.environment import (
 )
 from cluster.launch.hints import STATE_HINTS
 from cluster.launch.unit import Unit
-from cluster.values import Place
+from cluster.values import LaunchTarget
 
 #: Small on purpose: the defaults are every core (one idle worker each) and 30 % of the memory, and the executor
 #: asks for neither (its actors have num_cpus=0, its queues are vLLM's own).
@@ -33,7 +33,7 @@ _GATE_HINTS = (
 )  # fmt: skip
 
 
-def unit(inventory: Inventory, spec: HostSpec, facts: Place) -> Unit:
+def unit(inventory: Inventory, spec: HostSpec, facts: LaunchTarget) -> Unit:
     """The Ray of one host, as head or as worker."""
     variables = environment(inventory, spec, facts)
     program = f"{inventory.runtime.venv}/bin/ray"
@@ -63,7 +63,7 @@ def _role(inventory: Inventory, spec: HostSpec) -> tuple[str, ...]:
     return (f"--address={ray_address(inventory)}",)
 
 
-def _words(inventory: Inventory, spec: HostSpec, facts: Place) -> tuple[str, ...]:
+def _words(inventory: Inventory, spec: HostSpec, facts: LaunchTarget) -> tuple[str, ...]:
     ray = inventory.ray
     words = (
         f"--node-ip-address={spec.cluster_address}",

@@ -9,7 +9,7 @@ from typing import Literal
 
 from cluster.command import Command, Hint, Probe, last_json, program
 from cluster.launch.hints import STATE_HINTS
-from cluster.values import Leftover, Presence, Sighting
+from cluster.values import Leftover, Presence, UnitState
 
 Name = Literal["ray", "vllm"]
 
@@ -62,7 +62,7 @@ class Unit:
         everything = json.dumps([self.argv, sorted(self.env), sorted(self.secrets), sorted(self.versions)])
         return hashlib.sha256(everything.encode()).hexdigest()
 
-    def runs(self, sighting: Sighting) -> bool:
+    def runs(self, sighting: UnitState) -> bool:
         """Whether what was seen is this very unit, alive."""
         return sighting.presence is Presence.ALIVE and sighting.fingerprint == self.fingerprint
 
@@ -114,7 +114,7 @@ def sweep(state: str, venv: str) -> Command:
 
 
 @dataclass(frozen=True)
-class Look:
+class UnitStatus:
     """One look at a unit: what its log says from `offset` of the last look on, bytes read so far by everything of
     ours on the host, the HTTP status of its health (0: nobody answers, or it was not asked), and what a Ray has
     lost that is dead for want of it."""
@@ -132,15 +132,15 @@ class Look:
         return self.presence is Presence.ALIVE
 
 
-def look(name: Name, state: str, venv: str, offset: int = 0, health: str = "") -> Probe[Look]:
+def look(name: Name, state: str, venv: str, offset: int = 0, health: str = "") -> Probe[UnitStatus]:
     """`health` is a URL that the host itself asks."""
     trees = [f"{state}/ray", f"{state}/vllm"]
     payload = {"folder": f"{state}/{name}", "trees": trees, "offset": offset, "health": health}
     command = program("units.unit_status", payload, title=f"look at {name}", venv=venv, timeout=_LOOK)
 
-    def parse(said: str) -> Look:
+    def parse(said: str) -> UnitStatus:
         found = last_json(said)
         lost = tuple(found["lost"])
-        return Look(**{**found, "presence": Presence(found["presence"]), "lost": lost})
+        return UnitStatus(**{**found, "presence": Presence(found["presence"]), "lost": lost})
 
     return Probe(command, parse)

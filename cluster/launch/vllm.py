@@ -5,13 +5,13 @@ from __future__ import annotations
 from cluster.inventory import Inventory
 from cluster.launch.environment import environment, public, ray_address, secret, versions
 from cluster.launch.unit import Unit
-from cluster.values import Place
+from cluster.values import LaunchTarget
 
 #: One host may load its weights much later than the other; the default of 600 s kills such a start.
 _DISTRIBUTED_TIMEOUT = "--distributed-timeout-seconds"
 
 
-def unit(inventory: Inventory, facts: Place) -> Unit:
+def unit(inventory: Inventory, facts: LaunchTarget) -> Unit:
     """vLLM on the head, from the facts of the head."""
     head = inventory.head
     variables = _all_reduce(inventory) | environment(inventory, head, facts)

@@ -33,7 +33,7 @@ def now() -> float:
     return time.clock_gettime(_CLOCK)
 
 
-class Hold:
+class LeaseKeepalive:
     """One run of the program that holds the lease, kept alive by a heartbeat, which it answers.
 
     A heartbeat is the time at which it was sent, and so is its answer: the host heard us no earlier than that.

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from cluster.command import Command, Probe, last_json, program
-from cluster.errors import Held, LeaseLost, Unintelligible, Unreachable
+from cluster.errors import LeaseHeld, LeaseLost, MalformedAnswer, Unreachable
 from cluster.launch.hints import STATE_HINTS
-from cluster.lease.keepalive import SILENCE, Hold, lease_of, now
+from cluster.lease.keepalive import SILENCE, LeaseKeepalive, lease_of, now
 from cluster.transport.host import Host, first_answer
 from cluster.values import Lease
 
@@ -37,7 +37,7 @@ def break_lease(head: Host, state: str, venv: str, by: Lease) -> Lease | None:
 
 
 class _Taken(NamedTuple):
-    hold: Hold
+    hold: LeaseKeepalive
     left_by: Lease | None
     unwritten: str
 
@@ -69,7 +69,7 @@ class HeldLease:
             raise LeaseLost(self._cluster, breaker)
         try:
             self._hold, before, _ = self._again()
-        except Held as held:
+        except LeaseHeld as held:
             if held.lease == self._mine:
                 # The host has not noticed yet that our old connection is gone.
                 raise Unreachable(
@@ -86,7 +86,7 @@ _IN_BETWEEN = Lease("somebody", "another machine", "", "they were done with it b
 
 
 def take(host: Host, cluster: str, lease: Lease, state: str, venv: str, patience: float = _ANSWER) -> HeldLease:
-    """Takes the lease on the head and keeps it alive. Raises `Held` when somebody else has it."""
+    """Takes the lease on the head and keeps it alive. Raises `LeaseHeld` when somebody else has it."""
     return HeldLease(host.name, cluster, lease, lambda: _take(host, cluster, hold(lease, state, venv), patience))
 
 
@@ -96,12 +96,12 @@ def _take(host: Host, cluster: str, command: Command, patience: float) -> _Taken
     try:
         said = first_answer(host.name, command, channel, {"taken", "held"}, patience)
         if "held" in said:
-            raise Held(cluster, lease_of(said["held"]) or _SOMEBODY)
-        return _Taken(Hold(channel, begun), lease_of(said["taken"]), said.get("unwritten", ""))
+            raise LeaseHeld(cluster, lease_of(said["held"]) or _SOMEBODY)
+        return _Taken(LeaseKeepalive(channel, begun), lease_of(said["taken"]), said.get("unwritten", ""))
     except BaseException as error:
         channel.close()
         if isinstance(error, KeyError | TypeError):
-            raise Unintelligible(host.name, command.title, str(error)) from None
+            raise MalformedAnswer(host.name, command.title, str(error)) from None
         raise
 
 

@@ -14,7 +14,7 @@ from cluster.model import Architecture, Fit, UnknownModel, architecture, fit, le
 from cluster.model.layout import obstacles
 from cluster.plan import lint, vllm_settings
 from cluster.plan.arguments import Arguments
-from cluster.plan.query import Answers, Serving
+from cluster.plan.query import Answers, VllmOptions
 from cluster.plan.results import planned_fit, planned_lever, planned_model, unknown_model
 from cluster.plan.sources import Source, source
 from cluster.plan.units import planned_hosts
@@ -29,7 +29,7 @@ def expected(inventory: Inventory, seen: Observed) -> Plan:
     """The plan that a look at the hosts allows; the head's vLLM was not asked for its options."""
     head = seen.get(inventory.head.name)
     config = _read(head.facts.model.config) if head and head.facts else None
-    serving = Serving(
+    serving = VllmOptions(
         config=config, problem="it was not seen there", options=None, options_problem="it was not asked"
     )
     return plan(inventory, Answers(seen, serving))
@@ -87,7 +87,7 @@ def _options(arguments: Arguments, answers: Answers | None) -> tuple[tuple[Findi
     if answers is None:
         return (), ("whether the vLLM of the head takes these options: ask it with --hosts",)
     said = answers.serving
-    if not isinstance(said, Serving):
+    if not isinstance(said, VllmOptions):
         return (), (f"whether the vLLM of the head takes these options: {said.cause or said.said}",)
     if said.options is None:
         return (), (f"whether the vLLM of the head takes these options: {said.options_problem}",)

@@ -19,7 +19,7 @@ ASKING = "ask for the model and the options of vLLM"
 _LIMIT = 150.0
 
 
-class Serving(Fact):
+class VllmOptions(Fact):
     """config.json of the model on the head as it is, and the options that its vLLM takes; None where they could
     not be had, and the problems say why."""
 
@@ -34,7 +34,7 @@ class Answers:
     """`serving` is what kept us from asking where the head could not be asked."""
 
     seen: Observed
-    serving: Serving | HostError
+    serving: VllmOptions | HostError
 
 
 def ask(inventory: Inventory, fleet: Fleet) -> Answers:
@@ -47,7 +47,7 @@ def ask(inventory: Inventory, fleet: Fleet) -> Answers:
     return Answers(seen, served[head])
 
 
-def serving(inventory: Inventory) -> Probe[Serving]:
+def serving(inventory: Inventory) -> Probe[VllmOptions]:
     """Of the head. Takes as long as the import of vLLM: 8 to 30 seconds."""
     venv, environment = inventory.runtime.venv, dict(inventory.head.environment)
     model = {
@@ -58,4 +58,4 @@ def serving(inventory: Inventory) -> Probe[Serving]:
     }
     payload = {"venv": venv, "model": model}
     command = program("facts.vllm_options", payload, title=ASKING, venv=venv, timeout=_LIMIT)
-    return Probe(command, lambda said: Serving.model_validate(last_json(said)))
+    return Probe(command, lambda said: VllmOptions.model_validate(last_json(said)))

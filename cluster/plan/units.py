@@ -8,7 +8,7 @@ from cluster.errors import HostError
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch import ray, vllm
 from cluster.launch.unit import Unit, folder_name
-from cluster.values import Place, PlannedHost, PlannedUnit
+from cluster.values import LaunchTarget, PlannedHost, PlannedUnit
 from cluster.views import Observed
 
 #: What only the host knows: the user's number there, and the interface that holds its cluster address.
@@ -34,7 +34,7 @@ def planned_hosts(inventory: Inventory, seen: Observed) -> tuple[PlannedHost, ..
 
 def _host(inventory: Inventory, spec: HostSpec, seen: Observed) -> PlannedHost:
     view = seen.get(spec.name)
-    place: Place = view.facts if view and view.facts else _unseen(inventory, spec)
+    place: LaunchTarget = view.facts if view and view.facts else _unseen(inventory, spec)
     problem, cure = _silence(view.problem if view else None)
     units = [ray.unit(inventory, spec, place)] if inventory.uses_ray else []
     if spec.role == "head":

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cluster.engine.nccl import SLOW
 from cluster.inventory import Inventory
 from cluster.preflight.check import Check, Evidence
-from cluster.values import Fabric, Finding
+from cluster.values import AllReduceResult, Finding
 
 _SOURCE = "vLLM docs, distributed_troubleshooting: the sanity check script"
 
@@ -51,7 +51,7 @@ def transport(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _rate(fabric: Fabric) -> str:
+def _rate(fabric: AllReduceResult) -> str:
     return "of unknown rate" if fabric.gb_per_second is None else f"{fabric.gb_per_second:.3g} GB/s"
 
 

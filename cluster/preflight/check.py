@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.values import Fabric, Facts, Finding, Plan
-from cluster.views import Observed, Tried
+from cluster.values import AllReduceResult, Facts, Finding, Plan
+from cluster.views import Observed, TrialResults
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Evidence:
     """
 
     seen: Observed
-    tried: dict[str, Tried] = field(default_factory=dict)
-    fabric: Fabric | None = None
+    tried: dict[str, TrialResults] = field(default_factory=dict)
+    fabric: AllReduceResult | None = None
     plan: Plan | None = None
 
     @property
@@ -76,7 +76,7 @@ def of_all(name: str, look: Callable[[dict[str, Facts]], Iterator[Finding]]) -> 
     return Check(name, lambda _, evidence: look(evidence.facts))
 
 
-def of_tried(name: str, look: Callable[[Inventory, HostSpec, Tried], Iterator[Finding]]) -> Check:
+def of_tried(name: str, look: Callable[[Inventory, HostSpec, TrialResults], Iterator[Finding]]) -> Check:
     """A check of what was tried on each host."""
 
     def run(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from cluster.inventory import HostSpec, Inventory
 from cluster.preflight.check import Check, Evidence, of_tried
 from cluster.probes.hashes import HASHING
 from cluster.values import Finding
-from cluster.views import Tried
+from cluster.views import TrialResults
 
 _WHY = "ranks would compute with different weights, and nothing would say so"
 
@@ -41,7 +41,7 @@ def _differs(host: str, wrong: list[str], hashes: dict[str, str]) -> Finding:
     )  # fmt: skip
 
 
-def untried(inventory: Inventory, spec: HostSpec, tried: Tried) -> Iterator[Finding]:
+def untried(inventory: Inventory, spec: HostSpec, tried: TrialResults) -> Iterator[Finding]:
     for problem in tried.problems:
         if problem.doing == HASHING:
             yield Finding(

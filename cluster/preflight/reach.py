@@ -8,7 +8,7 @@ from cluster.inventory import HostSpec, Inventory
 from cluster.preflight.check import of_tried
 from cluster.probes.reach import CONNECTING, LISTENING
 from cluster.values import Finding, Reach
-from cluster.views import Tried
+from cluster.views import TrialResults
 
 _REJECTED, _DROPPED = "refused", "timed out"
 _MEANING = {
@@ -18,7 +18,7 @@ _MEANING = {
 }
 
 
-def let_through(inventory: Inventory, spec: HostSpec, tried: Tried) -> Iterator[Finding]:
+def let_through(inventory: Inventory, spec: HostSpec, tried: TrialResults) -> Iterator[Finding]:
     """One finding for a peer, whatever the number of ports."""
     failed: dict[str, list[Reach]] = {}
     for one in tried.reaches or ():
@@ -45,7 +45,7 @@ def _shut(spec: HostSpec, peer: str, failed: list[Reach]) -> Finding:
     )  # fmt: skip
 
 
-def untried(inventory: Inventory, spec: HostSpec, tried: Tried) -> Iterator[Finding]:
+def untried(inventory: Inventory, spec: HostSpec, tried: TrialResults) -> Iterator[Finding]:
     for problem in tried.problems:
         if problem.doing in (LISTENING, CONNECTING):
             yield Finding(

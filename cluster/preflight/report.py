@@ -26,7 +26,7 @@ from cluster.preflight import (
     versions,
 )
 from cluster.preflight.check import Check, Evidence
-from cluster.values import CHECKS, Excused, Finding, Report
+from cluster.values import CHECKS, CheckReport, Excused, Finding
 
 
 def _reachable(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
@@ -49,7 +49,7 @@ _CONCERNS = (
 ALL: tuple[Check, ...] = (Check("reachable", _reachable), *(one for part in _CONCERNS for one in part.CHECKS))
 
 
-def report(inventory: Inventory, evidence: Evidence, skip: Collection[str] = ()) -> Report:
+def report(inventory: Inventory, evidence: Evidence, skip: Collection[str] = ()) -> CheckReport:
     """Every finding of every host. A host that could not be looked at is one finding, blocking.
 
     `skip` are names of checks whose findings do not count, in this run.
@@ -61,7 +61,7 @@ def report(inventory: Inventory, evidence: Evidence, skip: Collection[str] = ())
     there = {one.name for one in ALL}
     blind = {one.name for one in ALL if not one.looked(evidence)}
     looked = [name for name in CHECKS if name in there - blind]
-    return Report(
+    return CheckReport(
         findings=tuple(finding for finding, reason in excuses if not reason),
         excused=tuple(Excused(finding, reason) for finding, reason in excuses if reason),
         passed=tuple(name for name in looked if name not in tripped and name not in skip),

@@ -9,7 +9,7 @@ from cluster.inventory import HostSpec, Inventory
 from cluster.preflight.check import of_each, of_tried
 from cluster.probes.venv_check import TRYING
 from cluster.values import Facts, Finding
-from cluster.views import Tried
+from cluster.views import TrialResults
 
 #: What torch says -> what it means.
 _CUDA = (
@@ -59,7 +59,7 @@ def remote_code(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[
         )  # fmt: skip
 
 
-def cuda(inventory: Inventory, spec: HostSpec, tried: Tried) -> Iterator[Finding]:
+def cuda(inventory: Inventory, spec: HostSpec, tried: TrialResults) -> Iterator[Finding]:
     said = tried.venv.cuda if tried.venv else None
     if said:
         why = next((why for sign, why in _CUDA if re.search(sign, said)), "every rank on this host would fail")
@@ -72,7 +72,7 @@ def cuda(inventory: Inventory, spec: HostSpec, tried: Tried) -> Iterator[Finding
         )  # fmt: skip
 
 
-def configuration(inventory: Inventory, spec: HostSpec, tried: Tried) -> Iterator[Finding]:
+def configuration(inventory: Inventory, spec: HostSpec, tried: TrialResults) -> Iterator[Finding]:
     said = tried.venv.model if tried.venv else None
     if said:
         trusted = "--trust-remote-code" in inventory.serve.arguments
@@ -86,7 +86,7 @@ def configuration(inventory: Inventory, spec: HostSpec, tried: Tried) -> Iterato
         )  # fmt: skip
 
 
-def untried(inventory: Inventory, spec: HostSpec, tried: Tried) -> Iterator[Finding]:
+def untried(inventory: Inventory, spec: HostSpec, tried: TrialResults) -> Iterator[Finding]:
     for problem in tried.problems:
         if problem.doing == TRYING:
             yield Finding(

@@ -11,13 +11,13 @@ from cluster.probes.reach import reach
 from cluster.probes.venv_check import venv_trial
 from cluster.transport.fleet import Fleet, both
 from cluster.transport.host import Host
-from cluster.values import Facts, Reach, VenvTrial
-from cluster.views import Observed, Tried
+from cluster.values import Facts, Reach, VenvCheck
+from cluster.views import Observed, TrialResults
 
 T = TypeVar("T")
 
 
-def try_out(inventory: Inventory, fleet: Fleet, seen: Observed, deep: bool = False) -> dict[str, Tried]:
+def try_out(inventory: Inventory, fleet: Fleet, seen: Observed, deep: bool = False) -> dict[str, TrialResults]:
     """By host, of those that could be looked at. Peers and libraries are tried at the same time.
 
     `deep`: hashes of the model's files as well, which takes minutes or hours.
@@ -31,7 +31,7 @@ def try_out(inventory: Inventory, fleet: Fleet, seen: Observed, deep: bool = Fal
     return {name: _tried(name, reaches.get(name, ()), venvs[name], hashed.get(name)) for name in facts}
 
 
-def _try_venv(inventory: Inventory, host: Host, facts: Facts) -> VenvTrial | None:
+def _try_venv(inventory: Inventory, host: Host, facts: Facts) -> VenvCheck | None:
     """None where there is no venv: preflight has said so."""
     if not facts.python_is_venvs:
         return None
@@ -46,11 +46,11 @@ def _hash(inventory: Inventory, host: Host, facts: Facts) -> dict[str, str] | No
 def _tried(
     name: str,
     reaches: tuple[Reach, ...] | HostError,
-    venv: VenvTrial | HostError | None,
+    venv: VenvCheck | HostError | None,
     hashed: dict[str, str] | HostError | None,
-) -> Tried:
+) -> TrialResults:
     problems = tuple(one for one in (reaches, venv, hashed) if isinstance(one, HostError))
-    return Tried(name, _good(reaches), _good(venv), _good(hashed), problems)
+    return TrialResults(name, _good(reaches), _good(venv), _good(hashed), problems)
 
 
 def _good(answer: T | HostError) -> T | None:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 
 from cluster.command import Probe, last_json, program
 from cluster.engine import nccl
-from cluster.errors import HostError, Unintelligible
+from cluster.errors import HostError, MalformedAnswer
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch.environment import environment
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
-from cluster.values import Fabric, Facts, HostReduced, Transport
+from cluster.values import AllReduceResult, Facts, HostReduced, NcclTransport
 from cluster.views import Observed
 
 #: Seconds for torch to be imported, for all ranks to meet and for the rounds; NCCL over TCP needs most.
@@ -21,7 +21,7 @@ _PATIENCE = 120.0
 _GRACE = 10.0
 
 
-def measure(inventory: Inventory, fleet: Fleet, seen: Observed, patience: float = _PATIENCE) -> Fabric:
+def measure(inventory: Inventory, fleet: Fleet, seen: Observed, patience: float = _PATIENCE) -> AllReduceResult:
     """On all hosts at once. Every host must have been looked at. Raises nothing for what a host can do.
 
     Ranks wait for one that is not there until the end of their patience: the first problem ends it for all.
@@ -33,16 +33,16 @@ def measure(inventory: Inventory, fleet: Fleet, seen: Observed, patience: float 
     problems += [(name, problem) for name, one in found.items() for problem in _problems(one)]
     lines = tuple(line for one in found.values() for line in one.network)
     if problems:
-        return Fabric(inventory.gpus, transport=nccl.transport(lines), problems=tuple(problems))
+        return AllReduceResult(inventory.gpus, transport=nccl.transport(lines), problems=tuple(problems))
     return _measured(inventory.gpus, found, lines)
 
 
-def _measured(ranks: int, found: dict[str, HostReduced], lines: tuple[str, ...]) -> Fabric:
+def _measured(ranks: int, found: dict[str, HostReduced], lines: tuple[str, ...]) -> AllReduceResult:
     """All ranks took the time of the slowest. Bus bandwidth: 2(n-1)/n of the bytes, as nccl-tests count it."""
     one = next(iter(found.values())).ranks[0]
     carried = 2 * (ranks - 1) / ranks * one.bytes
-    transport = Transport("gloo") if one.backend == "gloo" else nccl.transport(lines)
-    return Fabric(ranks, one.backend, carried / one.seconds / 1e9, transport)
+    transport = NcclTransport("gloo") if one.backend == "gloo" else nccl.transport(lines)
+    return AllReduceResult(ranks, one.backend, carried / one.seconds / 1e9, transport)
 
 
 def _probe(inventory: Inventory, seen: Observed, name: str, patience: float) -> Probe[HostReduced]:
@@ -122,7 +122,7 @@ def _answer(host: Host, probe: Probe[HostReduced], end: _End) -> HostReduced | N
         return probe.parse(said)
     except ValueError:
         last = said.strip()[-300:] or "nothing"
-        raise Unintelligible(host.name, probe.command.title, f"it answered {last}") from None
+        raise MalformedAnswer(host.name, probe.command.title, f"it answered {last}") from None
 
 
 def _lines(read: Callable[[float], str | None], end: _End) -> Iterator[str]:

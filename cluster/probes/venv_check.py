@@ -6,7 +6,7 @@ from cluster.command import Probe, last_json, program
 from cluster.engine.gpu import chosen, unexplained_mib
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch.environment import environment
-from cluster.values import Facts, VenvTrial
+from cluster.values import Facts, VenvCheck
 
 TRYING = "try the venv"
 
@@ -17,7 +17,7 @@ _OTHERWISE = ("--hf-config-path", "--config-format", "--hf-overrides", "--tokeni
 _LIMIT = 180.0
 
 
-def venv_trial(inventory: Inventory, spec: HostSpec, facts: Facts) -> Probe[VenvTrial]:
+def venv_trial(inventory: Inventory, spec: HostSpec, facts: Facts) -> Probe[VenvCheck]:
     """Of a host with the venv. Takes some hundred MiB of each GPU while it runs."""
     payload = {
         "environment": environment(inventory, spec, facts),
@@ -26,7 +26,7 @@ def venv_trial(inventory: Inventory, spec: HostSpec, facts: Facts) -> Probe[Venv
     }
     venv = inventory.runtime.venv
     command = program("trials.venv_check", payload, title=TRYING, venv=venv, timeout=_LIMIT)
-    return Probe(command, lambda said: VenvTrial.model_validate(last_json(said)))
+    return Probe(command, lambda said: VenvCheck.model_validate(last_json(said)))
 
 
 def _in_use(spec: HostSpec, facts: Facts) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from cluster.diagnosis.unit_failure import Ailment, ailment
+from cluster.diagnosis.unit_failure import UnitFailure, ailment
 from cluster.engine import gpu
 from cluster.engine.endpoint import Endpoint, endpoint
-from cluster.engine.requests import METRICS, Answer, Load, Request, completion, load, token
-from cluster.engine.unit_log import Follower
+from cluster.engine.requests import METRICS, Answer, EndpointRequest, Load, completion, load, token
+from cluster.engine.unit_log import UnitLog
 from cluster.engine.vllm_log import READY, loading
 from cluster.errors import HostError, NotReady
 from cluster.inventory import Inventory
@@ -36,14 +36,14 @@ def status(inventory: Inventory, fleet: Fleet) -> tuple[list[HostStatus], Endpoi
     return hosts, _endpoint(inventory, fleet, seen)
 
 
-def _engine(inventory: Inventory, fleet: Fleet, seen: Observed) -> Follower:
+def _engine(inventory: Inventory, fleet: Fleet, seen: Observed) -> UnitLog:
     head = inventory.head.name
     facts = seen[head].facts
     assert facts is not None
-    return Follower(fleet[head], "vllm", facts.state, inventory.runtime.venv)
+    return UnitLog(fleet[head], "vllm", facts.state, inventory.runtime.venv)
 
 
-def _host(inventory: Inventory, view: HostView, ails: Ailment) -> HostStatus:
+def _host(inventory: Inventory, view: HostView, ails: UnitFailure) -> HostStatus:
     if view.facts is None:
         return HostStatus(view.name, None, None, None, None, None, *ails)
     cards = gpu.chosen(inventory.host(view.name), view.facts)
@@ -63,7 +63,7 @@ def _host(inventory: Inventory, view: HostView, ails: Ailment) -> HostStatus:
 def _endpoint(inventory: Inventory, fleet: Fleet, seen: Observed) -> EndpointStatus:
     head = inventory.head
     where = endpoint(inventory, fleet[head.name], (head.address, head.cluster_address))
-    health = where.ask(Request("/health"), _TOKEN_PATIENCE)
+    health = where.ask(EndpointRequest("/health"), _TOKEN_PATIENCE)
     if health.status != 200:
         return _unhealthy(where.url, health, _engine(inventory, fleet, seen))
     healthy, detail = _tokens(where, inventory.model.served_name)
@@ -73,7 +73,7 @@ def _endpoint(inventory: Inventory, fleet: Fleet, seen: Observed) -> EndpointSta
     return EndpointStatus(where.url, True, healthy, detail, cure)
 
 
-def _unhealthy(url: str, health: Answer, engine: Follower) -> EndpointStatus:
+def _unhealthy(url: str, health: Answer, engine: UnitLog) -> EndpointStatus:
     """One that has been ready answers no more; of one that has not, what it says of itself."""
     try:
         engine.look()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from cluster.command import Command, Probe, Result, json_lines
-from cluster.errors import CommandFailed, CommandTimedOut, HostError, Unintelligible, Unreachable, spoken
+from cluster.errors import CommandFailed, CommandTimedOut, HostError, MalformedAnswer, Unreachable, spoken
 
 T = TypeVar("T")
 
@@ -88,7 +88,7 @@ class Host:
         raise self._failure(command, result, time.monotonic() - started)
 
     def ask(self, probe: Probe[T]) -> T:
-        """What `probe` brings from this host. Raises `Unintelligible` as well."""
+        """What `probe` brings from this host. Raises `MalformedAnswer` as well."""
         return self._read(probe, self.run(probe.command).stdout)
 
     def attend(self, probe: Probe[T]) -> T:
@@ -112,7 +112,7 @@ class Host:
         except (ValueError, KeyError, TypeError) as problem:
             cause = f"its answer cannot be read: {problem}"
             shown = "" if probe.command.secret else said
-            raise Unintelligible(self.name, probe.command.title, shown, cause=cause) from problem
+            raise MalformedAnswer(self.name, probe.command.title, shown, cause=cause) from problem
 
     def open(self, command: Command) -> Channel:
         return self._transport.open(command)

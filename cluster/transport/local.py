@@ -70,7 +70,7 @@ class HereChannel:
         self._stderr.close()
 
 
-class Here:
+class LocalTransport:
     """Commands run in a shell, as sshd would hand them over, and in a session of their own: Ctrl-C is for us."""
 
     def execute(self, command: Command, said: Callable[[str], None] | None = None) -> Result:

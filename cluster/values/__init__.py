@@ -1,10 +1,21 @@
 """What travels between the layers."""
 
-from cluster.values.all_reduce import Fabric, HostReduced
+from cluster.values.all_reduce import AllReduceResult, HostReduced
 from cluster.values.checks import CHECKS, CONCERNS, concern_of
-from cluster.values.facts import Facts, Gpu, GpuProcess, Listener, ModelFiles, Place, Presence, Sighting, is_read
+from cluster.values.facts import (
+    Facts,
+    Gpu,
+    GpuProcess,
+    LaunchTarget,
+    Listener,
+    ModelFiles,
+    Presence,
+    UnitState,
+    is_read,
+)
 from cluster.values.findings import (
     Announcement,
+    CheckReport,
     EndpointStatus,
     Excused,
     Finding,
@@ -12,9 +23,8 @@ from cluster.values.findings import (
     Lease,
     Leftover,
     LogLine,
-    Report,
+    NcclTransport,
     Severity,
-    Transport,
 )
 from cluster.values.hardware import Hardware
 from cluster.values.links import Links, RdmaPort
@@ -31,15 +41,16 @@ from cluster.values.plan import (
     Share,
 )
 from cluster.values.software import Software
-from cluster.values.trials import Reach, VenvTrial
+from cluster.values.trials import Reach, VenvCheck
 
 __all__ = [
     "CHECKS",
     "CONCERNS",
+    "AllReduceResult",
     "Announcement",
+    "CheckReport",
     "EndpointStatus",
     "Excused",
-    "Fabric",
     "Facts",
     "Finding",
     "Gpu",
@@ -47,6 +58,7 @@ __all__ = [
     "Hardware",
     "HostReduced",
     "HostStatus",
+    "LaunchTarget",
     "Lease",
     "Leftover",
     "Links",
@@ -54,7 +66,7 @@ __all__ = [
     "LogLine",
     "Machine",
     "ModelFiles",
-    "Place",
+    "NcclTransport",
     "Plan",
     "PlannedFit",
     "PlannedHost",
@@ -66,13 +78,11 @@ __all__ = [
     "Presence",
     "RdmaPort",
     "Reach",
-    "Report",
     "Severity",
     "Share",
-    "Sighting",
     "Software",
-    "Transport",
-    "VenvTrial",
+    "UnitState",
+    "VenvCheck",
     "concern_of",
     "is_read",
 ]

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from cluster.values.base import Fact
-from cluster.values.findings import Transport
+from cluster.values.findings import NcclTransport
 
 
 class RankReduced(Fact):
@@ -33,7 +33,7 @@ class HostReduced(Fact):
 
 
 @dataclass(frozen=True)
-class Fabric:
+class AllReduceResult:
     """`gb_per_second` is the bus bandwidth as nccl-tests count it, in 10^9 bytes; None where it came to no end.
 
     `problems` are pairs of a host and what kept its ranks from the end.
@@ -42,5 +42,5 @@ class Fabric:
     ranks: int
     backend: str = ""
     gb_per_second: float | None = None
-    transport: Transport = field(default_factory=lambda: Transport("unknown"))
+    transport: NcclTransport = field(default_factory=lambda: NcclTransport("unknown"))
     problems: tuple[tuple[str, str], ...] = ()

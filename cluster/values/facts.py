@@ -60,7 +60,7 @@ class Presence(StrEnum):
     DEAD = "dead"
 
 
-class Sighting(Fact):
+class UnitState(Fact):
     """What was seen of one unit. DEAD: a record whose keeper or leader is gone, `pids` may still be alive; or a
     Ray that has `lost` a process without which it is none.
 
@@ -125,8 +125,8 @@ class Facts(Fact):
     state_problem: str
     free_mib: int
     model: ModelFiles
-    ray: Sighting
-    vllm: Sighting
+    ray: UnitState
+    vllm: UnitState
     hardware: Hardware
     software: Software
     links: Links
@@ -138,7 +138,7 @@ class Facts(Fact):
         return next((name for name, held in self.addresses.items() if address in held), "")
 
 
-class Place(Protocol):
+class LaunchTarget(Protocol):
     """What commands for a host depend on of it: Facts, or what stands in for them where nobody has looked."""
 
     @property

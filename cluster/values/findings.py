@@ -41,7 +41,7 @@ class Excused:
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckReport:
     """What the checks have shown, in the order of the checks.
 
     `passed`, `skipped` and `untried` are names of checks; what nobody has tried has not passed.
@@ -79,7 +79,7 @@ class Leftover:
 
 
 @dataclass(frozen=True)
-class Transport:
+class NcclTransport:
     """What carries the ranks' data between the hosts, in NCCL's terms; gloo where the ranks are CPUs.
 
     `evidence` is what the ranks themselves said.
@@ -100,7 +100,7 @@ class Announcement:
     pipeline_parallel: int
     hosts: tuple[str, ...]
     gpus: int
-    transport: Transport | None
+    transport: NcclTransport | None
     kv_cache_tokens: int | None
     proved_from: str
     token: str

@@ -14,7 +14,7 @@ class Reach(Fact):
     problem: str
 
 
-class VenvTrial(Fact):
+class VenvCheck(Fact):
     """What the venv's own libraries could do on a host: what went wrong, empty where nothing did.
 
     `cuda` None: the installed vLLM is the build for CPUs. `model` None: there was none that they would read.

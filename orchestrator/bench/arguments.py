@@ -9,7 +9,7 @@ from cluster.bench.workload import Workload
 
 
 @dataclass(frozen=True)
-class Wanted:
+class BenchArguments:
     """`seed` None: any; `results` None: a new folder. `layouts` are tensor times pipeline parallelism."""
 
     workloads: tuple[Workload, ...]

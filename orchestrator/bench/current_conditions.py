@@ -5,14 +5,14 @@ from __future__ import annotations
 from cluster.bench.conditions import conditions
 from cluster.bench.record import Conditions
 from cluster.engine import nccl
-from cluster.engine.unit_log import Follower
+from cluster.engine.unit_log import UnitLog
 from orchestrator.run.phase import Stage
 
 
 def present(stage: Stage) -> Conditions:
     """What would be measured now."""
     head = stage.head.name
-    engine = Follower(stage.head, "vllm", stage.facts(head).state, stage.venv)
+    engine = UnitLog(stage.head, "vllm", stage.facts(head).state, stage.venv)
     engine.look()
     return conditions(stage.inventory, stage.seen, engine.log, _network(stage))
 

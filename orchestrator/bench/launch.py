@@ -15,8 +15,8 @@ from cluster.engine.endpoint import endpoint, local_url
 from cluster.errors import UsageError
 from cluster.launch.environment import environment
 from cluster.transport.host import Host
-from cluster.transport.local import Here
-from orchestrator.bench.settings import How
+from cluster.transport.local import LocalTransport
+from orchestrator.bench.settings import BenchSettings
 from orchestrator.run.phase import Stage
 
 
@@ -29,12 +29,12 @@ class Launch:
     command: Command
 
 
-def launch(stage: Stage, cell: Cell, how: How, seed: int, scratch: Path) -> Launch:
+def launch(stage: Stage, cell: Cell, how: BenchSettings, seed: int, scratch: Path) -> Launch:
     """`scratch` is a private folder of this machine. Raises UsageError where no vLLM is here to measure with."""
     return _here(stage, cell, how, seed, scratch) if how.origin == "here" else _head(stage, cell, how, seed)
 
 
-def _head(stage: Stage, cell: Cell, how: How, seed: int) -> Launch:
+def _head(stage: Stage, cell: Cell, how: BenchSettings, seed: int) -> Launch:
     inventory, facts = stage.inventory, stage.facts(stage.head.name)
     words = command.argv(
         inventory,
@@ -53,7 +53,7 @@ def _head(stage: Stage, cell: Cell, how: How, seed: int) -> Launch:
     )
 
 
-def _here(stage: Stage, cell: Cell, how: How, seed: int, scratch: Path) -> Launch:
+def _here(stage: Stage, cell: Cell, how: BenchSettings, seed: int, scratch: Path) -> Launch:
     """With the environment of whoever started us, and the model's tokenizer as it is found here."""
     inventory, head = stage.inventory, stage.inventory.head
     where = endpoint(inventory, stage.head, (head.address, head.cluster_address))
@@ -68,7 +68,7 @@ def _here(stage: Stage, cell: Cell, how: How, seed: int, scratch: Path) -> Launc
         salt=_salt(how),
     )
     sent = client.command(words, _key(stage), state=str(scratch), metrics=f"{where.url}/metrics", venv=sys.prefix)
-    return Launch(Host("this machine", Here()), words, sent)
+    return Launch(Host("this machine", LocalTransport()), words, sent)
 
 
 def _vllm_here() -> str:
@@ -83,7 +83,7 @@ def _vllm_here() -> str:
     return found
 
 
-def _salt(how: How) -> str:
+def _salt(how: BenchSettings) -> str:
     """Never the same again: a seed may be."""
     return f"bench-{secrets.token_hex(8)}" if how.cold == "salt" else ""
 

@@ -16,7 +16,7 @@ from cluster.bench.command import RESULT
 from cluster.bench.record import Run
 from cluster.bench.workload import Cell
 from cluster.errors import ClusterError, UsageError
-from orchestrator.bench.settings import How
+from orchestrator.bench.settings import BenchSettings
 
 _HOW = "how.json"
 _RUN = "run.json"
@@ -35,7 +35,7 @@ class Results:
     """`how` is the same for all runs in `folder`."""
 
     folder: Path
-    how: How
+    how: BenchSettings
 
     def runs(self) -> tuple[Run, ...]:
         """All that were kept, valid or not, by the names of their folders. Raises UsageError for a broken one."""
@@ -68,7 +68,7 @@ class Results:
             raise _not_kept(self.folder / name, error) from None
 
 
-def opened(folder: Path, how: How, seeded: bool) -> Results:
+def opened(folder: Path, how: BenchSettings, seeded: bool) -> Results:
     """A new folder, or one that a benchmark goes on in; that keeps its seed unless one was asked for (`seeded`).
 
     Raises UsageError where it cannot be written, or was measured in another way.
@@ -85,16 +85,16 @@ def opened(folder: Path, how: How, seeded: bool) -> Results:
     return Results(folder, now)
 
 
-def _before(path: Path) -> How | None:
+def _before(path: Path) -> BenchSettings | None:
     try:
-        return How.model_validate_json(path.read_bytes())
+        return BenchSettings.model_validate_json(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as problem:
         raise _unreadable(path, problem) from None
 
 
-def _begin(folder: Path, how: How) -> None:
+def _begin(folder: Path, how: BenchSettings) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder, {_HOW: how.model_dump_json(indent=1)})
@@ -104,7 +104,7 @@ def _begin(folder: Path, how: How) -> None:
         raise UsageError(message, cause=error.strerror or str(error), cure=cure) from None
 
 
-def _differences(before: How, now: How) -> Iterator[str]:
+def _differences(before: BenchSettings, now: BenchSettings) -> Iterator[str]:
     for name, value in before:
         if getattr(now, name) != value:
             yield f"{name} {value} then, {getattr(now, name)} now"

@@ -10,7 +10,7 @@ from cluster.bench.record import Cold
 Origin = Literal["head", "here"]
 
 
-class How(Frozen):
+class BenchSettings(Frozen):
     """The same for every run of a folder of results: `rate` in requests a second, `origin` where the client runs,
     `seed` what those of the runs are made of."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.bench.workload import GUIDE, NUM_PROMPTS, RATE, Workload, workload
-from orchestrator.bench.arguments import Wanted
+from orchestrator.bench.arguments import BenchArguments
 from orchestrator.cli.argument_types import real, whole
 
 #: What may stand behind `bench`, instead of an inventory.
@@ -103,8 +103,8 @@ def _add_matrix(verb: argparse.ArgumentParser) -> None:
     )
 
 
-def wanted(found: argparse.Namespace) -> Wanted:
-    return Wanted(
+def wanted(found: argparse.Namespace) -> BenchArguments:
+    return BenchArguments(
         workloads=tuple(dict.fromkeys(found.workload)) or GUIDE,
         num_prompts=tuple(dict.fromkeys(number for some in found.num_prompts for number in some)) or NUM_PROMPTS,
         rate=found.rate,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from cluster.errors import (
     FleetError,
-    Held,
     HostError,
     InventoryError,
-    NotFreed,
+    LeaseHeld,
     NotReady,
+    NotReleased,
     PreflightFailed,
     Unreachable,
     UsageError,
@@ -35,8 +35,8 @@ _CODES: dict[type[BaseException], int] = {
     HostError: COMMAND,
     NotKept: COMMAND,
     NotReady: NOT_READY,
-    NotFreed: NOT_FREED,
-    Held: LOCKED,
+    NotReleased: NOT_FREED,
+    LeaseHeld: LOCKED,
     Interrupted: INTERRUPTED,
     KeyboardInterrupt: INTERRUPTED,
 }

@@ -13,18 +13,18 @@ from typing import cast
 from cluster.bench.record import Cold
 from cluster.bench.workload import Cell, matrix
 from cluster.errors import ClusterError
-from orchestrator.bench.arguments import Wanted
+from orchestrator.bench.arguments import BenchArguments
 from orchestrator.bench.results import Results, opened
-from orchestrator.bench.settings import How, Origin
+from orchestrator.bench.settings import BenchSettings, Origin
 from orchestrator.cli.exit_codes import COMMAND
 from orchestrator.cli.output import say
 from orchestrator.local.settings import Settings
-from orchestrator.phases.acquire_lease import Lock
-from orchestrator.phases.bench_target import Serving
+from orchestrator.phases.acquire_lease import AcquireLease
+from orchestrator.phases.bench_target import CheckBenchTarget
 from orchestrator.phases.measure import Measure
 from orchestrator.phases.restart import Restart
-from orchestrator.phases.smoke_test import Prove
-from orchestrator.phases.wait_ready import Ready
+from orchestrator.phases.smoke_test import SmokeTest
+from orchestrator.phases.wait_ready import WaitReady
 from orchestrator.render import bench as shown
 from orchestrator.render.text import count, marks_for
 from orchestrator.run.phase import Phase
@@ -38,7 +38,7 @@ def run(request: Request, settings: Settings) -> int:
     with session(request, settings) as one:
         results = opened_for(wanted, wanted.results or new_folder(one.inventory.cluster))
         try:
-            one.run([Lock(), *phases(cells, results, settings.state / one.inventory.cluster)])
+            one.run([AcquireLease(), *phases(cells, results, settings.state / one.inventory.cluster)])
         except ClusterError as error:
             go_on(error, results)
             raise
@@ -48,7 +48,7 @@ def run(request: Request, settings: Settings) -> int:
     return 0 if all(map(results.valid, cells)) else COMMAND
 
 
-def cells_of(wanted: Wanted) -> tuple[Cell, ...]:
+def cells_of(wanted: BenchArguments) -> tuple[Cell, ...]:
     return tuple(matrix(wanted.workloads, wanted.num_prompts, wanted.repeat))
 
 
@@ -56,19 +56,21 @@ def new_folder(cluster: str) -> Path:
     return Path(f"bench-{cluster}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}")
 
 
-def opened_for(wanted: Wanted, folder: Path) -> Results:
+def opened_for(wanted: BenchArguments, folder: Path) -> Results:
     seed = wanted.seed if wanted.seed is not None else secrets.randbelow(2**31)
-    how = How(rate=wanted.rate, cold=cast(Cold, wanted.cold), origin=cast(Origin, wanted.origin), seed=seed)
+    how = BenchSettings(
+        rate=wanted.rate, cold=cast(Cold, wanted.cold), origin=cast(Origin, wanted.origin), seed=seed
+    )
     return opened(folder, how, seeded=wanted.seed is not None)
 
 
 def phases(cells: Sequence[Cell], results: Results, scratch: Path) -> Iterator[Phase]:
     """All but the lease. `scratch` is a private folder of this machine."""
-    yield Serving([cell.workload for cell in cells], results)
-    yield Prove()
+    yield CheckBenchTarget([cell.workload for cell in cells], results)
+    yield SmokeTest()
     for cell in cells:
         if results.how.cold == "restart" and not results.valid(cell):
-            yield from (Restart(), Ready(), Prove())
+            yield from (Restart(), WaitReady(), SmokeTest())
         yield Measure(cell, cells, results, scratch)
 
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cluster.bench.workload import Cell
-from cluster.errors import ClusterError, Held, UsageError
+from cluster.errors import ClusterError, LeaseHeld, UsageError
 from cluster.inventory import Inventory, with_layout
 from cluster.plan import plan
 from orchestrator.bench.results import NotKept, Results, opened
 from orchestrator.cli.exit_codes import COMMAND, exit_code
 from orchestrator.cli.output import explain, say
 from orchestrator.commands.bench import cells_of, go_on, new_folder, opened_for, phases
-from orchestrator.events import HostSaid
+from orchestrator.events import HostMessage
 from orchestrator.local.settings import Settings
-from orchestrator.phases.acquire_lease import Lock
-from orchestrator.phases.require_idle import Vacant
+from orchestrator.phases.acquire_lease import AcquireLease
+from orchestrator.phases.require_idle import RequireIdle
 from orchestrator.plans import DOWN, UP
 from orchestrator.render import bench as shown
 from orchestrator.render.text import marks_for
@@ -79,13 +79,13 @@ def _layout(name: str, inventory: Inventory, top: Results) -> Layout:
 def _measure(one: Session, layout: Layout, cells: Sequence[Cell]) -> None:
     """Up, measured, and down whatever became of it. Raises what the next layout would meet as well."""
     if all(map(layout.results.valid, cells)):
-        one.sink(HostSaid("", f"{layout.name} is measured already"))
+        one.sink(HostMessage("", f"{layout.name} is measured already"))
         return
-    one.sink(HostSaid("", f"layout {layout.name}"))
+    one.sink(HostMessage("", f"layout {layout.name}"))
     there, ours = replace(one, inventory=layout.inventory), list[bool]()
     try:
         there.run(list(_plan(there, layout.results, cells, lambda: ours.append(True))))
-    except (UsageError, Held, NotKept, Interrupted):
+    except (UsageError, LeaseHeld, NotKept, Interrupted):
         raise
     except ClusterError as error:
         layout.error = error
@@ -97,9 +97,9 @@ def _measure(one: Session, layout: Layout, cells: Sequence[Cell]) -> None:
 
 def _plan(one: Session, results: Results, cells: Sequence[Cell], vacant: Callable[[], None]) -> Iterator[Phase]:
     """`up` on hosts that nobody uses, then the benchmark."""
-    yield Lock(one.memory.remember(one.request.path) if one.request.path else lambda: None)
-    yield Vacant(vacant)
-    yield from (phase for phase in UP if not isinstance(phase, Lock))
+    yield AcquireLease(one.memory.remember(one.request.path) if one.request.path else lambda: None)
+    yield RequireIdle(vacant)
+    yield from (phase for phase in UP if not isinstance(phase, AcquireLease))
     yield from phases(cells, results, one.settings.state / one.inventory.cluster)
 
 

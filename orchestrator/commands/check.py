@@ -10,7 +10,7 @@ from cluster.probes import all_reduce
 from cluster.probes.active_checks import try_out
 from cluster.state.desired import vllm_runs
 from cluster.state.observe import observe
-from cluster.values import Fabric, Presence, Report, Sighting
+from cluster.values import AllReduceResult, CheckReport, Presence, UnitState
 from cluster.views import Observed
 from orchestrator.cli.exit_codes import PREFLIGHT, UNREACHABLE
 from orchestrator.cli.output import say
@@ -27,7 +27,7 @@ def run(request: Request, settings: Settings) -> int:
     return _status(found, request.strict)
 
 
-def _report(one: Session) -> Report:
+def _report(one: Session) -> CheckReport:
     inventory, fleet, asked = one.inventory, one.fleet, one.request
     seen = observe(inventory, fleet)
     tried = try_out(inventory, fleet, seen, asked.deep)
@@ -37,19 +37,19 @@ def _report(one: Session) -> Report:
     return report(inventory, Evidence(seen, tried, reduced, plan), asked.skip)
 
 
-def _fabric(one: Session, seen: Observed) -> Fabric | None:
+def _fabric(one: Session, seen: Observed) -> AllReduceResult | None:
     """Not beside a vLLM that has the GPUs, and not without one of the hosts."""
     if not all(view.facts for view in seen.values()) or any(_is_there(view.vllm) for view in seen.values()):
         return None
     return all_reduce.measure(one.inventory, one.fleet, seen)
 
 
-def _status(found: Report, strict: bool) -> int:
+def _status(found: CheckReport, strict: bool) -> int:
     if found.blocking:
         lost = all(finding.name == "reachable" for finding in found.blocking)
         return UNREACHABLE if lost else PREFLIGHT
     return PREFLIGHT if strict and found.findings else 0
 
 
-def _is_there(unit: Sighting) -> bool:
+def _is_there(unit: UnitState) -> bool:
     return unit.presence is not Presence.ABSENT

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster.errors import NotFreed
+from cluster.errors import NotReleased
 from orchestrator.cli.output import say
 from orchestrator.local.settings import Settings
-from orchestrator.phases.removed_hosts import Former
+from orchestrator.phases.removed_hosts import CleanRemovedHosts
 from orchestrator.plans import DOWN
 from orchestrator.session.removed_hosts import leaving
 from orchestrator.session.session import Request, Session, session
 
 
 def run(request: Request, settings: Settings) -> None:
-    """Raises NotFreed for hosts that have left the inventory as well."""
+    """Raises NotReleased for hosts that have left the inventory as well."""
     with session(request, settings) as one:
         former = leaving(one)
-        one.run([former if isinstance(phase, Former) else phase for phase in DOWN])
+        one.run([former if isinstance(phase, CleanRemovedHosts) else phase for phase in DOWN])
         if former.left:
-            raise NotFreed(former.left)
+            raise NotReleased(former.left)
         one.memory.forget()
         gone = _gone(one)
     say(request, lambda: gone["text"], lambda: gone)

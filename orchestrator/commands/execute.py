@@ -11,7 +11,7 @@ from cluster.transport.host import Host
 from cluster.views import Executed
 from orchestrator.cli.exit_codes import COMMAND, UNREACHABLE, exit_code
 from orchestrator.cli.output import explain, say
-from orchestrator.commands.ordered_output import InOrder
+from orchestrator.commands.ordered_output import OrderedOutput
 from orchestrator.local.settings import Settings
 from orchestrator.render import execute as shown
 from orchestrator.render.text import marks_for, write
@@ -30,7 +30,7 @@ def run(request: Request, settings: Settings) -> int:
 def _everywhere(one: Session) -> list[Executed]:
     hosts, wanted = one.chosen, one.request
     words = command(wanted.command, one.inventory.runtime.venv, wanted.timeout)
-    show = InOrder[Executed](hosts.names, lambda _, ended: _show(ended, len(hosts) > 1))
+    show = OrderedOutput[Executed](hosts.names, lambda _, ended: _show(ended, len(hosts) > 1))
 
     def work(host: Host) -> Executed:
         ended = execute(host, words)

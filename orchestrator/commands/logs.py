@@ -12,7 +12,7 @@ from cluster.transport.host import Host
 from cluster.values import LogLine
 from orchestrator.cli.exit_codes import exit_code
 from orchestrator.cli.output import explain
-from orchestrator.commands.ordered_output import InOrder
+from orchestrator.commands.ordered_output import OrderedOutput
 from orchestrator.local.settings import Settings
 from orchestrator.render import failure
 from orchestrator.render import logs as shown
@@ -40,7 +40,7 @@ class _Logs:
         self.failed: list[HostError] = []
 
     def read(self) -> None:
-        show = InOrder[Logs | HostError](self._hosts.names, self._show)
+        show = OrderedOutput[Logs | HostError](self._hosts.names, self._show)
         self._hosts.all(lambda host: show(host.name, self._read(host)))
 
     def follow(self) -> None:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class InOrder(Generic[T]):
+class OrderedOutput(Generic[T]):
     """Shows what each host brings as soon as all hosts before it have been shown."""
 
     def __init__(self, hosts: Iterable[str], show: Callable[[str, T], None]) -> None:

@@ -11,7 +11,7 @@ from cluster.views import HostView, Observed
 from orchestrator.cli.exit_codes import PREFLIGHT, UNREACHABLE
 from orchestrator.cli.output import say
 from orchestrator.local.settings import Patience, Settings
-from orchestrator.phases.removed_hosts import Former
+from orchestrator.phases.removed_hosts import CleanRemovedHosts
 from orchestrator.plans import UP
 from orchestrator.render import plan as shown
 from orchestrator.render.text import marks_for
@@ -23,9 +23,9 @@ from orchestrator.session.session import Request, inventory_of, session
 def run(request: Request, settings: Settings) -> int:
     inventory, answers = _known(request, settings)
     found = plan(inventory, answers)
-    former = Former(known_former_hosts(settings.state, inventory))
+    former = CleanRemovedHosts(known_former_hosts(settings.state, inventory))
     seen = _seen(inventory, answers)
-    phases = [_phase(former if isinstance(one, Former) else one, inventory, seen) for one in UP]
+    phases = [_phase(former if isinstance(one, CleanRemovedHosts) else one, inventory, seen) for one in UP]
     say(request, lambda: shown.text(found, phases, marks_for(sys.stdout)), lambda: shown.document(found, phases))
     return _status(found)
 

@@ -38,7 +38,7 @@ def _watch(one: Session) -> None:
             show(look)
 
 
-Show = Callable[[shown.Look], None]
+Show = Callable[[shown.StatusView], None]
 
 
 @contextmanager
@@ -55,14 +55,14 @@ def _view(one: Session) -> Iterator[Show]:
     yield _changes(_as_document if output == "json" else _as_lines)
 
 
-def _titled(cluster: str, look: shown.Look) -> str:
+def _titled(cluster: str, look: shown.StatusView) -> str:
     return f"{cluster}  {datetime.now():%H:%M:%S}\n\n{shown.table(*look, marks_for(sys.stdout))}"
 
 
-def _changes(text: Callable[[shown.Look, list[str]], str]) -> Show:
-    last: list[shown.Look | None] = [None]
+def _changes(text: Callable[[shown.StatusView, list[str]], str]) -> Show:
+    last: list[shown.StatusView | None] = [None]
 
-    def show(look: shown.Look) -> None:
+    def show(look: shown.StatusView) -> None:
         changed = shown.changes(last[0], look, marks_for(sys.stdout))
         last[0] = look
         if changed and not write(sys.stdout, text(look, changed)):
@@ -71,10 +71,10 @@ def _changes(text: Callable[[shown.Look, list[str]], str]) -> Show:
     return show
 
 
-def _as_lines(look: shown.Look, changed: list[str]) -> str:
+def _as_lines(look: shown.StatusView, changed: list[str]) -> str:
     return "".join(f"{datetime.now():%H:%M:%S}  {line}\n" for line in changed)
 
 
-def _as_document(look: shown.Look, changed: list[str]) -> str:
+def _as_document(look: shown.StatusView, changed: list[str]) -> str:
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     return json.dumps({"time": now, **shown.document(*look)}) + "\n"

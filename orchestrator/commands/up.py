@@ -11,9 +11,9 @@ from cluster.views import Observed
 from orchestrator.cli.output import say
 from orchestrator.events import Announced
 from orchestrator.local.settings import Settings
-from orchestrator.phases.acquire_lease import Lock
-from orchestrator.phases.removed_hosts import Former
-from orchestrator.phases.stop_outdated import Clear
+from orchestrator.phases.acquire_lease import AcquireLease
+from orchestrator.phases.removed_hosts import CleanRemovedHosts
+from orchestrator.phases.stop_outdated import StopOutdated
 from orchestrator.plans import UP
 from orchestrator.render import announce
 from orchestrator.render.text import marks_for
@@ -36,14 +36,14 @@ def _plan(one: Session) -> Sequence[Phase]:
     former = leaving(one)
     # Refused by whoever holds the lease, we know no more of the cluster than before.
     mine: dict[type[Phase], Phase] = {
-        Lock: Lock(one.memory.remember(one.request.path, former_hosts(one))),
-        Former: former,
-        Clear: Clear(lambda inventory, seen: _renew(one.request, former, inventory, seen)),
+        AcquireLease: AcquireLease(one.memory.remember(one.request.path, former_hosts(one))),
+        CleanRemovedHosts: former,
+        StopOutdated: StopOutdated(lambda inventory, seen: _renew(one.request, former, inventory, seen)),
     }
     return [mine.get(type(phase), phase) for phase in UP]
 
 
-def _renew(request: Request, former: Former, inventory: Inventory, seen: Observed) -> Renew:
+def _renew(request: Request, former: CleanRemovedHosts, inventory: Inventory, seen: Observed) -> Renew:
     """A Ray that may still have a host that nobody can take out of it begins anew, without that host."""
     if request.recreate or (former.left and not vllm_runs(inventory, seen)):
         return "all"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.inventory import Inventory, single_host
-from orchestrator.events import HostSaid, Sink
+from orchestrator.events import HostMessage, Sink
 from orchestrator.local import last_inventory, used_hosts
 
 
@@ -42,7 +42,7 @@ class Memory:
             last_inventory.forget(self.state, self.inventory.cluster)
             used_hosts.forget(self.state, self.inventory.cluster)
         except OSError as error:
-            self.sink(HostSaid("", f"this machine cannot forget the cluster: {error}"))
+            self.sink(HostMessage("", f"this machine cannot forget the cluster: {error}"))
 
     def _keep_places(self, former: Sequence[Inventory]) -> None:
         own = (single_host(self.inventory, spec.name) for spec in self.inventory.hosts)
@@ -56,4 +56,4 @@ class Memory:
             self._cannot(error)
 
     def _cannot(self, error: OSError) -> None:
-        self.sink(HostSaid("", f"`down` will need the inventory: it cannot be remembered here: {error}"))
+        self.sink(HostMessage("", f"`down` will need the inventory: it cannot be remembered here: {error}"))

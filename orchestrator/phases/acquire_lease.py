@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cluster.errors import Held
+from cluster.errors import LeaseHeld
 from cluster.inventory import Inventory
 from cluster.lease import lease
 from cluster.values import Lease
 from cluster.views import Observed
-from orchestrator.events import HostSaid
+from orchestrator.events import HostMessage
 from orchestrator.local import operator
 from orchestrator.run.phase import Phase, Stage, Waits
 
 
-class Lock(Phase):
+class AcquireLease(Phase):
     title = "Take the lease"
     waits = Waits("the lease, which somebody else holds", lambda patience: patience.lease)
 
@@ -35,9 +35,11 @@ class Lock(Phase):
         stage.guards.append(held.check)
         if held.left_by:
             before = held.left_by
-            stage.sink(HostSaid(head, f"took over the lease of {before.owner} on {before.machine}, who is gone"))
+            stage.sink(
+                HostMessage(head, f"took over the lease of {before.owner} on {before.machine}, who is gone")
+            )
         if held.unwritten:
-            stage.sink(HostSaid(head, f"nobody else can read who holds the lease: {held.unwritten}"))
+            stage.sink(HostMessage(head, f"nobody else can read who holds the lease: {held.unwritten}"))
         self._taken()
 
     def _take(self, stage: Stage, mine: Lease, state: str) -> lease.HeldLease:
@@ -56,7 +58,7 @@ class Lock(Phase):
             try:
                 found.append(take())
                 return ""
-            except Held as error:
+            except LeaseHeld as error:
                 return str(error)
 
         stage.until(self.waits.what, look, lambda held: not held, patience)

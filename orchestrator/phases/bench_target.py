@@ -21,7 +21,7 @@ _ANSWER = 10.0
 _IDLE = 60.0
 
 
-class Serving(Phase):
+class CheckBenchTarget(Phase):
     title = "Look at what is measured"
     acts = False
 

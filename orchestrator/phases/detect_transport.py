@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 from cluster.diagnosis.engine_failure import is_dead
 from cluster.engine import nccl, vllm_log
-from cluster.engine.unit_log import Follower
+from cluster.engine.unit_log import UnitLog
 from cluster.errors import NotReady
 from cluster.inventory import Inventory
 from cluster.transport.fleet import all_of
-from cluster.values import Transport
+from cluster.values import NcclTransport
 from cluster.views import Observed
-from orchestrator.events import HostSaid, TransportLearned
+from orchestrator.events import HostMessage, TransportDetected
 from orchestrator.run.phase import Phase, Stage, Waits
 
 
 @dataclass(frozen=True)
 class _Seen:
-    transport: Transport
+    transport: NcclTransport
     settled: bool
     loading: vllm_log.Loading
 
@@ -26,7 +26,7 @@ class _Seen:
         return f"vLLM is {self.loading}"
 
 
-class LearnTransport(Phase):
+class DetectTransport(Phase):
     title = "Learn the transport"
     waits = Waits("NCCL to say which transport it chose", lambda patience: patience.transport, progress=True)
     acts = False
@@ -37,17 +37,17 @@ class LearnTransport(Phase):
     def run(self, stage: Stage) -> None:
         """Raises NotReady on NET/Socket where the inventory refuses it. A dead engine is not judged here."""
         transport = self._wait(stage)
-        stage.sink(TransportLearned(transport))
+        stage.sink(TransportDetected(transport))
         if transport.kind == "unknown":
-            stage.sink(HostSaid("", "the transport is not known: no rank has a word of NCCL"))
+            stage.sink(HostMessage("", "the transport is not known: no rank has a word of NCCL"))
         else:
             nccl.judge(stage.inventory, transport)
         if transport.kind == "NET/Socket":
-            stage.sink(HostSaid("", f"warning: NCCL goes over NET/Socket ({transport.evidence}): {nccl.SLOW}"))
+            stage.sink(HostMessage("", f"warning: NCCL goes over NET/Socket ({transport.evidence}): {nccl.SLOW}"))
 
-    def _wait(self, stage: Stage) -> Transport:
+    def _wait(self, stage: Stage) -> NcclTransport:
         """An engine that takes its time is no failure here: the transport is then not known yet."""
-        engine = Follower(stage.head, "vllm", stage.place(stage.head.name).state, stage.venv)
+        engine = UnitLog(stage.head, "vllm", stage.place(stage.head.name).state, stage.venv)
         try:
             return stage.until(
                 self.waits.what,
@@ -57,10 +57,10 @@ class LearnTransport(Phase):
                 lambda seen: seen.loading,
             ).transport
         except NotReady:
-            return Transport("unknown")
+            return NcclTransport("unknown")
 
 
-def _look(stage: Stage, engine: Follower) -> _Seen:
+def _look(stage: Stage, engine: UnitLog) -> _Seen:
     """Settled as well once there is nothing to wait for: no NCCL, a dead engine, weights already loaded. An engine
     that died is seen before a host that is lost, which it may have died of."""
     outcomes = stage.fleet.each(lambda host: host.ask(nccl.lines(stage.place(host.name).state, stage.venv)))
@@ -70,5 +70,5 @@ def _look(stage: Stage, engine: Follower) -> _Seen:
     answers = {} if dead else all_of(outcomes)
     chosen = nccl.transport(tuple(line for lines in answers.values() for line in lines))
     if gloo := vllm_log.without_nccl(engine.log):
-        chosen = Transport("gloo", gloo)
+        chosen = NcclTransport("gloo", gloo)
     return _Seen(chosen, chosen.kind != "unknown" or over, vllm_log.loading(engine.log))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.errors import NotFreed
+from cluster.errors import NotReleased
 from cluster.inventory import Inventory
 from cluster.launch import unit
 from cluster.state.desired import vllm_runs, vllm_unit
@@ -11,7 +11,7 @@ from cluster.views import Observed
 from orchestrator.run.phase import Phase, Stage
 
 
-class Serve(Phase):
+class LaunchVllm(Phase):
     title = "Launch vLLM"
     starts = True
 
@@ -30,4 +30,4 @@ class Serve(Phase):
             return
         left = stage.stop("vllm", [head])
         if left:
-            raise NotFreed(left)
+            raise NotReleased(left)

@@ -12,7 +12,7 @@ from cluster.bench import client
 from cluster.bench.client import Heard
 from cluster.bench.command import RESULT
 from cluster.bench.conditions import with_clocks
-from cluster.bench.evaluate import Concluded, concluded
+from cluster.bench.evaluate import Evaluation, concluded
 from cluster.bench.record import Conditions, Run
 from cluster.bench.verdict import failed
 from cluster.bench.workload import Cell
@@ -26,9 +26,9 @@ from orchestrator.bench.estimate import left
 from orchestrator.bench.launch import Launch, launch
 from orchestrator.bench.results import INVENTORY, LOG, Results
 from orchestrator.bench.run_summary import about, told
-from orchestrator.bench.settings import How
+from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.watch import Watch
-from orchestrator.events import HostSaid
+from orchestrator.events import HostMessage
 from orchestrator.run.phase import Phase, Stage
 
 #: Seconds for the server to empty its prefix cache.
@@ -42,12 +42,12 @@ class _Attempt:
     cell: Cell
     number: int
     seed: int
-    how: How
+    how: BenchSettings
     launch: Launch
     conditions: Conditions
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    def record(self, found: Concluded, heard: Heard, conditions: Conditions) -> Run:
+    def record(self, found: Evaluation, heard: Heard, conditions: Conditions) -> Run:
         return Run(
             workload=self.cell.workload.lengths,
             num_prompts=self.cell.num_prompts,
@@ -91,7 +91,7 @@ class Measure(Phase):
         found, problem = _measured(one.launch, heard, watch, self._cell.num_prompts)
         clocked = with_clocks(one.conditions, stage.inventory, stage.seen, watch.clocks)
         run = one.record(found, heard, clocked)
-        stage.sink(HostSaid("", told(run)))
+        stage.sink(HostMessage("", told(run)))
         self._keep(stage, run, heard)
         if problem:
             raise problem
@@ -127,9 +127,9 @@ class Measure(Phase):
         self._results.keep(run, files)
 
 
-def _measured(one: Launch, heard: Heard, watch: Watch, wanted: int) -> tuple[Concluded, ClusterError | None]:
+def _measured(one: Launch, heard: Heard, watch: Watch, wanted: int) -> tuple[Evaluation, ClusterError | None]:
     """What it came to, and why nothing else need be tried."""
-    found: Concluded | None = None
+    found: Evaluation | None = None
     try:
         client.run(one.host, one.command, heard, watch.news)
         found = concluded(heard, wanted)
@@ -139,11 +139,11 @@ def _measured(one: Launch, heard: Heard, watch: Watch, wanted: int) -> tuple[Con
             raise _nothing_answered(one, found, heard)
     except ClusterError as error:
         cause = error.cause.partition("\n")[0]
-        return found or Concluded(failed(f"{error}: {cause}" if cause else str(error))), error
+        return found or Evaluation(failed(f"{error}: {cause}" if cause else str(error))), error
     return found, None
 
 
-def _nothing_answered(one: Launch, found: Concluded, heard: Heard) -> HostError:
+def _nothing_answered(one: Launch, found: Evaluation, heard: Heard) -> HostError:
     cause = "; ".join(found.verdict.reasons)
     cure = "mend that, then give the same command again: it goes on"
     return HostError(one.host.name, "measure", heard.log, cause=cause, cure=cure)

@@ -10,8 +10,8 @@ from cluster.preflight import Evidence, report
 from cluster.probes import all_reduce
 from cluster.probes.active_checks import try_out
 from cluster.state.desired import vllm_runs
-from cluster.values import Report
-from orchestrator.events import Found, FoundExcused
+from cluster.values import CheckReport
+from orchestrator.events import FindingExcused, FindingReported
 from orchestrator.run.phase import Phase, Stage
 
 
@@ -23,10 +23,10 @@ class Preflight(Phase):
         """All findings of all hosts at once. Raises PreflightFailed, or Unreachable where that is all there is."""
         found = _report(stage)
         for one in found.excused:
-            stage.sink(FoundExcused(one))
+            stage.sink(FindingExcused(one))
         if not found.blocking:
             for finding in found.findings:
-                stage.sink(Found(finding))
+                stage.sink(FindingReported(finding))
             return
         lost = [view.problem for view in stage.seen.values() if isinstance(view.problem, Unreachable)]
         if len(lost) == len(found.blocking):
@@ -34,7 +34,7 @@ class Preflight(Phase):
         raise PreflightFailed(found.findings)
 
 
-def _report(stage: Stage) -> Report:
+def _report(stage: Stage) -> CheckReport:
     """What runs as wanted has been tried by running: only a start needs the second step, and only where the first
     found the hosts fit for it."""
     if vllm_runs(stage.inventory, stage.seen):

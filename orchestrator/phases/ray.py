@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cluster.errors import NotFreed
+from cluster.errors import NotReleased
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch import ray, unit
 from cluster.state.desired import ray_runs, ray_unit
@@ -67,4 +67,4 @@ def _stop(stage: Stage, specs: Sequence[HostSpec]) -> None:
     """Only what was not there before this run."""
     left = stage.stop("ray", [one.name for one in specs if stage.seen[one.name].ray.presence is Presence.ABSENT])
     if left:
-        raise NotFreed(left)
+        raise NotReleased(left)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from cluster.errors import HostError, NotFreed
+from cluster.errors import HostError, NotReleased
 from cluster.inventory import Inventory
 from cluster.state.observe import observe
 from cluster.transport.fleet import Fleet
 from cluster.values import Facts, Leftover
 from cluster.views import Observed
-from orchestrator.events import Event, HostSaid, Sink, Waiting
+from orchestrator.events import Event, HostMessage, Sink, Waiting
 from orchestrator.run.phase import Phase, Stage
 
 
 @dataclass(frozen=True)
-class Parting:
-    """How a host alone is left: `connect` to it, take it `down` (raises NotFreed), `keep` in mind which are not
+class Teardown:
+    """How a host alone is left: `connect` to it, take it `down` (raises NotReleased), `keep` in mind which are not
     clean; `cure` is what to do about one that is gone for good."""
 
     connect: Callable[[Inventory], Fleet]
@@ -26,11 +26,11 @@ class Parting:
     cure: str
 
 
-class Former(Phase):
+class CleanRemovedHosts(Phase):
     title = "Clean former hosts"
     only = "a host has left the inventory"
 
-    def __init__(self, hosts: Sequence[Inventory] = (), parting: Parting | None = None) -> None:
+    def __init__(self, hosts: Sequence[Inventory] = (), parting: Teardown | None = None) -> None:
         """`hosts`, each alone; `left` is what could not be proved gone there."""
         self._hosts = hosts
         self._parting = parting
@@ -50,11 +50,11 @@ class Former(Phase):
                 unclean.append(one)
         self._parting.keep(unclean)
 
-    def _clean(self, one: Inventory, stage: Stage, parting: Parting) -> Sequence[Leftover]:
+    def _clean(self, one: Inventory, stage: Stage, parting: Teardown) -> Sequence[Leftover]:
         fleet = parting.connect(one)
         try:
             left = _take_down(one, fleet, stage, parting)
-        except NotFreed as error:
+        except NotReleased as error:
             left = error.leftovers
         except HostError as error:
             left = (_unseen(error.host, error.cause or error.said),)
@@ -63,11 +63,11 @@ class Former(Phase):
         found = [replace(each, cure=parting.cure) if not each.provable else each for each in left]
         for each in found:
             said = f"warning: it has left the inventory, and {each.what} ({each.cure})"
-            stage.sink(HostSaid(each.host, said))
+            stage.sink(HostMessage(each.host, said))
         return found
 
 
-def _take_down(one: Inventory, fleet: Fleet, stage: Stage, parting: Parting) -> Sequence[Leftover]:
+def _take_down(one: Inventory, fleet: Fleet, stage: Stage, parting: Teardown) -> Sequence[Leftover]:
     name = one.head.name
     view = observe(one, fleet)[name]
     if view.facts is None:
@@ -75,7 +75,7 @@ def _take_down(one: Inventory, fleet: Fleet, stage: Stage, parting: Parting) -> 
         return (_unseen(name, problem.cause or problem.said if problem else ""),)
     if any(_same(view.facts, other.facts) for other in stage.seen.values() if other.facts):
         return ()  # another way to a host that is in the inventory
-    stage.sink(HostSaid(name, "it has left the inventory: taking away what is there of this cluster"))
+    stage.sink(HostMessage(name, "it has left the inventory: taking away what is there of this cluster"))
     parting.down(one, fleet, _quiet(stage.sink, name))
     return ()
 
@@ -94,8 +94,8 @@ def _quiet(sink: Sink, host: str) -> Sink:
 
     def heard(event: Event) -> None:
         match event:
-            case HostSaid():
-                sink(HostSaid(host, event.line))
+            case HostMessage():
+                sink(HostMessage(host, event.line))
             case Waiting():
                 sink(event)
 

@@ -9,7 +9,7 @@ from cluster.values import Presence
 from orchestrator.run.phase import Phase, Stage
 
 
-class Vacant(Phase):
+class RequireIdle(Phase):
     title = "See that nothing runs"
     acts = False
 

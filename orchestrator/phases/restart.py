@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.errors import NotFreed
+from cluster.errors import NotReleased
 from cluster.launch import unit
 from cluster.state.desired import vllm_unit
 from orchestrator.run.phase import Phase, Stage
@@ -12,9 +12,9 @@ class Restart(Phase):
     title = "Restart vLLM"
 
     def run(self, stage: Stage) -> None:
-        """Raises NotFreed when the old one stays. Nothing is taken back: an engine ran before, and is to run."""
+        """Raises NotReleased when the old engine stays. Nothing is rolled back."""
         head = stage.head
         left = stage.stop("vllm", [head.name])
         if left:
-            raise NotFreed(left)
+            raise NotReleased(left)
         head.run(unit.launch(vllm_unit(stage.inventory, stage.seen), stage.venv))

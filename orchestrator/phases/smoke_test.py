@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from cluster.diagnosis.engine_failure import is_dead
 from cluster.engine import nccl
 from cluster.engine.endpoint import Endpoint, endpoint
-from cluster.engine.requests import Answer, Request, Token, completion, image_question, token
-from cluster.engine.unit_log import Follower
+from cluster.engine.requests import Answer, EndpointRequest, Token, completion, image_question, token
+from cluster.engine.unit_log import UnitLog
 from cluster.engine.vllm_log import last_line
 from cluster.errors import ClusterError, NotReady
-from orchestrator.events import HostSaid, Proved, TransportLearned
+from orchestrator.events import EndpointVerified, HostMessage, TransportDetected
 from orchestrator.run.engine_diagnosis import Advice, died, stalled
 from orchestrator.run.phase import Phase, Stage, Waits
 
@@ -26,7 +26,7 @@ _CURE = "run `up --restart`; if it happens again, look at the log of vllm on the
 _TOKEN = Waits("a generated token", lambda patience: patience.token)
 
 
-class Prove(Phase):
+class SmokeTest(Phase):
     title = "Prove it with a token"
     waits = _TOKEN
     acts = False
@@ -36,13 +36,13 @@ class Prove(Phase):
         model = stage.inventory.model.served_name
         where = endpoint(stage.inventory, stage.head, _addresses(stage))
         if where.head:
-            stage.sink(HostSaid("", f"{where.url} cannot be reached from here: asking from {where.origin}"))
+            stage.sink(HostMessage("", f"{where.url} cannot be reached from here: asking from {where.origin}"))
         found = _ask(stage, where, _TOKEN.what, completion(model))
         if stage.inventory.serve.prove_image:
             _ask(stage, where, "a token about an image", image_question(model))
         if stage.inventory.uses_ray:
             _learn_transport(stage)
-        stage.sink(Proved(where.url, where.origin, found.text))
+        stage.sink(EndpointVerified(where.url, where.origin, found.text))
 
 
 def _addresses(stage: Stage) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ def _learn_transport(stage: Stage) -> None:
     transport = nccl.transport(tuple(line for lines in answers.values() for line in lines))
     nccl.judge(stage.inventory, transport)
     if transport.kind != "unknown":
-        stage.sink(TransportLearned(transport))
+        stage.sink(TransportDetected(transport))
 
 
 @dataclass
@@ -65,7 +65,7 @@ class _Request:
     """A request under way in its own thread: the engine is watched while it is waited for."""
 
     where: Endpoint
-    request: Request
+    request: EndpointRequest
     timeout: float
     answer: Answer | None = None
     error: ClusterError | None = None
@@ -84,10 +84,10 @@ class _Request:
             self.done.set()
 
 
-def _ask(stage: Stage, where: Endpoint, what: str, request: Request) -> Token:
+def _ask(stage: Stage, where: Endpoint, what: str, request: EndpointRequest) -> Token:
     """The token that comes. Raises NotReady for anything else, with what every rank is at where nothing comes."""
     begun = time.monotonic()
-    engine = Follower(stage.head, "vllm", stage.place(stage.head.name).state, stage.venv)
+    engine = UnitLog(stage.head, "vllm", stage.place(stage.head.name).state, stage.venv)
     answer = _answer(stage, engine, what, _Request(where, request, _TOKEN.patience(stage.patience)).start())
     try:
         return token(answer)
@@ -99,7 +99,7 @@ def _ask(stage: Stage, where: Endpoint, what: str, request: Request) -> Token:
         raise advice.on(none) from None
 
 
-def _answer(stage: Stage, engine: Follower, what: str, under_way: _Request) -> Answer:
+def _answer(stage: Stage, engine: UnitLog, what: str, under_way: _Request) -> Answer:
     """Waits with patience of minutes, but not for the answer of a dead engine."""
     patience = _TOKEN.patience(stage.patience) + _GRACE
     try:
@@ -121,7 +121,7 @@ class _Seen:
         return self.last
 
 
-def _look(stage: Stage, engine: Follower, under_way: _Request) -> _Seen:
+def _look(stage: Stage, engine: UnitLog, under_way: _Request) -> _Seen:
     """Whether the answer is there. Raises NotReady with the root cause when the engine dies over it."""
     if under_way.done.wait(0.2):
         return _Seen(True)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from cluster.errors import HostError
 from cluster.inventory import Inventory
 from cluster.launch import unit
-from cluster.values import Presence, Sighting
+from cluster.values import Presence, UnitState
 from cluster.views import HostView, Observed
-from orchestrator.events import HostSaid
+from orchestrator.events import HostMessage
 from orchestrator.run.phase import Phase, Stage
 
 
@@ -41,7 +41,7 @@ def _runs_nowhere(seen: Observed) -> str:
     return f"it runs nowhere else, and {', '.join(lost)} could not be looked at" if lost else "it does not run"
 
 
-def _sighting(name: unit.Name, view: HostView) -> Sighting:
+def _sighting(name: unit.Name, view: HostView) -> UnitState:
     return view.ray if name == "ray" else view.vllm
 
 
@@ -58,7 +58,7 @@ def _stop(stage: Stage, name: unit.Name, hosts: Sequence[str]) -> None:
     )
     for host, answer in answers.items():
         if isinstance(answer, HostError):
-            stage.sink(HostSaid(host, f"{name} could not be stopped: {answer.cause or answer.said}"))
+            stage.sink(HostMessage(host, f"{name} could not be stopped: {answer.cause or answer.said}"))
         else:
             for one in answer:
-                stage.sink(HostSaid(host, f"still there after SIGKILL: {one.what}"))
+                stage.sink(HostMessage(host, f"still there after SIGKILL: {one.what}"))

@@ -6,18 +6,18 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from cluster.diagnosis.unit_failure import ending
-from cluster.errors import NotFreed
+from cluster.errors import NotReleased
 from cluster.inventory import Inventory
 from cluster.launch import unit
 from cluster.state.desired import Renew, outdated
 from cluster.transport.host import Host
 from cluster.values import Presence
 from cluster.views import Observed
-from orchestrator.events import HostSaid
+from orchestrator.events import HostMessage
 from orchestrator.run.phase import Phase, Stage
 
 
-class Clear(Phase):
+class StopOutdated(Phase):
     title = "Stop what is outdated"
     only = "something of ours is outdated"
 
@@ -29,7 +29,7 @@ class Clear(Phase):
         return None if self._outdated(inventory, seen) else "nothing of ours is outdated"
 
     def run(self, stage: Stage) -> None:
-        """In the order of `outdated`, the hosts of one kind at once. Raises NotFreed when something stays.
+        """In the order of `outdated`, the hosts of one kind at once. Raises NotReleased when something stays.
 
         Where a host was lost after preflight, its error is raised and nothing is stopped.
         """
@@ -45,14 +45,14 @@ class Clear(Phase):
 
     def _stop(self, stage: Stage, name: unit.Name, hosts: Sequence[str]) -> None:
         for host, why in stage.fleet.all(lambda host: self._why(stage, name, host), among=hosts).items():
-            stage.sink(HostSaid(host, f"{name} {why}; stopping it"))
+            stage.sink(HostMessage(host, f"{name} {why}; stopping it"))
         answers = stage.fleet.all(
             lambda host: host.ask(unit.stop(name, host.name, stage.facts(host.name).state, stage.venv)),
             among=hosts,
         )
         left = [one for answer in answers.values() for one in answer]
         if left:
-            raise NotFreed(left)
+            raise NotReleased(left)
 
     def _why(self, stage: Stage, name: unit.Name, host: Host) -> str:
         """Of one that has died what it died of, out of its log: the next launch has a new one."""

@@ -11,7 +11,7 @@ from cluster.launch import ray, unit
 from cluster.state.desired import vllm_runs
 from cluster.transport.host import Channel
 from cluster.views import Observed
-from orchestrator.events import HostDoes, HostSaid, Progress, Waiting
+from orchestrator.events import HostActivity, HostMessage, Progress, Waiting
 from orchestrator.run.phase import Phase, Stage, Waits
 
 #: Seconds between two looks at the units.
@@ -24,7 +24,7 @@ _LINES = 12
 _OTHERS = "run `down` with the inventory that has that host; `up --recreate` begins without it"
 
 
-class Gate(Phase):
+class VerifyGpus(Phase):
     title = "Prove the GPUs through Ray"
     waits = Waits("all hosts to join Ray", lambda patience: patience.gate)
     acts = False
@@ -93,10 +93,10 @@ class Gate(Phase):
             if error.host:
                 raise
 
-    def _looks(self, stage: Stage) -> dict[str, unit.Look]:
+    def _looks(self, stage: Stage) -> dict[str, unit.UnitStatus]:
         """Those that answer: a host that does not is for the gate to judge, which sees it through Ray."""
         looks = stage.fleet.each(lambda host: host.ask(unit.look("ray", stage.place(host.name).state, stage.venv)))
-        return {host: look for host, look in looks.items() if isinstance(look, unit.Look)}
+        return {host: look for host, look in looks.items() if isinstance(look, unit.UnitStatus)}
 
     def _show(self, stage: Stage, begun: float, said: dict[str, Any]) -> None:
         waited = time.monotonic() - begun
@@ -106,7 +106,7 @@ class Gate(Phase):
                 for spec in stage.inventory.hosts:
                     gpus = joined.get(spec.cluster_address)
                     does = "not in Ray yet" if gpus is None else f"in Ray with {gpus} of {spec.gpus} GPUs"
-                    stage.sink(HostDoes(spec.name, does))
+                    stage.sink(HostActivity(spec.name, does))
                 if missing := ray.describe_joined(stage.inventory, joined):
                     stage.sink(Waiting(self.waits.what, waited, missing))
             case {"waiting": str(what), "last": str(last)}:
@@ -118,10 +118,12 @@ class Gate(Phase):
     def _report(self, stage: Stage, touched: tuple[ray.GpuTouched, ...]) -> None:
         unchecked = sum(one.cuda != "ok" for one in touched)
         stage.sink(
-            HostSaid("", f"{len(touched)} of {stage.inventory.gpus} GPUs answered through Ray, all distinct")
+            HostMessage("", f"{len(touched)} of {stage.inventory.gpus} GPUs answered through Ray, all distinct")
         )
         if unchecked:
-            stage.sink(HostSaid("", f"CUDA was not checked on {unchecked} of them: their hosts have no libcuda"))
+            stage.sink(
+                HostMessage("", f"CUDA was not checked on {unchecked} of them: their hosts have no libcuda")
+            )
 
     def _failure(self, stage: Stage, said: dict[str, Any], waited: float) -> NotReady:
         joined = said.get("joined")

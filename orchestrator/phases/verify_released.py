@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from cluster.errors import CommandFailed, HostError, NotFreed, NotReady
+from cluster.errors import CommandFailed, HostError, NotReady, NotReleased
 from cluster.launch import unit
 from cluster.state.leftovers import leftovers
 from cluster.state.observe import observe
 from cluster.values import Leftover
-from orchestrator.events import HostSaid
+from orchestrator.events import HostMessage
 from orchestrator.run.phase import Phase, Stage, Waits
 
 
@@ -27,20 +27,20 @@ class _Left:
         return not any(one.provable for one in self.things)
 
 
-class Free(Phase):
+class VerifyReleased(Phase):
     title = "Prove that everything is free"
     waits = Waits("everything to be free", lambda patience: patience.free)
 
     def run(self, stage: Stage) -> None:
-        """Raises NotFreed that names host, pid and MiB, and the hosts that could not be looked at."""
+        """Raises NotReleased that names host, pid and MiB, and the hosts that could not be looked at."""
         left = self._wait(stage)
         # The lease lies on the head: it goes last.
         head = stage.head.name
         left += self._sweep(stage, [name for name in stage.fleet.names if name != head])
         left += self._sweep(stage, [head])
         if left:
-            raise NotFreed(left)
-        stage.sink(HostSaid("", "no process of ours, our ports free, and no memory of ours on any GPU"))
+            raise NotReleased(left)
+        stage.sink(HostMessage("", "no process of ours, our ports free, and no memory of ours on any GPU"))
 
     def _wait(self, stage: Stage) -> tuple[Leftover, ...]:
         """Patience for GPUs alone: a rank can stay in the driver for a while after SIGKILL (vllm#25127)."""

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from cluster.diagnosis.engine_failure import is_dead
 from cluster.engine import vllm_log
 from cluster.engine.endpoint import local_url
-from cluster.engine.load_progress import Reading
-from cluster.engine.unit_log import Follower
+from cluster.engine.load_progress import LoadDetector
+from cluster.engine.unit_log import UnitLog
 from cluster.errors import HostError, NotReady
 from cluster.launch import unit
 from cluster.transport.fleet import all_of, errors_of
 from cluster.transport.host import Host
-from orchestrator.events import EngineReady, HostDoes, LogSaid, Progress
+from orchestrator.events import EngineReady, HostActivity, LastLogLine, Progress
 from orchestrator.run.engine_diagnosis import Advice, died, ray_ended, stalled
 from orchestrator.run.phase import Phase, Stage, Waits
 
@@ -25,7 +25,7 @@ _LOOKS = 10
 
 @dataclass(frozen=True)
 class _Seen:
-    engine: unit.Look
+    engine: unit.UnitStatus
     loading: vllm_log.Loading
     read: int
     loads: int
@@ -39,7 +39,7 @@ class _Seen:
         return (self.loading, self.lines, self.loads)
 
 
-class Ready(Phase):
+class WaitReady(Phase):
     title = "Wait until the engine is ready"
     waits = Waits("the engine to load", lambda patience: patience.load, progress=True)
     acts = False
@@ -85,10 +85,10 @@ class _Watch:
         self._stage = stage
         self._url = local_url(stage.inventory, "/health")
         head = stage.head
-        self.engine = Follower(head, "vllm", stage.place(head.name).state, stage.venv)
+        self.engine = UnitLog(head, "vllm", stage.place(head.name).state, stage.venv)
         self._shards = (0, 0)
         self._said = ""
-        self._loads = Reading(stage.inventory.gpus)
+        self._loads = LoadDetector(stage.inventory.gpus)
         self._read: dict[str, deque[tuple[float, int]]] = {}
         self.lost: list[HostError] = []
 
@@ -96,13 +96,13 @@ class _Watch:
         """An engine that died is told of at once: it may have died of the host that is lost."""
         outcomes = self._stage.fleet.each(self._ask)
         self.lost = errors_of(outcomes)
-        self._fail_if_dead({name: one for name, one in outcomes.items() if isinstance(one, unit.Look)})
+        self._fail_if_dead({name: one for name, one in outcomes.items() if isinstance(one, unit.UnitStatus)})
         answers = all_of(outcomes)
         engine = answers[self._stage.head.name]
         loading = vllm_log.loading(self.engine.log)
         self._show(loading)
         for host, answer in answers.items():
-            self._stage.sink(HostDoes(host, self._reading(host, answer.read)))
+            self._stage.sink(HostActivity(host, self._reading(host, answer.read)))
         read = sum(one.read for one in answers.values())
         return _Seen(engine, loading, read, self._loads.loads(read), vllm_log.moving_lines(self.engine.log))
 
@@ -113,7 +113,7 @@ class _Watch:
         said = vllm_log.last_line(self.engine.log)
         if said != self._said:
             self._said = said
-            self._stage.sink(LogSaid(self.engine.host, self._stage.public(said)))
+            self._stage.sink(LastLogLine(self.engine.host, self._stage.public(said)))
 
     def _reading(self, host: str, read: int) -> str:
         """What all of ours on a host have read, and how fast in the last few looks."""
@@ -123,12 +123,12 @@ class _Watch:
         rate = (read - at_first) / 2**30 / (now - since) if now > since else 0.0
         return f"{read / 2**30:.1f} GiB read" + (f", {rate:.2f} GiB/s" if rate >= 0.01 else "")
 
-    def _ask(self, host: Host) -> unit.Look:
+    def _ask(self, host: Host) -> unit.UnitStatus:
         if host.name == self._stage.head.name:
             return self.engine.look(self._url)
         return host.ask(unit.look("ray", self._stage.place(host.name).state, self._stage.venv))
 
-    def _fail_if_dead(self, answers: dict[str, unit.Look]) -> None:
+    def _fail_if_dead(self, answers: dict[str, unit.UnitStatus]) -> None:
         engine = answers.get(self._stage.head.name)
         if engine and is_dead(engine, self.engine.log):
             raise self._with_lost(died(self._stage, self.engine, engine))

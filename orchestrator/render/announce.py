@@ -7,7 +7,7 @@ import shlex
 from dataclasses import asdict
 from typing import Any
 
-from cluster.values import Announcement, Transport
+from cluster.values import Announcement, NcclTransport
 from orchestrator.render.text import UNICODE, Marks, clean, count, duration
 
 
@@ -68,7 +68,7 @@ def _transport(announcement: Announcement) -> str:
     return network(transport)
 
 
-def network(transport: Transport) -> str:
+def network(transport: NcclTransport) -> str:
     """NET/Socket, slow: TCP instead of RDMA (Using network Socket)."""
     slow = ", slow: TCP instead of RDMA" if transport.kind == "NET/Socket" else ""
     return f"{transport.kind}{slow}{f' ({transport.evidence})' if transport.evidence else ''}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from cluster.values import CONCERNS, Finding, Report, concern_of
+from cluster.values import CONCERNS, CheckReport, Finding, concern_of
 from orchestrator.render import findings
 from orchestrator.render.text import Marks, clean, count
 
@@ -15,7 +15,7 @@ _WORST_FIRST = ("blocking", "warning", "unchecked")
 _HOW = {"fabric": "--fabric", "model-hashes": "--deep"}
 
 
-def text(report: Report, everything: bool, marks: Marks) -> str:
+def text(report: CheckReport, everything: bool, marks: Marks) -> str:
     """For a person; `everything`: with what is well, check by check."""
     lines = [*_concerns(report, marks), *_excused(report, marks)]
     if everything:
@@ -24,14 +24,14 @@ def text(report: Report, everything: bool, marks: Marks) -> str:
     return "\n".join([*lines, _sum(report)])
 
 
-def document(report: Report) -> dict[str, Any]:
+def document(report: CheckReport) -> dict[str, Any]:
     """For a program: the report as it is, each finding with its concern."""
     found = asdict(report)
     found["findings"] = [{"concern": concern_of(one.name), **asdict(one)} for one in report.findings]
     return found
 
 
-def _concerns(report: Report, marks: Marks) -> Iterator[str]:
+def _concerns(report: CheckReport, marks: Marks) -> Iterator[str]:
     by_concern = {
         concern: [one for one in report.findings if one.name in names] for concern, names in CONCERNS.items()
     }
@@ -46,14 +46,14 @@ def _rank(among: list[Finding]) -> int:
     return min(_WORST_FIRST.index(one.severity) for one in among)
 
 
-def _excused(report: Report, marks: Marks) -> Iterator[str]:
+def _excused(report: CheckReport, marks: Marks) -> Iterator[str]:
     if report.excused:
         yield "accepted"
     for one in report.excused:
         yield f"  {marks.skipped} {findings.excused_line(one)}"
 
 
-def _sum(report: Report) -> str:
+def _sum(report: CheckReport) -> str:
     parts = [findings.headline(report.findings)] if report.findings else []
     if report.excused:
         parts.append(f"{len(report.excused)} accepted")

@@ -14,13 +14,13 @@ from cluster.errors import (
     CommandFailed,
     CommandTimedOut,
     FleetError,
-    Held,
     HostError,
     InventoryError,
-    NotFreed,
+    LeaseHeld,
+    MalformedAnswer,
     NotReady,
+    NotReleased,
     PreflightFailed,
-    Unintelligible,
     Unreachable,
 )
 from cluster.values import Leftover
@@ -56,7 +56,7 @@ def headline(error: ClusterError) -> str:
             if error.waited <= 0:
                 return f"{place}{clean(error.what)} did not come"
             return f"{place}waited {duration(error.waited)} for {clean(error.what)}"
-        case NotFreed():
+        case NotReleased():
             return f"{count(len(error.leftovers), 'thing')} could not be proved gone"
     return clean(error.message)
 
@@ -80,9 +80,9 @@ def _fields(error: ClusterError) -> dict[str, Any]:
             return {"findings": [asdict(finding) for finding in error.findings]}
         case NotReady():
             return {"what": error.what, "waited": error.waited, "last": error.last, "host": error.host}
-        case Held():
+        case LeaseHeld():
             return {"lease": asdict(error.lease)}
-        case NotFreed():
+        case NotReleased():
             return {"leftovers": [asdict(leftover) for leftover in error.leftovers]}
     return {}
 
@@ -109,7 +109,7 @@ def _block(error: ClusterError, marks: Marks) -> list[str]:
             body = [f"  {line}" for problem in error.problems for line in lines_of(problem)]
         case PreflightFailed():
             body = findings.table(error.findings, marks)
-        case NotFreed():
+        case NotReleased():
             body = _leftovers(error.leftovers, marks)
     return [headline(error), *body, *_advice(error)]
 
@@ -141,7 +141,7 @@ def _how(error: HostError) -> str:
             return "the connection broke" if error.status < 0 else f"exit status {error.status}"
         case CommandTimedOut():
             return "timed out"
-        case Unintelligible():
+        case MalformedAnswer():
             return "the answer cannot be read"
     return ""
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from cluster.errors import ClusterError
-from cluster.values import Announcement, Excused, Finding, Transport
+from cluster.values import Announcement, Excused, Finding, NcclTransport
 from orchestrator.events import Event, Sink
 from orchestrator.render import announce, failure
 from orchestrator.render.text import write
@@ -39,7 +39,7 @@ def _value(value: Any) -> Any:
     match value:
         case ClusterError():
             return failure.report(value)
-        case Finding() | Excused() | Transport():
+        case Finding() | Excused() | NcclTransport():
             return asdict(value)
         case Announcement():
             return announce.document(value)

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from orchestrator.events import Event, HostSaid
+from orchestrator.events import Event, HostMessage
 from orchestrator.render.paint import cut, paint, summary
 from orchestrator.render.screen import State, reduce
 from orchestrator.render.text import clean, marks_for, write
@@ -113,7 +113,7 @@ class LiveScreen(Canvas):
         return summary(self._state, self._now(), width, self._marks)
 
     def stray(self, line: str) -> None:
-        self(HostSaid("", line))
+        self(HostMessage("", line))
 
 
 class LiveText(Canvas):

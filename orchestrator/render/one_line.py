@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.errors import ClusterError, FleetError, HostError, NotFreed, NotReady, PreflightFailed
+from cluster.errors import ClusterError, FleetError, HostError, NotReady, NotReleased, PreflightFailed
 from orchestrator.render.failure import headline
 from orchestrator.render.text import lines_of
 
@@ -22,6 +22,6 @@ def blamed(error: ClusterError) -> list[str]:
             return [error.host]
         case PreflightFailed():
             return [finding.host for finding in error.findings if finding.blocking]
-        case NotFreed():
+        case NotReleased():
             return [left.host for left in error.leftovers]
     return []

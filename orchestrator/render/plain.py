@@ -10,23 +10,23 @@ from typing import TextIO
 from cluster.errors import ClusterError
 from orchestrator.events import (
     Announced,
+    EndpointVerified,
     EngineReady,
     Event,
-    Found,
-    FoundExcused,
-    HostDoes,
-    HostSaid,
-    LogSaid,
+    FindingExcused,
+    FindingReported,
+    HostActivity,
+    HostMessage,
+    LastLogLine,
     PhaseDone,
     PhaseFailed,
     PhaseSkipped,
     PhaseStarted,
     Progress,
-    Proved,
+    RolledBack,
     RunStarted,
     Sink,
-    TransportLearned,
-    Undone,
+    TransportDetected,
     Waiting,
 )
 from orchestrator.render import announce, findings
@@ -73,7 +73,7 @@ def throttle(every: float = _EVERY) -> Callable[[Event, float], bool]:
     shown: dict[tuple[type, str, bool], float] = {}
 
     def worth(event: Event, elapsed: float) -> bool:
-        if isinstance(event, HostDoes | LogSaid):
+        if isinstance(event, HostActivity | LastLogLine):
             return False
         if not isinstance(event, Progress | Waiting):
             shown.clear()
@@ -92,11 +92,11 @@ def _words(event: Event, marks: Marks) -> str:
     match event:
         case RunStarted(verb, cluster, hosts):
             return f"{verb} {cluster} on {count(len(hosts), 'host')}: {', '.join(hosts)}"
-        case FoundExcused(excused):
+        case FindingExcused(excused):
             return f"{marks.unknown} {findings.excused_line(excused)}"
-        case Found(finding):
+        case FindingReported(finding):
             return f"{findings.mark_of(finding.severity, marks)} {findings.one_line(finding)}"
-        case HostSaid(host, said):
+        case HostMessage(host, said):
             return f"{marks.dot} {host}: {clean(said)}" if host else f"{marks.dot} {clean(said)}"
         case Progress(what, done, total, unit):
             return f"{marks.dot} {clean(what)}: {quantity(done, total, unit)}"
@@ -104,20 +104,20 @@ def _words(event: Event, marks: Marks) -> str:
             still = standstill(quiet, patience)
             words = f"{marks.dot} waiting for {clean(what)}, {duration(seconds)}{_after(last)}"
             return f"{words}; {still}" if still else words
-        case TransportLearned(transport):
+        case TransportDetected(transport):
             return f"{marks.dot} transport: {clean(announce.network(transport))}"
         case EngineReady(None):
             return f"{marks.dot} the engine is healthy"
         case EngineReady(tokens):
             return f"{marks.dot} the engine is healthy, {tokens:,} tokens of KV cache"
-        case Proved(url, origin, _):
+        case EndpointVerified(url, origin, _):
             return f"{marks.dot} {clean(url)} gave a token, asked from {clean(origin)}"
-        case Announced() | HostDoes() | LogSaid():
+        case Announced() | HostActivity() | LastLogLine():
             return ""
     return _phase_words(event, marks)
 
 
-def _phase_words(event: PhaseStarted | PhaseSkipped | PhaseDone | PhaseFailed | Undone, marks: Marks) -> str:
+def _phase_words(event: PhaseStarted | PhaseSkipped | PhaseDone | PhaseFailed | RolledBack, marks: Marks) -> str:
     match event:
         case PhaseStarted(title):
             return f"{marks.running} {title}"
@@ -127,9 +127,9 @@ def _phase_words(event: PhaseStarted | PhaseSkipped | PhaseDone | PhaseFailed | 
             return f"{marks.done} {title}: done in {duration(seconds)}"
         case PhaseFailed(title, seconds, error):
             return f"{marks.failed} {title}: failed after {duration(seconds)}: {brief(error)}"
-        case Undone(title, None):
+        case RolledBack(title, None):
             return f"{marks.undone} {title}: taken back"
-        case Undone(title, ClusterError()):
+        case RolledBack(title, ClusterError()):
             return f"{marks.failed} {title}: could not be taken back"
     raise AssertionError(event)
 

@@ -8,22 +8,22 @@ from enum import StrEnum
 
 from orchestrator.events import (
     Announced,
+    EndpointVerified,
     EngineReady,
     Event,
-    Found,
-    FoundExcused,
-    HostDoes,
-    HostSaid,
-    LogSaid,
+    FindingExcused,
+    FindingReported,
+    HostActivity,
+    HostMessage,
+    LastLogLine,
     PhaseDone,
     PhaseFailed,
     PhaseSkipped,
     PhaseStarted,
     Progress,
-    Proved,
+    RolledBack,
     RunStarted,
-    TransportLearned,
-    Undone,
+    TransportDetected,
     Waiting,
 )
 from orchestrator.render import announce, failure, findings
@@ -105,25 +105,25 @@ def reduce(state: State, event: Event, now: float) -> State:
         case RunStarted(verb, cluster, hosts):
             idle = tuple((host, Mood.IDLE) for host in hosts)
             return State(began=now, verb=verb, cluster=cluster, hosts=idle)
-        case FoundExcused(excused):
+        case FindingExcused(excused):
             return _said(state, findings.excused_line(excused))
-        case Found(finding):
+        case FindingReported(finding):
             told = _said(state, f"{finding.severity}: {findings.one_line(finding)}")
             return _felt(told, [finding.host], Mood.WARNING)
-        case HostSaid(host, line):
+        case HostMessage(host, line):
             return _felt(_said(state, f"{host}: {line}" if host else line), [host], Mood.RUNNING)
         case Progress():
             return replace(state, bar=_moved(state.bar, event, now))
         case Waiting():
             return replace(state, waiting=event, asked=now)
-        case HostDoes(host, what):
+        case HostActivity(host, what):
             others = (one for one in state.doing if one[0] != host)
             return _felt(replace(state, doing=(*others, (host, clean(what)))), [host], Mood.RUNNING)
-        case LogSaid(host, line):
+        case LastLogLine(host, line):
             return replace(state, heard=f"{host}: {clean(line)}")
-        case TransportLearned(transport):
+        case TransportDetected(transport):
             return _said(state, f"transport: {announce.network(transport)}")
-        case EngineReady() | Proved():
+        case EngineReady() | EndpointVerified():
             return replace(state, waiting=None)
         case Announced(announcement):
             return _felt(state, announcement.hosts, Mood.DONE)
@@ -131,7 +131,7 @@ def reduce(state: State, event: Event, now: float) -> State:
 
 
 def _phase(
-    state: State, event: PhaseStarted | PhaseSkipped | PhaseDone | PhaseFailed | Undone, now: float
+    state: State, event: PhaseStarted | PhaseSkipped | PhaseDone | PhaseFailed | RolledBack, now: float
 ) -> State:
     """Whatever was waited for or in progress belonged to the phase before."""
     fresh = replace(state, bar=None, waiting=None, doing=())
@@ -149,7 +149,7 @@ def _phase(
     return _undone(fresh, event)
 
 
-def _undone(state: State, event: Undone) -> State:
+def _undone(state: State, event: RolledBack) -> State:
     """The row keeps its time; a phase that failed stays failed, its undoing is a note."""
     row = next((row for row in reversed(state.rows) if row.title == event.title), None)
     if row is None:

@@ -10,7 +10,7 @@ from cluster.values import EndpointStatus, HostStatus, Presence
 from orchestrator.render.text import UNICODE, Marks, clean, duration
 
 #: What one look at a cluster shows.
-Look = tuple[Sequence[HostStatus], EndpointStatus | None]
+StatusView = tuple[Sequence[HostStatus], EndpointStatus | None]
 
 _COLUMNS = ("HOST", "RAY", "VLLM", "GPUS USED", "UP", "")
 
@@ -23,7 +23,7 @@ def table(hosts: Sequence[HostStatus], endpoint: EndpointStatus | None = None, m
     return "\n".join([*shown, "", _endpoint(endpoint, marks)])
 
 
-def changes(before: Look | None, after: Look, marks: Marks = UNICODE) -> list[str]:
+def changes(before: StatusView | None, after: StatusView, marks: Marks = UNICODE) -> list[str]:
     """A line for each host, and one for the endpoint, that is not as it was; all of them where nothing was before.
 
     Time that passes and tokens that come are no change.

@@ -112,10 +112,11 @@ def _against_the_guide(series: Sequence[Series]) -> Iterator[str]:
     for one in series:
         measured, printed = ours(one), published_guide.PRINTED
         if measured:
+            ratio = measured.output_per_second / printed.output_per_second
             yield (
                 f"On the work that the published guide printed ({published_guide.WORKLOAD.lengths} tokens,"
                 f" {published_guide.NUM_PROMPTS} prompts), {one.name} generated"
-                f" {measured.output_per_second:,.2f} tokens a second, {measured.output_per_second / printed.output_per_second:.2f} times the guide's"
+                f" {measured.output_per_second:,.2f} tokens a second, {ratio:.2f} times the guide's"
                 f" {printed.output_per_second:,.2f}; the mean time to the first token was"
                 f" {measured.ttft.mean:,.0f} ms against {printed.ttft.mean:,.0f}, and a token after it took"
                 f" {measured.tpot.mean:,.2f} ms against {printed.tpot.mean:,.2f}."

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cluster.bench.figures import Figures, Request
+from cluster.bench.figures import Figures, RequestFigures
 from cluster.bench.summary import Row
 from cluster.bench.workload import Workload
 from orchestrator.report.series import Kept, Series
@@ -111,7 +111,7 @@ def _values(kept: Kept, name: str) -> list[float]:
     return [value for value in found if value is not None]
 
 
-def _value(one: Request, name: str) -> float | None:
+def _value(one: RequestFigures, name: str) -> float | None:
     return one.ttft if name == "ttft" else one.tpot
 
 

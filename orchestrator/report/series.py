@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.bench.figures import Request, measured
+from cluster.bench.figures import RequestFigures, measured
 from cluster.bench.record import Conditions, Run
 from cluster.bench.summary import Row, rows
 from cluster.errors import UsageError
@@ -18,7 +18,7 @@ class Kept:
     """One run, and every request of it that was answered."""
 
     run: Run
-    requests: tuple[Request, ...]
+    requests: tuple[RequestFigures, ...]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def load(folders: Iterable[Path]) -> tuple[Series, ...]:
     return tuple(Series(name, folder, runs) for name, (folder, runs) in zip(names, series.items(), strict=True))
 
 
-def _requests(folder: Path) -> tuple[Request, ...]:
+def _requests(folder: Path) -> tuple[RequestFigures, ...]:
     """None of a run whose result is not there or not whole: its verdict says so already."""
     try:
         return measured(result_of(folder) or "").requests

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cluster.inventory import Inventory
-from cluster.values import Announcement, Transport
-from orchestrator.events import EngineReady, Event, PhaseDone, Proved, TransportLearned
+from cluster.values import Announcement, NcclTransport
+from orchestrator.events import EndpointVerified, EngineReady, Event, PhaseDone, TransportDetected
 
 
 def announcement(inventory: Inventory, events: Sequence[Event]) -> Announcement:
     """Raises ValueError when the run has no proof: nothing is announced that was not proved."""
-    proof = next((event for event in reversed(events) if isinstance(event, Proved)), None)
+    proof = next((event for event in reversed(events) if isinstance(event, EndpointVerified)), None)
     if proof is None:
         raise ValueError("no token was generated in this run")
     return Announcement(
@@ -31,8 +31,8 @@ def announcement(inventory: Inventory, events: Sequence[Event]) -> Announcement:
     )
 
 
-def _transport(events: Sequence[Event]) -> Transport | None:
+def _transport(events: Sequence[Event]) -> NcclTransport | None:
     """The last that is known: channels are named later than the network."""
-    said = [event.transport for event in events if isinstance(event, TransportLearned)]
+    said = [event.transport for event in events if isinstance(event, TransportDetected)]
     known = [transport for transport in said if transport.kind != "unknown"]
     return (known or said)[-1] if said else None

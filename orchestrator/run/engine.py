@@ -15,7 +15,7 @@ from orchestrator.events import PhaseDone, PhaseFailed, PhaseSkipped, PhaseStart
 from orchestrator.local.settings import Patience
 from orchestrator.run.interrupts import Interrupted, Interrupts
 from orchestrator.run.phase import Phase, Stage
-from orchestrator.run.rollback import Undo
+from orchestrator.run.rollback import Rollback
 
 
 @dataclass(frozen=True)
@@ -93,4 +93,4 @@ class Engine:
         self.sink(PhaseDone(phase.title, time.monotonic() - begun))
 
     def _undo(self, entered: list[tuple[Phase, Stage]], error: BaseException) -> None:
-        Undo(self.sink, self.interrupts, self.cleaning, self.keep)(entered, error)
+        Rollback(self.sink, self.interrupts, self.cleaning, self.keep)(entered, error)

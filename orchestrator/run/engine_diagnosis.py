@@ -8,15 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from cluster.diagnosis import rank_logs, stall
-from cluster.diagnosis.collect import Collected, Wanted, collect
+from cluster.diagnosis.collect import Collected, CollectRequest, collect
 from cluster.diagnosis.engine_failure import engine_failed
-from cluster.engine.unit_log import Follower
+from cluster.engine.unit_log import UnitLog
 from cluster.errors import HostError, NotReady
 from cluster.launch import ray, unit
-from cluster.launch.unit import Look
+from cluster.launch.unit import UnitStatus
 from cluster.transport.fleet import both
 from cluster.transport.host import Host
-from orchestrator.events import HostSaid
+from orchestrator.events import HostMessage
 from orchestrator.run.phase import Stage
 
 #: Seconds for hosts to say it: a crash is explained within five of its happening, and who has waited for a quarter
@@ -26,7 +26,7 @@ _OF_A_CRASH, _OF_A_STALL, _GRACE = 1.5, 6.0, 1.0
 _LINES = 6
 
 
-def died(stage: Stage, engine: Follower, seen: Look) -> NotReady:
+def died(stage: Stage, engine: UnitLog, seen: UnitStatus) -> NotReady:
     """The error for a person. Hosts that do not answer in time are done without."""
     wanted = rank_logs.wanted(_age(stage), _OF_A_CRASH)
     collected, rays = both(lambda: _collected(stage, _OF_A_CRASH, lambda host: wanted), lambda: _rays(stage))
@@ -40,7 +40,7 @@ def died(stage: Stage, engine: Follower, seen: Look) -> NotReady:
     return engine_failed(stage.inventory, seen, engine.log, words)
 
 
-def ray_ended(stage: Stage, host: str, look: Look) -> NotReady:
+def ray_ended(stage: Stage, host: str, look: UnitStatus) -> NotReady:
     """An engine has lost the ranks of a host as soon as its Ray goes, whatever it says itself."""
     why = ray.ending(look.text, look.lost)
     cause = f"Ray on {host} has ended, and the ranks there with it{f': {why.cause}' if why.cause else ''}"
@@ -48,16 +48,16 @@ def ray_ended(stage: Stage, host: str, look: Look) -> NotReady:
     return NotReady("the engine", 0.0, last, host=host, cause=cause, cure=why.cure)
 
 
-def _rays(stage: Stage) -> dict[str, Look]:
+def _rays(stage: Stage) -> dict[str, UnitStatus]:
     """Ray on the hosts that answer in time."""
     if not stage.inventory.uses_ray:
         return {}
 
-    def look(host: Host) -> Look:
+    def look(host: Host) -> UnitStatus:
         return host.ask(unit.look("ray", stage.place(host.name).state, stage.venv))
 
     found = stage.fleet.within(_OF_A_CRASH, look)
-    return {name: one for name, one in found.items() if isinstance(one, Look)}
+    return {name: one for name, one in found.items() if isinstance(one, UnitStatus)}
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,12 @@ class Advice:
         return NotReady(error.what, error.waited, error.last, host=self.host, cause=self.cause, cure=self.cure)
 
 
-def stalled(stage: Stage, engine: Follower, error: NotReady, advice: Advice) -> NotReady:
+def stalled(stage: Stage, engine: UnitLog, error: NotReady, advice: Advice) -> NotReady:
     """The same with what every rank is at, and what that means."""
-    stage.sink(HostSaid("", "nothing moves any more: asking every host what its ranks are at"))
+    stage.sink(HostMessage("", "nothing moves any more: asking every host what its ranks are at"))
     age = _age(stage)
 
-    def wanted(host: str) -> Wanted:
+    def wanted(host: str) -> CollectRequest:
         return stall.wanted(stage.inventory, host, stage.place(host).state, age, _OF_A_STALL)
 
     found = stall.evidence(_collected(stage, _OF_A_STALL, wanted))
@@ -94,6 +94,6 @@ def _age(stage: Stage) -> float:
     return stage.seen[stage.inventory.head.name].vllm.age + time.monotonic() - stage.since
 
 
-def _collected(stage: Stage, seconds: float, wanted: Callable[[str], Wanted]) -> dict[str, Collected]:
+def _collected(stage: Stage, seconds: float, wanted: Callable[[str], CollectRequest]) -> dict[str, Collected]:
     found = stage.fleet.within(seconds + _GRACE, lambda host: collect(host, stage.inventory, wanted(host.name)))
     return {name: one for name, one in found.items() if isinstance(one, Collected)}

@@ -17,7 +17,7 @@ from cluster.probes.facts import facts
 from cluster.transport import wait
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
-from cluster.values import Facts, Leftover, Place
+from cluster.values import Facts, LaunchTarget, Leftover
 from cluster.views import Observed
 from orchestrator.events import Sink, Waiting
 from orchestrator.local.settings import Patience
@@ -44,7 +44,7 @@ class Stage:
     guards: list[Callable[[], None]]
     skip: tuple[str, ...] = ()
     since: float = field(default_factory=time.monotonic)
-    back: dict[str, Place] = field(default_factory=dict)
+    back: dict[str, LaunchTarget] = field(default_factory=dict)
 
     def guard(self) -> None:
         """Raises when the run may not go on, because its lease is somebody else's by now."""
@@ -75,7 +75,7 @@ class Stage:
         for host in self.seen:
             self.facts(host)
 
-    def place(self, host: str) -> Place:
+    def place(self, host: str) -> LaunchTarget:
         """Where things lie on this host. One that could not be looked at before the phase may be back by now, and
         is asked again; what runs there is for a new look of all hosts to say. Raises what keeps it from an answer.
         """

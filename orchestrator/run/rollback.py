@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cluster.errors import ClusterError, FleetError, HostError, LeaseLost, NotFreed
-from orchestrator.events import HostSaid, Sink, Undone
+from cluster.errors import ClusterError, FleetError, HostError, LeaseLost, NotReleased
+from orchestrator.events import HostMessage, RolledBack, Sink
 from orchestrator.run.interrupts import Interrupted, Interrupts
 from orchestrator.run.phase import Phase, Stage
 
@@ -16,7 +16,7 @@ _Lease = Literal["ours", "theirs", "unknown"]
 
 
 @dataclass(frozen=True)
-class Undo:
+class Rollback:
     """`keep`: leave everything for a look; `cleaning` is the command that takes away what is left."""
 
     sink: Sink
@@ -48,7 +48,7 @@ class Undo:
         if self.keep:
             self._clean(error, "what this run started was left for a look")
             return
-        self.sink(HostSaid("", _told(error)))
+        self.sink(HostMessage("", _told(error)))
         if not self._all(started, entered, error, lease):
             self._clean(error, "something of this run is left")
 
@@ -83,7 +83,7 @@ class Undo:
             problem = ClusterError(f"{type(defect).__name__}: {defect}")
         if problem:
             error.add_note("\n".join((f"could not be taken back: {phase.title}", *remains(problem))))
-        self.sink(Undone(phase.title, problem))
+        self.sink(RolledBack(phase.title, problem))
         return problem is None
 
     def _clean(self, error: BaseException, what: str) -> None:
@@ -97,7 +97,7 @@ class Undo:
 def remains(problem: ClusterError) -> Iterator[str]:
     """What is left where something could not be taken back, and what to do about it, a line each."""
     match problem:
-        case NotFreed():
+        case NotReleased():
             for left in problem.leftovers:
                 yield f"{left.host}: {left.what}{_cure(left.cure)}"
         case FleetError():

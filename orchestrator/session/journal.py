@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from orchestrator.events import Event, HostDoes, HostSaid, LogSaid, Sink
+from orchestrator.events import Event, HostActivity, HostMessage, LastLogLine, Sink
 from orchestrator.render.jsonl import line, utc
 
 
@@ -27,7 +27,7 @@ class Journal:
 
     def __call__(self, event: Event) -> None:
         """What hosts are at passes by the second, and what their logs say they keep themselves."""
-        if isinstance(event, HostDoes | LogSaid):
+        if isinstance(event, HostActivity | LastLogLine):
             return
         try:
             self._append((line(event, self._now()) + "\n").encode())
@@ -51,4 +51,4 @@ class Journal:
         if not self._complained:
             self._complained = True
             reason = error.strerror or str(error)
-            self._complain(HostSaid("", f"no journal of this run: {self._path} cannot be written: {reason}"))
+            self._complain(HostMessage("", f"no journal of this run: {self._path} cannot be written: {reason}"))

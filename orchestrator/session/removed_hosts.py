@@ -12,7 +12,7 @@ from cluster.transport.fleet import Fleet
 from orchestrator.events import Sink
 from orchestrator.local import used_hosts
 from orchestrator.local.settings import Patience
-from orchestrator.phases.removed_hosts import Former, Parting
+from orchestrator.phases.removed_hosts import CleanRemovedHosts, Teardown
 from orchestrator.plans import DOWN
 from orchestrator.run.engine import Engine
 from orchestrator.session.session import Session
@@ -41,12 +41,12 @@ def _another(inventory: Inventory, former: Sequence[Inventory]) -> UsageError:
     return UsageError(f"{cluster} is in use from here on other hosts: {hosts}", cure=cure)
 
 
-def leaving(one: Session) -> Former:
+def leaving(one: Session) -> CleanRemovedHosts:
     """The phase that cleans them."""
     path = used_hosts.path(one.settings.state, one.inventory.cluster)
     cure = f"`down` again once it answers; if it is gone for good, remove {path}"
-    parting = Parting(one.connect, partial(_take_down, one), one.memory.remember_places, cure)
-    return Former(former_hosts(one), parting)
+    parting = Teardown(one.connect, partial(_take_down, one), one.memory.remember_places, cure)
+    return CleanRemovedHosts(former_hosts(one), parting)
 
 
 def _take_down(one: Session, host: Inventory, fleet: Fleet, sink: Sink) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from orchestrator.bench.arguments import Wanted
+from orchestrator.bench.arguments import BenchArguments
 from orchestrator.local.settings import Output
 
 
@@ -44,6 +44,6 @@ class Request:
     command: tuple[str, ...] = ()
     to: Path | None = None
     watch: bool = False
-    bench: Wanted | None = None
+    bench: BenchArguments | None = None
     folders: tuple[Path, ...] = ()
     form: str = ""

@@ -27,7 +27,7 @@ from orchestrator.run.interrupts import Interrupted, Interrupts
 from orchestrator.run.phase import Phase, Stage
 from orchestrator.session.journal import Journal
 from orchestrator.session.request import Request as Request
-from orchestrator.session.support_bundle import Diagnosis, after_failure
+from orchestrator.session.support_bundle import SupportBundle, after_failure
 
 
 def _stamp() -> str:
@@ -78,8 +78,8 @@ class Session:
         return Memory(self.settings.state, self.inventory, self.sink)
 
     @property
-    def diagnosis(self) -> Diagnosis:
-        return Diagnosis(self.inventory, self.fleet, self.runs)
+    def diagnosis(self) -> SupportBundle:
+        return SupportBundle(self.inventory, self.fleet, self.runs)
 
     def _keep_evidence(self) -> Callable[[Stage, BaseException], None]:
         return after_failure(self.diagnosis, self.runs / f"{self.stamp}-up.tar.gz", self.sink)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from cluster.diagnosis import bundle
 from cluster.diagnosis.collect import Collected, collect
-from cluster.errors import ClusterError, Held, HostError, PreflightFailed
+from cluster.errors import ClusterError, HostError, LeaseHeld, PreflightFailed
 from cluster.inventory import Inventory
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from cluster.views import Observed
-from orchestrator.events import HostSaid, Sink
+from orchestrator.events import HostMessage, Sink
 from orchestrator.local.version import version
 from orchestrator.render import failure
 from orchestrator.run.phase import Stage
@@ -54,7 +54,7 @@ class Bundle:
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class SupportBundle:
     """`journals` is the folder of the runs of this cluster."""
 
     inventory: Inventory
@@ -111,20 +111,20 @@ def _end(path: Path) -> str:
     return (cut if len(cut) == len(data) else cut.partition(b"\n")[2]).decode(errors="replace")
 
 
-def after_failure(diagnosis: Diagnosis, path: Path, sink: Sink) -> Callable[[Stage, BaseException], None]:
+def after_failure(diagnosis: SupportBundle, path: Path, sink: Sink) -> Callable[[Stage, BaseException], None]:
     """What a run does that has failed, before it takes anything back: what the hosts have to say goes into a
     bundle at `path`. Its time is bounded, Ctrl-C leaves it out, and what goes wrong with it is a note on the
     failure.
     """
 
     def keep(stage: Stage, error: BaseException) -> None:
-        if isinstance(error, PreflightFailed | Held):
+        if isinstance(error, PreflightFailed | LeaseHeld):
             return  # all that is known of them is said
-        sink(HostSaid("", "collecting what the hosts have to say (Ctrl-C leaves it out)"))
+        sink(HostMessage("", "collecting what the hosts have to say (Ctrl-C leaves it out)"))
         try:
             made = diagnosis.write(path, stage.seen, _HURRY, _told(error))
         except KeyboardInterrupt:
-            sink(HostSaid("", "what the hosts have to say was left out"))
+            sink(HostMessage("", "what the hosts have to say was left out"))
         except Exception as problem:  # whatever it is, it must not stand in for why the run failed
             why = (isinstance(problem, OSError) and problem.strerror) or f"{type(problem).__name__}: {problem}"
             error.add_note(f"what the hosts have to say could not be kept: {path}: {why}")

@@ -8,7 +8,7 @@ _CARDS = "[0]mlx5_0:1/IB [1]mlx5_1:1/IB [2]mlx5_2:1/IB [3]mlx5_3:1/IB"
 _VIA = {"socket": "NET/Socket/0", "ib": "NET/IB/0", "gdrdma": "NET/IB/0/GDRDMA"}
 
 
-class Place(NamedTuple):
+class RankLocation(NamedTuple):
     """Where a rank runs; `remote_ip` is empty for a rank on the head."""
 
     address: str
@@ -17,7 +17,7 @@ class Place(NamedTuple):
     remote_ip: str
 
 
-def log(rank: int, places: list[Place], transport: str, interface: str) -> str:
+def log(rank: int, places: list[RankLocation], transport: str, interface: str) -> str:
     place = places[rank]
     pid = os.getpid()
     prefix = f"{socket.gethostname()}:{pid}:{pid} [{place.gpu}] NCCL INFO "
@@ -40,7 +40,7 @@ def _network(transport: str, own: str) -> list[str]:
     return [f"NET/IB : Using {_CARDS} [RO]; OOB {own}", "Using network IB"]
 
 
-def _channels(rank: int, places: list[Place], transport: str) -> list[str]:
+def _channels(rank: int, places: list[RankLocation], transport: str) -> list[str]:
     """One ring: from the rank before, to the rank after."""
     before, after = (rank - 1) % len(places), (rank + 1) % len(places)
     return [
@@ -49,7 +49,7 @@ def _channels(rank: int, places: list[Place], transport: str) -> list[str]:
     ]
 
 
-def _channel(source: int, target: int, places: list[Place], transport: str, side: str) -> str:
+def _channel(source: int, target: int, places: list[RankLocation], transport: str, side: str) -> str:
     ends = f"Channel 00/0 : {source}[{places[source].gpu}] -> {target}[{places[target].gpu}]"
     if places[source].address == places[target].address:
         return f"{ends} via P2P/CUMEM"

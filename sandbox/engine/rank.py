@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 from . import nccl
-from .nccl import Place
+from .nccl import RankLocation
 
 
 class RayWorkerProc:
@@ -20,7 +20,7 @@ class RayWorkerProc:
         with contextlib.suppress(FileNotFoundError):  # no GPU files: not a sandbox host
             self.file = Path(f"/dev/nvidia{gpu}").open("rb")  # noqa: SIM115 -- held for as long as we live
 
-    def join(self, rank: int, places: list[Place], transport: str, environment: dict[str, str]) -> None:
+    def join(self, rank: int, places: list[RankLocation], transport: str, environment: dict[str, str]) -> None:
         """What the host's Ray was started with wins over what the driver had, as in vLLM. Into the file that Ray
         keeps of this process goes what the driver says of it as well."""
         print(f"(Worker pid={os.getpid()}) INFO world_size={len(places)} rank={rank} backend=nccl", flush=True)

@@ -7,14 +7,14 @@ from typing import Any, Protocol
 
 from . import nccl, rank, script
 from .flags import Flags
-from .nccl import Place
+from .nccl import RankLocation
 from .rank import RayWorkerProc
 
 _FIRST_WAIT = 10
 
 
 class Ranks(Protocol):
-    places: list[Place]
+    places: list[RankLocation]
 
     def each(self, method: str, *arguments: Any) -> None: ...
 
@@ -26,7 +26,7 @@ class LocalRanks:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
         gpus = [int(gpu) for gpu in visible.split(",")] if visible else list(range(flags.world_size))
         gpus = gpus[: flags.world_size]
-        self.places = [Place("127.0.0.1", gpu, os.getpid(), "") for gpu in gpus]
+        self.places = [RankLocation("127.0.0.1", gpu, os.getpid(), "") for gpu in gpus]
         self._ranks = [RayWorkerProc(gpu, flags.model) for gpu in gpus]
 
     def each(self, method: str, *arguments: Any) -> None:
@@ -49,7 +49,7 @@ class RayRanks:
         here = ray.util.get_node_ip_address()
         found = self._get([actor.where.remote(here) for actor in actors])
         order = sorted(range(len(actors)), key=lambda i: (found[i].remote_ip, found[i].gpu))
-        self.places: list[Place] = [found[i] for i in order]
+        self.places: list[RankLocation] = [found[i] for i in order]
         self._actors = [actors[i] for i in order]
 
     def each(self, method: str, *arguments: Any) -> None:
@@ -102,11 +102,11 @@ def _actor_class() -> type:
             self.gpu = int(ray.get_runtime_context().get_accelerator_ids()["GPU"][0])
             self.rank = RayWorkerProc(self.gpu, model)
 
-        def where(self, head: str) -> Place:
+        def where(self, head: str) -> RankLocation:
             import ray
 
             address = ray.util.get_node_ip_address()
-            return Place(address, self.gpu, os.getpid(), "" if address == head else address)
+            return RankLocation(address, self.gpu, os.getpid(), "" if address == head else address)
 
         def call(self, method: str, *arguments: Any) -> Any:
             return getattr(self.rank, method)(*arguments)

@@ -5,7 +5,7 @@ import os
 from . import log
 from .behaviour import Behaviour
 from .flags import Flags
-from .nccl import Place
+from .nccl import RankLocation
 
 ROUTES = {
     "/health": "GET", "/metrics": "GET", "/version": "GET", "/v1/models": "GET",
@@ -77,23 +77,23 @@ def waiting_for_placement(seconds: int, bundles: int) -> None:
     )
 
 
-def joined(places: list[Place]) -> None:
+def joined(places: list[RankLocation]) -> None:
     for number, place in enumerate(places):
         about = f"world_size={len(places)} rank={number} local_rank={place.gpu}"
         method = f"distributed_init_method=tcp://{places[0].address}:43589 backend=nccl"
         log.rank(number, place.pid, place.remote_ip, "parallel_state.py:1906", f"{about} {method}")
 
 
-def loading(first: Place, model: str) -> None:
+def loading(first: RankLocation, model: str) -> None:
     log.rank(0, first.pid, "", "gpu_model_runner.py:4921", f"Starting to load model {model}...")
 
 
-def progress(first: Place, done: int, total: int) -> None:
+def progress(first: RankLocation, done: int, total: int) -> None:
     percent = f"{100 * done // total:>3}% Completed | {done}/{total}"
     log.rank_output(first.pid, "", f"Loading safetensors checkpoint shards: {percent} [00:00<00:00,  9.00it/s]")
 
 
-def loaded(first: Place, told: Behaviour, seconds: float) -> None:
+def loaded(first: RankLocation, told: Behaviour, seconds: float) -> None:
     log.rank(0, first.pid, "", "default_loader.py:501", f"Loading weights took {seconds:.2f} seconds")
     took = f"Model loading took 49.6 GiB memory and {seconds:.6f} seconds"
     log.rank(0, first.pid, "", "model_runner.py:429", took)

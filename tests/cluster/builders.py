@@ -16,8 +16,8 @@ from cluster.values import (
     ModelFiles,
     Presence,
     RdmaPort,
-    Sighting,
     Software,
+    UnitState,
 )
 from cluster.values.hardware import GpuHealth
 from cluster.values.machine import Hub
@@ -25,7 +25,7 @@ from cluster.views import HostView, Observed
 
 STATE = "/var/tmp/o-1000/0123abcd"
 BOOT = "3f0c2a4e-0000-4000-8000-000000000001"
-ABSENT = Sighting(presence=Presence.ABSENT)
+ABSENT = UnitState(presence=Presence.ABSENT)
 
 _VERSIONS = {"ray": "2.60.0", "vllm": "0.32.0", "torch": "2.9.1", "transformers": "5.0.0"}
 
@@ -186,12 +186,12 @@ def seen(inventory: Inventory, **overrides: Any) -> Observed:
     return {spec.name: view(spec, **overrides) for spec in inventory.hosts}
 
 
-def alive(unit: Unit, **overrides: Any) -> Sighting:
+def alive(unit: Unit, **overrides: Any) -> UnitState:
     """What is seen of `unit` while it runs as wanted."""
     values: dict[str, Any] = {"presence": Presence.ALIVE, "argv": unit.argv, "fingerprint": unit.fingerprint}
-    return Sighting(**{**values, "pids": (4001, 4002), "age": 60.0, **overrides})
+    return UnitState(**{**values, "pids": (4001, 4002), "age": 60.0, **overrides})
 
 
-def dead(*pids: int, name: Name = "ray") -> Sighting:
+def dead(*pids: int, name: Name = "ray") -> UnitState:
     """A unit whose keeper or leader is gone, of which `pids` still live."""
-    return Sighting(presence=Presence.DEAD, argv=(name,), pids=pids)
+    return UnitState(presence=Presence.DEAD, argv=(name,), pids=pids)

@@ -90,11 +90,11 @@ def test_arbitrary_answers_are_read_or_refused(said: str) -> None:
 
 def test_a_program_is_text_in_utf_8_whatever_the_locale() -> None:
     """On the machine of somebody who has set LC_ALL=C: some of ours have a word that is not ASCII."""
-    code = "from cluster.command import remote_source; print(len(remote_source('trials.venv_trial')))"
+    code = "from cluster.command import remote_source; print(len(remote_source('trials.venv_check')))"
     argv = [sys.executable, "-X", "utf8=0", "-c", code]
     plain = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
     done = subprocess.run(argv, env=plain, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, f"{len(remote_source('trials.venv_trial'))}\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, f"{len(remote_source('trials.venv_check'))}\n"), done.stderr
 
 
 ECHO = """

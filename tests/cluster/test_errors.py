@@ -9,13 +9,13 @@ from cluster.errors import (
     CommandFailed,
     CommandTimedOut,
     FleetError,
-    Held,
     HostError,
     InventoryError,
-    NotFreed,
+    LeaseHeld,
+    MalformedAnswer,
     NotReady,
+    NotReleased,
     PreflightFailed,
-    Unintelligible,
     Unreachable,
 )
 from cluster.values import Finding, Lease, Leftover
@@ -55,7 +55,7 @@ def test_a_time_limit_is_said_in_seconds() -> None:
 
 
 def test_several_hosts_are_one_line_each() -> None:
-    error = FleetError([Unreachable("a", "connect"), Unintelligible("b", "look at the host")])
+    error = FleetError([Unreachable("a", "connect"), MalformedAnswer("b", "look at the host")])
     assert str(error) == "a: connect\nb: look at the host"
     assert all(isinstance(one, HostError) for one in error.errors)
 
@@ -71,14 +71,14 @@ def test_findings_are_counted_but_all_kept() -> None:
 
 
 def test_a_lease_says_who_why_and_how_to_break_it() -> None:
-    error = Held("demo", Lease("ann", "laptop", "2026-11-22T10:00:00+00:00", "up demo"))
+    error = LeaseHeld("demo", Lease("ann", "laptop", "2026-11-22T10:00:00+00:00", "up demo"))
     assert str(error) == "demo is held by ann on laptop since 2026-11-22T10:00:00+00:00: up demo"
     assert "unlock" in error.cure
 
 
 def test_what_is_left_is_counted() -> None:
-    assert str(NotFreed([Leftover("a", "pid 1")])) == "1 thing not proved gone"
-    assert str(NotFreed([Leftover("a", "pid 1"), Leftover("b", "pid 2")])) == "2 things not proved gone"
+    assert str(NotReleased([Leftover("a", "pid 1")])) == "1 thing not proved gone"
+    assert str(NotReleased([Leftover("a", "pid 1"), Leftover("b", "pid 2")])) == "2 things not proved gone"
 
 
 def test_an_inventory_error_says_which_file() -> None:

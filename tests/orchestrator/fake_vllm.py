@@ -14,7 +14,7 @@ HANG = "hang"
 
 
 @dataclass
-class Served:
+class FakeVllm:
     """`bodies` by path; a list is answered one after the other, the last for ever. HANG never answers."""
 
     bodies: dict[str, str | list[str]]
@@ -31,9 +31,9 @@ class Served:
 
 
 @contextmanager
-def served(bodies: dict[str, str | list[str]]) -> Iterator[Served]:
+def served(bodies: dict[str, str | list[str]]) -> Iterator[FakeVllm]:
     """/health is good unless `bodies` says otherwise; a path that is not there is a 404."""
-    what = Served({"/health": "", **bodies})
+    what = FakeVllm({"/health": "", **bodies})
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(what))
     server.daemon_threads = True
     what.port = server.server_address[1]
@@ -48,7 +48,7 @@ def served(bodies: dict[str, str | list[str]]) -> Iterator[Served]:
         server.server_close()
 
 
-def _handler(what: Served) -> type[BaseHTTPRequestHandler]:
+def _handler(what: FakeVllm) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             what.asked.append(self.path)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from cluster.command import Command, Result
 from cluster.diagnosis.collect import COLLECTING
 from cluster.inventory import Inventory
-from cluster.launch.unit import Look
+from cluster.launch.unit import UnitStatus
 from cluster.probes.reach import CONNECTING, LISTENING
 from cluster.probes.venv_check import TRYING
 from cluster.transport.fleet import Fleet
@@ -51,7 +51,7 @@ class Recorded(ScriptedTransport):
 
 
 @dataclass(frozen=True)
-class Played:
+class ScriptedRun:
     """`ran` is (host, title) in the order in which it was run; `at_end` what is to be released."""
 
     stage: Stage
@@ -73,7 +73,7 @@ def played(
     seen: Observed | None = None,
     channels: Mapping[str, ScriptedChannel] | None = None,
     **patience: float,
-) -> Played:
+) -> ScriptedRun:
     """`answers` are those of every host, or what a host's name is given; `channels` are the head's. Hosts let each
     other through."""
     inventory = inventory or builders.inventory()
@@ -82,7 +82,7 @@ def played(
     at_end: list[Callable[[], None]] = []
     seen = builders.seen(inventory) if seen is None else seen
     stage = Stage(inventory, fleet, seen, events.append, Patience(**patience), "up demo", at_end.append, [])
-    return Played(stage, events, ran, transports, at_end)
+    return ScriptedRun(stage, events, ran, transports, at_end)
 
 
 def hosts(
@@ -132,7 +132,7 @@ def look(text: str = "", presence: Presence = Presence.ALIVE, **overrides: Any) 
     """As the look at a unit says it."""
     state: dict[str, Any] = {"presence": presence, "status": None, "lost": []}
     fields = {**state, "offset": len(text), "text": text, "read": 0, "health": 0}
-    assert set(overrides) <= set(fields) <= set(Look.__dataclass_fields__)
+    assert set(overrides) <= set(fields) <= set(UnitStatus.__dataclass_fields__)
     return json.dumps({**fields, **overrides})
 
 

@@ -20,7 +20,7 @@ from cluster.errors import Unreachable
 from cluster.inventory import HostSpec, Inventory
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
-from cluster.values import Presence, Sighting
+from cluster.values import Presence, UnitState
 from orchestrator.cli import cli
 from orchestrator.local.settings import Settings
 from tests.cluster import builders
@@ -60,7 +60,7 @@ class World:
     hang: frozenset[str] = frozenset()
     broken: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
-    units: dict[tuple[str, str], Sighting] = field(default_factory=dict)
+    units: dict[tuple[str, str], UnitState] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
     launched: list[list[str]] = field(default_factory=list)
     reached: Callable[[str], object] = lambda title: None
@@ -136,12 +136,12 @@ class Simulated:
         self._note(f"launch {name}")
         record = payload(command)["record"]
         self.world.launched.append(record["argv"])
-        self.world.units[self.spec.name, name] = Sighting(
+        self.world.units[self.spec.name, name] = UnitState(
             presence=Presence.ALIVE, argv=record["argv"], fingerprint=record["fingerprint"], pids=(7,), age=60.0
         )
         return ""
 
-    def _unit(self, name: str) -> Sighting:
+    def _unit(self, name: str) -> UnitState:
         return self.world.units.get((self.spec.name, name), builders.ABSENT)
 
     def _note(self, title: str) -> None:

@@ -8,7 +8,7 @@ from typing import get_args, get_type_hints
 
 from cluster.bench.verdict import Verdict
 from cluster.errors import ClusterError, CommandFailed, FleetError, HostError, LeaseLost, UsageError
-from cluster.values import Lease, Presence, Transport
+from cluster.values import Lease, NcclTransport, Presence
 from cluster.values.findings import Severity
 from orchestrator.bench.results import NotKept
 from orchestrator.cli.exit_codes import exit_code
@@ -59,7 +59,7 @@ def test_words_that_stand_for_a_state(whole: Whole) -> None:
     words = {
         "hosts[].ray": [str(one) for one in Presence],
         "findings[].severity": list(get_args(Severity)),
-        "transport.kind": list(get_args(get_type_hints(Transport)["kind"])),
+        "transport.kind": list(get_args(get_type_hints(NcclTransport)["kind"])),
         "runs[].verdict.outcome": list(get_args(Verdict.model_fields["outcome"].annotation)),
     }
     holds("words", words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cluster.inventory.schema import Written
+from cluster.inventory.schema import InventoryFile
 from tests.public.golden import holds
 
 #: Of a JSON schema: what says which values a key takes, and what it is by itself.
@@ -36,7 +36,7 @@ def keys(
 
 
 def test_every_key() -> None:
-    schema = Written.model_json_schema()
+    schema = InventoryFile.model_json_schema()
     found: dict[str, Any] = {}
     for place, said in keys(schema, schema["$defs"], "", ()):
         where = place.split(" | ")[0]
@@ -47,7 +47,7 @@ def test_every_key() -> None:
 
 
 def test_what_must_be_there() -> None:
-    schema = Written.model_json_schema()
+    schema = InventoryFile.model_json_schema()
     needed = {name: one.get("required", []) for name, one in schema["$defs"].items()}
     by_place = {"hosts[]": needed["WrittenHost"], "": schema["required"]}
     for place in ("model", "serve", "runtime"):

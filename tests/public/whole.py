@@ -72,7 +72,18 @@ class Whole:
 
 #: Programs that are called otherwise by now -> what the records call them. Of all of them the keeper alone
 #: lives longer than a command, so that its name alone may not change.
-RENAMED: dict[str, str] = {}
+RENAMED = {
+    "break_lease": "unlock",
+    "http_request": "ask",
+    "port_listener": "listen",
+    "port_probe": "connect",
+    "ray_token": "token",
+    "remove_state": "sweep",
+    "unit_status": "watch",
+    "venv_check": "venv_trial",
+    "verify_gpus": "gate",
+    "vllm_options": "serving",
+}
 
 
 def program(command: Command) -> str:

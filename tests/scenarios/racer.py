@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from cluster.errors import Held, LeaseLost
+from cluster.errors import LeaseHeld, LeaseLost
 from cluster.inventory import load
 from cluster.lease import lease
 from cluster.lease.lease import HeldLease
@@ -38,7 +38,7 @@ def race(path: Path, name: str, witness: Path) -> None:
                 try:
                     held = lease.take(fleet[head], inventory.cluster, mine, facts.state, inventory.runtime.venv)
                     say(enter(witness))
-                except Held as error:
+                except LeaseHeld as error:
                     say(f"held by {error.lease.owner}")
             case "check":
                 assert held

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.diagnosis import rank_logs
-from cluster.diagnosis.collect import Collected, Wanted
+from cluster.diagnosis.collect import Collected, CollectRequest
 from cluster.inventory import Inventory
 from cluster.launch.environment import authentication, ray_address
 
@@ -85,7 +85,7 @@ class Rank:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class StallEvidence:
     """What was found on the hosts that answered: ranks, the stack of the engine, the ends of all connections, and
     what Ray knows."""
 
@@ -96,16 +96,16 @@ class Evidence:
     answered: tuple[str, ...]
 
 
-def wanted(inventory: Inventory, host: str, state: str, since: float, seconds: float) -> Wanted:
+def wanted(inventory: Inventory, host: str, state: str, since: float, seconds: float) -> CollectRequest:
     """Of a launch `since` seconds ago; `state` is the cluster's folder on the host."""
     of_ranks = rank_logs.wanted(since, seconds)
     knows_ray = inventory.uses_ray and host == inventory.head.name
     ray = {"address": ray_address(inventory), "authentication": authentication(state)} if knows_ray else None
-    return Wanted(of_ranks.files, processes=True, kernel_within=since, ray_state=ray, seconds=seconds)
+    return CollectRequest(of_ranks.files, processes=True, kernel_within=since, ray_state=ray, seconds=seconds)
 
 
-def evidence(collected: Mapping[str, Collected]) -> Evidence:
-    return Evidence(
+def evidence(collected: Mapping[str, Collected]) -> StallEvidence:
+    return StallEvidence(
         ranks=tuple(one for name, brought in collected.items() for one in _ranks(name, brought)),
         engine=next((frames for one in collected.values() if (frames := _engine(one))), ()),
         sockets={name: _json(brought, "connections.json", []) for name, brought in collected.items()},

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cluster.diagnosis.stall.evidence import Evidence, Rank
+from cluster.diagnosis.stall.evidence import Rank, StallEvidence
 from cluster.inventory import Inventory
 
 
-def told(inventory: Inventory, found: Evidence) -> list[str]:
+def told(inventory: Inventory, found: StallEvidence) -> list[str]:
     """A line a host, or a few: which of its ranks are at what."""
     return [line for spec in inventory.hosts for line in _host_told(spec.name, found)]
 
 
-def _host_told(host: str, found: Evidence) -> Iterator[str]:
+def _host_told(host: str, found: StallEvidence) -> Iterator[str]:
     if host not in found.answered:
         yield f"{host}: did not answer"
         return

@@ -38,7 +38,7 @@ class _News(threading.Event):
         super().clear()
 
 
-class Running:
+class SshCommand:
     """A command under way. Whatever may block on a dead link is done in a thread of its own."""
 
     def __init__(self, host: str, command: Command, channel: Any, release: Callable[[], None]) -> None:

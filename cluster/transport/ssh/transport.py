@@ -10,7 +10,7 @@ import paramiko
 
 from cluster.command import Command, Result
 from cluster.errors import CommandTimedOut, Unreachable
-from cluster.transport.ssh.command import Running
+from cluster.transport.ssh.command import SshCommand
 from cluster.transport.ssh.dial import Line, dial
 from cluster.transport.ssh.hop import Hop
 
@@ -33,7 +33,7 @@ class SshTransport:
     def execute(self, command: Command, said: Callable[[str], None] | None = None) -> Result:
         return self._launch(command, keep_stdin=False).finish(said)
 
-    def open(self, command: Command) -> Running:
+    def open(self, command: Command) -> SshCommand:
         return self._launch(command, keep_stdin=True)
 
     def close(self) -> None:
@@ -41,11 +41,11 @@ class SshTransport:
         if self._line:
             self._line.close()
 
-    def _launch(self, command: Command, keep_stdin: bool) -> Running:
+    def _launch(self, command: Command, keep_stdin: bool) -> SshCommand:
         if not self._sessions.acquire(timeout=command.timeout):
             raise CommandTimedOut(self._host, command, f"{_SESSIONS} commands were under way before it")
         try:
-            running = Running(self._host, command, self._channel(command), self._sessions.release)
+            running = SshCommand(self._host, command, self._channel(command), self._sessions.release)
         except BaseException:
             self._sessions.release()
             raise

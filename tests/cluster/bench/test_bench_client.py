@@ -11,8 +11,8 @@ import pytest
 
 from cluster.bench import client
 from cluster.bench.client import Heard
-from cluster.bench.evaluate import Concluded, concluded
-from cluster.errors import CommandFailed, Unintelligible, Unreachable
+from cluster.bench.evaluate import Evaluation, concluded
+from cluster.errors import CommandFailed, MalformedAnswer, Unreachable
 from cluster.transport.host import Host
 from tests.cluster.bench.results import result
 from tests.cluster.launch.test_unit import sent
@@ -87,7 +87,7 @@ def test_whoever_has_enough_ends_it_and_waits_until_it_is_gone() -> None:
     [
         (ScriptedChannel([], failed(1, "No space left on device")), CommandFailed),
         (ScriptedChannel([], failed(-1)), Unreachable),
-        (ScriptedChannel(['{"before": {"queries": "many"}}']), Unintelligible),
+        (ScriptedChannel(['{"before": {"queries": "many"}}']), MalformedAnswer),
     ],
 )
 def test_a_program_that_ends_otherwise(channel: ScriptedChannel, error: type[Exception]) -> None:
@@ -96,7 +96,7 @@ def test_a_program_that_ends_otherwise(channel: ScriptedChannel, error: type[Exc
     assert channel.closed
 
 
-def conclusion(*lines: str | None) -> Concluded:
+def conclusion(*lines: str | None) -> Evaluation:
     return concluded(run(ScriptedChannel(lines)), 2)
 
 

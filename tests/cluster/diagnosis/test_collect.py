@@ -6,7 +6,7 @@ import base64
 import json
 import zlib
 
-from cluster.diagnosis.collect import COLLECTING, Collected, Files, Wanted, collect, collected
+from cluster.diagnosis.collect import COLLECTING, Collected, CollectRequest, Files, collect, collected
 from cluster.errors import Unreachable
 from cluster.transport.host import Host
 from tests.cluster.builders import inventory
@@ -33,12 +33,12 @@ def test_a_line_that_was_cut_off_costs_that_line() -> None:
 
 def test_what_came_before_it_went_wrong_is_kept() -> None:
     host = Host("gpu-a", ScriptedTransport({COLLECTING: BROKEN}))
-    assert collect(host, inventory(), Wanted(())) == Collected("gpu-a", {}, (), BROKEN)
+    assert collect(host, inventory(), CollectRequest(())) == Collected("gpu-a", {}, (), BROKEN)
 
 
 def test_what_is_asked_for() -> None:
     transport = ScriptedTransport({COLLECTING: line("a", "one")})
-    found = collect(Host("gpu-b", transport), inventory(), Wanted((Files("*/log"),), seconds=2.0))
+    found = collect(Host("gpu-b", transport), inventory(), CollectRequest((Files("*/log"),), seconds=2.0))
     assert found.texts == {"a": "one"}
     (command,) = transport.executed
     asked = payload(command)

@@ -8,12 +8,12 @@ import pytest
 
 from cluster.diagnosis.engine_failure import engine_failed, is_dead
 from cluster.errors import NotReady
-from cluster.launch.unit import Look
+from cluster.launch.unit import UnitStatus
 from cluster.values import Presence
 from tests.cluster.builders import inventory
 from tests.cluster.recorded import recorded
 
-ALIVE = Look(Presence.ALIVE, None, 0, "", 0, 0)
+ALIVE = UnitStatus(Presence.ALIVE, None, 0, "", 0, 0)
 DEAD = dataclasses.replace(ALIVE, presence=Presence.DEAD, status=137)
 CRASH = recorded("vllm/crash-missing-shard.log")
 
@@ -28,14 +28,14 @@ CRASH = recorded("vllm/crash-missing-shard.log")
         (dataclasses.replace(ALIVE, presence=Presence.ABSENT), "", True),
     ],
 )
-def test_the_process_and_the_log_count(engine: Look, log: str, dead: bool) -> None:
+def test_the_process_and_the_log_count(engine: UnitStatus, log: str, dead: bool) -> None:
     assert is_dead(engine, log) is dead
 
 
 INVENTORY = inventory()
 
 
-def died(log: str, engine: Look = DEAD) -> NotReady:
+def died(log: str, engine: UnitStatus = DEAD) -> NotReady:
     """On hosts whose addresses are those of the recorded logs."""
     hosts = tuple(
         spec.model_copy(update={"cluster_address": f"10.0.0.{number}"})

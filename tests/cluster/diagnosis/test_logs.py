@@ -8,7 +8,7 @@ import pytest
 
 from cluster.diagnosis import logs
 from cluster.diagnosis.logs import Logs
-from cluster.errors import CommandFailed, Unintelligible, Unreachable
+from cluster.errors import CommandFailed, MalformedAnswer, Unreachable
 from cluster.launch.unit import folder_name
 from cluster.transport.host import Host
 from cluster.values import LogLine
@@ -43,7 +43,7 @@ def test_the_last_lines(greeting: str) -> None:
 
 
 def test_a_program_that_did_not_speak() -> None:
-    with pytest.raises(Unintelligible):
+    with pytest.raises(MalformedAnswer):
         ask("Welcome")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from cluster.diagnosis import stall
 from cluster.diagnosis.collect import Collected
-from cluster.diagnosis.stall import Evidence, Rank
+from cluster.diagnosis.stall import Rank, StallEvidence
 from cluster.inventory import Inventory
 from tests.cluster import builders
 
@@ -65,12 +65,12 @@ def sixteen(*others: Rank) -> tuple[Rank, ...]:
     return tuple(instead.get(number, rank(number)) for number in range(16))
 
 
-def found(ranks: tuple[Rank, ...], **overrides: Any) -> Evidence:
+def found(ranks: tuple[Rank, ...], **overrides: Any) -> StallEvidence:
     values: dict[str, Any] = {"engine": (), "sockets": {}, "ray": {}, "answered": ("gpu-a", "gpu-b")}
-    return Evidence(ranks=ranks, **{**values, **overrides})
+    return StallEvidence(ranks=ranks, **{**values, **overrides})
 
 
-def cause(evidence: Evidence, log: str = "", inventory: Inventory | None = None) -> tuple[str, str]:
+def cause(evidence: StallEvidence, log: str = "", inventory: Inventory | None = None) -> tuple[str, str]:
     means = stall.meaning(inventory or builders.inventory(), evidence, log)
     assert means
     assert means.cure
@@ -137,7 +137,7 @@ def test_a_real_rank_that_was_stopped() -> None:
     ],
     ids=["stopped", "missing", "loopback", "firewall", "storage", "one-alone", "all-together", "all-idle"],
 )
-def test_known_patterns(evidence: Evidence, host: str, why: str) -> None:
+def test_known_patterns(evidence: StallEvidence, host: str, why: str) -> None:
     assert cause(evidence) == (host, why)
 
 
@@ -171,7 +171,7 @@ def test_before_there_are_ranks(ray: dict[str, Any], host: str, why: str) -> Non
     ],
     ids=["nothing-yet", "all-load", "no-stack", "all-read"],
 )
-def test_what_fits_no_pattern_is_not_explained(evidence: Evidence, log: str) -> None:
+def test_what_fits_no_pattern_is_not_explained(evidence: StallEvidence, log: str) -> None:
     assert stall.meaning(builders.inventory(), evidence, log) is None
 
 

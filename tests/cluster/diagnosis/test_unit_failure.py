@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.diagnosis.unit_failure import WELL, Ailment, ailment
+from cluster.diagnosis.unit_failure import WELL, UnitFailure, ailment
 from cluster.errors import Unreachable
 from cluster.transport.host import Host
 from cluster.values import Presence
@@ -20,12 +20,12 @@ LOST = Unreachable("gpu-a", "connect", cause="no route", cure="see its cable")
 MEMORY = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB."
 
 
-def found(view: HostView, **logs: Script) -> Ailment:
+def found(view: HostView, **logs: Script) -> UnitFailure:
     answers = {f"look at {name}": log for name, log in logs.items()}
     return ailment(builders.inventory(), Host("gpu-a", ScriptedTransport(answers)), view)
 
 
-def died(log: str) -> Ailment:
+def died(log: str) -> UnitFailure:
     """Of the engine on the head, of hosts whose addresses are those of the recorded logs."""
     one = builders.inventory()
     hosts = tuple(

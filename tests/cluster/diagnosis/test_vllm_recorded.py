@@ -8,14 +8,14 @@ import pytest
 
 from cluster.diagnosis.collect import Collected
 from cluster.diagnosis.engine_failure import engine_failed, is_dead
-from cluster.diagnosis.rank_logs import Words, words
+from cluster.diagnosis.rank_logs import RankLogs, words
 from cluster.errors import NotReady
-from cluster.launch.unit import Look
+from cluster.launch.unit import UnitStatus
 from cluster.values import Presence
 from tests.cluster.builders import inventory
 
 FAILURES = Path(__file__).parents[2] / "recorded" / "failures"
-ENDED = Look(Presence.DEAD, 1, 0, "", 0, 0)
+ENDED = UnitStatus(Presence.DEAD, 1, 0, "", 0, 0)
 
 #: Name, host, how the cause begins, what it means, and what the cure speaks of.
 TOLD = [
@@ -70,7 +70,7 @@ def log(name: str) -> str:
     return (FAILURES / name / "vllm.log").read_text()
 
 
-def elsewhere(name: str) -> dict[str, Words]:
+def elsewhere(name: str) -> dict[str, RankLogs]:
     """As it would be collected on each host."""
     found = {}
     for host in ("gpu-a", "gpu-b"):
@@ -81,7 +81,7 @@ def elsewhere(name: str) -> dict[str, Words]:
     return found
 
 
-def told(name: str, words: dict[str, Words] | None = None) -> NotReady:
+def told(name: str, words: dict[str, RankLogs] | None = None) -> NotReady:
     one = inventory()
     addresses = ("10.0.0.2", "10.0.0.3")
     hosts = tuple(
@@ -112,7 +112,7 @@ def test_every_recorded_failure_is_in_the_table() -> None:
 )
 def test_it_is_seen_to_be_dead_while_its_process_still_lives(name: str) -> None:
     """Of an argument that is refused the process is gone before it has said a fatal line."""
-    alive = Look(Presence.ALIVE, None, 0, "", 0, 0)
+    alive = UnitStatus(Presence.ALIVE, None, 0, "", 0, 0)
     assert is_dead(alive, log(name))
 
 

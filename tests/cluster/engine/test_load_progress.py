@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from cluster.engine.load_progress import Reading
+from cluster.engine.load_progress import LoadDetector
 
 MIB, GIB = 1 << 20, 1 << 30
 
@@ -14,7 +14,7 @@ MIB, GIB = 1 << 20, 1 << 30
 def loads(per_second: int, seconds: int, gpus: int = 4, between: int = 1) -> int:
     """How often a load was seen when all ranks together read so many bytes a second, looked at each `between`."""
     clock = count(1, between)
-    reading = Reading(gpus, lambda: float(next(clock)))
+    reading = LoadDetector(gpus, lambda: float(next(clock)))
     return [reading.loads(second * per_second) for second in range(0, seconds, between)][-1]
 
 
@@ -32,11 +32,11 @@ def test_ranks_that_only_poll_never_load(gpus: int, between: int) -> None:
 
 
 def test_what_ranks_have_read_before_is_no_load() -> None:
-    reading = Reading(4, lambda: 0.0)
+    reading = LoadDetector(4, lambda: 0.0)
     assert [reading.loads(GIB), reading.loads(GIB), reading.loads(2 * GIB)] == [0, 0, 1]
 
 
 def test_a_rank_that_ends_takes_its_count_with_it() -> None:
     clock = count(1)
-    reading = Reading(4, lambda: float(next(clock)))
+    reading = LoadDetector(4, lambda: float(next(clock)))
     assert [reading.loads(read) for read in (8 * GIB, GIB, GIB + 10 * MIB, 2 * GIB)][-2:] == [0, 1]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.engine.nccl import lines, transport
-from cluster.values import Transport
+from cluster.values import NcclTransport
 from tests.cluster.builders import STATE
 from tests.cluster.launch.test_unit import sent
 
@@ -40,7 +40,7 @@ def test_the_transport_that_was_chosen(said: tuple[str, ...], kind: str, evidenc
 @settings(max_examples=30)
 @given(st.lists(st.text() | st.sampled_from([GDR, IB, SOCKET])))
 def test_arbitrary_lines_never_fail(said: list[str]) -> None:
-    assert isinstance(transport(tuple(said)), Transport)
+    assert isinstance(transport(tuple(said)), NcclTransport)
 
 
 def test_the_probe() -> None:

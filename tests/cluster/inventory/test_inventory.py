@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from cluster.inventory import HostSpec, JumpSpec, attention_heads, load
-from cluster.inventory.schema import Defaults, Written, WrittenHost, WrittenJump
+from cluster.inventory.schema import Defaults, InventoryFile, WrittenHost, WrittenJump
 from cluster.inventory.yaml_source import parse
 from tests.cluster.inventories import REFERENCE, SMALL, loaded, uncommented, with_lines
 
@@ -77,11 +77,11 @@ def fields(model: type[BaseModel]) -> set[str]:
 
 def test_the_reference_names_every_key_there_is() -> None:
     data = parse(uncommented(), {}).data
-    assert keys(data) == fields(Written)
+    assert keys(data) == fields(InventoryFile)
     assert keys(data, "defaults") | keys(data, "hosts", 0) | keys(data, "hosts", 1) == fields(WrittenHost)
     assert keys(data, "hosts", 1, "jump") == fields(WrittenJump)
     for section in ("model", "serve", "ray", "runtime"):
-        model = Written.model_fields[section].annotation
+        model = InventoryFile.model_fields[section].annotation
         assert isinstance(model, type)
         assert keys(data, section) == fields(model)
 

@@ -11,7 +11,7 @@ import pytest
 from cluster.command import Command
 from cluster.launch import unit
 from cluster.launch.unit import Unit, folder_name
-from cluster.values import Leftover, Presence, Sighting
+from cluster.values import Leftover, Presence, UnitState
 from tests.cluster.builders import STATE, alive, dead
 
 UNIT = Unit(
@@ -65,10 +65,10 @@ def test_the_order_of_the_environment_decides_nothing() -> None:
         (alive(UNIT), True),
         (alive(UNIT, presence=Presence.DEAD), False),
         (dead(), False),
-        (Sighting(presence=Presence.ABSENT), False),
+        (UnitState(presence=Presence.ABSENT), False),
     ],
 )
-def test_a_unit_runs_when_it_was_seen_alive(sighting: Sighting, runs: bool) -> None:
+def test_a_unit_runs_when_it_was_seen_alive(sighting: UnitState, runs: bool) -> None:
     assert UNIT.runs(sighting) is runs
 
 

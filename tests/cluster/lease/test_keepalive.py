@@ -9,7 +9,7 @@ import pytest
 
 from cluster.command import Result
 from cluster.lease import keepalive
-from cluster.lease.keepalive import Hold
+from cluster.lease.keepalive import LeaseKeepalive
 
 
 class Answering:
@@ -70,7 +70,7 @@ def test_we_give_up_before_the_host_does() -> None:
 
 def test_answers_keep_it_ours(clock: Clock) -> None:
     channel = Answering()
-    hold = Hold(channel, clock.now)
+    hold = LeaseKeepalive(channel, clock.now)
     for _ in range(5):
         clock.now += keepalive._TRUST + 1
         assert hold.lives()
@@ -81,7 +81,7 @@ def test_answers_keep_it_ours(clock: Clock) -> None:
 
 def test_without_an_answer_it_is_ours_no_longer_than_the_last_one_proves(clock: Clock) -> None:
     channel = Answering(deaf=True)
-    hold = Hold(channel, clock.now)
+    hold = LeaseKeepalive(channel, clock.now)
     clock.now += keepalive._TRUST - 1
     assert hold.lives()
     clock.now += 2
@@ -95,7 +95,7 @@ def test_without_an_answer_it_is_ours_no_longer_than_the_last_one_proves(clock: 
 def test_an_old_answer_proves_nothing_new(clock: Clock, said: str) -> None:
     """As of a heartbeat that was on its way for long: the host heard us then, and we do not know of later."""
     channel = Answering(deaf=True)
-    hold = Hold(channel, clock.now)
+    hold = LeaseKeepalive(channel, clock.now)
     clock.now += keepalive._TRUST + 1
     channel.says(said)
     assert not hold.lives()
@@ -104,7 +104,7 @@ def test_an_old_answer_proves_nothing_new(clock: Clock, said: str) -> None:
 
 def test_who_broke_it_is_heard_between_the_answers(clock: Clock) -> None:
     channel = Answering()
-    hold = Hold(channel, clock.now)
+    hold = LeaseKeepalive(channel, clock.now)
     by = {"owner": "bob", "machine": "desk", "since": "now", "reason": "a wish"}
     hold.lives()
     channel.says(json.dumps({"broken": by}))

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from cluster.errors import CommandFailed, Held, Unintelligible, Unreachable
+from cluster.errors import CommandFailed, LeaseHeld, MalformedAnswer, Unreachable
 from cluster.lease import keepalive, lease
 from cluster.lease.lease import HeldLease
 from cluster.transport.host import Host
@@ -53,7 +53,7 @@ def test_an_owner_who_left_without_a_word_is_told_of() -> None:
 @pytest.mark.parametrize(("held", "owner"), [(THEIRS, "bob"), (None, "somebody")])
 def test_a_held_lease_is_refused(held: dict[str, object] | None, owner: str) -> None:
     channel = ScriptedChannel([json.dumps({"held": held})])
-    with pytest.raises(Held) as caught:
+    with pytest.raises(LeaseHeld) as caught:
         take(channel)
     assert caught.value.lease.owner == owner
     assert channel.closed
@@ -65,7 +65,7 @@ def test_a_held_lease_is_refused(held: dict[str, object] | None, owner: str) -> 
         ((), CommandFailed),
         (("Traceback (most recent call last):",), CommandFailed),
         (("{ no JSON",), CommandFailed),
-        (('{"taken": {"owner": "bob"}}',), Unintelligible),
+        (('{"taken": {"owner": "bob"}}',), MalformedAnswer),
         (("Welcome", None), Unreachable),
     ],
 )

@@ -12,7 +12,7 @@ from cluster.errors import Unreachable
 from cluster.inventory import Inventory
 from cluster.launch import ray, vllm
 from cluster.plan import Answers, plan
-from cluster.plan.query import Serving
+from cluster.plan.query import VllmOptions
 from cluster.plan.units import Unseen
 from cluster.values import Gpu, ModelFiles, Plan
 from cluster.values.machine import Hub
@@ -41,7 +41,7 @@ def answers(
 ) -> Answers:
     problem = "/models/ernie/config.json: No such file or directory"
     return Answers(
-        seen(one, **overrides), Serving(config=config, problem=problem, options=options, options_problem="-")
+        seen(one, **overrides), VllmOptions(config=config, problem=problem, options=options, options_problem="-")
     )
 
 

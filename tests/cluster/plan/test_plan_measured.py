@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.gpu_lab import models
 from cluster.plan import Answers, plan
-from cluster.plan.query import Serving
+from cluster.plan.query import VllmOptions
 from cluster.values import PlannedFit
 from tests.cluster.builders import card, inventory, seen
 from tests.cluster.recorded import recorded
@@ -67,7 +67,7 @@ def planned(folder: Path, start: Start) -> PlannedFit:
     config: dict[str, Any] = json.loads((folder / start.model / "config.json").read_text())
     one = inventory(start.hosts, gpus=start.gpus, serve={"arguments": start.arguments})
     cards = tuple(card(index, memory_mib=start.memory_mib) for index in range(start.gpus))
-    serving = Serving(config=config, problem="", options=None, options_problem="-")
+    serving = VllmOptions(config=config, problem="", options=None, options_problem="-")
     found = plan(one, Answers(seen(one, gpus=cards), serving)).fit
     assert found is not None
     return found

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from cluster.errors import HostError, Unintelligible
+from cluster.errors import HostError, MalformedAnswer
 from cluster.inventory import Inventory
 from cluster.plan import ask
-from cluster.plan.query import ASKING, Serving, serving
+from cluster.plan.query import ASKING, VllmOptions, serving
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from tests.cluster import builders
@@ -39,7 +39,7 @@ def on(where: str, model: Path | str = "/models/ernie") -> Inventory:
     return inventory(hosts=1, model={"id": str(model)}, runtime={"venv": where})
 
 
-def said(one: Inventory) -> Serving:
+def said(one: Inventory) -> VllmOptions:
     return Host("gpu-a", LocalTransport()).attend(serving(one))
 
 
@@ -133,7 +133,7 @@ def test_each_host_is_asked_once_and_the_head_for_the_model_as_well() -> None:
         "gpu-a": sorted([LOOKING, ASKING]),
         "gpu-b": [LOOKING],
     }
-    assert isinstance(found.serving, Serving)
+    assert isinstance(found.serving, VllmOptions)
     assert found.serving.options == ("--a",)
     assert all(view.facts for view in found.seen.values())
 
@@ -146,4 +146,4 @@ def test_an_answer_that_cannot_be_read_is_no_end(channel: ScriptedChannel) -> No
     one = inventory()
     found = ask(one, fleet(one, channel)[0])
     assert isinstance(found.serving, HostError)
-    assert isinstance(found.serving, Unintelligible) or found.serving.host == "gpu-a"
+    assert isinstance(found.serving, MalformedAnswer) or found.serving.host == "gpu-a"

@@ -9,14 +9,16 @@ import pytest
 from cluster.inventory import Inventory
 from cluster.preflight import Evidence
 from cluster.preflight.all_reduce import CHECKS
-from cluster.values import Fabric, Transport
+from cluster.values import AllReduceResult, NcclTransport
 from tests.cluster.builders import inventory, seen
 
-FAST = Transport("NET/IB/GDRDMA", "Channel 00/0 : 7[7] -> 8[0] [send] via NET/IB/0/GDRDMA")
-SLOW = Transport("NET/Socket", "Using network Socket")
+FAST = NcclTransport("NET/IB/GDRDMA", "Channel 00/0 : 7[7] -> 8[0] [send] via NET/IB/0/GDRDMA")
+SLOW = NcclTransport("NET/Socket", "Using network Socket")
 
 
-def found(fabric: Fabric | None, one: Inventory | None = None, **written: Any) -> list[tuple[str, str, str]]:
+def found(
+    fabric: AllReduceResult | None, one: Inventory | None = None, **written: Any
+) -> list[tuple[str, str, str]]:
     one = one or inventory(**written)
     evidence = Evidence(seen(one), fabric=fabric)
     return [(each.severity, each.host, each.found) for check in CHECKS for each in check.run(one, evidence)]
@@ -24,17 +26,17 @@ def found(fabric: Fabric | None, one: Inventory | None = None, **written: Any) -
 
 def test_what_was_not_tried_or_is_well_is_no_finding() -> None:
     assert found(None) == []
-    assert found(Fabric(16, "nccl", 180.0, FAST), preflight={"fabric": {"min_gb_per_second": 20}}) == []
-    assert found(Fabric(4, "gloo", 0.1, Transport("gloo"))) == []
+    assert found(AllReduceResult(16, "nccl", 180.0, FAST), preflight={"fabric": {"min_gb_per_second": 20}}) == []
+    assert found(AllReduceResult(4, "gloo", 0.1, NcclTransport("gloo"))) == []
 
 
 def test_a_host_whose_ranks_came_to_no_end_forbids_a_start() -> None:
-    fabric = Fabric(16, problems=(("gpu-b", "rank 8, 9: Connection refused"),))
+    fabric = AllReduceResult(16, problems=(("gpu-b", "rank 8, 9: Connection refused"),))
     assert found(fabric) == [("blocking", "gpu-b", "rank 8, 9: Connection refused")]
 
 
 def test_too_slow_forbids_only_where_a_floor_is_written() -> None:
-    slow = Fabric(16, "nccl", 3.21, FAST)
+    slow = AllReduceResult(16, "nccl", 3.21, FAST)
     assert found(slow) == []
     assert found(slow, preflight={"fabric": {"min_gb_per_second": 20}}) == [
         ("blocking", "", "3.21 GB/s over 16 ranks")
@@ -42,13 +44,13 @@ def test_too_slow_forbids_only_where_a_floor_is_written() -> None:
 
 
 def test_one_gpu_alone_has_no_bandwidth() -> None:
-    alone = Fabric(1, "nccl", 0.0)
+    alone = AllReduceResult(1, "nccl", 0.0)
     assert found(alone, inventory(1, 1, preflight={"fabric": {"min_gb_per_second": 20}})) == []
 
 
 @pytest.mark.parametrize(("refused", "severity"), [(False, "warning"), (True, "blocking")])
 def test_sockets_between_hosts_are_a_warning_unless_refused(refused: bool, severity: str) -> None:
-    plain = Fabric(16, "nccl", 2.0, SLOW)
+    plain = AllReduceResult(16, "nccl", 2.0, SLOW)
     expected = [(severity, "", "NET/Socket, 2 GB/s: Using network Socket")]
     assert found(plain, serve={"refuse_socket_transport": refused}) == expected
     assert found(plain, inventory(1, 8)) == []

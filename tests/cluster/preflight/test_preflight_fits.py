@@ -11,7 +11,7 @@ import pytest
 from cluster.inventory import Inventory
 from cluster.plan import expected
 from cluster.preflight import Evidence, report
-from cluster.values import Finding, ModelFiles, Plan, Report
+from cluster.values import CheckReport, Finding, ModelFiles, Plan
 from tests.cluster.builders import card, inventory, seen
 
 _28B = "baidu/ERNIE-4.5-VL-28B-A3B-PT"
@@ -21,7 +21,7 @@ _28B = "baidu/ERNIE-4.5-VL-28B-A3B-PT"
 _FILES = {"config.json": 9000, "model-00001-of-00001.safetensors": 848_000_000_000}
 
 
-def looked(one: Inventory, plan: Plan | None = None, **overrides: Any) -> Report:
+def looked(one: Inventory, plan: Plan | None = None, **overrides: Any) -> CheckReport:
     hosts = seen(one, **{"model": files(), **overrides})
     return report(one, Evidence(hosts, plan=plan or expected(one, hosts)))
 
@@ -30,7 +30,7 @@ def files(**overrides: Any) -> ModelFiles:
     return ModelFiles(**{"path": "/models/ernie", "sizes": _FILES, **overrides})
 
 
-def only(found: Report, name: str) -> Finding:
+def only(found: CheckReport, name: str) -> Finding:
     (one,) = [one for one in found.findings if one.name == name]
     return one
 

@@ -9,12 +9,12 @@ import pytest
 from cluster.launch import ray
 from cluster.preflight import machine as checks
 from cluster.preflight.machine import leftovers, memory, shared_memory
-from cluster.values import Presence, Sighting
+from cluster.values import Presence, UnitState
 from cluster.values.machine import Stranger
 from tests.cluster.builders import facts, inventory, machine
 from tests.cluster.preflight.findings import found
 
-RUNS = Sighting(presence=Presence.ALIVE)
+RUNS = UnitState(presence=Presence.ALIVE)
 #: On the head: the queues of 8 ranks and Ray's object store; with NCCL's share 1024 more.
 NEEDED = 184 + 8 * 240 + 256
 

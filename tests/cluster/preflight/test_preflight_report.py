@@ -8,12 +8,12 @@ from cluster.errors import Unreachable
 from cluster.inventory import Inventory
 from cluster.preflight import Evidence, report
 from cluster.preflight.report import ALL
-from cluster.values import CHECKS, Fabric, Report
+from cluster.values import CHECKS, AllReduceResult, CheckReport
 from cluster.views import HostView
 from tests.cluster.builders import inventory, seen
 
 
-def looked(one: Inventory, skip: tuple[str, ...] = (), **overrides: Any) -> Report:
+def looked(one: Inventory, skip: tuple[str, ...] = (), **overrides: Any) -> CheckReport:
     return report(one, Evidence(seen(one, **overrides)), skip)
 
 
@@ -51,7 +51,7 @@ def test_a_skipped_check_forbids_nothing_and_is_told() -> None:
 def test_what_nobody_has_tried_has_not_passed() -> None:
     one = inventory()
     assert "fabric" in looked(one).untried
-    reduced = report(one, Evidence(seen(one), fabric=Fabric(16, "gloo", 1.0)))
+    reduced = report(one, Evidence(seen(one), fabric=AllReduceResult(16, "gloo", 1.0)))
     assert "fabric" in reduced.passed
     assert "fabric" not in reduced.untried
 

@@ -8,8 +8,8 @@ from cluster.command import Command
 from cluster.errors import CommandFailed, HostError, Unreachable
 from cluster.preflight import Evidence, report
 from cluster.preflight.software import remote_code, tools
-from cluster.values import ModelFiles, Severity, VenvTrial
-from cluster.views import Tried
+from cluster.values import ModelFiles, Severity, VenvCheck
+from cluster.views import TrialResults
 from tests.cluster.builders import inventory, seen, software
 from tests.cluster.preflight.findings import found
 
@@ -36,20 +36,20 @@ def test_what_the_models_own_code_imports() -> None:
     assert found(remote_code, lacks | {"python_is_venvs": False}) == []
 
 
-def tripped(trial: VenvTrial | None, *problems: HostError) -> list[tuple[str, str, Severity]]:
-    tried = {name: Tried(name, (), VenvTrial(cuda="", model="")) for name in ("gpu-a", "gpu-b")}
-    tried["gpu-b"] = Tried("gpu-b", (), trial, problems=problems)
+def tripped(trial: VenvCheck | None, *problems: HostError) -> list[tuple[str, str, Severity]]:
+    tried = {name: TrialResults(name, (), VenvCheck(cuda="", model="")) for name in ("gpu-a", "gpu-b")}
+    tried["gpu-b"] = TrialResults("gpu-b", (), trial, problems=problems)
     found = report(ONE, Evidence(seen(ONE), tried)).findings
     return [(one.name, one.host, one.severity) for one in found]
 
 
 @pytest.mark.parametrize("said", ["", None])
 def test_what_went_well_or_was_not_tried(said: str | None) -> None:
-    assert tripped(VenvTrial(cuda=said, model=said)) == []
+    assert tripped(VenvCheck(cuda=said, model=said)) == []
 
 
 def test_what_did_not_go_well() -> None:
-    trial = VenvTrial(cuda="Error 802: system not yet initialized", model="KeyError: 'rope_theta'")
+    trial = VenvCheck(cuda="Error 802: system not yet initialized", model="KeyError: 'rope_theta'")
     assert tripped(trial) == [("cuda", "gpu-b", "blocking"), ("model-config", "gpu-b", "blocking")]
 
 
@@ -71,7 +71,7 @@ def test_what_did_not_go_well() -> None:
     ],
 )
 def test_what_torch_says_is_explained(said: str, why: str) -> None:
-    tried = {"gpu-a": Tried("gpu-a", (), VenvTrial(cuda=said, model=None))}
+    tried = {"gpu-a": TrialResults("gpu-a", (), VenvCheck(cuda=said, model=None))}
     (one,) = report(ONE, Evidence(seen(ONE), tried)).findings
     assert (one.name, one.found) == ("cuda", said)
     assert why in one.why

@@ -16,7 +16,7 @@ from cluster.probes import all_reduce
 from cluster.probes.all_reduce import measure
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
-from cluster.values import Transport
+from cluster.values import NcclTransport
 from tests.cluster.builders import inventory, seen
 from tests.cluster.remote.local import VENV, LocalTransport
 
@@ -38,7 +38,7 @@ def here(one: Inventory) -> Fleet:
 def test_ranks_of_two_hosts_meet_and_reduce() -> None:
     one = on_loopback(2, 2)
     found = measure(one, here(one), seen(one, addresses=LOOPBACK), patience=60)
-    assert (found.ranks, found.backend, found.transport, found.problems) == (4, "gloo", Transport("gloo"), ())
+    assert (found.ranks, found.backend, found.transport, found.problems) == (4, "gloo", NcclTransport("gloo"), ())
     assert found.gb_per_second is not None
     assert found.gb_per_second > 0
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from cluster.engine.vllm_log import DEAD, FATAL, READY
-from cluster.errors import Unintelligible
+from cluster.errors import MalformedAnswer
 from cluster.launch.unit import folder_name
 from cluster.preflight import Evidence, report
 from cluster.probes.facts import facts, ports
@@ -75,7 +75,7 @@ def test_an_answer_is_read_after_a_greeting() -> None:
     ],
 )
 def test_another_answer_is_unintelligible(said: str) -> None:
-    with pytest.raises(Unintelligible) as caught:
+    with pytest.raises(MalformedAnswer) as caught:
         answer(said)
     assert caught.value.host == "gpu-a"
     assert caught.value.said == said

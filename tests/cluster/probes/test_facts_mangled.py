@@ -9,18 +9,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cluster.command import Probe
-from cluster.errors import HostError, Unintelligible, Unreachable
+from cluster.errors import HostError, MalformedAnswer, Unreachable
 from cluster.inventory import Inventory
 from cluster.plan import Answers, expected, plan
-from cluster.plan.query import Serving, serving
+from cluster.plan.query import VllmOptions, serving
 from cluster.preflight import Evidence, report
 from cluster.probes.facts import facts
 from cluster.probes.venv_check import venv_trial
 from cluster.state.desired import outdated
 from cluster.state.leftovers import leftovers
 from cluster.transport.host import Host
-from cluster.values import Fabric, Facts, Reach, VenvTrial
-from cluster.views import HostView, Observed, Tried
+from cluster.values import AllReduceResult, Facts, Reach, VenvCheck
+from cluster.views import HostView, Observed, TrialResults
 from orchestrator.render import check as shown
 from orchestrator.render import plan as shown_plan
 from orchestrator.render.text import ASCII
@@ -78,7 +78,7 @@ def answer(probe: Probe[Any], said: str) -> object:
     """What a person would be told, or what the program would go on with."""
     try:
         return Host("gpu-a", ScriptedTransport({probe.command.title: said})).ask(probe)
-    except Unintelligible as error:
+    except MalformedAnswer as error:
         assert error.host == "gpu-a"  # noqa: PT017
         return error
 
@@ -87,7 +87,7 @@ def answer(probe: Probe[Any], said: str) -> object:
 @given(mangled(GOOD))
 def test_odd_facts_are_facts_or_unintelligible(said: str) -> None:
     found = answer(facts(ONE, ONE.head), said)
-    assert isinstance(found, Facts | Unintelligible)
+    assert isinstance(found, Facts | MalformedAnswer)
     if isinstance(found, Facts):
         check({"gpu-a": HostView("gpu-a", found), "gpu-b": builders.view(ONE.hosts[1])})
 
@@ -102,7 +102,7 @@ def test_odd_trials(said: str) -> None:
 @given(mangled({"config": CONFIGS["424b"], "problem": "", "options": ["--a", "-b"], "options_problem": ""}))
 def test_odd_words_of_the_head_still_make_a_plan(said: str) -> None:
     found = answer(serving(ONE), said)
-    assert isinstance(found, Serving | HostError)
+    assert isinstance(found, VllmOptions | HostError)
     show(ONE, Answers(builders.seen(ONE), found))
 
 
@@ -120,18 +120,20 @@ def odd(host: str) -> st.SearchStrategy[HostView]:
     )
 
 
-def tried(host: str) -> st.SearchStrategy[Tried]:
+def tried(host: str) -> st.SearchStrategy[TrialResults]:
     return st.builds(
-        Tried,
+        TrialResults,
         st.just(host),
         st.none() | st.lists(st.from_type(Reach), max_size=3).map(tuple),
-        st.none() | st.from_type(VenvTrial),
+        st.none() | st.from_type(VenvCheck),
         st.none() | st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3),
         st.sampled_from([(), (Unreachable(host, "try the venv", cause="no route"),)]),
     )
 
 
-def check(seen: Observed, tries: dict[str, Tried] | None = None, fabric: Fabric | None = None) -> None:
+def check(
+    seen: Observed, tries: dict[str, TrialResults] | None = None, fabric: AllReduceResult | None = None
+) -> None:
     """All checks, and all that is shown of them; what `up` would stop, and what `down` would find left."""
     outdated(ONE, seen)
     leftovers(ONE, seen)
@@ -153,9 +155,9 @@ def test_no_facts_end_in_a_traceback(head: HostView, worker: HostView) -> None:
 
 
 @QUICK
-@given(odd("gpu-a"), odd("gpu-b"), tried("gpu-a"), tried("gpu-b"), st.none() | st.from_type(Fabric))
+@given(odd("gpu-a"), odd("gpu-b"), tried("gpu-a"), tried("gpu-b"), st.none() | st.from_type(AllReduceResult))
 def test_nor_does_anything_that_was_tried(
-    head: HostView, worker: HostView, first: Tried, second: Tried, fabric: Fabric | None
+    head: HostView, worker: HostView, first: TrialResults, second: TrialResults, fabric: AllReduceResult | None
 ) -> None:
     check({"gpu-a": head, "gpu-b": worker}, {"gpu-a": first, "gpu-b": second}, fabric)
 
@@ -163,5 +165,5 @@ def test_nor_does_anything_that_was_tried(
 @settings(QUICK, max_examples=50)
 @given(odd("gpu-a"), odd("gpu-b"))
 def test_nor_does_a_plan(head: HostView, worker: HostView) -> None:
-    said = Serving(config=CONFIGS["424b"], problem="", options=None, options_problem="none")
+    said = VllmOptions(config=CONFIGS["424b"], problem="", options=None, options_problem="none")
     show(ONE, Answers({"gpu-a": head, "gpu-b": worker}, said))

@@ -13,7 +13,7 @@ from cluster.preflight import Evidence, report
 from cluster.probes.hashes import hashes
 from cluster.transport.host import Host
 from cluster.values import ModelFiles
-from cluster.views import Tried
+from cluster.views import TrialResults
 from tests.cluster.builders import facts, inventory, seen
 from tests.cluster.remote.local import VENV, LocalTransport
 
@@ -47,7 +47,9 @@ def test_files_that_ranks_read_are_hashed(tmp_path: Path) -> None:
 )
 def test_bytes_that_differ(each: list[dict[str, str]], wrong: list[str]) -> None:
     one = inventory(len(each))
-    tried = {spec.name: Tried(spec.name, (), None, hashed) for spec, hashed in zip(one.hosts, each, strict=True)}
+    tried = {
+        spec.name: TrialResults(spec.name, (), None, hashed) for spec, hashed in zip(one.hosts, each, strict=True)
+    }
     found = report(one, Evidence(seen(one), tried))
     assert [(finding.name, finding.host) for finding in found.findings] == [
         ("model-hashes", host) for host in wrong
@@ -56,7 +58,7 @@ def test_bytes_that_differ(each: list[dict[str, str]], wrong: list[str]) -> None
 
 def test_without_deep_nothing_is_claimed() -> None:
     one = inventory()
-    found = report(one, Evidence(seen(one), {spec.name: Tried(spec.name, ()) for spec in one.hosts}))
+    found = report(one, Evidence(seen(one), {spec.name: TrialResults(spec.name, ()) for spec in one.hosts}))
     assert "model-hashes" in found.untried
     assert "model-hashes" not in found.passed
 
@@ -64,6 +66,9 @@ def test_without_deep_nothing_is_claimed() -> None:
 def test_hashes_that_could_not_be_had_are_said() -> None:
     one = inventory()
     lost = CommandFailed("gpu-b", Command(("x",), "hash the model's files"), 1, "", "Killed")
-    tried = {"gpu-a": Tried("gpu-a", (), None, {"x": A}), "gpu-b": Tried("gpu-b", (), problems=(lost,))}
+    tried = {
+        "gpu-a": TrialResults("gpu-a", (), None, {"x": A}),
+        "gpu-b": TrialResults("gpu-b", (), problems=(lost,)),
+    }
     (found,) = report(one, Evidence(seen(one), tried)).findings
     assert (found.name, found.host, found.severity) == ("model-hashes", "gpu-b", "unchecked")

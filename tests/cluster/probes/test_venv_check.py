@@ -13,7 +13,7 @@ import pytest
 from cluster.inventory import Inventory
 from cluster.probes.venv_check import venv_trial
 from cluster.transport.host import Host
-from cluster.values import GpuProcess, ModelFiles, VenvTrial
+from cluster.values import GpuProcess, ModelFiles, VenvCheck
 from sandbox import model
 from sandbox.layout import MODEL
 from sandbox.root import place
@@ -79,7 +79,7 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def tried(venv: Path, tmp_path: Path, one: Inventory | None = None, **told: Any) -> VenvTrial:
+def tried(venv: Path, tmp_path: Path, one: Inventory | None = None, **told: Any) -> VenvCheck:
     (packages,) = venv.glob("lib/python*/site-packages")
     (packages / "torch" / "told.json").write_text(json.dumps(WELL | told))
     one = one or inventory(1, 2, runtime={"venv": str(venv)})
@@ -88,7 +88,7 @@ def tried(venv: Path, tmp_path: Path, one: Inventory | None = None, **told: Any)
 
 
 def test_all_is_well(venv: Path, tmp_path: Path) -> None:
-    assert tried(venv, tmp_path) == VenvTrial(cuda="", model="")
+    assert tried(venv, tmp_path) == VenvCheck(cuda="", model="")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_all_is_well(venv: Path, tmp_path: Path) -> None:
     ],
 )
 def test_cuda(venv: Path, tmp_path: Path, told: dict[str, Any], said: str) -> None:
-    assert tried(venv, tmp_path, **told) == VenvTrial(cuda=said, model="")
+    assert tried(venv, tmp_path, **told) == VenvCheck(cuda=said, model="")
 
 
 def test_our_gpus_are_those_that_the_inventory_names(venv: Path, tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_gpu_that_is_in_use_is_not_tried(venv: Path) -> None:
     one = inventory(1, 1, runtime={"venv": str(venv)})
     used = card(0, GpuProcess(pid=7, name="vllm", used_mib=70_000, ours=True))
     found = facts(one.head, gpus=(used,), model=ModelFiles(path="/x", sizes={}, problem="no model"))
-    assert Host("gpu-a", LocalTransport()).attend(venv_trial(one, one.head, found)) == VenvTrial(
+    assert Host("gpu-a", LocalTransport()).attend(venv_trial(one, one.head, found)) == VenvCheck(
         cuda=None, model=None
     )
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from cluster.command import Command, last_json
 from cluster.launch import unit
-from cluster.launch.unit import Look, Name, Unit
+from cluster.launch.unit import Name, Unit, UnitStatus
 from cluster.remote.common.processes import process, processes, unit_pids, writers
 from tests.cluster.remote.local import VENV, eventually, here
 
@@ -86,7 +86,7 @@ class Cell:
         """Waits until its log holds `words`."""
         eventually(lambda: words in self.log(name))
 
-    def look(self, name: Name = "vllm", offset: int = 0, health: str = "") -> Look:
+    def look(self, name: Name = "vllm", offset: int = 0, health: str = "") -> UnitStatus:
         return HOST.ask(unit.look(name, self.state, VENV, offset, health))
 
     def pids(self, name: Name = "vllm") -> set[int]:

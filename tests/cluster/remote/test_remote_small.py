@@ -15,7 +15,7 @@ import pytest
 from cluster import remote
 from cluster.command import remote_source, with_parts
 from cluster.engine import endpoint, nccl
-from cluster.engine.requests import Answer, Request
+from cluster.engine.requests import Answer, EndpointRequest
 from cluster.errors import CommandFailed
 from cluster.launch import ray, unit
 from tests.cluster.http_server import closed_port, serving
@@ -141,29 +141,29 @@ def test_a_sweep_of_nothing_is_well(cell: Cell) -> None:
     assert sweep(cell) == set()
 
 
-def ask(port: int, request: Request, name: str = "127.0.0.1") -> Answer:
+def ask(port: int, request: EndpointRequest, name: str = "127.0.0.1") -> Answer:
     return endpoint.Endpoint("", "here", name, port, HOST, "hush", VENV).ask(request, 5)
 
 
 def test_the_host_asks_for_us() -> None:
     raw = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
     with serving({"/a": (200, "ä"), "/b": (503, "busy"), "/c": b"SSH-2.0\r\n", "/d": raw}) as served:
-        assert ask(served.port, Request("/a")) == Answer(200, "ä")
-        assert ask(served.port, Request("/b", {"x": "ä"})) == Answer(503, "busy")
-        assert [ask(served.port, Request(path)).status for path in ("/none", "/c", "/d")] == [404, 0, 0]
+        assert ask(served.port, EndpointRequest("/a")) == Answer(200, "ä")
+        assert ask(served.port, EndpointRequest("/b", {"x": "ä"})) == Answer(503, "busy")
+        assert [ask(served.port, EndpointRequest(path)).status for path in ("/none", "/c", "/d")] == [404, 0, 0]
     get, post, *_ = served.asked
     assert (get.method, get.key) == ("GET", "Bearer hush")
     assert (post.method, json.loads(post.body)) == ("POST", {"x": "ä"})
 
 
 def test_nobody_answers_the_host() -> None:
-    answer = ask(closed_port(), Request("/a"))
+    answer = ask(closed_port(), EndpointRequest("/a"))
     assert answer.status == 0
     assert "refused" in answer.text
 
 
 def test_a_name_that_cannot_be_encoded_is_nobody() -> None:
-    answer = ask(closed_port(), Request("/a"), name="gpu..a")
+    answer = ask(closed_port(), EndpointRequest("/a"), name="gpu..a")
     assert (answer.status, "label" in answer.text) == (0, True)
 
 

@@ -7,14 +7,14 @@ import pytest
 from cluster.errors import Unreachable
 from cluster.inventory import Inventory
 from cluster.state.desired import Renew, outdated, ray_runs, ray_unit, vllm_runs, vllm_unit
-from cluster.values import Sighting
+from cluster.values import UnitState
 from cluster.views import HostView, Observed
 from tests.cluster.builders import ABSENT, alive, dead, inventory, seen, view
 
 HEAD, WORKER = "gpu-a", "gpu-b"
 
 
-def running(inventory: Inventory, **changed: Sighting) -> Observed:
+def running(inventory: Inventory, **changed: UnitState) -> Observed:
     """All units as wanted, but for those named: `head_ray`, `worker_ray`, `head_vllm`, `worker_vllm`."""
     bare = seen(inventory)
     found = {}
@@ -48,7 +48,7 @@ VLLM, HEAD_RAY, WORKER_RAY = (HEAD, "vllm"), (HEAD, "ray"), (WORKER, "ray")
     ],
     ids=str,
 )
-def test_what_goes_and_in_which_order(changed: dict[str, Sighting], stale: tuple[tuple[str, str], ...]) -> None:
+def test_what_goes_and_in_which_order(changed: dict[str, UnitState], stale: tuple[tuple[str, str], ...]) -> None:
     one = inventory()
     assert outdated(one, running(one, **changed)) == stale
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.errors import CommandFailed, HostError, Unintelligible, Unreachable
+from cluster.errors import CommandFailed, HostError, MalformedAnswer, Unreachable
 from cluster.state.observe import observe
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
@@ -35,7 +35,7 @@ def test_facts_of_every_host_in_order() -> None:
 def test_a_host_that_cannot_be_looked_at_does_not_hide_the_others() -> None:
     lost = Unreachable("gpu-a", "connect", cause="no route")
     seen = look(a=lost, b="no JSON", c=failed(1, "out of memory"))
-    kinds: list[type[HostError]] = [Unreachable, Unintelligible, CommandFailed]
+    kinds: list[type[HostError]] = [Unreachable, MalformedAnswer, CommandFailed]
     assert [type(view.problem) for view in seen.values()] == kinds
     assert not any(view.facts for view in seen.values())
     assert seen["gpu-a"].problem is lost

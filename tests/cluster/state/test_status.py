@@ -15,7 +15,7 @@ from cluster.state.status import status
 from cluster.values import EndpointStatus, GpuProcess, HostStatus, Presence
 from tests.cluster import builders
 from tests.doubles import Script
-from tests.orchestrator.fake_vllm import HANG, TOKEN, Served, closed_port, served
+from tests.orchestrator.fake_vllm import HANG, TOKEN, FakeVllm, closed_port, served
 from tests.orchestrator.scripted_stage import hosts, look, told
 
 OURS = GpuProcess(pid=1, name="VLLM::Worker", used_mib=70000, ours=True)
@@ -25,7 +25,7 @@ ABSENT, ALIVE, DEAD = Presence.ABSENT, Presence.ALIVE, Presence.DEAD
 
 
 @pytest.fixture
-def vllm() -> Iterator[Served]:
+def vllm() -> Iterator[FakeVllm]:
     with served({"/v1/completions": TOKEN, "/metrics": METRICS.format(0, 100)}) as server:
         yield server
 
@@ -50,14 +50,14 @@ def shown(
     return status(inventory, fleet)
 
 
-def serving(vllm: Served, presence: Presence = ALIVE) -> tuple[Inventory, str]:
+def serving(vllm: FakeVllm, presence: Presence = ALIVE) -> tuple[Inventory, str]:
     """One host on which the engine of this server runs as wanted, and how it is seen."""
     one = builders.inventory(hosts=1, serve={"host": "127.0.0.1", "port": vllm.port})
     engine = builders.alive(vllm_unit(one, builders.seen(one)), presence=presence)
     return one, told(builders.facts(one.head, vllm=engine, gpus=(builders.card(0, OURS), builders.card(1))))
 
 
-def endpoint(vllm: Served) -> EndpointStatus:
+def endpoint(vllm: FakeVllm) -> EndpointStatus:
     one, seen = serving(vllm)
     found = shown(one, gpu_a=seen)[1]
     assert found is not None
@@ -91,19 +91,19 @@ def test_a_lost_host_hides_nothing_of_the_others() -> None:
     assert table[1] == HostStatus("gpu-b", None, None, None, None, None, *problem)
 
 
-def test_a_dead_engine_is_not_asked(vllm: Served) -> None:
+def test_a_dead_engine_is_not_asked(vllm: FakeVllm) -> None:
     one, seen = serving(vllm, DEAD)
     assert shown(one, gpu_a=seen)[1] is None
     assert vllm.asked == []
 
 
-def test_an_idle_engine_is_asked_for_a_token(vllm: Served) -> None:
+def test_an_idle_engine_is_asked_for_a_token(vllm: FakeVllm) -> None:
     found = endpoint(vllm)
     assert (found.health, found.tokens, found.detail) == (True, True, "it gave one just now")
     assert vllm.asked == ["/health", "/health", "/metrics", "/v1/completions"]
 
 
-def test_a_busy_engine_is_known_by_its_counter_and_not_asked(vllm: Served) -> None:
+def test_a_busy_engine_is_known_by_its_counter_and_not_asked(vllm: FakeVllm) -> None:
     busy = METRICS.format(3, 100)
     vllm.bodies["/metrics"] = [busy, busy, busy, METRICS.format(3, 101)]
     found = endpoint(vllm)
@@ -111,7 +111,7 @@ def test_a_busy_engine_is_known_by_its_counter_and_not_asked(vllm: Served) -> No
     assert "/v1/completions" not in vllm.asked
 
 
-def test_a_wedged_engine(vllm: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wedged_engine(vllm: FakeVllm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_TOKEN_PATIENCE", 0.05)
     vllm.bodies["/metrics"] = METRICS.format(3, 100)
     found = endpoint(vllm)
@@ -120,18 +120,18 @@ def test_a_wedged_engine(vllm: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.detail == "3 requests under way, but no token within 0.05 s"
 
 
-def test_an_idle_engine_that_gives_no_token(vllm: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_engine_that_gives_no_token(vllm: FakeVllm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_TOKEN_PATIENCE", 0.2)
     vllm.bodies["/v1/completions"] = HANG
     assert endpoint(vllm).tokens is False
 
 
-def test_without_metrics_it_is_asked(vllm: Served) -> None:
+def test_without_metrics_it_is_asked(vllm: FakeVllm) -> None:
     del vllm.bodies["/metrics"]
     assert endpoint(vllm).tokens is True
 
 
-def test_one_that_is_still_loading(vllm: Served) -> None:
+def test_one_that_is_still_loading(vllm: FakeVllm) -> None:
     del vllm.bodies["/health"]
     found = endpoint(vllm)
     assert (found.health, found.tokens, found.detail) == (False, None, "/health answers 404")
@@ -145,7 +145,7 @@ def test_one_that_does_not_listen_yet_says_how_far_it_is() -> None:
     assert (found.health, found.tokens, found.detail) == (False, None, "loading weights")
 
 
-def test_one_that_the_inventory_no_longer_describes(vllm: Served) -> None:
+def test_one_that_the_inventory_no_longer_describes(vllm: FakeVllm) -> None:
     one, seen = serving(vllm)
     changed = one.model_copy(update={"serve": one.serve.model_copy(update={"arguments": ("--enforce-eager",)})})
     found = shown(changed, gpu_a=seen)[1]
@@ -153,7 +153,7 @@ def test_one_that_the_inventory_no_longer_describes(vllm: Served) -> None:
     assert found.detail.endswith("it is not what the inventory describes: `up` would replace it")
 
 
-def test_one_that_has_been_ready_and_is_silent_does_not_load(vllm: Served) -> None:
+def test_one_that_has_been_ready_and_is_silent_does_not_load(vllm: FakeVllm) -> None:
     one, seen = serving(vllm)
     del vllm.bodies["/health"]
     found = shown(one, log="INFO:     Application startup complete.\n", gpu_a=seen)[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.command import Command, Hint, Probe, Result
-from cluster.errors import CommandFailed, CommandTimedOut, HostError, Unintelligible, Unreachable
+from cluster.errors import CommandFailed, CommandTimedOut, HostError, MalformedAnswer, Unreachable
 from cluster.transport.host import Host, first_answer
 from tests.doubles import ScriptedChannel, ScriptedTransport, failed
 
@@ -69,7 +69,7 @@ def test_a_probe_brings_what_its_parser_reads() -> None:
 
 
 def test_an_answer_that_cannot_be_read_is_kept() -> None:
-    with pytest.raises(Unintelligible) as failure:
+    with pytest.raises(MalformedAnswer) as failure:
         host("Welcome!").ask(Probe(LOOK, float))
     assert failure.value.said == "Welcome!"
     assert "could not convert" in failure.value.cause

@@ -7,9 +7,9 @@ import pytest
 from cluster.command import Command, Probe
 from cluster.errors import CommandFailed, Unreachable
 from cluster.transport.host import Host
-from cluster.transport.local import Here
+from cluster.transport.local import LocalTransport
 
-HERE = Host("this machine", Here())
+HERE = Host("this machine", LocalTransport())
 
 
 def command(script: str, stdin: bytes = b"") -> Command:

@@ -11,16 +11,16 @@ import pytest
 from cluster.bench.workload import GUIDE, Cell
 from cluster.errors import UsageError
 from orchestrator.bench.launch import Launch, launch
-from orchestrator.bench.settings import How
+from orchestrator.bench.settings import BenchSettings
 from tests.cluster import builders
-from tests.orchestrator.fake_vllm import Served, served
+from tests.orchestrator.fake_vllm import FakeVllm, served
 from tests.orchestrator.scripted_stage import payload, played
 
-HOW = How(rate=10, cold="salt", origin="here", seed=7)
+HOW = BenchSettings(rate=10, cold="salt", origin="here", seed=7)
 
 
 @pytest.fixture
-def vllm() -> Iterator[Served]:
+def vllm() -> Iterator[FakeVllm]:
     with served({}) as server:
         yield server
 
@@ -30,7 +30,7 @@ def from_here(port: int, scratch: Path) -> Launch:
     return launch(played({}, inventory).stage, Cell(GUIDE[0], 16), HOW, 7, scratch)
 
 
-def test_the_client_beside_this_program(vllm: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_client_beside_this_program(vllm: FakeVllm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "vllm").write_text("")
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
@@ -47,7 +47,7 @@ def test_the_client_beside_this_program(vllm: Served, tmp_path: Path, monkeypatc
     assert ready.argv[ready.argv.index("--tokenizer") + 1] == "baidu/ERNIE-4.5-VL-424B-A47B-PT"
 
 
-def test_one_on_the_path_or_none(vllm: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_on_the_path_or_none(vllm: FakeVllm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UsageError, match="this machine has no vllm to measure with"):

@@ -11,10 +11,10 @@ from cluster.bench.verdict import failed
 from cluster.bench.workload import GUIDE, Cell
 from cluster.errors import UsageError
 from orchestrator.bench.results import NotKept, Results, kept, opened, result_of
-from orchestrator.bench.settings import How
+from orchestrator.bench.settings import BenchSettings
 from tests.cluster.bench.results import run
 
-HOW = How(rate=10, cold="salt", origin="head", seed=7)
+HOW = BenchSettings(rate=10, cold="salt", origin="head", seed=7)
 CELL = Cell(GUIDE[0], 2)
 
 

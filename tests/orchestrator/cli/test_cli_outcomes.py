@@ -42,7 +42,7 @@ def test_every_failure_has_its_code_and_is_told(
     shown = capsys.readouterr()
     if output == "json":
         told = json.loads(shown.out)
-        assert told["kind"] == (type(error).__name__ if isinstance(error, ClusterError) else "Interrupted")
+        assert told["kind"] == (error.kind if isinstance(error, ClusterError) else "Interrupted")
     else:
         assert shown.out == ""
         assert shown.err.startswith("✗ ")

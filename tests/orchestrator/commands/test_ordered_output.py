@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from orchestrator.commands.ordered_output import InOrder
+from orchestrator.commands.ordered_output import OrderedOutput
 
 
 def test_each_is_shown_once_all_before_it_have_been() -> None:
     shown: list[tuple[str, int]] = []
-    bring = InOrder[int](["a", "b", "c"], lambda host, brought: shown.append((host, brought)))
+    bring = OrderedOutput[int](["a", "b", "c"], lambda host, brought: shown.append((host, brought)))
     bring("b", 2)
     assert shown == []
     bring("a", 1)

@@ -13,7 +13,7 @@ import pytest
 
 from cluster.values import EndpointStatus, HostStatus, Presence
 from orchestrator.commands import status
-from orchestrator.render.status import Look
+from orchestrator.render.status import StatusView
 from tests.orchestrator.simulated_cluster import World, run, written
 
 Captured = pytest.CaptureFixture[str]
@@ -26,8 +26,8 @@ READY = EndpointStatus("http://10.0.0.1:8000", True, True, "it gave one just now
 def looks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """One after the other, without pauses; then a person presses Ctrl-C."""
 
-    def set_looks(*looks: Look) -> None:
-        def told(*_: object) -> Iterator[Look]:
+    def set_looks(*looks: StatusView) -> None:
+        def told(*_: object) -> Iterator[StatusView]:
             yield from looks
             os.kill(os.getpid(), signal.SIGINT)
             yield looks[-1]

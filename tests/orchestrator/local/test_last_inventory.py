@@ -94,8 +94,8 @@ def test_neither_text_nor_folder_depends_on_a_locale(tmp_path: Path) -> None:
     folder = tmp_path / "münchen"
     folder.mkdir()
     (folder / "demo.yaml").write_bytes("cluster: demo # grüße\n".encode())
-    code = "import sys, pathlib; from orchestrator.local import pointer; "
-    code += "pointer.remember(pathlib.Path(sys.argv[1]), 'demo', pathlib.Path(sys.argv[2])); "
+    code = "import sys, pathlib; from orchestrator.local import last_inventory; "
+    code += "last_inventory.remember(pathlib.Path(sys.argv[1]), 'demo', pathlib.Path(sys.argv[2])); "
     code += "print(sys.flags.utf8_mode)"
     argv = [sys.executable, "-X", "utf8=0", "-c", code, str(tmp_path / "state"), str(folder / "demo.yaml")]
     plain = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}

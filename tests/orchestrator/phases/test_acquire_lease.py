@@ -8,25 +8,25 @@ from contextlib import nullcontext
 
 import pytest
 
-from cluster.errors import Held, Unreachable
+from cluster.errors import LeaseHeld, Unreachable
 from cluster.views import HostView
-from orchestrator.events import HostSaid
-from orchestrator.phases.acquire_lease import Lock
+from orchestrator.events import HostMessage
+from orchestrator.phases.acquire_lease import AcquireLease
 from tests.cluster import builders
 from tests.doubles import ScriptedChannel
-from tests.orchestrator.scripted_stage import Played, payload, played
+from tests.orchestrator.scripted_stage import ScriptedRun, payload, played
 
 ANNA = {"owner": "anna", "machine": "laptop-7", "since": "2026-07-01T09:12:44+00:00", "reason": "up demo"}
 
 
-def locking(said: dict[str, object]) -> tuple[Played, ScriptedChannel]:
+def locking(said: dict[str, object]) -> tuple[ScriptedRun, ScriptedChannel]:
     channel = ScriptedChannel([json.dumps(said)])
     return played(channels={"take the lease": channel}), channel
 
 
 def test_a_free_lease_is_taken_with_owner_and_reason_and_released_at_the_end() -> None:
     play, channel = locking({"taken": None})
-    Lock().run(play.stage)
+    AcquireLease().run(play.stage)
     lease = payload(play.transports["gpu-a"].executed[0])["lease"]
     assert (lease["owner"], lease["reason"]) == (getpass.getuser(), "up demo")
     assert not channel.closed
@@ -38,17 +38,17 @@ def test_a_free_lease_is_taken_with_owner_and_reason_and_released_at_the_end() -
 
 def test_one_who_is_gone_is_told_of() -> None:
     play, _ = locking({"taken": ANNA})
-    Lock().run(play.stage)
-    assert play.events == [HostSaid("gpu-a", "took over the lease of anna on laptop-7, who is gone")]
+    AcquireLease().run(play.stage)
+    assert play.events == [HostMessage("gpu-a", "took over the lease of anna on laptop-7, who is gone")]
     for release in play.at_end:
         release()
 
 
 def test_a_lease_that_nobody_can_read_is_said() -> None:
     play, _ = locking({"taken": None, "unwritten": "the state directory is read-only"})
-    Lock().run(play.stage)
+    AcquireLease().run(play.stage)
     words = "nobody else can read who holds the lease: the state directory is read-only"
-    assert play.events == [HostSaid("gpu-a", words)]
+    assert play.events == [HostMessage("gpu-a", words)]
     for release in play.at_end:
         release()
 
@@ -57,8 +57,8 @@ def test_a_lease_that_nobody_can_read_is_said() -> None:
 def test_who_waits_for_the_lease_is_told_once_it_is_ours(said: dict[str, object], times: int) -> None:
     play, _ = locking(said)
     told: list[str] = []
-    with nullcontext() if times else pytest.raises(Held):
-        Lock(lambda: told.append("ours")).run(play.stage)
+    with nullcontext() if times else pytest.raises(LeaseHeld):
+        AcquireLease(lambda: told.append("ours")).run(play.stage)
     assert told == ["ours"] * times
     for release in play.at_end:
         release()
@@ -66,8 +66,8 @@ def test_who_waits_for_the_lease_is_told_once_it_is_ours(said: dict[str, object]
 
 def test_somebody_else_at_work_is_named() -> None:
     play, channel = locking({"held": ANNA})
-    with pytest.raises(Held, match="demo is held by anna on laptop-7"):
-        Lock().run(play.stage)
+    with pytest.raises(LeaseHeld, match="demo is held by anna on laptop-7"):
+        AcquireLease().run(play.stage)
     assert channel.closed
     assert play.at_end == []
 
@@ -76,8 +76,8 @@ def test_a_lost_head_can_give_no_lease() -> None:
     two = builders.inventory()
     lost = HostView("gpu-a", problem=Unreachable("gpu-a", "connect"))
     seen = builders.seen(two)
-    assert Lock().skip(two, seen) is None
-    assert Lock().skip(two, seen | {"gpu-a": lost}) == "no lease: gpu-a could not be looked at"
+    assert AcquireLease().skip(two, seen) is None
+    assert AcquireLease().skip(two, seen | {"gpu-a": lost}) == "no lease: gpu-a could not be looked at"
 
 
 def test_an_operator_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +86,7 @@ def test_an_operator_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(getpass, "getuser", nameless)
     play, _ = locking({"taken": None})
-    Lock().run(play.stage)
+    AcquireLease().run(play.stage)
     assert payload(play.transports["gpu-a"].executed[0])["lease"]["owner"].startswith("uid ")
     for release in play.at_end:
         release()
@@ -100,5 +100,5 @@ def test_a_head_that_falls_silent_is_named() -> None:
             raise lost
 
     with pytest.raises(Unreachable) as caught:
-        Lock().run(played(channels={"take the lease": Silent([])}).stage)
+        AcquireLease().run(played(channels={"take the lease": Silent([])}).stage)
     assert (caught.value.host, caught.value.cause) == ("gpu-a", "no answer within 30 s")

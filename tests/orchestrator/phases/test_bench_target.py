@@ -15,51 +15,51 @@ from cluster.inventory import Inventory
 from cluster.launch import vllm
 from cluster.views import HostView
 from orchestrator.bench.results import Results, opened
-from orchestrator.bench.settings import How, Origin
-from orchestrator.phases.bench_target import Serving
+from orchestrator.bench.settings import BenchSettings, Origin
+from orchestrator.phases.bench_target import CheckBenchTarget
 from tests.cluster import builders
 from tests.cluster.bench.results import run
 from tests.cluster.http_server import closed_port
-from tests.orchestrator.fake_vllm import Served, served
-from tests.orchestrator.scripted_stage import Played, look, played
+from tests.orchestrator.fake_vllm import FakeVllm, served
+from tests.orchestrator.scripted_stage import ScriptedRun, look, played
 
 METRICS = "vllm:num_requests_running {}\nvllm:generation_tokens_total 9\n"
 MODELS = json.dumps({"data": [{"id": "ernie", "max_model_len": 9000}]})
 
 
 @pytest.fixture
-def server() -> Iterator[Served]:
+def server() -> Iterator[FakeVllm]:
     with served({"/metrics": METRICS.format(0), "/v1/models": MODELS}) as server:
         yield server
 
 
 def results(folder: Path, cold: Cold = "salt", origin: Origin = "head") -> Results:
-    return opened(folder / "results", How(rate=10, cold=cold, origin=origin, seed=7), seeded=True)
+    return opened(folder / "results", BenchSettings(rate=10, cold=cold, origin=origin, seed=7), seeded=True)
 
 
 def serving(port: int) -> Inventory:
     return builders.inventory(1, serve={"host": "127.0.0.1", "port": port})
 
 
-def playing(inventory: Inventory) -> Played:
+def playing(inventory: Inventory) -> ScriptedRun:
     """On which the engine runs as wanted."""
     unit = vllm.unit(inventory, builders.facts(inventory.head))
     seen = builders.seen(inventory, vllm=builders.alive(unit))
     return played({"look at vllm": look("KV cache size: 640 tokens\n")}, inventory, seen)
 
 
-def refused(play: Played, kept: Results, word: str = "prompt-heavy") -> ClusterError:
+def refused(play: ScriptedRun, kept: Results, word: str = "prompt-heavy") -> ClusterError:
     with pytest.raises((NotReady, UsageError)) as caught:
-        Serving([workload(word)], kept).run(play.stage)
+        CheckBenchTarget([workload(word)], kept).run(play.stage)
     return caught.value
 
 
-def test_all_is_well(server: Served, tmp_path: Path) -> None:
-    Serving([GUIDE[0], GUIDE[0]], results(tmp_path)).run(playing(serving(server.port)).stage)
+def test_all_is_well(server: FakeVllm, tmp_path: Path) -> None:
+    CheckBenchTarget([GUIDE[0], GUIDE[0]], results(tmp_path)).run(playing(serving(server.port)).stage)
     assert server.asked == ["/health", "/v1/models", "/metrics"]
 
 
-def test_nothing_serves(server: Served, tmp_path: Path) -> None:
+def test_nothing_serves(server: FakeVllm, tmp_path: Path) -> None:
     inventory = serving(server.port)
     absent = refused(played({}, inventory), results(tmp_path))
     assert (absent.cause, absent.cure) == ("no vLLM of ours runs there", "bring it up first: `orchestrator up`")
@@ -68,7 +68,7 @@ def test_nothing_serves(server: Served, tmp_path: Path) -> None:
     assert server.asked == []
 
 
-def test_a_head_that_cannot_be_looked_at_may_well_serve(server: Served, tmp_path: Path) -> None:
+def test_a_head_that_cannot_be_looked_at_may_well_serve(server: FakeVllm, tmp_path: Path) -> None:
     lost = Unreachable("gpu-a", "look at the host", cause="no route")
     inventory = serving(server.port)
     play = played({}, inventory, {"gpu-a": HostView("gpu-a", problem=lost)})
@@ -88,13 +88,13 @@ def test_a_dead_endpoint(tmp_path: Path) -> None:
     assert (error.host, error.what, error.cause) == ("gpu-a", "an answer of the endpoint", "Connection refused")
 
 
-def test_work_that_is_too_long_for_it(server: Served, tmp_path: Path) -> None:
+def test_work_that_is_too_long_for_it(server: FakeVllm, tmp_path: Path) -> None:
     error = refused(playing(serving(server.port)), results(tmp_path), "8500/501")
     assert isinstance(error, UsageError)
     assert "max_model_len is 9,000: 8500/501 takes 9,001 tokens a request" in error.message
 
 
-def test_somebody_else_is_at_it(server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_somebody_else_is_at_it(server: FakeVllm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.phases.bench_target._IDLE", 0.0)
     server.bodies["/metrics"] = METRICS.format(3)
     assert refused(playing(serving(server.port)), results(tmp_path)).cause == "somebody else sends it requests"
@@ -102,11 +102,11 @@ def test_somebody_else_is_at_it(server: Served, tmp_path: Path, monkeypatch: pyt
     assert "--disable-log-stats" in refused(playing(serving(server.port)), results(tmp_path)).cure
 
 
-def test_a_reset_that_the_server_does_not_allow(server: Served, tmp_path: Path) -> None:
+def test_a_reset_that_the_server_does_not_allow(server: FakeVllm, tmp_path: Path) -> None:
     kept = results(tmp_path, cold="reset")
     assert "VLLM_SERVER_DEV_MODE=1" in refused(playing(serving(server.port)), kept).cause
     server.bodies["/reset_prefix_cache"] = ""
-    Serving([GUIDE[0]], kept).run(playing(serving(server.port)).stage)
+    CheckBenchTarget([GUIDE[0]], kept).run(playing(serving(server.port)).stage)
 
 
 def test_a_port_that_only_the_head_reaches(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_port_that_only_the_head_reaches(tmp_path: Path) -> None:
     assert "cannot be reached from this machine" in str(error)
 
 
-def test_a_folder_of_another_engine(server: Served, tmp_path: Path) -> None:
+def test_a_folder_of_another_engine(server: FakeVllm, tmp_path: Path) -> None:
     kept = results(tmp_path)
     kept.keep(run(), {})
     error = refused(playing(serving(server.port)), kept)

@@ -7,12 +7,12 @@ import json
 import pytest
 
 from cluster.errors import NotReady, Unreachable
-from cluster.values import Presence, Transport
-from orchestrator.events import HostSaid, TransportLearned, Waiting
-from orchestrator.phases.detect_transport import LearnTransport
+from cluster.values import NcclTransport, Presence
+from orchestrator.events import HostMessage, TransportDetected, Waiting
+from orchestrator.phases.detect_transport import DetectTransport
 from tests.cluster import builders
 from tests.doubles import Script
-from tests.orchestrator.scripted_stage import Played, look, played
+from tests.orchestrator.scripted_stage import ScriptedRun, look, played
 
 ONE, TWO = builders.inventory(hosts=1), builders.inventory()
 IB = "gpu-b:71:90 [0] NCCL INFO Channel 00/0 : 8[0] -> 0[0] [receive] via NET/IB/0/GDRDMA"
@@ -23,43 +23,43 @@ def chosen(*lines: str) -> str:
     return json.dumps({"lines": lines})
 
 
-def learning(lines: Script, engine: Script, refuse: bool = False, patience: float = 5.0) -> Played:
+def learning(lines: Script, engine: Script, refuse: bool = False, patience: float = 5.0) -> ScriptedRun:
     inventory = builders.inventory(serve={"refuse_socket_transport": refuse})
     return played({"read what NCCL chose": lines, "look at vllm": engine}, inventory, transport=patience)
 
 
 def test_one_host_needs_none() -> None:
-    assert LearnTransport().skip(ONE, builders.seen(ONE)) == "one host: nothing travels between hosts"
-    assert LearnTransport().skip(TWO, builders.seen(TWO)) is None
+    assert DetectTransport().skip(ONE, builders.seen(ONE)) == "one host: nothing travels between hosts"
+    assert DetectTransport().skip(TWO, builders.seen(TWO)) is None
 
 
 def test_the_transport_is_learned_as_soon_as_a_rank_names_it() -> None:
     play = learning([chosen(), chosen(), chosen(IB)], look("loading"))
-    LearnTransport().run(play.stage)
-    assert [one.transport.kind for one in play.said(TransportLearned)] == ["NET/IB/GDRDMA"]
+    DetectTransport().run(play.stage)
+    assert [one.transport.kind for one in play.said(TransportDetected)] == ["NET/IB/GDRDMA"]
     assert play.said(Waiting)[0].last == "vLLM is launched"
-    assert play.said(HostSaid) == []
+    assert play.said(HostMessage) == []
 
 
 def test_a_slow_one_is_a_warning() -> None:
     play = learning(chosen(SOCKET), look())
-    LearnTransport().run(play.stage)
-    assert play.said(HostSaid)[0].line.startswith("warning: NCCL")
-    assert "Using network Socket" in play.said(HostSaid)[0].line
+    DetectTransport().run(play.stage)
+    assert play.said(HostMessage)[0].line.startswith("warning: NCCL")
+    assert "Using network Socket" in play.said(HostMessage)[0].line
 
 
 def test_a_slow_one_is_refused_where_the_inventory_says_so() -> None:
     play = learning(chosen(SOCKET), look(), refuse=True)
     with pytest.raises(NotReady) as caught:
-        LearnTransport().run(play.stage)
-    assert [one.transport.kind for one in play.said(TransportLearned)] == ["NET/Socket"]
+        DetectTransport().run(play.stage)
+    assert [one.transport.kind for one in play.said(TransportDetected)] == ["NET/Socket"]
     assert "NCCL_IB_HCA" in caught.value.cure
 
 
 def test_cpus_talk_through_gloo() -> None:
     play = learning(chosen(), look("world_size=2 rank=0 local_rank=0 backend=gloo"))
-    LearnTransport().run(play.stage)
-    assert [one.transport.kind for one in play.said(TransportLearned)] == ["gloo"]
+    DetectTransport().run(play.stage)
+    assert [one.transport.kind for one in play.said(TransportDetected)] == ["gloo"]
 
 
 @pytest.mark.parametrize(
@@ -69,19 +69,19 @@ def test_cpus_talk_through_gloo() -> None:
 )
 def test_there_is_nothing_left_to_wait_for(engine: str) -> None:
     play = learning(chosen(), engine)
-    LearnTransport().run(play.stage)
-    assert play.said(TransportLearned) == [TransportLearned(Transport("unknown"))]
+    DetectTransport().run(play.stage)
+    assert play.said(TransportDetected) == [TransportDetected(NcclTransport("unknown"))]
     assert play.said(Waiting) == []
 
 
 def test_no_word_in_time_is_no_failure() -> None:
     play = learning(chosen(), look("still connecting"), patience=0.05)
-    LearnTransport().run(play.stage)
-    assert play.said(HostSaid)[-1].line == "the transport is not known: no rank has a word of NCCL"
+    DetectTransport().run(play.stage)
+    assert play.said(HostMessage)[-1].line == "the transport is not known: no rank has a word of NCCL"
 
 
 def test_a_dead_engine_is_not_waited_for_because_a_host_is_lost() -> None:
     lost = Unreachable("gpu-b", "read what NCCL chose", cause="no route")
     play = learning(lost, look("EngineCore failed to start.\n", Presence.DEAD), patience=60.0)
-    LearnTransport().run(play.stage)
+    DetectTransport().run(play.stage)
     assert not play.said(Waiting)

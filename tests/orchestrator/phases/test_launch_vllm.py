@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.errors import CommandFailed, NotFreed, Unreachable
+from cluster.errors import CommandFailed, NotReleased, Unreachable
 from cluster.state.desired import ray_unit, vllm_unit
 from cluster.views import HostView, Observed
-from orchestrator.phases.launch_vllm import Serve
+from orchestrator.phases.launch_vllm import LaunchVllm
 from tests.cluster import builders
 from tests.doubles import failed
 from tests.orchestrator.scripted_stage import left, played
@@ -26,50 +26,50 @@ def running(ray: tuple[str, ...] = ("gpu-a", "gpu-b")) -> Observed:
 
 
 def test_an_engine_of_ours_is_attached_to_but_not_on_another_ray() -> None:
-    assert Serve().skip(TWO, running()) == "it runs as wanted"
-    assert Serve().skip(TWO, running(ray=("gpu-a",))) is None
-    assert Serve().skip(TWO, builders.seen(TWO)) is None
+    assert LaunchVllm().skip(TWO, running()) == "it runs as wanted"
+    assert LaunchVllm().skip(TWO, running(ray=("gpu-a",))) is None
+    assert LaunchVllm().skip(TWO, builders.seen(TWO)) is None
 
 
 def test_it_is_launched_on_the_head() -> None:
     play = played({"launch vllm": ""})
-    Serve().run(play.stage)
+    LaunchVllm().run(play.stage)
     assert play.ran == [("gpu-a", "launch vllm")]
     assert "ray" in play.payloads("gpu-a", "launch vllm")[0]["argv"]
 
 
 def test_one_host_serves_without_ray() -> None:
     play = played({"launch vllm": ""}, ONE)
-    Serve().run(play.stage)
+    LaunchVllm().run(play.stage)
     assert "--distributed-executor-backend" not in play.payloads("gpu-a", "launch vllm")[0]["argv"]
 
 
 def test_a_head_that_cannot_launch_says_why() -> None:
     with pytest.raises(CommandFailed, match="launch vllm") as caught:
-        Serve().run(played({"launch vllm": failed(1, "/opt/vllm/bin/vllm: No such file or directory")}).stage)
+        LaunchVllm().run(played({"launch vllm": failed(1, "/opt/vllm/bin/vllm: No such file or directory")}).stage)
     assert "not in the venv" in caught.value.cause
 
 
 def test_a_head_that_was_lost_after_preflight_says_so() -> None:
     lost = Unreachable("gpu-a", "look at the host")
     with pytest.raises(Unreachable) as caught:
-        Serve().run(played(seen=builders.seen(TWO) | {"gpu-a": HostView("gpu-a", problem=lost)}).stage)
+        LaunchVllm().run(played(seen=builders.seen(TWO) | {"gpu-a": HostView("gpu-a", problem=lost)}).stage)
     assert caught.value is lost
 
 
 def test_undo_stops_it() -> None:
     play = played({"stop vllm": left()})
-    Serve().undo(play.stage)
+    LaunchVllm().undo(play.stage)
     assert play.ran == [("gpu-a", "stop vllm")]
 
 
 def test_undo_leaves_what_was_there_before() -> None:
     play = played(seen=running())
-    Serve().undo(play.stage)
+    LaunchVllm().undo(play.stage)
     assert play.ran == []
 
 
 def test_what_undo_could_not_stop_is_named() -> None:
-    with pytest.raises(NotFreed) as caught:
-        Serve().undo(played({"stop vllm": left("VLLM::EngineCore")}).stage)
+    with pytest.raises(NotReleased) as caught:
+        LaunchVllm().undo(played({"stop vllm": left("VLLM::EngineCore")}).stage)
     assert caught.value.leftovers[0].what == "pid 70: VLLM::EngineCore"

@@ -15,15 +15,15 @@ from cluster.bench.workload import GUIDE, Cell
 from cluster.errors import HostError, LeaseLost, NotReady, Unreachable
 from cluster.values import Lease, Presence
 from orchestrator.bench.results import NotKept, Results, kept, opened
-from orchestrator.bench.settings import How
-from orchestrator.events import HostSaid, Progress
+from orchestrator.bench.settings import BenchSettings
+from orchestrator.events import HostMessage, Progress
 from orchestrator.phases.measure import Measure
 from tests.cluster import builders
 from tests.cluster.bench.results import result
 from tests.cluster.bench.test_bench_client import told
 from tests.doubles import Script, ScriptedChannel, failed
-from tests.orchestrator.fake_vllm import Served, served
-from tests.orchestrator.scripted_stage import Played, look, played
+from tests.orchestrator.fake_vllm import FakeVllm, served
+from tests.orchestrator.scripted_stage import ScriptedRun, look, played
 
 CELL = Cell(GUIDE[0], 2)
 CELLS = (Cell(GUIDE[0], 1), CELL)
@@ -33,10 +33,10 @@ NCCL = json.dumps({"lines": ["gpu-a:1:1 [0] NCCL INFO Channel 00/0 : 0[0] -> 1[0
 
 
 def results(folder: Path, cold: Cold = "salt") -> Results:
-    return opened(folder / "results", How(rate=10, cold=cold, origin="head", seed=7), seeded=True)
+    return opened(folder / "results", BenchSettings(rate=10, cold=cold, origin="head", seed=7), seeded=True)
 
 
-def playing(*lines: str | None, engine: Script = RUNS, ended: Any = None, **serve: Any) -> Played:
+def playing(*lines: str | None, engine: Script = RUNS, ended: Any = None, **serve: Any) -> ScriptedRun:
     channel = ScriptedChannel(lines or told(), ended)
     answers: dict[str, Script] = {
         "look at vllm": engine,
@@ -50,12 +50,12 @@ def playing(*lines: str | None, engine: Script = RUNS, ended: Any = None, **serv
     return played(answers, inventory, channels={"run vllm bench serve": channel})
 
 
-def measure(play: Played, into: Results, cell: Cell = CELL) -> Run:
+def measure(play: ScriptedRun, into: Results, cell: Cell = CELL) -> Run:
     Measure(cell, CELLS, into, Path("/nowhere")).run(play.stage)
     return into.runs()[-1]
 
 
-def stopped(play: Played, into: Results) -> Exception:
+def stopped(play: ScriptedRun, into: Results) -> Exception:
     with pytest.raises((NotReady, HostError, LeaseLost, NotKept)) as caught:
         measure(play, into)
     return caught.value
@@ -83,7 +83,7 @@ def test_a_run_is_kept_with_all_that_made_it(tmp_path: Path) -> None:
     assert (folder / "vllm.json").read_text() == result()
     assert (folder / "log.txt").read_text() == "a word"
     assert json.loads((folder / "inventory.json").read_text())["cluster"] == "demo"
-    assert "0 of 16,000 tokens from the prefix cache" in play.said(HostSaid)[0].line
+    assert "0 of 16,000 tokens from the prefix cache" in play.said(HostMessage)[0].line
     assert play.said(Progress) == [Progress("run 2 of 2", 0, 2, "requests")]
 
 
@@ -194,15 +194,15 @@ def test_a_result_that_cannot_be_kept_is_still_said(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr("os.fsync", full)
     assert isinstance(stopped(play, into), NotKept)
-    assert "200.0 tokens/s generated" in play.said(HostSaid)[0].line
+    assert "200.0 tokens/s generated" in play.said(HostMessage)[0].line
     assert into.runs() == ()
 
 
 @pytest.fixture
-def resetting() -> Iterator[Callable[[str | None], Served]]:
+def resetting() -> Iterator[Callable[[str | None], FakeVllm]]:
     with served({}) as server:
 
-        def answer(text: str | None) -> Served:
+        def answer(text: str | None) -> FakeVllm:
             if text is not None:
                 server.bodies["/reset_prefix_cache"] = text
             return server
@@ -210,14 +210,14 @@ def resetting() -> Iterator[Callable[[str | None], Served]]:
         yield answer
 
 
-def test_a_reset_before_each_run(tmp_path: Path, resetting: Callable[[str | None], Served]) -> None:
+def test_a_reset_before_each_run(tmp_path: Path, resetting: Callable[[str | None], FakeVllm]) -> None:
     server = resetting("")
     play = playing(host="127.0.0.1", port=server.port)
     assert measure(play, results(tmp_path, cold="reset")).valid
     assert server.asked == ["/health", "/reset_prefix_cache"]
 
 
-def test_a_reset_that_fails(tmp_path: Path, resetting: Callable[[str | None], Served]) -> None:
+def test_a_reset_that_fails(tmp_path: Path, resetting: Callable[[str | None], FakeVllm]) -> None:
     play = playing(host="127.0.0.1", port=resetting(None).port)
     error = stopped(play, results(tmp_path, cold="reset"))
     assert isinstance(error, NotReady)

@@ -11,7 +11,7 @@ from cluster.probes.venv_check import TRYING
 from cluster.state.desired import ray_unit, vllm_unit
 from cluster.values import ModelFiles
 from cluster.views import HostView, Observed
-from orchestrator.events import Found
+from orchestrator.events import FindingReported
 from orchestrator.phases.preflight import Preflight
 from tests.cluster import builders
 from tests.orchestrator.scripted_stage import connected, played
@@ -35,7 +35,7 @@ def test_healthy_hosts_pass() -> None:
     assert {(host, title) for host, title in play.ran} == {
         (host, title) for host in ("gpu-a", "gpu-b") for title in (LISTENING, CONNECTING, TRYING)
     }
-    assert play.said(Found) == []
+    assert play.said(FindingReported) == []
 
 
 def test_what_runs_as_wanted_is_not_tried_again() -> None:
@@ -67,7 +67,7 @@ def test_a_model_that_has_no_room_is_refused_before_anything_is_tried() -> None:
 def test_what_does_not_forbid_a_start_is_said() -> None:
     play = played(seen=builders.seen(TWO, nofile=1024))
     Preflight().run(play.stage)
-    assert {one.finding.host for one in play.said(Found)} == {"gpu-a", "gpu-b"}
+    assert {one.finding.host for one in play.said(FindingReported)} == {"gpu-a", "gpu-b"}
 
 
 def test_all_findings_of_all_hosts_come_at_once() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.command import Command
-from cluster.errors import CommandFailed, CommandTimedOut, FleetError, NotFreed, Unreachable
+from cluster.errors import CommandFailed, CommandTimedOut, FleetError, NotReleased, Unreachable
 from cluster.state.desired import ray_unit
 from cluster.views import HostView, Observed
 from orchestrator.phases.ray import JoinWorkers, StartHead
@@ -111,7 +111,7 @@ def test_undo_stops_what_was_not_there_before() -> None:
 )
 def test_what_undo_could_not_stop_is_named(answer: Script, what: str, cure: str) -> None:
     play = played(lambda host: {"stop ray": answer if host == "gpu-b" else left()}, THREE)
-    with pytest.raises(NotFreed) as caught:
+    with pytest.raises(NotReleased) as caught:
         JoinWorkers().undo(play.stage)
     assert [(one.host, one.what, one.cure) for one in caught.value.leftovers] == [("gpu-b", what, cure)]
     assert ("gpu-c", "stop ray") in play.ran

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from cluster.errors import HostError, NotFreed, Unreachable
+from cluster.errors import HostError, NotReleased, Unreachable
 from cluster.inventory import Inventory, single_host
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from cluster.values import Leftover
-from orchestrator.events import HostSaid, PhaseStarted, Sink, Waiting
-from orchestrator.phases.removed_hosts import Former, Parting
+from orchestrator.events import HostMessage, PhaseStarted, Sink, Waiting
+from orchestrator.phases.removed_hosts import CleanRemovedHosts, Teardown
 from tests.cluster import builders
 from tests.doubles import ScriptedTransport
-from tests.orchestrator.scripted_stage import Played, played, told
+from tests.orchestrator.scripted_stage import ScriptedRun, played, told
 
 THREE, TWO = builders.inventory(hosts=3), builders.inventory(hosts=2)
 GONE = single_host(THREE, "gpu-c")
@@ -28,19 +28,19 @@ Down = Callable[[Inventory, Fleet, Sink], None]
 
 def ran(
     look: str | HostError = SEEN, down: Down = lambda *_: None
-) -> tuple[Former, Played, list[Sequence[Inventory]]]:
+) -> tuple[CleanRemovedHosts, ScriptedRun, list[Sequence[Inventory]]]:
     transport = ScriptedTransport({"look at the host": look})
     kept: list[Sequence[Inventory]] = []
-    parting = Parting(lambda one: Fleet([Host(one.head.name, transport)]), down, kept.append, CURE)
-    phase, play = Former([GONE], parting), played(inventory=TWO)
+    parting = Teardown(lambda one: Fleet([Host(one.head.name, transport)]), down, kept.append, CURE)
+    phase, play = CleanRemovedHosts([GONE], parting), played(inventory=TWO)
     phase.run(play.stage)
     assert transport.closed
     return phase, play, kept
 
 
 def test_nothing_to_do() -> None:
-    assert Former().skip(TWO, builders.seen(TWO)) == "no host has left the inventory"
-    assert Former([GONE]).skip(TWO, builders.seen(TWO)) is None
+    assert CleanRemovedHosts().skip(TWO, builders.seen(TWO)) == "no host has left the inventory"
+    assert CleanRemovedHosts([GONE]).skip(TWO, builders.seen(TWO)) is None
 
 
 def test_one_that_answers_is_taken_down_and_forgotten() -> None:
@@ -48,14 +48,14 @@ def test_one_that_answers_is_taken_down_and_forgotten() -> None:
 
     def down(one: Inventory, fleet: Fleet, sink: Sink) -> None:
         taken.append(one.head.name)
-        for event in (PhaseStarted("Stop Ray"), HostSaid("", "all is free"), Waiting("it", 1.0, "")):
+        for event in (PhaseStarted("Stop Ray"), HostMessage("", "all is free"), Waiting("it", 1.0, "")):
             sink(event)
 
     phase, play, kept = ran(down=down)
     assert (taken, phase.left, kept) == (["gpu-c"], [], [[]])
     assert play.events == [
-        HostSaid("gpu-c", "it has left the inventory: taking away what is there of this cluster"),
-        HostSaid("gpu-c", "all is free"),
+        HostMessage("gpu-c", "it has left the inventory: taking away what is there of this cluster"),
+        HostMessage("gpu-c", "all is free"),
         Waiting("it", 1.0, ""),
     ]
 
@@ -65,14 +65,17 @@ def test_one_that_is_lost_is_named_and_kept_in_mind() -> None:
     assert phase.left == [Leftover("gpu-c", "could not be looked at: no route", CURE, provable=False)]
     assert kept == [[GONE]]
     assert play.events == [
-        HostSaid("gpu-c", f"warning: it has left the inventory, and could not be looked at: no route ({CURE})")
+        HostMessage("gpu-c", f"warning: it has left the inventory, and could not be looked at: no route ({CURE})")
     ]
 
 
 @pytest.mark.parametrize(
     ("error", "left"),
     [
-        (NotFreed([Leftover("gpu-c", "pid 7 of ray", "kill it")]), Leftover("gpu-c", "pid 7 of ray", "kill it")),
+        (
+            NotReleased([Leftover("gpu-c", "pid 7 of ray", "kill it")]),
+            Leftover("gpu-c", "pid 7 of ray", "kill it"),
+        ),
         (LOST, Leftover("gpu-c", "could not be looked at: no route", CURE, provable=False)),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.errors import NotFreed
+from cluster.errors import NotReleased
 from orchestrator.phases.restart import Restart
 from tests.orchestrator.scripted_stage import left, played
 
@@ -17,6 +17,6 @@ def test_it_is_stopped_and_launched_on_the_head_alone() -> None:
 
 def test_one_that_stays_is_not_joined_by_another() -> None:
     play = played({"stop vllm": left("vllm serve")})
-    with pytest.raises(NotFreed):
+    with pytest.raises(NotReleased):
         Restart().run(play.stage)
     assert play.ran == [("gpu-a", "stop vllm")]

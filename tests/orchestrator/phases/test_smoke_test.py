@@ -11,12 +11,12 @@ from pydantic import SecretStr
 from cluster.errors import NotReady
 from cluster.inventory import Inventory
 from cluster.values import Presence
-from orchestrator.events import HostSaid, Proved, TransportLearned, Waiting
-from orchestrator.phases.smoke_test import Prove
+from orchestrator.events import EndpointVerified, HostMessage, TransportDetected, Waiting
+from orchestrator.phases.smoke_test import SmokeTest
 from tests.cluster import builders
 from tests.doubles import Script
-from tests.orchestrator.fake_vllm import HANG, TOKEN, Served, closed_port, served
-from tests.orchestrator.scripted_stage import Played, look, played
+from tests.orchestrator.fake_vllm import HANG, TOKEN, FakeVllm, closed_port, served
+from tests.orchestrator.scripted_stage import ScriptedRun, look, played
 
 NO_TOKEN = json.dumps({"usage": {"completion_tokens": 0}, "choices": [{"text": ""}]})
 CHAT = json.dumps({"usage": {"completion_tokens": 1}, "choices": [{"message": {"content": "red"}}]})
@@ -26,7 +26,7 @@ COMPLETIONS = "/v1/completions"
 
 
 @pytest.fixture
-def vllm() -> Iterator[Served]:
+def vllm() -> Iterator[FakeVllm]:
     with served({COMPLETIONS: TOKEN, "/v1/chat/completions": CHAT}) as server:
         yield server
 
@@ -35,43 +35,43 @@ def serving(port: int, hosts: int = 2, **serve: object) -> Inventory:
     return builders.inventory(hosts, serve={"host": "127.0.0.1", "port": port, **serve})
 
 
-def proving(inventory: Inventory, engine: str = "", token: float = 10.0, **answers: Script) -> Played:
+def proving(inventory: Inventory, engine: str = "", token: float = 10.0, **answers: Script) -> ScriptedRun:
     nccl = {"read what NCCL chose": json.dumps({"lines": [IB]}), "look at vllm": engine or look()}
     more = {title.replace("_", " "): answer for title, answer in answers.items()}
     return played({**nccl, **more}, inventory, token=token)
 
 
-def failure(play: Played) -> NotReady:
+def failure(play: ScriptedRun) -> NotReady:
     with pytest.raises(NotReady) as caught:
-        Prove().run(play.stage)
+        SmokeTest().run(play.stage)
     return caught.value
 
 
-def test_a_token_proves_the_endpoint_and_tells_the_transport(vllm: Served) -> None:
+def test_a_token_proves_the_endpoint_and_tells_the_transport(vllm: FakeVllm) -> None:
     play = proving(serving(vllm.port))
-    Prove().run(play.stage)
+    SmokeTest().run(play.stage)
     url = f"http://127.0.0.1:{vllm.port}"
-    assert play.said(Proved) == [Proved(url, "this machine", " Paris")]
-    assert play.said(TransportLearned)[0].transport.kind == "NET/IB/GDRDMA"
-    assert play.said(HostSaid) == []
+    assert play.said(EndpointVerified) == [EndpointVerified(url, "this machine", " Paris")]
+    assert play.said(TransportDetected)[0].transport.kind == "NET/IB/GDRDMA"
+    assert play.said(HostMessage) == []
     assert vllm.asked == [HEALTH, COMPLETIONS]
 
 
-def test_one_host_has_no_transport(vllm: Served) -> None:
+def test_one_host_has_no_transport(vllm: FakeVllm) -> None:
     play = proving(serving(vllm.port, hosts=1))
-    Prove().run(play.stage)
-    assert play.said(TransportLearned) == []
+    SmokeTest().run(play.stage)
+    assert play.said(TransportDetected) == []
 
 
-def test_the_key_is_sent(vllm: Served) -> None:
+def test_the_key_is_sent(vllm: FakeVllm) -> None:
     inventory = serving(vllm.port)
     serve = inventory.serve.model_copy(update={"api_key": SecretStr("sk-1")})
-    Prove().run(proving(inventory.model_copy(update={"serve": serve})).stage)
+    SmokeTest().run(proving(inventory.model_copy(update={"serve": serve})).stage)
     assert vllm.keys == [None, "Bearer sk-1"]
 
 
-def test_an_image_where_the_inventory_asks_for_it(vllm: Served) -> None:
-    Prove().run(proving(serving(vllm.port, prove_image=True)).stage)
+def test_an_image_where_the_inventory_asks_for_it(vllm: FakeVllm) -> None:
+    SmokeTest().run(proving(serving(vllm.port, prove_image=True)).stage)
     assert vllm.asked == [HEALTH, COMPLETIONS, "/v1/chat/completions"]
 
 
@@ -79,10 +79,10 @@ def test_an_endpoint_that_cannot_be_reached_from_here_is_asked_from_the_head() -
     answer = json.dumps({"status": 200, "text": TOKEN})
     port = closed_port()
     play = proving(serving(port), ask_the_endpoint_from_the_head=answer)
-    Prove().run(play.stage)
+    SmokeTest().run(play.stage)
     url = f"http://127.0.0.1:{port}"
-    assert play.said(HostSaid)[0].line == f"{url} cannot be reached from here: asking from gpu-a"
-    assert play.said(Proved) == [Proved(url, "gpu-a", " Paris")]
+    assert play.said(HostMessage)[0].line == f"{url} cannot be reached from here: asking from gpu-a"
+    assert play.said(EndpointVerified) == [EndpointVerified(url, "gpu-a", " Paris")]
 
 
 @pytest.mark.parametrize(
@@ -93,25 +93,25 @@ def test_an_endpoint_that_cannot_be_reached_from_here_is_asked_from_the_head() -
         (HANG, "no answer: timed out"),
     ],
 )
-def test_anything_but_a_token_is_no_proof(vllm: Served, body: str, cause: str) -> None:
+def test_anything_but_a_token_is_no_proof(vllm: FakeVllm, body: str, cause: str) -> None:
     vllm.bodies[COMPLETIONS] = body
     error = failure(proving(serving(vllm.port), token=0.3))
     assert (error.host, error.cause, error.what) == ("gpu-a", cause, "a generated token")
     assert "run `up --restart`" in error.cure
 
 
-def test_what_the_server_says_is_told(vllm: Served) -> None:
+def test_what_the_server_says_is_told(vllm: FakeVllm) -> None:
     del vllm.bodies[COMPLETIONS]
     assert failure(proving(serving(vllm.port))).cause.startswith("HTTP 404")
 
 
-def test_an_engine_that_dies_over_it_is_not_waited_for(vllm: Served) -> None:
+def test_an_engine_that_dies_over_it_is_not_waited_for(vllm: FakeVllm) -> None:
     vllm.bodies[COMPLETIONS] = HANG
     error = failure(proving(serving(vllm.port), look("killed", Presence.DEAD, status=-9), token=60.0))
     assert error.cause == "vLLM was killed by SIGKILL"
 
 
-def test_while_it_waits_the_engine_has_the_word(vllm: Served) -> None:
+def test_while_it_waits_the_engine_has_the_word(vllm: FakeVllm) -> None:
     vllm.bodies[COMPLETIONS] = HANG
     play = proving(serving(vllm.port), look("one line\nCapturing CUDA graphs\n"), token=0.5)
     failure(play)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from cluster.command import Command
 from cluster.errors import CommandTimedOut, Unreachable
-from cluster.values import Presence, Sighting
+from cluster.values import Presence, UnitState
 from cluster.views import HostView, Observed
-from orchestrator.events import HostSaid
+from orchestrator.events import HostMessage
 from orchestrator.phases.stop import StopRay, StopVllm
 from tests.cluster import builders
 from tests.doubles import Script
 from tests.orchestrator.scripted_stage import left, played
 
 THREE = builders.inventory(hosts=3)
-ALIVE = Sighting(presence=Presence.ALIVE)
+ALIVE = UnitState(presence=Presence.ALIVE)
 HUNG = CommandTimedOut("gpu-b", Command(("x",), "stop ray"))
 
 
@@ -57,7 +57,7 @@ def test_what_will_not_go_is_said_and_the_rest_is_stopped() -> None:
     play = played(lambda host: {"stop ray": answers[host]}, THREE, seen(ray=ALIVE))
     StopRay().run(play.stage)
     assert play.events == [
-        HostSaid("gpu-b", "ray could not be stopped: no answer within 30 s"),
-        HostSaid("gpu-c", "still there after SIGKILL: pid 70: raylet"),
+        HostMessage("gpu-b", "ray could not be stopped: no answer within 30 s"),
+        HostMessage("gpu-c", "still there after SIGKILL: pid 70: raylet"),
     ]
     assert play.ran[-1] == ("gpu-a", "stop ray")

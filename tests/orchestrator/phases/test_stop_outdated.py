@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.errors import NotFreed, Unreachable
+from cluster.errors import NotReleased, Unreachable
 from cluster.state.desired import ray_unit, vllm_unit
 from cluster.values import Presence
 from cluster.views import HostView, Observed
-from orchestrator.events import HostSaid
-from orchestrator.phases.stop_outdated import Clear
+from orchestrator.events import HostMessage
+from orchestrator.phases.stop_outdated import StopOutdated
 from tests.cluster import builders
 from tests.orchestrator.scripted_stage import left, look, played
 
@@ -27,8 +27,8 @@ def running() -> Observed:
 
 
 def test_nothing_to_do() -> None:
-    assert Clear().skip(TWO, builders.seen(TWO)) == "nothing of ours is outdated"
-    assert Clear().skip(TWO, running()) == "nothing of ours is outdated"
+    assert StopOutdated().skip(TWO, builders.seen(TWO)) == "nothing of ours is outdated"
+    assert StopOutdated().skip(TWO, running()) == "nothing of ours is outdated"
 
 
 def test_what_has_died_is_told_with_its_cause_before_it_goes() -> None:
@@ -36,9 +36,9 @@ def test_what_has_died_is_told_with_its_cause_before_it_goes() -> None:
     seen["gpu-a"] = builders.view(TWO.host("gpu-a"), ray=seen["gpu-a"].ray, vllm=builders.dead(name="vllm"))
     answers = {"look at vllm": look("torch.OutOfMemoryError: CUDA out of memory.", Presence.DEAD)}
     play = played({"stop vllm": left(), **answers}, seen=seen)
-    Clear().run(play.stage)
+    StopOutdated().run(play.stage)
     assert play.events == [
-        HostSaid(
+        HostMessage(
             "gpu-a",
             "vllm has died: torch.OutOfMemoryError: CUDA out of memory.: the model does not fit into the memory "
             "of the GPUs; stopping it",
@@ -51,8 +51,8 @@ def test_why_it_died_is_asked_of_its_own_host_alone() -> None:
     lost = Unreachable("gpu-b", "connect", cause="no route")
     seen = running() | {"gpu-b": builders.view(TWO.host("gpu-b"), ray=builders.dead(70))}
     play = played({"stop ray": left(), "stop vllm": left(), "look at ray": lost}, seen=seen)
-    Clear().run(play.stage)
-    said = {one.host: one.line for one in play.said(HostSaid) if one.line.startswith("ray")}
+    StopOutdated().run(play.stage)
+    said = {one.host: one.line for one in play.said(HostMessage) if one.line.startswith("ray")}
     assert said == {
         "gpu-a": "ray is not what it must be; stopping it",
         "gpu-b": "ray has died: ray has ended, but 1 of its processes live; its log could not be read: no route; "
@@ -68,21 +68,21 @@ def test_a_dead_head_takes_all_with_it_in_the_order_that_hurts_least() -> None:
     seen["gpu-a"] = builders.view(TWO.host("gpu-a"), **dict(facts))
     ended = look("No space left on device", Presence.DEAD)
     play = played({"stop ray": left(), "stop vllm": left(), "look at ray": ended}, seen=seen)
-    assert Clear().skip(TWO, seen) is None
-    Clear().run(play.stage)
+    assert StopOutdated().skip(TWO, seen) is None
+    StopOutdated().run(play.stage)
     assert play.ran == [
         ("gpu-a", "stop vllm"),
         ("gpu-b", "stop ray"),
         ("gpu-a", "look at ray"),
         ("gpu-a", "stop ray"),
     ]
-    assert play.events[0] == HostSaid("gpu-a", "vllm is not what it must be; stopping it")
+    assert play.events[0] == HostMessage("gpu-a", "vllm is not what it must be; stopping it")
 
 
 def test_what_will_not_go_ends_the_run() -> None:
     seen = builders.seen(TWO, ray=builders.dead(70))
-    with pytest.raises(NotFreed) as caught:
-        Clear().run(played({"stop ray": left("raylet"), "look at ray": look("")}, seen=seen).stage)
+    with pytest.raises(NotReleased) as caught:
+        StopOutdated().run(played({"stop ray": left("raylet"), "look at ray": look("")}, seen=seen).stage)
     assert caught.value.leftovers[0].what == "pid 70: raylet"
 
 
@@ -93,6 +93,6 @@ def test_nothing_is_stopped_for_a_host_that_could_not_be_looked_at(lost: str) ->
     seen = running() | {lost: HostView(lost, problem=problem)}
     play = played({"stop ray": left(), "stop vllm": left()}, seen=seen)
     with pytest.raises(Unreachable) as caught:
-        Clear().run(play.stage)
+        StopOutdated().run(play.stage)
     assert caught.value is problem
     assert play.ran == []

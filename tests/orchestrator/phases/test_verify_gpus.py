@@ -10,11 +10,11 @@ from cluster.command import Result
 from cluster.errors import CommandFailed, NotReady, Unreachable
 from cluster.state.desired import ray_unit, vllm_unit
 from cluster.values import Presence
-from orchestrator.events import HostDoes, HostSaid, Progress, Waiting
-from orchestrator.phases.verify_gpus import Gate
+from orchestrator.events import HostActivity, HostMessage, Progress, Waiting
+from orchestrator.phases.verify_gpus import VerifyGpus
 from tests.cluster import builders
 from tests.doubles import Script, ScriptedChannel
-from tests.orchestrator.scripted_stage import Played, look, played
+from tests.orchestrator.scripted_stage import ScriptedRun, look, played
 
 ONE, TWO = builders.inventory(hosts=1, gpus=2), builders.inventory(gpus=1)
 A, B = "192.168.0.1", "192.168.0.2"
@@ -25,15 +25,15 @@ def card(number: int, cuda: str = "ok") -> dict[str, object]:
     return {"uuid": f"GPU-{number}", "memory_mib": 81559, "cuda": cuda}
 
 
-def gating(*said: object, answers: dict[str, Script] | None = None, result: Result | None = None) -> Played:
+def gating(*said: object, answers: dict[str, Script] | None = None, result: Result | None = None) -> ScriptedRun:
     lines = [one if one is None or isinstance(one, str) else json.dumps(one) for one in said]
     channel = ScriptedChannel(lines, result)
     return played(answers or ALIVE, TWO, channels={"prove the GPUs through Ray": channel})
 
 
-def failure(play: Played) -> NotReady:
+def failure(play: ScriptedRun) -> NotReady:
     with pytest.raises(NotReady) as caught:
-        Gate().run(play.stage)
+        VerifyGpus().run(play.stage)
     return caught.value
 
 
@@ -45,9 +45,9 @@ def test_skipped_without_ray_and_where_our_engine_holds_the_gpus() -> None:
         "gpu-a": builders.view(TWO.host("gpu-a"), ray=rays["gpu-a"], vllm=engine),
         "gpu-b": builders.view(TWO.host("gpu-b"), ray=rays["gpu-b"]),
     }
-    assert Gate().skip(ONE, builders.seen(ONE)) == "one host serves alone, without Ray"
-    assert Gate().skip(TWO, running) == "our engine holds them"
-    assert Gate().skip(TWO, seen) is None
+    assert VerifyGpus().skip(ONE, builders.seen(ONE)) == "one host serves alone, without Ray"
+    assert VerifyGpus().skip(TWO, running) == "our engine holds them"
+    assert VerifyGpus().skip(TWO, seen) is None
 
 
 def test_what_it_sees_is_shown() -> None:
@@ -59,7 +59,7 @@ def test_what_it_sees_is_shown() -> None:
         {"touched": 2, "of": 2},
         {"proved": [card(1), card(2)]},
     )
-    Gate().run(play.stage)
+    VerifyGpus().run(play.stage)
     assert [(one.what, one.last) for one in play.said(Waiting)] == [
         ("the head to answer", "no route"),
         ("all hosts to join Ray", f"gpu-b ({B}) has not joined"),
@@ -70,17 +70,17 @@ def test_what_it_sees_is_shown() -> None:
         ("GPUs in Ray", 2, 2),
         ("GPUs touched through Ray", 2, 2),
     ]
-    assert play.said(HostDoes)[:2] == [
-        HostDoes("gpu-a", "in Ray with 1 of 1 GPUs"),
-        HostDoes("gpu-b", "not in Ray yet"),
+    assert play.said(HostActivity)[:2] == [
+        HostActivity("gpu-a", "in Ray with 1 of 1 GPUs"),
+        HostActivity("gpu-b", "not in Ray yet"),
     ]
-    assert play.said(HostSaid) == [HostSaid("", "2 of 2 GPUs answered through Ray, all distinct")]
+    assert play.said(HostMessage) == [HostMessage("", "2 of 2 GPUs answered through Ray, all distinct")]
 
 
 def test_what_was_not_checked_is_said() -> None:
     play = gating({"proved": [card(1), card(2, "not checked")]})
-    Gate().run(play.stage)
-    assert play.said(HostSaid)[1].line == "CUDA was not checked on 1 of them: their hosts have no libcuda"
+    VerifyGpus().run(play.stage)
+    assert play.said(HostMessage)[1].line == "CUDA was not checked on 1 of them: their hosts have no libcuda"
 
 
 def test_a_missing_host_is_named_with_the_end_of_its_log() -> None:
@@ -130,5 +130,5 @@ def test_a_gate_that_ends_without_a_verdict_is_a_failed_command(monkeypatch: pyt
     monkeypatch.setattr("orchestrator.phases.verify_gpus._NOTICED", 0.0)
     play = gating({"joined": {A: 1}}, result=Result(1, "", "ModuleNotFoundError: No module named 'ray'"))
     with pytest.raises(CommandFailed) as caught:
-        Gate().run(play.stage)
+        VerifyGpus().run(play.stage)
     assert (caught.value.status, caught.value.cause) == (1, "Ray is not in the venv of the head")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.errors import NotFreed, Unreachable
+from cluster.errors import NotReleased, Unreachable
 from cluster.values import GpuProcess, Listener
-from orchestrator.events import HostSaid, Waiting
-from orchestrator.phases.verify_released import Free
+from orchestrator.events import HostMessage, Waiting
+from orchestrator.phases.verify_released import VerifyReleased
 from tests.cluster import builders
 from tests.doubles import Script, failed
-from tests.orchestrator.scripted_stage import Played, played, told
+from tests.orchestrator.scripted_stage import ScriptedRun, played, told
 
 TWO = builders.inventory()
 CLEAN = told(builders.facts(TWO.host("gpu-a"))), told(builders.facts(TWO.host("gpu-b")))
@@ -18,14 +18,14 @@ RANK = GpuProcess(pid=5391, name="VLLM::Worker_TP3", used_mib=71204, ours=True)
 SWEEP = "clean the state directory"
 
 
-def freeing(head: Script, worker: Script, sweep: Script = "", patience: float = 5.0) -> Played:
+def freeing(head: Script, worker: Script, sweep: Script = "", patience: float = 5.0) -> ScriptedRun:
     looks = {"gpu-a": head, "gpu-b": worker}
     return played(lambda host: {"look at the host": looks[host], SWEEP: sweep}, TWO, free=patience)
 
 
-def failure(play: Played) -> NotFreed:
-    with pytest.raises(NotFreed) as caught:
-        Free().run(play.stage)
+def failure(play: ScriptedRun) -> NotReleased:
+    with pytest.raises(NotReleased) as caught:
+        VerifyReleased().run(play.stage)
     return caught.value
 
 
@@ -35,15 +35,15 @@ def held(**facts: object) -> str:
 
 def test_nothing_is_left_and_the_lease_on_the_head_is_swept_last() -> None:
     play = freeing(*CLEAN)
-    Free().run(play.stage)
+    VerifyReleased().run(play.stage)
     assert play.ran[-2:] == [("gpu-b", SWEEP), ("gpu-a", SWEEP)]
-    assert play.events == [HostSaid("", "no process of ours, our ports free, and no memory of ours on any GPU")]
+    assert play.events == [HostMessage("", "no process of ours, our ports free, and no memory of ours on any GPU")]
 
 
 def test_a_rank_may_take_its_time_in_the_driver() -> None:
     busy = held(gpus=(builders.card(0, RANK),))
     play = freeing(CLEAN[0], [busy, busy, CLEAN[1]])
-    Free().run(play.stage)
+    VerifyReleased().run(play.stage)
     assert [one.last for one in play.said(Waiting)] == ["gpu-b: GPU 0: pid 5391 holds 71204 MiB"] * 2
 
 
@@ -68,7 +68,7 @@ def test_what_is_left_is_named(facts: dict[str, object], what: str) -> None:
 def test_what_is_not_ours_is_nothing_left() -> None:
     foreign = GpuProcess(pid=9, name="python", used_mib=70000, ours=False)
     listener = Listener(port=6380, pid=9, command="raylet", ours=False)
-    Free().run(freeing(CLEAN[0], held(gpus=(builders.card(0, foreign),), listeners=(listener,))).stage)
+    VerifyReleased().run(freeing(CLEAN[0], held(gpus=(builders.card(0, foreign),), listeners=(listener,))).stage)
 
 
 def test_a_lost_host_is_not_waited_for_but_nothing_is_proved_of_it() -> None:

@@ -11,38 +11,38 @@ from cluster.diagnosis.collect import COLLECTING
 from cluster.errors import NotReady, Unreachable
 from cluster.values import Presence
 from cluster.views import HostView
-from orchestrator.events import EngineReady, HostDoes, HostSaid, LogSaid, Progress, Waiting
-from orchestrator.phases.wait_ready import Ready
+from orchestrator.events import EngineReady, HostActivity, HostMessage, LastLogLine, Progress, Waiting
+from orchestrator.phases.wait_ready import WaitReady
 from orchestrator.render import plain
 from tests.cluster import builders
 from tests.cluster.diagnosis.test_collect import line
-from tests.orchestrator.scripted_stage import Played, Scripts, look, played, told
+from tests.orchestrator.scripted_stage import ScriptedRun, Scripts, look, played, told
 
 RECORDED = Path(__file__).parents[2] / "recorded" / "vllm"
 SHARDS = "Loading safetensors checkpoint shards:  {}% Completed | {}/4\n"
 READY = look("GPU KV cache size: 1,203,456 tokens\n", health=200)
 
 
-def waiting(*engine: str | Unreachable, ray: str = "", load: float = 5.0) -> Played:
+def waiting(*engine: str | Unreachable, ray: str = "", load: float = 5.0) -> ScriptedRun:
     return played({"look at vllm": engine, "look at ray": ray or look()}, load=load)
 
 
-def failure(play: Played) -> NotReady:
+def failure(play: ScriptedRun) -> NotReady:
     with pytest.raises(NotReady) as caught:
-        Ready().run(play.stage)
+        WaitReady().run(play.stage)
     return caught.value
 
 
 def test_a_healthy_engine_is_ready_at_once() -> None:
     play = waiting(READY)
-    Ready().run(play.stage)
+    WaitReady().run(play.stage)
     assert play.events[-1] == EngineReady(1_203_456)
     assert not play.said(Waiting)
 
 
 def test_the_log_is_read_on_from_where_it_was() -> None:
     play = waiting(look("abc", offset=3), look("def", offset=6), READY)
-    Ready().run(play.stage)
+    WaitReady().run(play.stage)
     assert [one["offset"] for one in play.payloads("gpu-a", "look at vllm")] == [0, 3, 6]
 
 
@@ -51,14 +51,14 @@ def test_progress_is_shown_when_there_is_some() -> None:
     play = waiting(
         *(look(text, offset=100 * at) for at, text in enumerate(engine, 1)), look(health=200, offset=500)
     )
-    Ready().run(play.stage)
+    WaitReady().run(play.stage)
     assert [(one.done, one.total) for one in play.said(Progress)] == [(1, 4), (2, 4)]
 
 
 def test_what_is_waited_for_reads_well() -> None:
     loading = look("Starting to load model\n" + SHARDS.format(25, 1, 4), read=3 << 30)
     play = waiting(loading, READY, ray=look(read=1 << 30))
-    Ready().run(play.stage)
+    WaitReady().run(play.stage)
     shown = plain.line(Waiting("the engine to load", 72.0, play.said(Waiting)[0].last), 72)
     assert shown == (
         "   1:12  · waiting for the engine to load, 1 min 12 s:"
@@ -69,9 +69,12 @@ def test_what_is_waited_for_reads_well() -> None:
 def test_what_every_host_reads_and_what_the_log_says() -> None:
     begun = look("(EngineCore pid=3) one\n\x1b[36m(RayWorkerProc pid=4)\x1b[0m (Worker pid=4) two\n", read=3 << 30)
     play = waiting(begun, READY, ray=look(read=1 << 30))
-    Ready().run(play.stage)
-    assert play.said(HostDoes)[:2] == [HostDoes("gpu-a", "3.0 GiB read"), HostDoes("gpu-b", "1.0 GiB read")]
-    assert [one.line for one in play.said(LogSaid)] == ["two", "GPU KV cache size: 1,203,456 tokens"]
+    WaitReady().run(play.stage)
+    assert play.said(HostActivity)[:2] == [
+        HostActivity("gpu-a", "3.0 GiB read"),
+        HostActivity("gpu-b", "1.0 GiB read"),
+    ]
+    assert [one.line for one in play.said(LastLogLine)] == ["two", "GPU KV cache size: 1,203,456 tokens"]
 
 
 @pytest.mark.parametrize("presence", list(Presence))
@@ -118,7 +121,7 @@ def test_a_stall_tells_what_every_rank_is_at() -> None:
         "gpu-b: the rank with pid 7 stopped",
     ]
     assert play.payloads("gpu-a", COLLECTING)[0]["ray_state"]
-    assert play.said(HostSaid)[-1].line.startswith("nothing moves any more")
+    assert play.said(HostMessage)[-1].line.startswith("nothing moves any more")
 
 
 def test_a_death_is_looked_into_on_every_host() -> None:
@@ -153,14 +156,14 @@ def test_an_engine_that_lost_a_ray_is_told_by_that_ray() -> None:
 def test_as_long_as_a_rank_reads_it_is_no_stall() -> None:
     moving = [look("", read=step << 30) for step in range(200)]
     play = waiting(*moving, READY, load=0.2)
-    Ready().run(play.stage)
+    WaitReady().run(play.stage)
     assert play.said(EngineReady)
 
 
 def test_a_line_that_breaks_for_a_moment_is_waited_out() -> None:
     lost = Unreachable("gpu-a", "look at vllm", cause="the connection broke while the command ran")
     play = waiting(lost, look(), READY)
-    Ready().run(play.stage)
+    WaitReady().run(play.stage)
     assert play.said(Waiting)[0].last == "gpu-a: look at vllm: the connection broke while the command ran"
     assert play.said(EngineReady)
 
@@ -193,6 +196,6 @@ def test_a_host_that_is_back_is_looked_at_again() -> None:
     there = told(builders.facts(two.host("gpu-b")))
     answers: Scripts = {"look at vllm": READY, "look at ray": look(), "look at the host": [GONE, there]}
     play = played(answers, seen=builders.seen(two) | {"gpu-b": lost})
-    Ready().run(play.stage)
+    WaitReady().run(play.stage)
     assert play.said(EngineReady)
     assert play.ran.count(("gpu-b", "look at the host")) == 2

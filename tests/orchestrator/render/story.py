@@ -7,33 +7,33 @@ from cluster.errors import (
     CommandFailed,
     CommandTimedOut,
     FleetError,
-    Held,
     InventoryError,
-    NotFreed,
+    LeaseHeld,
+    MalformedAnswer,
     NotReady,
+    NotReleased,
     PreflightFailed,
-    Unintelligible,
     Unreachable,
 )
-from cluster.values import Announcement, Excused, Finding, Lease, Leftover, Transport
+from cluster.values import Announcement, Excused, Finding, Lease, Leftover, NcclTransport
 from orchestrator.events import (
     Announced,
+    EndpointVerified,
     EngineReady,
     Event,
-    Found,
-    FoundExcused,
-    HostDoes,
-    HostSaid,
-    LogSaid,
+    FindingExcused,
+    FindingReported,
+    HostActivity,
+    HostMessage,
+    LastLogLine,
     PhaseDone,
     PhaseFailed,
     PhaseSkipped,
     PhaseStarted,
     Progress,
-    Proved,
+    RolledBack,
     RunStarted,
-    TransportLearned,
-    Undone,
+    TransportDetected,
     Waiting,
 )
 
@@ -92,7 +92,7 @@ unreachable = Unreachable(
     "gpu-b", "connect", "timed out", cause="nothing answers at 10.0.0.2:22", cure="ssh -p 22 root@10.0.0.2 true"
 )
 timed_out = CommandTimedOut("gpu-a", FACTS)
-unintelligible = Unintelligible("gpu-a", "ask for its facts", "Welcome to gpu-a!\n{", cause="its .bashrc prints")
+unintelligible = MalformedAnswer("gpu-a", "ask for its facts", "Welcome to gpu-a!\n{", cause="its .bashrc prints")
 same = FleetError([CommandTimedOut("gpu-a", FACTS), CommandTimedOut("gpu-b", FACTS)])
 several = FleetError([CommandTimedOut("gpu-a", FACTS), unreachable, CommandTimedOut("gpu-c", FACTS)])
 preflight = PreflightFailed(FINDINGS)
@@ -104,8 +104,8 @@ not_ready = NotReady(
     cause="no rank has read a byte for 30 min",
     cure="orchestrator diagnose --to bundle.tar.gz",
 )
-held = Held("ernie", Lease("anna", "laptop-7", "2026-07-01T09:12:44+00:00", "up"))
-not_freed = NotFreed(
+held = LeaseHeld("ernie", Lease("anna", "laptop-7", "2026-07-01T09:12:44+00:00", "up"))
+not_freed = NotReleased(
     [
         Leftover("gpu-a", "pid 5391 (VLLM::Worker_TP3) holds 71,204 MiB on GPU 3", "kill -9 5391 on gpu-a"),
         Leftover("gpu-b", "could not be looked at: unreachable", "run `orchestrator down` again once it is back"),
@@ -116,7 +116,7 @@ inventory = InventoryError(
     ["line 14: hosts[1].adress: unknown key; did you mean `address`?", "line 21: serve.port: 99999 is not a port"],
 )
 
-TRANSPORT = Transport("NET/IB/GDRDMA", "Channel 00/0 : 8[0] -> 0[0] [receive] via NET/IB/0/GDRDMA")
+TRANSPORT = NcclTransport("NET/IB/GDRDMA", "Channel 00/0 : 8[0] -> 0[0] [receive] via NET/IB/0/GDRDMA")
 ANNOUNCEMENT = Announcement(
     url="http://10.0.0.1:8000",
     model="baidu/ERNIE-4.5-VL-424B-A47B-PT",
@@ -138,37 +138,40 @@ GOOD: tuple[tuple[float, Event], ...] = (
     (0.0, PhaseStarted("Observe hosts")),
     (1.2, PhaseDone("Observe hosts", 1.21)),
     (1.2, PhaseStarted("Check hosts")),
-    (1.3, Found(SHM)),
+    (1.3, FindingReported(SHM)),
     (1.4, PhaseDone("Check hosts", 0.2)),
     (1.5, PhaseSkipped("Start Ray head", "alive since 2 h 03 min with the same arguments")),
     (1.5, PhaseStarted("Join Ray workers")),
-    (3.0, HostSaid("gpu-b", "Ray runtime started.")),
+    (3.0, HostMessage("gpu-b", "Ray runtime started.")),
     (5.6, PhaseDone("Join Ray workers", 4.1)),
     (5.6, PhaseStarted("Prove every GPU")),
     (6.0, Progress("touched through Ray", 12, 16, "GPUs")),
     (8.0, PhaseDone("Prove every GPU", 2.4)),
     (8.0, PhaseStarted("Load the model")),
-    (68.0, HostSaid("gpu-a", "(EngineCore pid=5120) Starting to load model baidu/ERNIE-4.5-VL-424B-A47B-PT...")),
+    (
+        68.0,
+        HostMessage("gpu-a", "(EngineCore pid=5120) Starting to load model baidu/ERNIE-4.5-VL-424B-A47B-PT..."),
+    ),
     (78.0, Progress("weights", 0.0, 790.3, "GiB")),
     (108.0, Progress("weights", 33.5, 790.3, "GiB")),
     (138.0, Progress("weights", 67.2, 790.3, "GiB")),
-    (139.0, HostDoes("gpu-a", "33.7 GiB read, 0.50 GiB/s")),
-    (139.0, HostDoes("gpu-b", "33.5 GiB read, 0.50 GiB/s")),
-    (139.0, LogSaid("gpu-a", "Loading safetensors checkpoint shards:   8% Completed | 13/163")),
+    (139.0, HostActivity("gpu-a", "33.7 GiB read, 0.50 GiB/s")),
+    (139.0, HostActivity("gpu-b", "33.5 GiB read, 0.50 GiB/s")),
+    (139.0, LastLogLine("gpu-a", "Loading safetensors checkpoint shards:   8% Completed | 13/163")),
     (140.0, Waiting("the model to load", 132.0, "loading weights (13 of 163 shards)", 6.0, 900.0)),
 )
 BAD: tuple[tuple[float, Event], ...] = (
-    (0.1, FoundExcused(Excused(NOFILE, "this rack has always served with it"))),
+    (0.1, FindingExcused(Excused(NOFILE, "this rack has always served with it"))),
     *GOOD,
     (150.0, PhaseFailed("Load the model", 142.0, not_ready)),
-    (155.0, Undone("Load the model")),
-    (160.0, Undone("Join Ray workers", unreachable)),
+    (155.0, RolledBack("Load the model")),
+    (160.0, RolledBack("Join Ray workers", unreachable)),
 )
 ENDED: tuple[tuple[float, Event], ...] = (
     *GOOD,
-    (150.0, TransportLearned(TRANSPORT)),
+    (150.0, TransportDetected(TRANSPORT)),
     (560.4, EngineReady(1_203_456)),
     (560.4, PhaseDone("Load the model", 552.4)),
-    (560.9, Proved("http://10.0.0.1:8000", "this machine", " Paris")),
+    (560.9, EndpointVerified("http://10.0.0.1:8000", "this machine", " Paris")),
     (561.0, Announced(ANNOUNCEMENT)),
 )

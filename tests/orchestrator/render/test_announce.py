@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.values import Transport
+from cluster.values import NcclTransport
 from orchestrator.render import announce
 from orchestrator.render.text import ASCII
 from tests.orchestrator.render.story import ANNOUNCEMENT
@@ -49,14 +49,14 @@ def test_one_host() -> None:
     ("transport", "shown"),
     [
         (None, "transport  not looked at"),
-        (Transport("unknown"), "transport  unknown"),
+        (NcclTransport("unknown"), "transport  unknown"),
         (
-            Transport("NET/Socket", "via NET/Socket/0"),
+            NcclTransport("NET/Socket", "via NET/Socket/0"),
             "transport  NET/Socket, slow: TCP instead of RDMA (via NET/Socket/0)",
         ),
     ],
 )
-def test_transport(transport: Transport | None, shown: str) -> None:
+def test_transport(transport: NcclTransport | None, shown: str) -> None:
     assert shown in announce.text(replace(ANNOUNCEMENT, transport=transport)).splitlines()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from cluster.values import Excused, Finding, Report
+from cluster.values import CheckReport, Excused, Finding
 from orchestrator.render import check
 from orchestrator.render.text import ASCII, UNICODE
 
@@ -14,13 +14,13 @@ BUSY = Finding("gpu-idle", "gpu-b", "blocking", "GPU 3: pid 7 python", "no forei
 LATE = Finding("clock", "gpu-b", "unchecked", "no time of day")
 
 
-def text(report: Report, everything: bool = False) -> list[str]:
+def text(report: CheckReport, everything: bool = False) -> list[str]:
     return check.text(report, everything, UNICODE).splitlines()
 
 
 def test_the_worst_concern_comes_first_and_equal_findings_are_one() -> None:
     found = (LATE, BUSY, NOFILE, replace(NOFILE, host="gpu-b"))
-    assert text(Report(found, passed=("venv",))) == [
+    assert text(CheckReport(found, passed=("venv",))) == [
         "GPUs",
         "  ✗ gpu-idle · gpu-b",
         "      found   GPU 3: pid 7 python",
@@ -39,13 +39,13 @@ def test_the_worst_concern_comes_first_and_equal_findings_are_one() -> None:
 
 
 def test_what_is_well_is_counted_and_listed_only_on_demand() -> None:
-    well = Report(passed=("venv", "mtu"), untried=("fabric",))
+    well = CheckReport(passed=("venv", "mtu"), untried=("fabric",))
     assert text(well) == ["2 checks passed, 1 not tried: fabric (--fabric)"]
     assert text(well, everything=True)[:3] == ["  ✓ venv", "  ✓ mtu", "  – fabric: not tried (--fabric)"]
 
 
 def test_what_is_accepted_is_never_silent() -> None:
-    shown = text(Report(excused=(Excused(NOFILE, "it has always served so"),), passed=("venv",)))
+    shown = text(CheckReport(excused=(Excused(NOFILE, "it has always served so"),), passed=("venv",)))
     assert shown == [
         "accepted",
         "  – gpu-a: open-files: hard limit 1024, accepted: it has always served so",
@@ -54,11 +54,13 @@ def test_what_is_accepted_is_never_silent() -> None:
 
 
 def test_a_terminal_without_unicode() -> None:
-    assert check.text(Report((BUSY,)), True, ASCII).isascii()
+    assert check.text(CheckReport((BUSY,)), True, ASCII).isascii()
 
 
 def test_a_program_gets_everything() -> None:
-    document = json.loads(json.dumps(check.document(Report((BUSY,), (Excused(NOFILE, "so be it"),), ("venv",)))))
+    document = json.loads(
+        json.dumps(check.document(CheckReport((BUSY,), (Excused(NOFILE, "so be it"),), ("venv",))))
+    )
     assert document["findings"][0]["concern"] == "GPUs"
     assert document["findings"][0]["source"] == "vllm#20860"
     assert document["excused"][0]["reason"] == "so be it"

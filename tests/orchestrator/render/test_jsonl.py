@@ -10,13 +10,13 @@ from typing import get_args
 from orchestrator.events import (
     Announced,
     Event,
-    Found,
-    HostSaid,
+    FindingReported,
+    HostMessage,
     PhaseDone,
     PhaseFailed,
+    RolledBack,
     RunStarted,
-    TransportLearned,
-    Undone,
+    TransportDetected,
 )
 from orchestrator.render import announce, failure, jsonl
 from tests.orchestrator.render import story
@@ -39,18 +39,18 @@ def test_tuples_are_lists() -> None:
 def test_errors_are_told_in_full() -> None:
     told = json.loads(jsonl.line(PhaseFailed("Join Ray workers", 4.1, story.failed), AT))
     assert told["error"] == failure.report(story.failed)
-    assert json.loads(jsonl.line(Undone("Join Ray workers"), AT))["error"] is None
+    assert json.loads(jsonl.line(RolledBack("Join Ray workers"), AT))["error"] is None
 
 
 def test_findings_and_announcements_are_objects() -> None:
-    assert json.loads(jsonl.line(Found(story.SHM), AT))["finding"]["found"] == "4.0 GiB"
-    assert json.loads(jsonl.line(TransportLearned(story.TRANSPORT), AT))["transport"]["kind"] == "NET/IB/GDRDMA"
+    assert json.loads(jsonl.line(FindingReported(story.SHM), AT))["finding"]["found"] == "4.0 GiB"
+    assert json.loads(jsonl.line(TransportDetected(story.TRANSPORT), AT))["transport"]["kind"] == "NET/IB/GDRDMA"
     told = json.loads(jsonl.line(Announced(story.ANNOUNCEMENT), AT))["announcement"]
     assert told == json.loads(json.dumps(announce.document(story.ANNOUNCEMENT)))
 
 
 def test_what_a_host_said_is_escaped() -> None:
-    shown = jsonl.line(HostSaid("gpu-a", "\x1b[31m8 × H100\n\ud800"), AT)
+    shown = jsonl.line(HostMessage("gpu-a", "\x1b[31m8 × H100\n\ud800"), AT)
     assert '"line": "\\u001b[31m8 \\u00d7 H100\\n\\ud800"' in shown
     assert shown.isascii()
 
@@ -63,5 +63,5 @@ def test_every_kind_of_event_has_a_line() -> None:
 
 def test_the_sink_writes_lines() -> None:
     stream = io.StringIO()
-    jsonl.sink(stream, lambda: AT)(HostSaid("gpu-a", "Application startup complete."))
-    assert stream.getvalue() == jsonl.line(HostSaid("gpu-a", "Application startup complete."), AT) + "\n"
+    jsonl.sink(stream, lambda: AT)(HostMessage("gpu-a", "Application startup complete."))
+    assert stream.getvalue() == jsonl.line(HostMessage("gpu-a", "Application startup complete."), AT) + "\n"

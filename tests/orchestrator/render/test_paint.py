@@ -12,8 +12,8 @@ from rich.console import Console
 from cluster.errors import NotReady
 from orchestrator.events import (
     Event,
-    HostDoes,
-    HostSaid,
+    HostActivity,
+    HostMessage,
     PhaseDone,
     PhaseFailed,
     PhaseStarted,
@@ -108,7 +108,7 @@ def test_a_narrow_screen_cuts_words_and_keeps_times() -> None:
 
 def test_many_hosts_are_one_line_with_those_in_trouble_first() -> None:
     names = tuple(f"gpu-{number}" for number in range(16))
-    doing = tuple((1.0, HostDoes(name, "1.0 GiB read")) for name in names)
+    doing = tuple((1.0, HostActivity(name, "1.0 GiB read")) for name in names)
     shown = painted(after(((0.0, RunStarted("up", "ernie", names)), *doing)), 1.0, 100, 24)
     assert "1.0 GiB read" not in shown
     assert " → gpu-0  → gpu-1  → gpu-2" in shown
@@ -126,14 +126,14 @@ def test_a_narrow_low_screen_keeps_what_goes_on_now() -> None:
 
 
 def test_ascii_alone_where_the_terminal_has_no_more() -> None:
-    state = reduce(after(story.GOOD), HostSaid("gpu-a", "8 × H100"), 145.0)
+    state = reduce(after(story.GOOD), HostMessage("gpu-a", "8 × H100"), 145.0)
     shown = painted(state, 145.0, 60, 30, ASCII)
     assert shown.isascii()
     assert " gpu-a: 8 ? H100" in shown
 
 
 def test_markup_in_what_a_host_says_stays_words() -> None:
-    state = reduce(after(story.GOOD), HostSaid("gpu-a", "[red]FAILED[/red] [/] \x1b[31m"), 145.0)
+    state = reduce(after(story.GOOD), HostMessage("gpu-a", "[red]FAILED[/red] [/] \x1b[31m"), 145.0)
     assert " gpu-a: [red]FAILED[/red] [/]" in painted(state, 145.0, 100, 30)
 
 
@@ -187,7 +187,7 @@ def test_before_anything_is_known() -> None:
 WORDS = st.text(max_size=30)
 EVENTS = st.one_of(
     st.sampled_from([event for _, event in story.BAD]),
-    st.builds(HostSaid, WORDS, WORDS),
+    st.builds(HostMessage, WORDS, WORDS),
     st.builds(PhaseStarted, st.sampled_from(["Join Ray workers", "起動する", "Serve"])),
     st.builds(Progress, WORDS, st.floats(0, 1e6), st.floats(0, 1e6), st.sampled_from(["%", "GiB"])),
     st.builds(RunStarted, WORDS, WORDS, st.tuples(WORDS, WORDS)),

@@ -6,24 +6,24 @@ import io
 
 import pytest
 
-from cluster.values import Finding, Transport
+from cluster.values import Finding, NcclTransport
 from orchestrator.events import (
     Announced,
+    EndpointVerified,
     EngineReady,
     Event,
-    Found,
-    HostDoes,
-    HostSaid,
-    LogSaid,
+    FindingReported,
+    HostActivity,
+    HostMessage,
+    LastLogLine,
     PhaseDone,
     PhaseFailed,
     PhaseSkipped,
     PhaseStarted,
     Progress,
-    Proved,
+    RolledBack,
     RunStarted,
-    TransportLearned,
-    Undone,
+    TransportDetected,
     Waiting,
 )
 from orchestrator.render import plain
@@ -43,18 +43,21 @@ from tests.orchestrator.render import story
             "✗ Join Ray workers: failed after 4.1 s: gpu-b: could not start the Ray worker (exit status 1): "
             "its Ray or Python differs from the head's",
         ),
-        (Undone("Join Ray workers"), "↶ Join Ray workers: taken back"),
+        (RolledBack("Join Ray workers"), "↶ Join Ray workers: taken back"),
         (
-            Undone("Join Ray workers", story.unreachable),
+            RolledBack("Join Ray workers", story.unreachable),
             "✗ Join Ray workers: could not be taken back",
         ),
-        (Found(story.SHM), "! gpu-b: /dev/shm: 4.0 GiB, wanted 16.0 GiB (mount -o remount,size=16G /dev/shm)"),
-        (Found(Finding("libcuda", "", "unchecked", "no libcuda")), "? libcuda: not checked: no libcuda"),
         (
-            HostSaid("gpu-a", "\x1b[31mApplication\nstartup complete.\x1b[0m"),
+            FindingReported(story.SHM),
+            "! gpu-b: /dev/shm: 4.0 GiB, wanted 16.0 GiB (mount -o remount,size=16G /dev/shm)",
+        ),
+        (FindingReported(Finding("libcuda", "", "unchecked", "no libcuda")), "? libcuda: not checked: no libcuda"),
+        (
+            HostMessage("gpu-a", "\x1b[31mApplication\nstartup complete.\x1b[0m"),
             "· gpu-a: Application startup complete.",
         ),
-        (HostSaid("", "lease of anna taken over"), "· lease of anna taken over"),
+        (HostMessage("", "lease of anna taken over"), "· lease of anna taken over"),
         (Progress("weights", 33.5, 790.3, "GiB"), "· weights: 33.5 of 790.3 GiB"),
         (Waiting("one token", 72, ""), "· waiting for one token, 1 min 12 s"),
         (Waiting("one token", 72, "HTTP 503"), "· waiting for one token, 1 min 12 s: HTTP 503"),
@@ -64,14 +67,14 @@ from tests.orchestrator.render import story
             "· waiting for one token, 1 min 12 s: HTTP 503; nothing new for 1 min 00 s, gives up at 10 min 00 s",
         ),
         (
-            TransportLearned(story.TRANSPORT),
+            TransportDetected(story.TRANSPORT),
             "· transport: NET/IB/GDRDMA (Channel 00/0 : 8[0] -> 0[0] [receive] via NET/IB/0/GDRDMA)",
         ),
-        (TransportLearned(Transport("unknown")), "· transport: unknown"),
+        (TransportDetected(NcclTransport("unknown")), "· transport: unknown"),
         (EngineReady(1_203_456), "· the engine is healthy, 1,203,456 tokens of KV cache"),
         (EngineReady(None), "· the engine is healthy"),
         (
-            Proved("http://10.0.0.1:8000", "gpu-a", "\n"),
+            EndpointVerified("http://10.0.0.1:8000", "gpu-a", "\n"),
             "· http://10.0.0.1:8000 gave a token, asked from gpu-a",
         ),
     ],
@@ -82,8 +85,8 @@ def test_every_event_is_one_line(event: Event, shown: str) -> None:
 
 def test_the_announcement_goes_to_stdout_and_not_here() -> None:
     assert plain.line(Announced(story.ANNOUNCEMENT), 1) is None
-    assert plain.line(HostDoes("gpu-a", "33.7 GiB read"), 1) is None
-    assert plain.line(LogSaid("gpu-a", "Loading"), 1) is None
+    assert plain.line(HostActivity("gpu-a", "33.7 GiB read"), 1) is None
+    assert plain.line(LastLogLine("gpu-a", "Loading"), 1) is None
 
 
 def test_ascii() -> None:
@@ -123,7 +126,7 @@ def test_what_gets_no_line_does_not_bring_a_wait_back() -> None:
     worth = plain.throttle(10)
     shown = []
     for second in range(0, 31):
-        unseen = (HostDoes("gpu-a", "1.9 GiB read"), LogSaid("gpu-a", f"line {second}"))
+        unseen = (HostActivity("gpu-a", "1.9 GiB read"), LastLogLine("gpu-a", f"line {second}"))
         assert not any(worth(event, second) for event in unseen)
         shown += [second] if worth(Waiting("the engine", second, ""), second) else []
     assert shown == [0, 10, 20, 30]

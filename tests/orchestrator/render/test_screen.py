@@ -6,19 +6,19 @@ import pytest
 
 from orchestrator.events import (
     Announced,
+    EndpointVerified,
     EngineReady,
     Event,
-    Found,
-    HostSaid,
+    FindingReported,
+    HostMessage,
     PhaseDone,
     PhaseFailed,
     PhaseSkipped,
     PhaseStarted,
     Progress,
-    Proved,
+    RolledBack,
     RunStarted,
-    TransportLearned,
-    Undone,
+    TransportDetected,
     Waiting,
 )
 from orchestrator.render.screen import Mood, Row, State, reduce
@@ -46,17 +46,20 @@ def test_a_run_begins_anew() -> None:
         ([], Row("Serve", Mood.RUNNING, 2)),
         ([PhaseDone("Serve", 7.0)], Row("Serve", Mood.DONE, 2, 7.0)),
         ([PhaseSkipped("Serve", "alive")], Row("Serve", Mood.SKIPPED, 2, None, "alive")),
-        ([PhaseDone("Serve", 7.0), Undone("Serve")], Row("Serve", Mood.UNDONE, 2, 7.0, "taken back after 7.0 s")),
+        (
+            [PhaseDone("Serve", 7.0), RolledBack("Serve")],
+            Row("Serve", Mood.UNDONE, 2, 7.0, "taken back after 7.0 s"),
+        ),
         (
             [PhaseFailed("Serve", 7.0, story.unreachable)],
             Row("Serve", Mood.FAILED, 2, 7.0, "gpu-b: could not connect (unreachable)"),
         ),
         (
-            [PhaseFailed("Serve", 7.0, story.unreachable), Undone("Serve")],
+            [PhaseFailed("Serve", 7.0, story.unreachable), RolledBack("Serve")],
             Row("Serve", Mood.FAILED, 2, 7.0, "gpu-b: could not connect (unreachable) (taken back)"),
         ),
         (
-            [PhaseDone("Serve", 7.0), Undone("Serve", story.timed_out)],
+            [PhaseDone("Serve", 7.0), RolledBack("Serve", story.timed_out)],
             Row(
                 "Serve",
                 Mood.FAILED,
@@ -72,9 +75,9 @@ def test_a_phase(events: list[Event], row: Row) -> None:
 
 
 def test_what_was_learned_is_said_and_nothing_is_waited_for_any_more() -> None:
-    state = after((1, Waiting("one token", 3, "")), (2, TransportLearned(story.TRANSPORT)))
+    state = after((1, Waiting("one token", 3, "")), (2, TransportDetected(story.TRANSPORT)))
     assert state.said == ("transport: NET/IB/GDRDMA (Channel 00/0 : 8[0] -> 0[0] [receive] via NET/IB/0/GDRDMA)",)
-    for event in (EngineReady(640), Proved("http://10.0.0.1:8000", "this machine", "")):
+    for event in (EngineReady(640), EndpointVerified("http://10.0.0.1:8000", "this machine", "")):
         assert reduce(state, event, 3.0).waiting is None
 
 
@@ -90,12 +93,14 @@ def test_a_skip_needs_no_start_and_a_phase_may_run_twice() -> None:
 
 
 def test_undoing_what_was_never_seen_is_shown_too() -> None:
-    assert after((1, Undone("Lock"))).rows == (Row("Lock", Mood.UNDONE, 0.0, None, "taken back"),)
+    assert after((1, RolledBack("Lock"))).rows == (Row("Lock", Mood.UNDONE, 0.0, None, "taken back"),)
 
 
 def test_hosts_in_trouble_stay_so_until_announced() -> None:
     state = after(
-        (1, Found(story.SHM)), (2, HostSaid("gpu-b", "Ray runtime started.")), (2, HostSaid("gpu-a", "hi"))
+        (1, FindingReported(story.SHM)),
+        (2, HostMessage("gpu-b", "Ray runtime started.")),
+        (2, HostMessage("gpu-a", "hi")),
     )
     assert state.hosts == (("gpu-a", Mood.RUNNING), ("gpu-b", Mood.WARNING))
     assert reduce(state, Announced(story.ANNOUNCEMENT), 3).hosts == (("gpu-a", Mood.DONE), ("gpu-b", Mood.DONE))
@@ -118,7 +123,7 @@ def test_a_failure_names_its_hosts(error: Exception, blamed: set[str]) -> None:
 
 
 def test_words_are_kept_clean_and_in_bounds() -> None:
-    state = after(*((1.0, HostSaid("gpu-a", f"\x1b[31mline {number}\n")) for number in range(99)))
+    state = after(*((1.0, HostMessage("gpu-a", f"\x1b[31mline {number}\n")) for number in range(99)))
     assert (len(state.said), state.said[-1]) == (50, "gpu-a: line 98")
 
 

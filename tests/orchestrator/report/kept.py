@@ -12,7 +12,7 @@ from cluster.bench.record import Conditions, Run
 from cluster.bench.verdict import Verdict
 from cluster.bench.workload import GUIDE, Workload
 from orchestrator.bench.results import opened
-from orchestrator.bench.settings import How
+from orchestrator.bench.settings import BenchSettings
 from tests.cluster.bench.results import conditions, counts, result, run
 
 
@@ -46,7 +46,7 @@ def keep(
     folder: Path, sizes: Sequence[int] = (1, 16), faster: float = 1.0, known: Conditions | None = None
 ) -> Path:
     """The guide's three workloads in each size; of the first and smallest a run that does not count as well."""
-    results = opened(folder, How(rate=10, cold="salt", origin="head", seed=7), seeded=True)
+    results = opened(folder, BenchSettings(rate=10, cold="salt", origin="head", seed=7), seeded=True)
     for workload in GUIDE:
         for size in sizes:
             one, text = one_run(workload, size, faster, conditions=known or conditions())

@@ -17,7 +17,7 @@ from cluster.bench.verdict import failed
 from cluster.bench.workload import GUIDE
 from cluster.errors import UsageError
 from orchestrator.bench.results import opened
-from orchestrator.bench.settings import How
+from orchestrator.bench.settings import BenchSettings
 from orchestrator.cli import cli
 from orchestrator.report import narrative
 from orchestrator.report.data import COLUMNS
@@ -78,7 +78,7 @@ def test_a_summary_in_words(tmp_path: Path) -> None:
 
 
 def test_one_run_counts(tmp_path: Path) -> None:
-    how = How(rate=10, cold="salt", origin="head", seed=7)
+    how = BenchSettings(rate=10, cold="salt", origin="head", seed=7)
     opened(tmp_path / "one", how, seeded=True).keep(run(), {})
     assert narrative.summary(load([tmp_path / "one"]))[1].startswith(
         "1 of 1 run counts: by the server's own counters"
@@ -86,7 +86,7 @@ def test_one_run_counts(tmp_path: Path) -> None:
 
 
 def test_tokens_that_came_together_are_told_beside_the_guide(tmp_path: Path) -> None:
-    how = How(rate=10, cold="salt", origin="head", seed=7)
+    how = BenchSettings(rate=10, cold="salt", origin="head", seed=7)
     late = figures(itl=Latency(mean=315.0, median=300.0, p99=900.0))
     opened(tmp_path / "one", how, seeded=True).keep(run(num_prompts=16, figures=late), {})
     series = load([tmp_path / "one"])
@@ -103,7 +103,7 @@ def test_cpus_are_called_so(tmp_path: Path) -> None:
 
 
 def test_nothing_to_be_proud_of(tmp_path: Path) -> None:
-    how = How(rate=10, cold="salt", origin="head", seed=7)
+    how = BenchSettings(rate=10, cold="salt", origin="head", seed=7)
     opened(tmp_path / "one", how, seeded=True).keep(run(verdict=failed("why"), figures=None), {})
     series = load([tmp_path / "one"])
     assert narrative.summary(series)[1] == "None of 1 run counts: see below, under what was left out."
@@ -133,7 +133,7 @@ def test_one_row_a_run(tmp_path: Path, capsys: Captured) -> None:
 
 
 def test_a_row_of_a_run_without_figures(tmp_path: Path, capsys: Captured) -> None:
-    how = How(rate=10, cold="salt", origin="head", seed=7)
+    how = BenchSettings(rate=10, cold="salt", origin="head", seed=7)
     lost = run(verdict=failed("why"), figures=None, counts=None)
     opened(tmp_path / "one", how, seeded=True).keep(lost, {})
     assert report(tmp_path / "one", "--output", "csv") == 0

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import pytest
 from pydantic import SecretStr
 
-from cluster.values import Transport
-from orchestrator.events import EngineReady, Event, PhaseDone, PhaseSkipped, Proved, TransportLearned
+from cluster.values import NcclTransport
+from orchestrator.events import EndpointVerified, EngineReady, Event, PhaseDone, PhaseSkipped, TransportDetected
 from orchestrator.run.announcement import announcement
 from tests.cluster import builders
 
 TWO = builders.inventory()
-PROOF = Proved("http://10.0.0.1:8000", "this machine", " Paris")
-IB, RDMA, UNKNOWN = (Transport(kind) for kind in ("NET/IB", "NET/IB/GDRDMA", "unknown"))
+PROOF = EndpointVerified("http://10.0.0.1:8000", "this machine", " Paris")
+IB, RDMA, UNKNOWN = (NcclTransport(kind) for kind in ("NET/IB", "NET/IB/GDRDMA", "unknown"))
 
 
 def test_everything_is_from_the_inventory_and_the_run() -> None:
@@ -37,9 +37,9 @@ def test_without_a_proof_there_is_none() -> None:
     [([], None), ([UNKNOWN], UNKNOWN), ([IB, RDMA], RDMA), ([IB, UNKNOWN], IB), ([UNKNOWN, RDMA], RDMA)],
 )
 def test_the_last_that_is_known_of_the_transport(
-    learned: Sequence[Transport], transport: Transport | None
+    learned: Sequence[NcclTransport], transport: NcclTransport | None
 ) -> None:
-    events: list[Event] = [*(TransportLearned(one) for one in learned), PROOF]
+    events: list[Event] = [*(TransportDetected(one) for one in learned), PROOF]
     assert announcement(TWO, events).transport == transport
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from cluster.errors import HostError, LeaseLost, NotFreed, NotReady
+from cluster.errors import HostError, LeaseLost, NotReady, NotReleased
 from cluster.values import Lease, Leftover
-from orchestrator.events import HostSaid, PhaseDone, PhaseFailed, PhaseSkipped, PhaseStarted, Undone
+from orchestrator.events import HostMessage, PhaseDone, PhaseFailed, PhaseSkipped, PhaseStarted, RolledBack
 from orchestrator.run.interrupts import Interrupted, Interrupts
 from orchestrator.run.phase import Phase, Stage
 from tests.orchestrator.engine_fixtures import CLEAN, Driven, Noted, driven, phases
@@ -48,7 +48,7 @@ def test_a_failure_takes_back_what_was_entered_in_reverse() -> None:
     assert caught.value is LOST
     assert [note for note in notes if note.startswith("undo")] == ["undo B: python 2", "undo A: python 1"]
     assert [event.error for event in one.events if isinstance(event, PhaseFailed)] == [LOST]
-    assert [event for event in one.events if isinstance(event, Undone)] == [Undone("B"), Undone("A")]
+    assert [event for event in one.events if isinstance(event, RolledBack)] == [RolledBack("B"), RolledBack("A")]
 
 
 def test_a_phase_that_starts_nothing_is_not_undone() -> None:
@@ -56,13 +56,16 @@ def test_a_phase_that_starts_nothing_is_not_undone() -> None:
     with pytest.raises(NotReady):
         one.engine.run([Noted("A", notes, starts=False), Noted("B", notes, starts=False, fails=LOST)])
     assert not any(note.startswith("undo") for note in notes)
-    assert not any(isinstance(event, HostSaid | Undone) for event in one.events)
+    assert not any(isinstance(event, HostMessage | RolledBack) for event in one.events)
 
 
 @pytest.mark.parametrize(
     ("problem", "remains"),
     [
-        (NotFreed([Leftover("gpu-b", "pid 7: raylet", "ssh gpu-b kill -9 7")]), "gpu-b: pid 7: raylet (ssh gpu-b"),
+        (
+            NotReleased([Leftover("gpu-b", "pid 7: raylet", "ssh gpu-b kill -9 7")]),
+            "gpu-b: pid 7: raylet (ssh gpu-b",
+        ),
         (
             HostError("gpu-b", "stop ray", cause="no route", cure="see its cable"),
             "gpu-b: no route (see its cable)",
@@ -120,8 +123,8 @@ def test_ctrl_c_undoes() -> None:
         one.engine.run([Noted("A", notes), Noted("B", notes, starts=False, fails=KeyboardInterrupt())])
     assert notes[-1] == "undo A: python 1"
     assert one.events[-2:] == [
-        HostSaid("", "interrupted: taking back what this run started (Ctrl-C again leaves it)"),
-        Undone("A"),
+        HostMessage("", "interrupted: taking back what this run started (Ctrl-C again leaves it)"),
+        RolledBack("A"),
     ]
     assert not hasattr(caught.value, "__notes__")
 

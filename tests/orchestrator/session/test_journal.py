@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.events import Event, HostDoes, HostSaid, LogSaid, PhaseDone, PhaseStarted
+from orchestrator.events import Event, HostActivity, HostMessage, LastLogLine, PhaseDone, PhaseStarted
 from orchestrator.session.journal import Journal
 
 AT = datetime(2026, 7, 1, 9, 12, 44, tzinfo=UTC)
@@ -35,7 +35,7 @@ def test_every_event_is_a_line_in_a_private_file(tmp_path: Path) -> None:
 
 def test_what_passes_by_the_second_is_not_kept(tmp_path: Path) -> None:
     keep, _ = journal(tmp_path / "journal.jsonl")
-    for event in (STARTED, HostDoes("gpu-a", "3.0 GiB read"), LogSaid("gpu-a", "Loading")):
+    for event in (STARTED, HostActivity("gpu-a", "3.0 GiB read"), LastLogLine("gpu-a", "Loading")):
         keep(event)
     assert (tmp_path / "journal.jsonl").read_text().count("\n") == 1
 
@@ -52,7 +52,7 @@ def test_a_full_disk_is_said_once() -> None:
     for _ in range(3):
         keep(STARTED)
     assert complaints == [
-        HostSaid("", "no journal of this run: /dev/full cannot be written: No space left on device")
+        HostMessage("", "no journal of this run: /dev/full cannot be written: No space left on device")
     ]
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from cluster.errors import InventoryError, UsageError
-from orchestrator.events import HostSaid, RunStarted
+from orchestrator.events import HostMessage, RunStarted
 from orchestrator.local.settings import Output, Settings
 from orchestrator.session.session import Request, session
 from tests.orchestrator.simulated_cluster import World, written
 
-SAID = HostSaid("gpu-a", "ready")
+SAID = HostMessage("gpu-a", "ready")
 
 
 @pytest.fixture(autouse=True)

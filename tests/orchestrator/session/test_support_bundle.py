@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from cluster.diagnosis.collect import COLLECTING
-from cluster.errors import ClusterError, FleetError, Held, NotReady, PreflightFailed, Unreachable
+from cluster.errors import ClusterError, FleetError, LeaseHeld, NotReady, PreflightFailed, Unreachable
 from cluster.values import Lease
 from cluster.views import HostView
-from orchestrator.events import HostSaid
-from orchestrator.session.support_bundle import Diagnosis, after_failure
+from orchestrator.events import HostMessage
+from orchestrator.session.support_bundle import SupportBundle, after_failure
 from tests.cluster.diagnosis.test_collect import line
 from tests.doubles import Script
-from tests.orchestrator.scripted_stage import Played, played
+from tests.orchestrator.scripted_stage import ScriptedRun, played
 
 LOST = Unreachable("gpu-b", COLLECTING, cause="no route")
 
@@ -23,10 +23,10 @@ LOST = Unreachable("gpu-b", COLLECTING, cause="no route")
 SAID_BY_B = line("vllm/log", "said by b\n")
 
 
-def diagnosis(folder: Path, *, b: Script = SAID_BY_B) -> tuple[Diagnosis, Played]:
+def diagnosis(folder: Path, *, b: Script = SAID_BY_B) -> tuple[SupportBundle, ScriptedRun]:
     said: dict[str, Script] = {"gpu-a": line("vllm/log", "said by a\n"), "gpu-b": b}
     play = played(lambda name: {COLLECTING: said[name]})
-    return Diagnosis(play.stage.inventory, play.stage.fleet, folder), play
+    return SupportBundle(play.stage.inventory, play.stage.fleet, folder), play
 
 
 def contents(path: Path) -> dict[str, str]:
@@ -71,7 +71,7 @@ def test_hosts_that_are_lost_are_named_and_hide_nothing(tmp_path: Path) -> None:
     assert "Nothing is missing." not in told
 
 
-def failed(folder: Path, error: BaseException, **more: Script) -> Played:
+def failed(folder: Path, error: BaseException, **more: Script) -> ScriptedRun:
     one, play = diagnosis(folder, **more)
     after_failure(one, folder / "20261126T171000-up.tar.gz", play.stage.sink)(play.stage, error)
     return play
@@ -83,11 +83,13 @@ def test_a_failure_names_its_bundle(tmp_path: Path) -> None:
     path = tmp_path / "20261126T171000-up.tar.gz"
     assert error.__notes__ == [f"what every host has to say is in {path}"]
     assert "cause  it died" in contents(path)["failure.txt"]
-    assert play.said(HostSaid) == [HostSaid("", "collecting what the hosts have to say (Ctrl-C leaves it out)")]
+    assert play.said(HostMessage) == [
+        HostMessage("", "collecting what the hosts have to say (Ctrl-C leaves it out)")
+    ]
 
 
 @pytest.mark.parametrize(
-    "error", [PreflightFailed([]), Held("demo", Lease("anna", "desk", "2026-11-26T17:10:00+00:00", "up"))]
+    "error", [PreflightFailed([]), LeaseHeld("demo", Lease("anna", "desk", "2026-11-26T17:10:00+00:00", "up"))]
 )
 def test_of_what_is_said_already_none_is_made(tmp_path: Path, error: ClusterError) -> None:
     assert failed(tmp_path, error).events == []
@@ -98,7 +100,7 @@ def test_ctrl_c_leaves_it_out(tmp_path: Path) -> None:
     error = FleetError([LOST])
     play = failed(tmp_path, error, b=KeyboardInterrupt())
     assert not hasattr(error, "__notes__")
-    assert play.said(HostSaid)[-1].line == "what the hosts have to say was left out"
+    assert play.said(HostMessage)[-1].line == "what the hosts have to say was left out"
 
 
 @pytest.mark.parametrize("b", [line("vllm/log", "x"), ZeroDivisionError("a fault of ours")])

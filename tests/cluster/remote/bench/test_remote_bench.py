@@ -16,7 +16,7 @@ from cluster.command import Command
 from cluster.errors import CommandFailed, Unreachable
 from cluster.remote.common.processes import processes
 from cluster.transport.host import Host
-from cluster.transport.local import Here
+from cluster.transport.local import LocalTransport
 from tests.cluster.http_server import Served, serving
 from tests.cluster.recorded import recorded
 from tests.cluster.remote.local import VENV, eventually
@@ -53,7 +53,7 @@ def sooner(one: Command, **data: float) -> Command:
 
 def run(one: Command) -> Heard:
     heard = Heard()
-    client.run(Host("here", Here()), one, heard, lambda: None)
+    client.run(Host("here", LocalTransport()), one, heard, lambda: None)
     return heard
 
 
@@ -122,7 +122,7 @@ def test_whoever_has_enough_leaves_nothing(tmp_path: Path, vllm: Served) -> None
 
     one = sooner(command(state, vllm.url("/metrics"), 600), every=0.1)
     with pytest.raises(KeyboardInterrupt):
-        client.run(Host("here", Here()), one, heard, enough)
+        client.run(Host("here", LocalTransport()), one, heard, enough)
     assert ours(state) == set()
     assert left(state) == []
 
@@ -131,7 +131,7 @@ def test_whoever_has_enough_leaves_nothing(tmp_path: Path, vllm: Served) -> None
 def test_an_owner_who_is_gone_leaves_nothing(tmp_path: Path, vllm: Served, way: str) -> None:
     state = tmp_path / "o" / "c"
     silence = 600.0 if way == "hang up" else 1.0
-    channel = Host("here", Here()).open(
+    channel = Host("here", LocalTransport()).open(
         sooner(command(state, vllm.url("/metrics"), 600), every=0.1, silence=silence)
     )
     eventually(lambda: len(ours(state)) >= 2)

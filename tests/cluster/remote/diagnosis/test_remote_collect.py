@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cluster.diagnosis.collect import Collected, Files, Wanted, collect
+from cluster.diagnosis.collect import Collected, CollectRequest, Files, collect
 from cluster.inventory import Inventory
 from cluster.launch.unit import folder_name
 from tests.cluster import builders
@@ -28,7 +28,7 @@ def inventory(state: Path | str) -> Inventory:
 
 
 def brought(state: Path, *files: Files, environ: dict[str, str] | None = None, **wanted: Any) -> Collected:
-    return collect(here(environ), inventory(state), Wanted(files, **{"kernel": "", **wanted}))
+    return collect(here(environ), inventory(state), CollectRequest(files, **{"kernel": "", **wanted}))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cluster.command import program
-from cluster.errors import Held, LeaseLost, Unreachable
+from cluster.errors import LeaseHeld, LeaseLost, Unreachable
 from cluster.lease import keepalive
 from cluster.lease import lease as module
 from cluster.lease.lease import HeldLease, take
@@ -78,7 +78,7 @@ def test_what_else_is_in_the_folder_stays(state: str) -> None:
 
 def test_one_at_a_time(state: str) -> None:
     held = taken(state, "ann")
-    with pytest.raises(Held) as caught:
+    with pytest.raises(LeaseHeld) as caught:
         taken(state, "bob")
     assert caught.value.lease == lease("ann")
     held.release()
@@ -152,7 +152,7 @@ def test_an_owner_who_vanishes_is_told_of(state: str, how: str) -> None:
 def free(state: str) -> HeldLease | None:
     try:
         return taken(state, "bob")
-    except Held:
+    except LeaseHeld:
         return None
 
 
@@ -190,7 +190,7 @@ def test_a_lease_that_lost_its_connection_is_taken_again(state: str, monkeypatch
         return holders(state) != before
 
     eventually(taken_again)
-    with pytest.raises(Held):
+    with pytest.raises(LeaseHeld):
         taken(state, "bob")
     held.release()
 
