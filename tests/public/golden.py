@@ -29,7 +29,8 @@ def holds(name: str, found: Any, part: str = "") -> None:
         path = _FOLDER / f"{name}.json"
         path.write_text(_written(known | {part: found} if part else found, "") + "\n")
         raise AssertionError(f"{path} has something new: read it, and commit it")
-    assert list(lacking(known[part] if part else known, json.loads(json.dumps(found)))) == []
+    changed = list(lacking(known[part] if part else known, json.loads(json.dumps(found))))
+    assert not changed, "\n".join([f"{name}.json, {part}", *changed])
 
 
 def _written(value: Any, indent: str) -> str:

@@ -31,7 +31,7 @@ def test_those_that_a_check_names(whole: Whole) -> None:
         *report["skipped"],
         *(one["name"] for one in report["findings"]),
     ]
-    assert set(named) == set(CHECKS)
+    assert set(recorded("checks")) <= set(named)
 
 
 def names_of_findings() -> Iterator[str]:
