@@ -97,6 +97,7 @@ def a_loading_engine_is_attached_to(upgrade: Upgrade) -> None:
 def hosts_that_have_left_are_cleaned(upgrade: Upgrade) -> None:
     """What the old code remembers of the hosts in use is all that leads to the one that left the inventory."""
     hosts, new = upgrade.hosts, upgrade.new("loading")
+    hosts.behave()
     alone = hosts.edited(upgrade.scratch / "alone.yaml", _without_worker)
     with upgrade.report.proof("`up` with one host less cleans the one that has left the inventory") as compared:
         running_there = len(hosts.processes(_WORKER))
@@ -137,7 +138,7 @@ def _assert_equal(before: Mapping[str, Unit], after: Mapping[str, Unit]) -> None
 def _assert_launches_nothing(
     upgrade: Upgrade, new: Operator, before: dict[str, Unit], compared: list[str]
 ) -> None:
-    """An `up` of nothing would enter phases that this one skips: those that launch. This one enters no other."""
+    """What launches is entered where nothing runs and skipped here: one phase for each kind of unit, at least."""
     nothing = json.loads(new.run("plan", upgrade.inventory, "--output", "json").stdout)["phases"]
     needed = {phase["title"] for phase in nothing if not (phase["skipped"] or phase["only"])}
     done = new.run("up", upgrade.inventory, "--output", "json")
@@ -147,8 +148,8 @@ def _assert_launches_nothing(
     skipped = {event["title"] for event in new.events(done, "phase_skipped")}
     launching = len({(name.startswith(_HEAD), one["unit"]) for name, one in before.items()})
     assert entered <= needed, entered - needed
-    assert len(needed & skipped) == launching, (launching, needed & skipped)
-    compared += [described(before), f"JSON: {launching} phases that launch, all skipped"]
+    assert len(needed & skipped) >= launching, (launching, needed & skipped)
+    compared += [described(before), f"JSON: skipped {', '.join(sorted(needed & skipped))}"]
 
 
 def _assert_seen(done: subprocess.CompletedProcess[str], compared: list[str]) -> None:

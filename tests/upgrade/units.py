@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from tests.scenarios.hosts import Hosts
@@ -26,10 +27,11 @@ def units(hosts: Hosts, *names: str) -> dict[str, Unit]:
 
 
 def lease(hosts: Hosts, head: str) -> dict[str, Any]:
-    """Returns who holds the lease, by its file on the head; empty where there is none."""
+    """Returns who holds the lease, by its file on the head; empty where there is none, or one half written."""
     for path in _files(hosts, head, "lease"):
-        written: dict[str, Any] = json.loads(hosts.run(head, "cat", path, check=False) or "{}")
-        return written
+        with suppress(ValueError):
+            written: dict[str, Any] = json.loads(hosts.run(head, "cat", path, check=False))
+            return written
     return {}
 
 
