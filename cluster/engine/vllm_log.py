@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from cluster.remote.common.engine_log import Signs, engine_died
+
 #: Any of these means that the engine will not come up, whether or not its process is still there (measured: alive
 #: four minutes after `Engine core initialization failed`).
 FATAL = (
@@ -37,8 +39,23 @@ _STAGES = (
 
 _SHARDS = re.compile(r"Loading safetensors checkpoint shards:\s+\d+% Completed \| (\d{1,9})/(\d{1,9})")
 _KV_TOKENS = re.compile(r"KV cache size: (\d[\d,]{0,20}) tokens")
-_WAITS = re.compile(r"Waiting for creating a placement group")
 
+#: An engine that dies while it serves says so itself, in a line of its own.
+_DEAD = (
+    r"(?m)^\S*\((?:EngineCore|RayWorkerProc)[^)]*\).* ERROR [^]]*\] "
+    r"(?:EngineCore encountered a fatal error|.*died unexpectedly, shutting down executor)"
+)
+_RESERVING, *_RESERVED = [sign for _, sign in _STAGES[4:]]
+
+#: What decides whether an engine is dead, here and on its host.
+SIGNS = Signs(
+    fatal=list(FATAL),
+    ready=READY,
+    dead=_DEAD,
+    wait=r"Waiting for creating a placement group",
+    reserving=_RESERVING,
+    reserved=_RESERVED,
+)
 
 #: Ray's prefix of a rank, in colour, and vLLM's own of each of its processes.
 _ORIGIN = re.compile(r"^(?:\x1b\[[\d;]*m)*(?:\([\w ]+ pid=\d+[^)]*\)(?:\x1b\[[\d;]*m)* ?)*")
@@ -74,22 +91,9 @@ def loading(log: str) -> Loading:
     return Loading(stage, done, of, int(tokens[1].replace(",", "")) if tokens else None)
 
 
-#: An engine that dies while it serves says so itself, in a line of its own.
-DEAD = (
-    r"(?m)^\S*\((?:EngineCore|RayWorkerProc)[^)]*\).* ERROR [^]]*\] "
-    r"(?:EngineCore encountered a fatal error|.*died unexpectedly, shutting down executor)"
-)
-
-
 def failed(log: str) -> bool:
-    """Whether the log says that the engine will not come up, or has died. A wait for GPUs that has ended is no
-    such word, nor is what clients write into the log of one that serves."""
-    start, ready, after = log.partition(READY)
-    if any(re.search(sign, start) for sign in FATAL):
-        return True
-    if ready:
-        return re.search(DEAD, after) is not None
-    return len(_WAITS.findall(start)) > 1 and loading(start).stage == "reserving GPUs"
+    """Whether the log says that the engine will not come up, or has died."""
+    return engine_died(log, SIGNS)
 
 
 def without_nccl(log: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.command import Hint, Probe, last_json, program
-from cluster.engine.vllm_log import DEAD, FATAL, READY
+from cluster.engine.vllm_log import SIGNS
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch.unit import folder_name
 from cluster.values import Facts
@@ -27,9 +27,7 @@ def facts(inventory: Inventory, spec: HostSpec) -> Probe[Facts]:
         "head": spec.role == "head",
         "cluster_address": spec.cluster_address,
         "peers": {one.name: one.cluster_address for one in inventory.hosts if one.name != spec.name},
-        "fatal": FATAL,
-        "ready": READY,
-        "dead": DEAD,
+        **SIGNS._asdict(),
         "model": {
             "id": inventory.model.id,
             "revision": inventory.model.revision,

@@ -1,8 +1,7 @@
 """Everything that has to be known of a host before anything is started on it, in one JSON document.
 
 Data: venv, state (root of the state directory), folder (of this cluster and host below it), ports, head (whether
-this is it), model (id, revision, hf_home), fatal (patterns of vLLM's log that mean it will not come up), ready
-(one that means it has), dead (one that means, from then on, that it has died).
+this is it), model (id, revision, hf_home), and the signs by which a log of vLLM says that it is dead.
 """
 
 import getpass
@@ -10,13 +9,13 @@ import json
 import os
 import platform
 import pwd
-import re
 import resource
 import socket
 import time
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
+    from cluster.remote.common.engine_log import Signs, engine_died
     from cluster.remote.common.processes import boot_id, command_line, payload, processes, read_record, unit_pids
     from cluster.remote.common.unit_state import presence
     from cluster.remote.facts.gpus import gpus
@@ -37,35 +36,33 @@ def ours(folder: str) -> set[int]:
     return {pid for unit in ("ray", "vllm") for pid in unit_pids(os.path.join(folder, unit), table)}
 
 
-def sighting(folder: str, fallen: bool) -> dict[str, Any]:
-    """What runs of a unit; one that has `fallen` is dead, whether or not its process has left."""
+def sighting(folder: str, died: bool = False) -> dict[str, Any]:
+    """What runs of a unit; one that has `died` is dead, whether or not its process has left."""
     seen = {**presence(folder), "pids": sorted(unit_pids(folder, processes()))}
     record = read_record(folder)
     if record is None:
         return seen
-    if fallen:
+    if died:
         seen["presence"] = "dead"
     age = max(0.0, time.time() - record["launched"])
     return {**seen, "argv": record["argv"], "fingerprint": record["fingerprint"], "age": age}
 
 
-def fallen(log: str, fatal: list[str], ready: str, dead: str) -> bool:
-    """Whether the log says that the engine will not come up, or has died since.
+def log_that_decides(path: str, ready: str) -> str:
+    """The log to the line that says `ready`, and its end; empty where there is none.
 
-    Once it is ready its log has what its clients wrote, and grows for months: then its end is read, for a line
-    that only the engine writes.
+    What lies between was written by clients, for months, and means nothing.
     """
+    lines = []
     try:
-        with open(log, "rb") as file:
+        with open(path, "rb") as file:
             for line in iter(file.readline, b""):
-                text = line.decode(errors="replace")
-                if re.search(ready, text):
-                    return re.search(dead, end_of(file)) is not None
-                if any(re.search(sign, text) for sign in fatal):
-                    return True
+                lines.append(line.decode(errors="replace"))
+                if ready in lines[-1]:
+                    return "".join([*lines, end_of(file)])
     except OSError:
         pass
-    return False
+    return "".join(lines)
 
 
 def end_of(file: "BinaryIO") -> str:
@@ -112,6 +109,7 @@ def main() -> None:
     folder = os.path.join(state, data["folder"])
     # A launch may be under way, by somebody who has gone: what is ours is asked before and after it is needed.
     before, vllm = ours(folder), os.path.join(folder, "vllm")
+    signs = Signs(*(data[name] for name in Signs._fields))
     held = listeners(data["ports"])
     cards = gpus(lambda: before | ours(folder))
     known = before | ours(folder)
@@ -135,8 +133,8 @@ def main() -> None:
         "state_problem": state_problem(state),
         "free_mib": room.f_bavail * room.f_frsize >> 20,
         "model": model_files(data["model"]) | configuration(data),
-        "ray": sighting(os.path.join(folder, "ray"), False),
-        "vllm": sighting(vllm, fallen(os.path.join(vllm, "log"), data["fatal"], data["ready"], data["dead"])),
+        "ray": sighting(os.path.join(folder, "ray")),
+        "vllm": sighting(vllm, engine_died(log_that_decides(os.path.join(vllm, "log"), signs.ready), signs)),
     }
     facts["hardware"] = hardware(data)
     facts["software"] = software(data, facts["model"]["path"])

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cluster.engine.vllm_log import DEAD, FATAL, READY
+from cluster.engine.vllm_log import SIGNS
 from cluster.errors import MalformedAnswer
 from cluster.launch.unit import folder_name
 from cluster.preflight import Evidence, report
@@ -32,9 +32,12 @@ def test_what_is_asked() -> None:
         "head": True,
         "cluster_address": "192.168.0.1",
         "peers": {"gpu-b": "192.168.0.2"},
-        "fatal": list(FATAL),
-        "ready": READY,
-        "dead": DEAD,
+        "fatal": SIGNS.fatal,
+        "ready": SIGNS.ready,
+        "dead": SIGNS.dead,
+        "wait": SIGNS.wait,
+        "reserving": SIGNS.reserving,
+        "reserved": SIGNS.reserved,
         "model": {"id": one.model.id, "revision": "refs/pr/1", "hf_home": "/hf", "hf_hub_cache": "/hub"},
     }
 

@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 
+from cluster.engine.vllm_log import failed
 from cluster.inventory import Inventory, RuntimeSpec
 from cluster.launch.unit import folder_name
 from cluster.probes.facts import facts
 from cluster.remote.common.processes import boot_id
 from cluster.values import Facts, Listener, Presence
 from tests.cluster.builders import inventory
+from tests.cluster.recorded import recorded
 from tests.cluster.remote.cell import FOREVER, Cell
 from tests.cluster.remote.local import eventually, here
 
@@ -136,6 +138,19 @@ def test_an_engine_that_died_while_it_served(
     cell.launch(FOREVER)
     (cell.folder() / "log").write_text("\n".join(lines))
     assert look(one).vllm.presence is presence
+
+
+@pytest.mark.parametrize(
+    "name", ["placement-wait", "local-ray", "crash-kv-too-small", "ready-tp2-ray", "sigterm-while-loading"]
+)
+def test_a_host_calls_dead_what_a_start_calls_dead(tmp_path: Path, cell: Cell, name: str) -> None:
+    """Otherwise `status` shows alive what `up` gives up."""
+    one = on(tmp_path)
+    cell.state = look(one).state
+    cell.launch(FOREVER)
+    log = recorded(f"vllm/{name}.log")
+    (cell.folder() / "log").write_text(log)
+    assert (look(one).vllm.presence is Presence.DEAD) == failed(log)
 
 
 def test_one_that_ended_is_dead_with_its_status(tmp_path: Path, cell: Cell) -> None:

@@ -1,0 +1,37 @@
+"""Whether an engine is dead, by its log: the same rule on a host and where the program runs."""
+
+import re
+from typing import NamedTuple
+
+
+class Signs(NamedTuple):
+    """The regular expressions that decide.
+
+    `fatal` mean that the engine will not come up. `ready` is the text that says that it has; from then on its log
+    holds what clients wrote, and only `dead` means an end. `wait` is a wait for GPUs, which counts between
+    `reserving` and the first of `reserved`.
+    """
+
+    fatal: "list[str]"
+    ready: str
+    dead: str
+    wait: str
+    reserving: str
+    reserved: "list[str]"
+
+
+def engine_died(log: str, signs: Signs) -> bool:
+    """Whether the log says that the engine will not come up, or has died. One wait for GPUs that has ended says
+    neither, a second one does; nor does what clients write into the log of an engine that serves."""
+    start, ready, after = log.partition(signs.ready)
+    if any(re.search(sign, start) for sign in signs.fatal):
+        return True
+    if ready:
+        return re.search(signs.dead, after) is not None
+    return len(re.findall(signs.wait, start)) > 1 and waits_for_gpus(start, signs)
+
+
+def waits_for_gpus(start: str, signs: Signs) -> bool:
+    """Whether Ray was asked for GPUs and has given none yet."""
+    reserved = any(re.search(sign, start) for sign in signs.reserved)
+    return re.search(signs.reserving, start) is not None and not reserved
