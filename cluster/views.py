@@ -47,11 +47,12 @@ class Executed:
 
 @dataclass(frozen=True)
 class TrialResults:
-    """What was tried on one host; None is what was not. `hashes` are SHA-256 of the model's files by name, or why
-    one has none. `problems` say what kept a try from being made."""
+    """The result of each trial on one host: None where it was not made, the error where it could not be.
+
+    `hashes` are SHA-256 of the model's files by name, or why a file has none.
+    """
 
     name: str
-    reaches: tuple[Reach, ...] | None = None
-    venv: VenvCheck | None = None
-    hashes: dict[str, str] | None = None
-    problems: tuple[HostError, ...] = ()
+    reaches: tuple[Reach, ...] | HostError | None = None
+    venv: VenvCheck | HostError | None = None
+    hashes: dict[str, str] | HostError | None = None

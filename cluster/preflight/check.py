@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from cluster.errors import HostError
 from cluster.inventory import HostSpec, Inventory
 from cluster.values import AllReduceResult, Facts, Finding, Plan
 from cluster.views import Observed, TrialResults
@@ -19,7 +20,7 @@ class Evidence:
     """
 
     seen: Observed
-    tried: dict[str, TrialResults] = field(default_factory=dict)
+    trials: dict[str, TrialResults] = field(default_factory=dict)
     fabric: AllReduceResult | None = None
     plan: Plan | None = None
 
@@ -50,9 +51,9 @@ class Check:
             case "seen":
                 return bool(evidence.facts)
             case "tried":
-                return bool(evidence.tried)
+                return bool(evidence.trials)
             case "hashed":
-                return any(one.hashes for one in evidence.tried.values())
+                return any(isinstance(one.hashes, dict) and one.hashes for one in evidence.trials.values())
             case "planned":
                 return evidence.plan is not None and evidence.plan.fit is not None
             case "weighed":
@@ -80,7 +81,19 @@ def of_tried(name: str, look: Callable[[Inventory, HostSpec, TrialResults], Iter
     """A check of what was tried on each host."""
 
     def run(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-        for host, tried in evidence.tried.items():
-            yield from look(inventory, inventory.host(host), tried)
+        for host, trials in evidence.trials.items():
+            yield from look(inventory, inventory.host(host), trials)
 
     return Check(name, run, "tried")
+
+
+def untried(name: str, result: Callable[[TrialResults], object], *, wanted: str, why: str) -> Check:
+    """A check that names the hosts on which a trial could not be made; `result` reads its outcome."""
+
+    def look(inventory: Inventory, spec: HostSpec, trials: TrialResults) -> Iterator[Finding]:
+        error = result(trials)
+        if isinstance(error, HostError):
+            reason = f"{error.doing}: {error.cause or error.said or 'failed'}"
+            yield Finding(name, spec.name, "unchecked", reason, wanted, why=why, cure=error.cure)
+
+    return of_tried(name, look)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.check import of_tried
-from cluster.probes.reach import CONNECTING, LISTENING
+from cluster.preflight.check import of_tried, untried
 from cluster.values import Finding, Reach
 from cluster.views import TrialResults
 
@@ -18,14 +17,14 @@ _MEANING = {
 }
 
 
-def let_through(inventory: Inventory, spec: HostSpec, tried: TrialResults) -> Iterator[Finding]:
+def let_through(inventory: Inventory, spec: HostSpec, trials: TrialResults) -> Iterator[Finding]:
     """One finding for a peer, whatever the number of ports."""
     failed: dict[str, list[Reach]] = {}
-    for one in tried.reaches or ():
-        if one.problem:
-            failed.setdefault(one.peer, []).append(one)
-    for peer, all_of_it in failed.items():
-        yield _shut(spec, peer, all_of_it)
+    for reach in trials.reaches if isinstance(trials.reaches, tuple) else ():
+        if reach.problem:
+            failed.setdefault(reach.peer, []).append(reach)
+    for peer, reaches in failed.items():
+        yield _shut(spec, peer, reaches)
 
 
 def _shut(spec: HostSpec, peer: str, failed: list[Reach]) -> Finding:
@@ -45,15 +44,12 @@ def _shut(spec: HostSpec, peer: str, failed: list[Reach]) -> Finding:
     )  # fmt: skip
 
 
-def untried(inventory: Inventory, spec: HostSpec, tried: TrialResults) -> Iterator[Finding]:
-    for problem in tried.problems:
-        if problem.doing in (LISTENING, CONNECTING):
-            yield Finding(
-                "reach", spec.name, "unchecked", f"{problem.doing}: {problem.cause or problem.said or 'failed'}",
-                "a connection to every port of every peer",
-                why="whether a firewall stands between the hosts is not known",
-                cure=problem.cure,
-            )  # fmt: skip
-
-
-CHECKS = (of_tried("reach", let_through), of_tried("reach", untried))
+CHECKS = (
+    of_tried("reach", let_through),
+    untried(
+        "reach",
+        lambda trials: trials.reaches,
+        wanted="a connection to every port of every peer",
+        why="whether a firewall stands between the hosts is not known",
+    ),
+)

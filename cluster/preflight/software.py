@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.check import of_each, of_tried
-from cluster.probes.venv_check import TRYING
-from cluster.values import Facts, Finding
+from cluster.preflight.check import of_each, of_tried, untried
+from cluster.values import Facts, Finding, VenvCheck
 from cluster.views import TrialResults
 
 #: What torch says -> what it means.
@@ -59,12 +58,13 @@ def remote_code(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[
         )  # fmt: skip
 
 
-def cuda(inventory: Inventory, spec: HostSpec, tried: TrialResults) -> Iterator[Finding]:
-    said = tried.venv.cuda if tried.venv else None
-    if said:
-        why = next((why for sign, why in _CUDA if re.search(sign, said)), "every rank on this host would fail")
+def cuda(inventory: Inventory, spec: HostSpec, trials: TrialResults) -> Iterator[Finding]:
+    problem = trials.venv.cuda if isinstance(trials.venv, VenvCheck) else None
+    if problem:
+        why = next((why for sign, why in _CUDA if re.search(sign, problem)), "every rank on this host would fail")
         yield Finding(
-            "cuda", spec.name, "blocking", said, f"a kernel on each of {spec.gpus} GPUs, through the venv's torch",
+            "cuda", spec.name, "blocking", problem,
+            f"a kernel on each of {spec.gpus} GPUs, through the venv's torch",
             why=why,
             cure="see `nvidia-smi` and `systemctl status nvidia-fabricmanager`; then, in the venv: "
             "`python -c 'import torch; torch.cuda.init()'`",
@@ -72,12 +72,13 @@ def cuda(inventory: Inventory, spec: HostSpec, tried: TrialResults) -> Iterator[
         )  # fmt: skip
 
 
-def configuration(inventory: Inventory, spec: HostSpec, tried: TrialResults) -> Iterator[Finding]:
-    said = tried.venv.model if tried.venv else None
-    if said:
+def configuration(inventory: Inventory, spec: HostSpec, trials: TrialResults) -> Iterator[Finding]:
+    problem = trials.venv.model if isinstance(trials.venv, VenvCheck) else None
+    if problem:
         trusted = "--trust-remote-code" in inventory.serve.arguments
         yield Finding(
-            "model-config", spec.name, "blocking", said, "a configuration that the venv's transformers can read",
+            "model-config", spec.name, "blocking", problem,
+            "a configuration that the venv's transformers can read",
             why="vLLM reads it in the same way, and each rank once more",
             cure="a `revision:` of the model that fits this transformers (ERNIE-4.5-VL: refs/pr/17), or the "
             "transformers that its code was written for" if trusted else
@@ -86,21 +87,15 @@ def configuration(inventory: Inventory, spec: HostSpec, tried: TrialResults) -> 
         )  # fmt: skip
 
 
-def untried(inventory: Inventory, spec: HostSpec, tried: TrialResults) -> Iterator[Finding]:
-    for problem in tried.problems:
-        if problem.doing == TRYING:
-            yield Finding(
-                "cuda", spec.name, "unchecked", f"{problem.doing}: {problem.cause or problem.said or 'failed'}",
-                "a kernel on each GPU, through the venv's torch",
-                why="whether CUDA works on this host, and the model can be read, is not known",
-                cure=problem.cure,
-            )  # fmt: skip
-
-
 CHECKS = (
     of_each("tools-on-path", tools),
     of_each("remote-code", remote_code),
     of_tried("cuda", cuda),
-    of_tried("cuda", untried),
+    untried(
+        "cuda",
+        lambda trials: trials.venv,
+        wanted="a kernel on each GPU, through the venv's torch",
+        why="whether CUDA works on this host, and the model can be read, is not known",
+    ),
     of_tried("model-config", configuration),
 )

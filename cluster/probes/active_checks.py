@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-from cluster.errors import HostError
 from cluster.inventory import Inventory
 from cluster.probes.hashes import hashes
 from cluster.probes.reach import reach
 from cluster.probes.venv_check import venv_trial
 from cluster.transport.fleet import Fleet, both
 from cluster.transport.host import Host
-from cluster.values import Facts, Reach, VenvCheck
+from cluster.values import Facts, VenvCheck
 from cluster.views import Observed, TrialResults
-
-T = TypeVar("T")
 
 
 def try_out(inventory: Inventory, fleet: Fleet, seen: Observed, deep: bool = False) -> dict[str, TrialResults]:
@@ -28,7 +23,7 @@ def try_out(inventory: Inventory, fleet: Fleet, seen: Observed, deep: bool = Fal
         lambda: fleet.each(lambda host: _try_venv(inventory, host, facts[host.name]), facts),
     )
     hashed = fleet.each(lambda host: _hash(inventory, host, facts[host.name]), facts if deep else ())
-    return {name: _tried(name, reaches.get(name, ()), venvs[name], hashed.get(name)) for name in facts}
+    return {name: TrialResults(name, reaches.get(name, ()), venvs[name], hashed.get(name)) for name in facts}
 
 
 def _try_venv(inventory: Inventory, host: Host, facts: Facts) -> VenvCheck | None:
@@ -41,17 +36,3 @@ def _try_venv(inventory: Inventory, host: Host, facts: Facts) -> VenvCheck | Non
 def _hash(inventory: Inventory, host: Host, facts: Facts) -> dict[str, str] | None:
     """None where the model is not whole: preflight has said so."""
     return None if facts.model.problem else host.attend(hashes(inventory, facts))
-
-
-def _tried(
-    name: str,
-    reaches: tuple[Reach, ...] | HostError,
-    venv: VenvCheck | HostError | None,
-    hashed: dict[str, str] | HostError | None,
-) -> TrialResults:
-    problems = tuple(one for one in (reaches, venv, hashed) if isinstance(one, HostError))
-    return TrialResults(name, _good(reaches), _good(venv), _good(hashed), problems)
-
-
-def _good(answer: T | HostError) -> T | None:
-    return None if isinstance(answer, HostError) else answer

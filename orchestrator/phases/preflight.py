@@ -43,7 +43,7 @@ def _report(stage: Stage) -> CheckReport:
     first = report(stage.inventory, known, stage.skip)
     if first.blocking:
         return first
-    known = replace(known, tried=try_out(stage.inventory, stage.fleet, stage.seen))
+    known = replace(known, trials=try_out(stage.inventory, stage.fleet, stage.seen))
     second = report(stage.inventory, known, stage.skip)
     if second.blocking or stage.inventory.preflight.fabric is None:
         return second

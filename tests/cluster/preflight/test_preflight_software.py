@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.command import Command
-from cluster.errors import CommandFailed, HostError, Unreachable
+from cluster.errors import CommandFailed, Unreachable
 from cluster.preflight import Evidence, report
 from cluster.preflight.software import remote_code, tools
 from cluster.values import ModelFiles, Severity, VenvCheck
@@ -36,21 +36,23 @@ def test_what_the_models_own_code_imports() -> None:
     assert found(remote_code, lacks | {"python_is_venvs": False}) == []
 
 
-def tripped(trial: VenvCheck | None, *problems: HostError) -> list[tuple[str, str, Severity]]:
-    tried = {name: TrialResults(name, (), VenvCheck(cuda="", model="")) for name in ("gpu-a", "gpu-b")}
-    tried["gpu-b"] = TrialResults("gpu-b", (), trial, problems=problems)
-    found = report(ONE, Evidence(seen(ONE), tried)).findings
-    return [(one.name, one.host, one.severity) for one in found]
+def tripped(result: TrialResults) -> list[tuple[str, str, Severity]]:
+    trials = {"gpu-a": TrialResults("gpu-a", (), VenvCheck(cuda="", model="")), "gpu-b": result}
+    findings = report(ONE, Evidence(seen(ONE), trials)).findings
+    return [(finding.name, finding.host, finding.severity) for finding in findings]
 
 
 @pytest.mark.parametrize("said", ["", None])
 def test_what_went_well_or_was_not_tried(said: str | None) -> None:
-    assert tripped(VenvCheck(cuda=said, model=said)) == []
+    assert tripped(TrialResults("gpu-b", (), VenvCheck(cuda=said, model=said))) == []
 
 
 def test_what_did_not_go_well() -> None:
     trial = VenvCheck(cuda="Error 802: system not yet initialized", model="KeyError: 'rope_theta'")
-    assert tripped(trial) == [("cuda", "gpu-b", "blocking"), ("model-config", "gpu-b", "blocking")]
+    assert tripped(TrialResults("gpu-b", (), trial)) == [
+        ("cuda", "gpu-b", "blocking"),
+        ("model-config", "gpu-b", "blocking"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -79,5 +81,16 @@ def test_what_torch_says_is_explained(said: str, why: str) -> None:
 
 def test_a_trial_that_could_not_be_made_is_said() -> None:
     broken = CommandFailed("gpu-b", Command(("x",), "try the venv"), 1, "", "Segmentation fault")
-    assert tripped(None, broken) == [("cuda", "gpu-b", "unchecked")]
-    assert tripped(None, Unreachable("gpu-b", "listen for its peers")) == [("reach", "gpu-b", "unchecked")]
+    assert tripped(TrialResults("gpu-b", (), broken)) == [("cuda", "gpu-b", "unchecked")]
+    lost = Unreachable("gpu-b", "listen for its peers")
+    assert tripped(TrialResults("gpu-b", lost)) == [("reach", "gpu-b", "unchecked")]
+
+
+def test_a_host_that_is_lost_under_a_trial_has_not_passed_it() -> None:
+    """The error may say what the connection was doing, and not what the trial was."""
+    lost = Unreachable("gpu-b", "connect", cause="no route")
+    assert tripped(TrialResults("gpu-b", lost, lost, lost)) == [
+        ("cuda", "gpu-b", "unchecked"),
+        ("reach", "gpu-b", "unchecked"),
+        ("model-hashes", "gpu-b", "unchecked"),
+    ]

@@ -121,13 +121,13 @@ def odd(host: str) -> st.SearchStrategy[HostView]:
 
 
 def tried(host: str) -> st.SearchStrategy[TrialResults]:
+    no_result = st.sampled_from([None, Unreachable(host, "try the venv", cause="no route")])
     return st.builds(
         TrialResults,
         st.just(host),
-        st.none() | st.lists(st.from_type(Reach), max_size=3).map(tuple),
-        st.none() | st.from_type(VenvCheck),
-        st.none() | st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3),
-        st.sampled_from([(), (Unreachable(host, "try the venv", cause="no route"),)]),
+        no_result | st.lists(st.from_type(Reach), max_size=3).map(tuple),
+        no_result | st.from_type(VenvCheck),
+        no_result | st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3),
     )
 
 

@@ -68,7 +68,7 @@ def test_hashes_that_could_not_be_had_are_said() -> None:
     lost = CommandFailed("gpu-b", Command(("x",), "hash the model's files"), 1, "", "Killed")
     tried = {
         "gpu-a": TrialResults("gpu-a", (), None, {"x": A}),
-        "gpu-b": TrialResults("gpu-b", (), problems=(lost,)),
+        "gpu-b": TrialResults("gpu-b", (), hashes=lost),
     }
     (found,) = report(one, Evidence(seen(one), tried)).findings
     assert (found.name, found.host, found.severity) == ("model-hashes", "gpu-b", "unchecked")
