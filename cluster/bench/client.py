@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import base64
-import threading
-import time
 import zlib
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.bench.command import RESULT
 from cluster.bench.counters import FAMILIES, Counters, Sample
 from cluster.command import Command, json_lines, program
-from cluster.errors import CommandFailed, HostError, MalformedAnswer, Unreachable
+from cluster.errors import CommandFailed, MalformedAnswer, Unreachable
 from cluster.launch.hints import STATE_HINTS
-from cluster.transport.host import Channel, Host
+from cluster.transport.conversation import Conversation
+from cluster.transport.host import Host
 
 #: Longer than any run; the program ends when we hang up, or are not heard for so long. Seconds.
 _LONGEST = 7 * 86400.0
@@ -90,52 +88,27 @@ def run(host: Host, command: Command, heard: Heard, news: Callable[[], None]) ->
     However this ends, the client is told to end and waited for. Raises HostError when its program ends otherwise
     than well, as with a connection that breaks.
     """
-    channel, over = host.open(command), threading.Event()
-    threading.Thread(target=_beat, args=(channel, over), daemon=True).start()
-    try:
-        _listen(host, command, channel, heard, news)
-    except BaseException:
-        _end(channel)
-        raise
-    finally:
-        over.set()
-        channel.close()
+    with Conversation(host.open(command)) as conversation:
+        conversation.keep_alive(_BEAT)
+        try:
+            _listen(host, command, conversation, heard, news)
+        except BaseException:
+            # A second Ctrl-C in here leaves it to the end of its stdin.
+            conversation.end(b"end\n", "gone", _FAREWELL)
+            raise
 
 
-def _listen(host: Host, command: Command, channel: Channel, heard: Heard, news: Callable[[], None]) -> None:
-    while True:
+def _listen(host: Host, command: Command, talk: Conversation, heard: Heard, news: Callable[[], None]) -> None:
+    for line in talk.lines(_ATTENTION):
         try:
-            line = channel.read_line(_ATTENTION)
-        except EOFError:
-            return _judge(host, command, channel)
-        try:
-            for said in json_lines(line or ""):
-                heard.hear(said)
+            for message in json_lines(line or ""):
+                heard.hear(message)
         except ValueError as problem:
             raise MalformedAnswer(host.name, command.title, line or "", cause=str(problem)) from None
         news()
-
-
-def _judge(host: Host, command: Command, channel: Channel) -> None:
-    result = channel.result()
+    result = talk.result()
     if result.status < 0:
         cure = f"see whether {host.name} is up; the client there ends within {_SILENCE:g} s"
         raise Unreachable(host.name, command.title, cause="the connection broke", cure=cure)
     if result.status != 0:
         raise CommandFailed(host.name, command, result.status, "", result.stderr)
-
-
-def _end(channel: Channel) -> None:
-    """A second Ctrl-C in here leaves it to the end of its stdin."""
-    until = time.monotonic() + _FAREWELL
-    with suppress(HostError, EOFError):
-        channel.send(b"end\n")
-        while time.monotonic() < until:
-            if any("gone" in said for said in json_lines(channel.read_line(_ATTENTION) or "")):
-                return
-
-
-def _beat(channel: Channel, over: threading.Event) -> None:
-    with suppress(HostError):
-        while not over.wait(_BEAT):
-            channel.send(b"\n")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from cluster.command import Command, Probe, json_lines, program
+from cluster.command import Command, Probe, Result, json_lines, program
 from cluster.errors import CommandFailed, HostError, Unreachable
 from cluster.inventory import Inventory
 from cluster.launch.unit import folder_name
-from cluster.transport.host import Channel, Host
+from cluster.transport.conversation import Conversation
+from cluster.transport.host import Host
 from cluster.values import LogLine
 
 Kind = Literal["ray", "vllm", "ranks"]
@@ -61,28 +61,20 @@ def follow(host: Host, command: Command, heard: Callable[[int | LogLine], None],
 
     Raises HostError when it ends before.
     """
-    channel, ended = host.open(command), threading.Event()
-    threading.Thread(target=_beat, args=(channel, ended), daemon=True).start()
-    try:
-        while not done.is_set():
-            for one in _understood(channel.read_line(_ATTENTION) or ""):
-                heard(one)
-    except EOFError:
-        result = channel.result()
-        if result.status < 0:
-            cause = "the connection broke"
-            raise Unreachable(host.name, command.title, cause=cause, cure="follow again once it is up") from None
-        raise CommandFailed(host.name, command, result.status, "", result.stderr) from None
-    finally:
-        ended.set()
-        channel.close()
+    with Conversation(host.open(command)) as conversation:
+        conversation.keep_alive(_BEAT)
+        for line in conversation.lines(_ATTENTION, done.is_set):
+            for message in _understood(line or ""):
+                heard(message)
+        if conversation.ended:
+            raise _ended(host, command, conversation.result())
 
 
-def _beat(channel: Channel, ended: threading.Event) -> None:
-    """In a thread of its own: whoever hears the lines may take their time, in a pager for instance."""
-    with suppress(HostError):
-        while not ended.wait(_BEAT):
-            channel.send(b"\n")
+def _ended(host: Host, command: Command, result: Result) -> HostError:
+    if result.status < 0:
+        cause = "the connection broke"
+        return Unreachable(host.name, command.title, cause=cause, cure="follow again once it is up")
+    return CommandFailed(host.name, command, result.status, "", result.stderr)
 
 
 def _program(inventory: Inventory, host: str, kinds: Sequence[Kind], lines: int, follow: bool) -> Command:

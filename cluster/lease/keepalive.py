@@ -9,7 +9,7 @@ from typing import Any
 
 from cluster.command import json_lines
 from cluster.errors import HostError
-from cluster.transport.host import Channel
+from cluster.transport.conversation import Channel, Conversation, heartbeat
 from cluster.values import Lease
 
 #: Seconds between two heartbeats, and of silence after which the host counts the owner as gone.
@@ -48,7 +48,7 @@ class LeaseKeepalive:
         self.lost = threading.Event()
         self._ears = threading.Thread(target=self._listen, daemon=True)
         self._ears.start()
-        threading.Thread(target=self._beat, daemon=True).start()
+        heartbeat(self._send, _BEAT, self.lost)
 
     def release(self) -> None:
         """Says good-bye and waits until the host has heard it; an owner who vanishes without is told of later."""
@@ -78,10 +78,6 @@ class LeaseKeepalive:
     def _settled(self) -> bool:
         return self.lost.is_set() or now() - self._proved < _TRUST
 
-    def _beat(self) -> None:
-        while not self._done.wait(_BEAT) and not self.lost.is_set():
-            self._send()
-
     def _send(self) -> None:
         try:
             self._channel.send(f"{now()}\n".encode())
@@ -92,10 +88,10 @@ class LeaseKeepalive:
 
     def _listen(self) -> None:
         """To the end of what the program says. That it has ended is known by the next heartbeat."""
-        with suppress(HostError, EOFError):
-            while not self._done.is_set():
-                for said in json_lines(self._channel.read_line(_BEAT) or ""):
-                    self._hear(said)
+        with suppress(HostError):
+            for line in Conversation(self._channel).lines(_BEAT, self._done.is_set):
+                for message in json_lines(line or ""):
+                    self._hear(message)
 
     def _hear(self, said: dict[str, Any]) -> None:
         with self._news, suppress(ValueError, KeyError, TypeError):

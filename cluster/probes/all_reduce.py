@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from cluster.command import Probe, last_json, program
 from cluster.engine import nccl
 from cluster.errors import HostError, MalformedAnswer
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch.environment import environment
+from cluster.transport.conversation import Conversation
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from cluster.values import AllReduceResult, Facts, HostReduced, NcclTransport
@@ -111,11 +112,8 @@ def _ask(host: Host, probe: Probe[HostReduced], end: _End) -> HostReduced | None
 
 def _answer(host: Host, probe: Probe[HostReduced], end: _End) -> HostReduced | None:
     """Over a channel that stays open, since the ranks end with it."""
-    channel = host.open(probe.command)
-    try:
-        said = "\n".join(_lines(channel.read_line, end))
-    finally:
-        channel.close()
+    with Conversation(host.open(probe.command)) as conversation:
+        said = "\n".join(_up_to_answer(conversation.lines(1.0, end.reached)))
     if not said and end.early:
         return None
     try:
@@ -125,12 +123,8 @@ def _answer(host: Host, probe: Probe[HostReduced], end: _End) -> HostReduced | N
         raise MalformedAnswer(host.name, probe.command.title, f"it answered {last}") from None
 
 
-def _lines(read: Callable[[float], str | None], end: _End) -> Iterator[str]:
-    while not end.reached():
-        try:
-            line = read(1.0)
-        except EOFError:
-            return
+def _up_to_answer(lines: Iterator[str | None]) -> Iterator[str]:
+    for line in lines:
         if line is not None:
             yield line
             if line.startswith("{"):

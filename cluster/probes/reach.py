@@ -9,8 +9,9 @@ from cluster.command import Command, Probe, last_json, program
 from cluster.errors import HostError
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch import ray
+from cluster.transport.conversation import Channel, first_answer
 from cluster.transport.fleet import Fleet
-from cluster.transport.host import Channel, Host, first_answer
+from cluster.transport.host import Host
 from cluster.values import Facts, Reach
 from cluster.views import Observed
 

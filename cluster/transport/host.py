@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-from cluster.command import Command, Probe, Result, json_lines
+from cluster.command import Command, Probe, Result
 from cluster.errors import CommandFailed, CommandTimedOut, HostError, MalformedAnswer, Unreachable, spoken
+from cluster.transport.conversation import Channel, Conversation, deadline
 
 T = TypeVar("T")
 
@@ -19,40 +20,6 @@ _KILLED = 137
 _MARGIN, _PATIENCE = 10.0, 1.0
 #: No exit status ever came.
 _LOST = -1
-
-
-class Channel(Protocol):
-    """A running command whose stdin stays open."""
-
-    def send(self, data: bytes) -> None:
-        """Write to its stdin; `Unreachable` when the connection is gone."""
-
-    def read_line(self, timeout: float) -> str | None:
-        """Its next line; None when nothing came within `timeout` seconds, `EOFError` at the end."""
-
-    def result(self) -> Result:
-        """How it ended and all that it said; to be asked after the `EOFError`."""
-
-    def close(self) -> None:
-        """Hang up: the command sees the end of its stdin."""
-
-
-def first_answer(
-    host: str, command: Command, channel: Channel, about: set[str], patience: float
-) -> dict[str, Any]:
-    """The first that a program says `about` one of these: a user's shell may greet before it, in JSON as well.
-
-    `patience` is for each line, in seconds. Raises Unreachable when nothing comes, CommandFailed at the end.
-    """
-    try:
-        while (line := channel.read_line(patience)) is not None:
-            for said in json_lines(line):
-                if about & said.keys():
-                    return said
-    except EOFError:
-        result = channel.result()
-        raise CommandFailed(host, command, result.status, result.stdout, result.stderr) from None
-    raise Unreachable(host, command.title, cause=f"no answer within {patience:g} s")
 
 
 class Transport(Protocol):
@@ -92,19 +59,17 @@ class Host:
         return self._read(probe, self.run(probe.command).stdout)
 
     def attend(self, probe: Probe[T]) -> T:
-        """As `ask`, of a program that must not outlive us: its stdin stays open, and ends when we do."""
-        channel, lines, started = self.open(probe.command), list[str](), time.monotonic()
-        try:
-            while time.monotonic() < started + probe.command.timeout + _MARGIN:
-                lines += filter(None, (channel.read_line(_PATIENCE),))
-            raise CommandTimedOut(self.name, probe.command, "\n".join(lines))
-        except EOFError:
-            result = channel.result()
-        finally:
-            channel.close()
+        """Asks a program that must not outlive us: its stdin stays open, and ends when we do."""
+        with Conversation(self.open(probe.command)) as conversation:
+            started = time.monotonic()
+            lines = conversation.lines(_PATIENCE, deadline(probe.command.timeout + _MARGIN))
+            output = "\n".join(filter(None, lines))
+            if not conversation.ended:
+                raise CommandTimedOut(self.name, probe.command, output)
+            result = conversation.result()
         if result.status != 0:
             raise self._failure(probe.command, result, time.monotonic() - started)
-        return self._read(probe, "\n".join(lines))
+        return self._read(probe, output)
 
     def _read(self, probe: Probe[T], said: str) -> T:
         try:

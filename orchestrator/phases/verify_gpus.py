@@ -9,7 +9,7 @@ from cluster.errors import CommandFailed, NotReady
 from cluster.inventory import Inventory
 from cluster.launch import ray, unit
 from cluster.state.desired import vllm_runs
-from cluster.transport.host import Channel
+from cluster.transport.conversation import Conversation
 from cluster.views import Observed
 from orchestrator.events import HostActivity, HostMessage, Progress, Waiting
 from orchestrator.run.phase import Phase, Stage, Waits
@@ -40,35 +40,30 @@ class VerifyGpus(Phase):
         command = ray.gate(
             stage.inventory, stage.facts(stage.head.name).state, self.waits.patience(stage.patience)
         )
-        channel = stage.head.open(command)
-        try:
-            last = self._follow(stage, channel, begun)
-        finally:
-            channel.close()
+        with Conversation(stage.head.open(command)) as conversation:
+            last = self._follow(stage, conversation, begun)
         if "proved" in last:
             self._report(stage, ray.touched(last))
         elif "failed" in last:
             raise self._failure(stage, last, time.monotonic() - begun)
         else:
             self._find_dead(stage, begun)
-            result = channel.result()
+            result = conversation.result()
             raise CommandFailed(stage.head.name, command, result.status, result.stdout, result.stderr)
 
-    def _follow(self, stage: Stage, channel: Channel, begun: float) -> dict[str, Any]:
+    def _follow(self, stage: Stage, conversation: Conversation, begun: float) -> dict[str, Any]:
         """The last that the gate says. Between its lines, whether every Ray still lives."""
         last: dict[str, Any] = {}
         looked = time.monotonic()
-        while True:
-            try:
-                stage.guard()
-                line = channel.read_line(_LOOK_EVERY)
-            except EOFError:
-                return last
+        stage.guard()
+        for line in conversation.lines(_LOOK_EVERY):
             for last in ray.gate_lines(line or ""):
                 self._show(stage, begun, last)
             if line is None or time.monotonic() - looked > _LOOK_EVERY:
                 self._fail_if_dead(stage, begun)
                 looked = time.monotonic()
+            stage.guard()
+        return last
 
     def _fail_if_dead(self, stage: Stage, begun: float) -> None:
         for host, look in self._looks(stage).items():

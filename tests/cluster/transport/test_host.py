@@ -6,7 +6,7 @@ import pytest
 
 from cluster.command import Command, Hint, Probe, Result
 from cluster.errors import CommandFailed, CommandTimedOut, HostError, MalformedAnswer, Unreachable
-from cluster.transport.host import Host, first_answer
+from cluster.transport.host import Host
 from tests.doubles import ScriptedChannel, ScriptedTransport, failed
 
 LOOK = Command(("cat", "/proc/uptime"), "look at its uptime", timeout=30)
@@ -100,14 +100,25 @@ def test_a_secret_on_stdout_is_never_what_a_host_said(status: int) -> None:
     assert "hush" not in caught.value.said + str(caught.value)
 
 
-def test_the_first_answer_among_greetings_of_all_kinds() -> None:
-    channel = ScriptedChannel(["Welcome", '{"not": "ours"}', "{", '{"listening": [1]}', '{"listening": [2]}'])
-    assert first_answer("gpu-1", LOOK, channel, {"listening"}, 1.0) == {"listening": [1]}
+def attend(channel: ScriptedChannel, timeout: float = 30.0) -> float:
+    command = Command(LOOK.argv, LOOK.title, timeout=timeout)
+    return Host("gpu-1", ScriptedTransport(channels={LOOK.title: channel})).attend(Probe(command, float))
 
 
-def test_no_first_answer() -> None:
-    with pytest.raises(Unreachable, match="look at its uptime") as failure:
-        first_answer("gpu-1", LOOK, ScriptedChannel(["Welcome", None]), {"listening"}, 1.0)
-    assert failure.value.cause == "no answer within 1 s"
-    with pytest.raises(CommandFailed):
-        first_answer("gpu-1", LOOK, ScriptedChannel(["Welcome"], failed(3)), {"listening"}, 1.0)
+def test_a_program_that_is_attended_is_read_at_its_end() -> None:
+    channel = ScriptedChannel([None, "", "12.5", None])
+    assert attend(channel) == 12.5
+    assert channel.closed
+
+
+def test_a_program_that_is_attended_and_fails_or_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster.transport.host._MARGIN", 0.0)
+    for channel, timeout, error in (
+        (ScriptedChannel([], failed(2, "no such file")), 30.0, CommandFailed),
+        (ScriptedChannel([], failed(-1)), 30.0, Unreachable),
+        (ScriptedChannel(["soon"]), 0.0, CommandTimedOut),
+        (ScriptedChannel(["soon"]), 30.0, MalformedAnswer),
+    ):
+        with pytest.raises(error):
+            attend(channel, timeout)
+        assert channel.closed

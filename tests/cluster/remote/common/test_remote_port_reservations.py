@@ -15,7 +15,7 @@ from cluster.command import Command, program
 from cluster.launch import unit
 from cluster.probes.reach import LISTENING
 from cluster.remote.common.port_reservations import CHECKED, for_check, given
-from cluster.transport.host import first_answer
+from cluster.transport.conversation import first_answer
 from tests.cluster.remote.cell import FOREVER, HOST, Cell, after, kill
 from tests.cluster.remote.local import VENV, LocalChannel, eventually
 

@@ -14,7 +14,7 @@ import pytest
 
 from cluster.inventory import RuntimeSpec
 from cluster.launch import ray
-from cluster.transport.host import Channel
+from cluster.transport.conversation import Channel
 from tests.cluster.builders import inventory
 from tests.cluster.remote.local import here
 

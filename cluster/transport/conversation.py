@@ -1,0 +1,113 @@
+"""A conversation with a program whose stdin stays open: a heartbeat, its lines as they come, its end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, Protocol
+
+from cluster.command import Command, Result, json_lines
+from cluster.errors import CommandFailed, HostError, Unreachable
+
+#: How long the end of a program that was told to end may go unheard, in seconds.
+_ATTENTION = 0.5
+
+
+class Channel(Protocol):
+    """A running command whose stdin stays open."""
+
+    def send(self, data: bytes) -> None:
+        """Write to its stdin; `Unreachable` when the connection is gone."""
+
+    def read_line(self, timeout: float) -> str | None:
+        """Its next line; None when nothing came within `timeout` seconds, `EOFError` at the end."""
+
+    def result(self) -> Result:
+        """How it ended and all that it said; to be asked after the `EOFError`."""
+
+    def close(self) -> None:
+        """Hang up: the command sees the end of its stdin."""
+
+
+class Conversation:
+    """The conversation with one program; leaving the block hangs up. `ended` is whether the program has."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._over = threading.Event()
+        self.ended = False
+
+    def __enter__(self) -> Conversation:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._over.set()
+        self._channel.close()
+
+    def keep_alive(self, interval: float) -> None:
+        """Sends an empty line every `interval` seconds, until we hang up or the connection is gone."""
+        heartbeat(lambda: self._channel.send(b"\n"), interval, self._over)
+
+    def lines(self, interval: float, over: Callable[[], bool] = lambda: False) -> Iterator[str | None]:
+        """Yields each line, None where none came within `interval` seconds, until `over` or the program's end.
+
+        Raises Unreachable.
+        """
+        while not over():
+            try:
+                line = self._channel.read_line(interval)
+            except EOFError:
+                self.ended = True
+                return
+            yield line
+
+    def end(self, request: bytes, answer: str, patience: float) -> None:
+        """Requests the end and waits for a message with the key `answer`, for as long as `patience` in seconds."""
+        with suppress(HostError):
+            self._channel.send(request)
+            for line in self.lines(_ATTENTION, deadline(patience)):
+                if any(answer in message for message in json_lines(line or "")):
+                    return
+
+    def result(self) -> Result:
+        """Returns how the program ended; to be asked once it has `ended`."""
+        return self._channel.result()
+
+
+def heartbeat(send: Callable[[], None], interval: float, over: threading.Event) -> None:
+    """Calls `send` every `interval` seconds until it is `over`, or until it raises a HostError.
+
+    In a thread of its own: whoever hears the lines may take their time, in a pager for instance.
+    """
+
+    def beat() -> None:
+        with suppress(HostError):
+            while not over.wait(interval):
+                send()
+
+    threading.Thread(target=beat, daemon=True).start()
+
+
+def deadline(seconds: float) -> Callable[[], bool]:
+    """Returns the question whether `seconds` have passed since now."""
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() >= end
+
+
+def first_answer(
+    host: str, command: Command, channel: Channel, about: set[str], patience: float
+) -> dict[str, Any]:
+    """The first message `about` one of these keys: a user's shell may greet before it, in JSON as well.
+
+    `patience` is for each line, in seconds. Raises Unreachable when nothing comes, CommandFailed at the end.
+    """
+    for line in Conversation(channel).lines(patience):
+        if line is None:
+            raise Unreachable(host, command.title, cause=f"no answer within {patience:g} s")
+        for message in json_lines(line):
+            if about & message.keys():
+                return message
+    result = channel.result()
+    raise CommandFailed(host, command, result.status, result.stdout, result.stderr)
