@@ -44,7 +44,8 @@ class Hint:
 class Command:
     """One command for one host.
 
-    `title` says what we are doing in the operator's words ("ask for its facts"); `timeout` is in seconds and is
+    `title` says what we are doing in the operator's words ("ask for its facts"). `kind` tells commands apart: the
+    name of the program, with the unit where it serves several ("stop ray"). `timeout` is in seconds and is
     enforced on the host as well. Secrets travel on `stdin` alone, which is never shown; with `secret`, what comes
     on stdout is one as well.
     """
@@ -55,6 +56,7 @@ class Command:
     timeout: float = 30.0
     hints: tuple[Hint, ...] = ()
     secret: bool = False
+    kind: str = "execute"
 
     def line(self) -> str:
         """The words, quoted for the host's shell, under a time limit that outlives the connection.
@@ -95,17 +97,19 @@ def program(
     venv: str,
     timeout: float = 30.0,
     hints: tuple[Hint, ...] = (),
+    unit: str = "",
 ) -> Command:
     """Returns the command that runs the program `name` of `cluster/remote`, behind the parts that it imports.
 
     It runs under the venv's Python (or the host's own where that is missing), isolated from the user's own
     modules, reads its source and then `payload` as JSON from stdin, and so needs one round trip and leaves no
-    file.
+    file. `unit` is the one that it acts on, where it serves several.
     """
-    source = with_parts(name).encode()
-    words = ("-I", "-c", _BOOTSTRAP, str(len(source)), name.rpartition(".")[2])
+    source, module = with_parts(name).encode(), name.rpartition(".")[2]
+    words = ("-I", "-c", _BOOTSTRAP, str(len(source)), module)
     argv = ("/bin/sh", "-c", _VENV_OR_HOST_PYTHON, "sh", f"{venv}/bin/python", *words)
-    return Command(argv, title, source + json.dumps(payload).encode() + b"\n", timeout, hints)
+    stdin = source + json.dumps(payload).encode() + b"\n"
+    return Command(argv, title, stdin, timeout, hints, kind=f"{module} {unit}".rstrip())
 
 
 @cache

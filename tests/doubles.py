@@ -8,7 +8,7 @@ from cluster.command import Command, Result
 
 #: A string is stdout with status 0; an exception is raised; a function is asked.
 Answer = Result | str | BaseException | Callable[[Command], Result]
-#: A command's title, or what it must fulfil.
+#: A command's kind, or what it must fulfil.
 Which = str | Callable[[Command], bool]
 Script = Answer | Sequence[Answer]
 
@@ -57,7 +57,7 @@ class ScriptedChannel:
 class ScriptedTransport:
     """Answers commands as told and records them.
 
-    `answers` maps a title, or a predicate, to an answer, or to a list of answers: one after the other, the
+    `answers` maps a kind, or a predicate, to an answer, or to a list of answers: one after the other, the
     last for ever. The first that fits counts. What nobody foresaw is an `AssertionError`.
     """
 
@@ -73,9 +73,9 @@ class ScriptedTransport:
         self.closed = False
 
     @property
-    def titles(self) -> list[str]:
+    def kinds(self) -> list[str]:
         """What was run and opened, in order."""
-        return [command.title for command in self.executed]
+        return [command.kind for command in self.executed]
 
     def execute(self, command: Command, said: Callable[[str], None] | None = None) -> Result:
         self.executed.append(command)
@@ -87,16 +87,16 @@ class ScriptedTransport:
 
     def open(self, command: Command) -> ScriptedChannel:
         self.executed.append(command)
-        return self._channels[command.title]
+        return self._channels[command.kind]
 
     def close(self) -> None:
         self.closed = True
 
     def _next(self, command: Command) -> Answer:
         for which, answers in self._answers:
-            if which == command.title or (callable(which) and which(command)):
+            if which == command.kind or (callable(which) and which(command)):
                 return answers.pop(0) if len(answers) > 1 else answers[0]
-        raise AssertionError(f"nobody foresaw {command.title!r}: {command.shown()}")
+        raise AssertionError(f"nobody foresaw {command.kind!r}: {command.shown()}")
 
 
 def _several(answer: Script) -> list[Answer]:

@@ -14,8 +14,6 @@ from cluster.inventory import SECRET_NAMES, Inventory
 from cluster.launch.unit import folder_name
 from cluster.transport.host import Host
 
-COLLECTING = "collect what it says"
-
 #: What the kernel says of processes that it killed for want of memory, of GPUs, and of InfiniBand.
 KERNEL = r"(?i)out of memory|oom-kill|killed process|NVRM|Xid|nvidia|mlx5|segfault|general protection|I/O error"
 
@@ -107,4 +105,5 @@ def _command(inventory: Inventory, host: str, wanted: CollectRequest) -> Command
     }
     # Beyond its own time it has something to pack still, and a hung disk is no reason to wait.
     timeout = wanted.seconds + 3
-    return program("diagnosis.collect", payload, title=COLLECTING, venv=inventory.runtime.venv, timeout=timeout)
+    title = "collect what it says"
+    return program("diagnosis.collect", payload, title=title, venv=inventory.runtime.venv, timeout=timeout)

@@ -89,14 +89,14 @@ def launch(unit: Unit, venv: str) -> Command:
         "ports": unit.ports,
     }
     title = f"launch {unit.name}"
-    return program("units.keeper", payload, title=title, venv=venv, hints=_HINTS)
+    return program("units.keeper", payload, title=title, venv=venv, hints=_HINTS, unit=unit.name)
 
 
 def stop(name: Name, host: str, state: str, venv: str) -> Probe[tuple[Leftover, ...]]:
     """Ends the unit and everything it started; what is left after SIGKILL comes back."""
     patience = dict(PATIENCE)[name]
     payload = {"folder": f"{state}/{name}", "patience": patience}
-    command = program("units.stop", payload, title=f"stop {name}", venv=venv, timeout=patience + 30)
+    command = program("units.stop", payload, title=f"stop {name}", venv=venv, timeout=patience + 30, unit=name)
 
     def parse(said: str) -> tuple[Leftover, ...]:
         return tuple(_leftover(host, one) for one in last_json(said)["left"])
@@ -136,7 +136,7 @@ def look(name: Name, state: str, venv: str, offset: int = 0, health: str = "") -
     """`health` is a URL that the host itself asks."""
     trees = [f"{state}/ray", f"{state}/vllm"]
     payload = {"folder": f"{state}/{name}", "trees": trees, "offset": offset, "health": health}
-    command = program("units.unit_status", payload, title=f"look at {name}", venv=venv, timeout=_LOOK)
+    command = program("units.unit_status", payload, title=f"look at {name}", venv=venv, timeout=_LOOK, unit=name)
 
     def parse(said: str) -> UnitStatus:
         found = last_json(said)

@@ -13,8 +13,6 @@ from cluster.transport.fleet import Fleet, both
 from cluster.values.base import Fact
 from cluster.views import Observed
 
-ASKING = "ask for the model and the options of vLLM"
-
 #: Seconds: the program gives `vllm serve --help` two minutes.
 _LIMIT = 150.0
 
@@ -57,5 +55,6 @@ def serving(inventory: Inventory) -> Probe[VllmOptions]:
         "hf_hub_cache": environment.get("HF_HUB_CACHE", ""),
     }
     payload = {"venv": venv, "model": model}
-    command = program("facts.vllm_options", payload, title=ASKING, venv=venv, timeout=_LIMIT)
+    title = "ask for the model and the options of vLLM"
+    command = program("facts.vllm_options", payload, title=title, venv=venv, timeout=_LIMIT)
     return Probe(command, lambda said: VllmOptions.model_validate(last_json(said)))

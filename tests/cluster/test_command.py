@@ -113,6 +113,12 @@ def test_a_program_gets_its_data_by_stdin(monkeypatch: pytest.MonkeyPatch) -> No
     assert json.loads(in_a_shell(command)) == [data, ["echo"]]
 
 
+def test_a_kind_is_the_program_and_what_it_acts_on() -> None:
+    token = program("units.ray_token", {}, title="t", venv="/nowhere")
+    stop = program("units.stop", {}, title="t", venv="/nowhere", unit="ray")
+    assert (token.kind, stop.kind, Command(("ls",), "run ls").kind) == ("ray_token", "stop ray", "execute")
+
+
 def test_the_rest_of_stdin_is_left_to_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     source = "import sys; print(sys.stdin.buffer.readline(), sys.stdin.buffer.readline())"
     monkeypatch.setattr("cluster.command.remote_source", {"rest": source}.__getitem__)

@@ -61,7 +61,7 @@ class Driven:
 def driven(interrupts: Interrupts | None = None, keep: bool = False) -> Driven:
     inventory = builders.inventory(hosts=1)
     looks = [told(builders.facts(inventory.head, python=str(number))) for number in range(1, 20)]
-    fleet, _, _ = hosts(inventory, {"look at the host": looks}, {})
+    fleet, _, _ = hosts(inventory, {"facts": looks}, {})
     events: list[Event] = []
     interrupts = interrupts or Interrupts()
     engine = Engine(inventory, fleet, events.append, Patience(), "up demo", CLEAN, keep, interrupts)

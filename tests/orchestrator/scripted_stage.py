@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from cluster.command import Command, Result
-from cluster.diagnosis.collect import COLLECTING
 from cluster.inventory import Inventory
 from cluster.launch.unit import UnitStatus
-from cluster.probes.reach import CONNECTING, LISTENING
-from cluster.probes.venv_check import TRYING
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from cluster.values import Facts, Presence
@@ -28,7 +25,7 @@ Scripts = Mapping[str, Script]
 Answers = Scripts | Callable[[str], Scripts]
 
 #: As hosts say it on which all that preflight tries goes well.
-TRIALS = {LISTENING: '{"listening": [6379]}', TRYING: '{"cuda": "", "model": ""}'}
+TRIALS = {"port_listener": '{"listening": [6379]}', "venv_check": '{"cuda": "", "model": ""}'}
 
 
 class Recorded(ScriptedTransport):
@@ -42,17 +39,17 @@ class Recorded(ScriptedTransport):
         self._record = record
 
     def execute(self, command: Command, said: Callable[[str], None] | None = None) -> Result:
-        self._record.append((self._host, command.title))
+        self._record.append((self._host, command.kind))
         return super().execute(command, said)
 
     def open(self, command: Command) -> ScriptedChannel:
-        self._record.append((self._host, command.title))
+        self._record.append((self._host, command.kind))
         return super().open(command)
 
 
 @dataclass(frozen=True)
 class ScriptedRun:
-    """`ran` is (host, title) in the order in which it was run; `at_end` what is to be released."""
+    """`ran` is (host, kind) in the order in which it was run; `at_end` what is to be released."""
 
     stage: Stage
     events: list[Event]
@@ -63,8 +60,8 @@ class ScriptedRun:
     def said(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
 
-    def payloads(self, host: str, title: str) -> list[dict[str, Any]]:
-        return [payload(one) for one in self.transports[host].executed if one.title == title]
+    def payloads(self, host: str, kind: str) -> list[dict[str, Any]]:
+        return [payload(one) for one in self.transports[host].executed if one.kind == kind]
 
 
 def played(
@@ -94,9 +91,9 @@ def hosts(
             spec.name,
             ran,
             {
-                CONNECTING: connected,
-                COLLECTING: "",
-                "look at ray": look(),
+                "port_probe": connected,
+                "collect": "",
+                "unit_status ray": look(),
                 **(answers(spec.name) if callable(answers) else answers),
             },
             trying() | (dict(channels) if spec.role == "head" else {}),
@@ -107,7 +104,7 @@ def hosts(
 
 
 def trying() -> dict[str, ScriptedChannel]:
-    return {title: ScriptedChannel([said]) for title, said in TRIALS.items()}
+    return {kind: ScriptedChannel([said]) for kind, said in TRIALS.items()}
 
 
 def connected(command: Command, problem: str = "") -> Result:

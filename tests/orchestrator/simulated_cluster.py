@@ -52,7 +52,7 @@ HEALTHY = look("Model loading took 3 GiB\nKV cache size: 640 tokens\n", health=2
 
 @dataclass
 class World:
-    """What runs on the hosts. `engine` is what a look at vLLM shows; titles in `hang` never end, those in `broken`
+    """What runs on the hosts. `engine` is what a look at vLLM shows; kinds in `hang` never end, those in `broken`
     fail; hosts that are `lost` do not answer; `ran` notes all that changed something, `launched` argument lists;
     `benched` is what a benchmark client says."""
 
@@ -63,7 +63,7 @@ class World:
     units: dict[tuple[str, str], UnitState] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
     launched: list[list[str]] = field(default_factory=list)
-    reached: Callable[[str], object] = lambda title: None
+    reached: Callable[[str], object] = lambda kind: None
     benched: Callable[[Command], list[str | None]] = lambda command: []
 
     def fleet(self, inventory: Inventory, settings: Settings) -> Fleet:
@@ -77,8 +77,8 @@ _ANSWERS = {
 }
 _CARDS = [{"uuid": uuid, "memory_mib": 81559, "cuda": "ok"} for uuid in ("a", "b")]
 _CHANNELS = {
-    "take the lease": json.dumps({"taken": None}),
-    "prove the GPUs through Ray": json.dumps({"proved": _CARDS}),
+    "lease": json.dumps({"taken": None}),
+    "verify_gpus": json.dumps({"proved": _CARDS}),
     **TRIALS,
 }
 
@@ -92,48 +92,48 @@ class Simulated:
     spec: HostSpec
 
     def execute(self, command: Command, said: Callable[[str], None] | None = None) -> Result:
-        title = command.title
-        self.world.reached(title)
-        if title in self.world.hang:
+        kind = command.kind
+        self.world.reached(kind)
+        if kind in self.world.hang:
             threading.Event().wait()
-        if title in self.world.broken or self.spec.name in self.world.lost:
-            raise Unreachable(self.spec.name, title, cause="no route", cure="see its cable")
-        return Result(0, self._answer(title, command), "")
+        if kind in self.world.broken or self.spec.name in self.world.lost:
+            raise Unreachable(self.spec.name, command.title, cause="no route", cure="see its cable")
+        return Result(0, self._answer(command), "")
 
     def open(self, command: Command) -> ScriptedChannel:
-        if command.title == "run vllm bench serve":
+        if command.kind == "bench":
             return ScriptedChannel(self.world.benched(command))
-        return ScriptedChannel([_CHANNELS[command.title]])
+        return ScriptedChannel([_CHANNELS[command.kind]])
 
     def close(self) -> None:
         pass
 
-    def _answer(self, title: str, command: Command) -> str:
-        match title.split():
-            case ["look", "at", "the", "host"]:
+    def _answer(self, command: Command) -> str:
+        match command.kind.split():
+            case ["facts"]:
                 return told(builders.facts(self.spec, ray=self._unit("ray"), vllm=self._unit("vllm")))
-            case ["launch", name]:
+            case ["keeper", name]:
                 return self._launch(name, command)
             case ["stop", name]:
-                self._note(title)
+                self._note(command)
                 self.world.units.pop((self.spec.name, name), None)
                 return left()
-            case ["look", "at", "vllm"]:
+            case ["unit_status", "vllm"]:
                 return self.world.engine
-            case ["connect", "to", *_]:
+            case ["port_probe"]:
                 return connected(command).stdout
-            case ["ask", *_]:
+            case ["http_request"]:
                 path = "/" + payload(command)["url"].split("/", 3)[3]
                 return json.dumps({"status": 200, "text": _ANSWERS.get(path, TOKEN)})
         return {
-            "prepare Ray's token": '{"token": "t0ken"}',
-            "look at ray": look(),
-            "read what NCCL chose": '{"lines": []}',
-            "ask for the GPUs' clocks": '{"clocks": {}}',
-        }.get(title, "")
+            "ray_token": '{"token": "t0ken"}',
+            "unit_status ray": look(),
+            "nccl": '{"lines": []}',
+            "clocks": '{"clocks": {}}',
+        }.get(command.kind, "")
 
     def _launch(self, name: str, command: Command) -> str:
-        self._note(f"launch {name}")
+        self._note(command)
         record = payload(command)["record"]
         self.world.launched.append(record["argv"])
         self.world.units[self.spec.name, name] = UnitState(
@@ -144,8 +144,8 @@ class Simulated:
     def _unit(self, name: str) -> UnitState:
         return self.world.units.get((self.spec.name, name), builders.ABSENT)
 
-    def _note(self, title: str) -> None:
-        self.world.ran.append(f"{self.spec.name}: {title}")
+    def _note(self, command: Command) -> None:
+        self.world.ran.append(f"{self.spec.name}: {command.kind}")
 
 
 def run(world: World, *words: object) -> int:
@@ -155,18 +155,18 @@ def run(world: World, *words: object) -> int:
 
 
 def main() -> int:
-    """HANG and BROKEN are titles, separated by commas; what is reached of HANG is said on stdout.
+    """HANG and BROKEN are kinds, separated by commas; what is reached of HANG is said on stdout.
 
     No second signal is taken for the echo of the first, so that nobody has to wait for it.
     """
     hang, broken = (frozenset(filter(None, os.environ.get(name, "").split(","))) for name in ("HANG", "BROKEN"))
     world = World(hang=hang, broken=broken)
-    if "look at vllm" in hang:
+    if "unit_status vllm" in hang:
         world.engine = look("Starting to load model\n")
 
-    def reached(title: str) -> None:
-        if title in hang:
-            os.write(1, f"{title}\n".encode())
+    def reached(kind: str) -> None:
+        if kind in hang:
+            os.write(1, f"{kind}\n".encode())
 
     world.reached = reached
     with mock.patch("orchestrator.run.interrupts._ECHO", 0.0):

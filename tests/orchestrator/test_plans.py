@@ -15,7 +15,7 @@ from tests.orchestrator import simulated_cluster
 from tests.orchestrator.scripted_stage import look
 from tests.orchestrator.simulated_cluster import World, run, written
 
-LAUNCHES = ["gpu-a: launch ray", "gpu-b: launch ray", "gpu-a: launch vllm"]
+LAUNCHES = ["gpu-a: keeper ray", "gpu-b: keeper ray", "gpu-a: keeper vllm"]
 STOPS = ["gpu-a: stop vllm", "gpu-b: stop ray", "gpu-a: stop ray"]
 
 
@@ -130,7 +130,7 @@ def test_an_up_that_is_refused_the_lease_changes_nothing_of_what_is_remembered(
     later.write_text(path.read_text() + "# another\n")
     theirs = {"owner": "bob", "machine": "desk", "since": "2026-11-22T09:00:00+00:00", "reason": "up demo"}
     with monkeypatch.context() as patched:
-        patched.setitem(simulated_cluster._CHANNELS, "take the lease", json.dumps({"held": theirs}))
+        patched.setitem(simulated_cluster._CHANNELS, "lease", json.dumps({"held": theirs}))
         assert run(world, "up", later, "--output", "plain") == 8
     (kept,) = Settings().state.rglob("inventory.yaml")
     assert kept.read_text() == path.read_text()
@@ -152,7 +152,7 @@ def test_a_down_that_proved_too_little_is_not_forgotten(
     assert json.loads(capsys.readouterr().out)["free"] is True
 
 
-THREE = [*LAUNCHES, "gpu-c: launch ray"]
+THREE = [*LAUNCHES, "gpu-c: keeper ray"]
 
 
 def with_a_third(path: Path) -> Path:
@@ -167,7 +167,7 @@ def with_a_third(path: Path) -> Path:
 @pytest.fixture
 def three_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     cards = [{"uuid": uuid, "memory_mib": 81559, "cuda": "ok"} for uuid in ("a", "b", "c")]
-    monkeypatch.setitem(simulated_cluster._CHANNELS, "prove the GPUs through Ray", json.dumps({"proved": cards}))
+    monkeypatch.setitem(simulated_cluster._CHANNELS, "verify_gpus", json.dumps({"proved": cards}))
 
 
 @pytest.fixture
@@ -185,12 +185,12 @@ def test_a_host_that_joins_the_inventory_leaves_the_ray_of_the_others(tmp_path: 
     assert run(world, "up", path, "--output", "plain") == 0
     world.ran.clear()
     assert run(world, "up", with_a_third(path), "--output", "plain") == 0
-    assert world.ran == ["gpu-a: stop vllm", "gpu-c: launch ray", "gpu-a: launch vllm"]
+    assert world.ran == ["gpu-a: stop vllm", "gpu-c: keeper ray", "gpu-a: keeper vllm"]
 
 
 def test_a_host_that_left_the_inventory_is_cleaned_once(shrunk: tuple[World, Path]) -> None:
     world, path = shrunk
-    for ran in (["gpu-c: stop ray", "gpu-a: stop vllm", "gpu-a: launch vllm"], []):
+    for ran in (["gpu-c: stop ray", "gpu-a: stop vllm", "gpu-a: keeper vllm"], []):
         assert run(world, "up", path, "--output", "plain") == 0
         assert world.ran == ran
         world.ran.clear()
@@ -228,7 +228,7 @@ def test_a_down_with_the_new_inventory_cleans_a_host_that_left_it(shrunk: tuple[
 @pytest.mark.parametrize(
     ("word", "ran"),
     [
-        ("--restart", ["gpu-a: stop vllm", "gpu-a: launch vllm"]),
+        ("--restart", ["gpu-a: stop vllm", "gpu-a: keeper vllm"]),
         ("--recreate", ["gpu-a: stop vllm", "gpu-b: stop ray", "gpu-a: stop ray", *LAUNCHES]),
     ],
 )

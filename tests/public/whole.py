@@ -130,7 +130,7 @@ def _play(whole: Whole, inventory: Path) -> None:
     whole.ask("failure", "up", inventory)
     whole.ask("diagnose", "diagnose", "--to", whole.folder / "lost.tar.gz")
     whole.world.lost = frozenset()
-    whole.world.broken = frozenset({"launch ray"})
+    whole.world.broken = frozenset({"keeper ray"})
     whole.ask("failure", "up", inventory, "--recreate")
     whole.world.broken = frozenset()
     whole.ask("down", "down", inventory)

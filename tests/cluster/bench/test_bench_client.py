@@ -44,7 +44,7 @@ def told(text: str = "", status: int = 0, log: str = "a word") -> list[str | Non
 
 def run(channel: ScriptedChannel, news: Callable[[], None] = lambda: None) -> Heard:
     heard = Heard()
-    client.run(Host("gpu-a", ScriptedTransport(channels={COMMAND.title: channel})), COMMAND, heard, news)
+    client.run(Host("gpu-a", ScriptedTransport(channels={COMMAND.kind: channel})), COMMAND, heard, news)
     return heard
 
 

@@ -50,11 +50,11 @@ def test_clocks_go_to_their_gpus() -> None:
 
 
 def test_clocks_of_the_hosts_that_answer() -> None:
-    asked = "ask for the GPUs' clocks"
+
     fleet = Fleet(
         [
-            Host("gpu-a", ScriptedTransport({asked: '{"clocks": {"GPU-a": [1755, 1980]}}'})),
-            Host("gpu-b", ScriptedTransport({asked: Unreachable("gpu-b", "connect")})),
+            Host("gpu-a", ScriptedTransport({"clocks": '{"clocks": {"GPU-a": [1755, 1980]}}'})),
+            Host("gpu-b", ScriptedTransport({"clocks": Unreachable("gpu-b", "connect")})),
         ]
     )
     assert clocks_of(fleet, "/opt/vllm") == {"GPU-a": (1755, 1980)}

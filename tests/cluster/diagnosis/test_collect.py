@@ -6,14 +6,14 @@ import base64
 import json
 import zlib
 
-from cluster.diagnosis.collect import COLLECTING, Collected, CollectRequest, Files, collect, collected
+from cluster.diagnosis.collect import Collected, CollectRequest, Files, collect, collected
 from cluster.errors import Unreachable
 from cluster.transport.host import Host
 from tests.cluster.builders import inventory
 from tests.doubles import ScriptedTransport
 from tests.orchestrator.scripted_stage import payload
 
-BROKEN = Unreachable("gpu-a", COLLECTING, cause="the connection broke while the command ran")
+BROKEN = Unreachable("gpu-a", "collect what it says", cause="the connection broke while the command ran")
 
 
 def line(name: str, text: str) -> str:
@@ -32,12 +32,12 @@ def test_a_line_that_was_cut_off_costs_that_line() -> None:
 
 
 def test_what_came_before_it_went_wrong_is_kept() -> None:
-    host = Host("gpu-a", ScriptedTransport({COLLECTING: BROKEN}))
+    host = Host("gpu-a", ScriptedTransport({"collect": BROKEN}))
     assert collect(host, inventory(), CollectRequest(())) == Collected("gpu-a", {}, (), BROKEN)
 
 
 def test_what_is_asked_for() -> None:
-    transport = ScriptedTransport({COLLECTING: line("a", "one")})
+    transport = ScriptedTransport({"collect": line("a", "one")})
     found = collect(Host("gpu-b", transport), inventory(), CollectRequest((Files("*/log"),), seconds=2.0))
     assert found.texts == {"a": "one"}
     (command,) = transport.executed

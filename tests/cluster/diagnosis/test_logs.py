@@ -33,7 +33,7 @@ def test_what_the_program_is_told() -> None:
 
 def ask(said: str) -> Logs:
     probe = logs.tail(INVENTORY, "gpu-b", ["vllm"], 7)
-    return Host("gpu-b", ScriptedTransport({"read the logs": said})).ask(probe)
+    return Host("gpu-b", ScriptedTransport({"tail": said})).ask(probe)
 
 
 @pytest.mark.parametrize("greeting", ["", 'Welcome\n{"a": 1}\n'])
@@ -56,7 +56,7 @@ def follow(channel: ScriptedChannel, done: threading.Event) -> list[int | LogLin
         if isinstance(one, LogLine) and one.text == "the end":
             done.set()
 
-    host = Host("gpu-b", ScriptedTransport(channels={"follow the logs": channel}))
+    host = Host("gpu-b", ScriptedTransport(channels={"tail": channel}))
     logs.follow(host, FOLLOWING, hear, done)
     return heard
 
@@ -85,5 +85,5 @@ def test_the_program_hears_of_us_while_we_read(monkeypatch: pytest.MonkeyPatch) 
         assert beaten.wait(20)
         done.set()
 
-    host = Host("gpu-b", ScriptedTransport(channels={"follow the logs": channel}))
+    host = Host("gpu-b", ScriptedTransport(channels={"tail": channel}))
     logs.follow(host, FOLLOWING, hear, done)

@@ -21,7 +21,7 @@ MEMORY = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB
 
 
 def found(view: HostView, **logs: Script) -> UnitFailure:
-    answers = {f"look at {name}": log for name, log in logs.items()}
+    answers = {f"unit_status {name}": log for name, log in logs.items()}
     return ailment(builders.inventory(), Host("gpu-a", ScriptedTransport(answers)), view)
 
 
@@ -32,7 +32,7 @@ def died(log: str) -> UnitFailure:
         spec.model_copy(update={"cluster_address": address})
         for spec, address in zip(one.hosts, ("10.0.0.2", "10.0.0.3"), strict=True)
     )
-    transport = ScriptedTransport({"look at vllm": look(log, Presence.DEAD)})
+    transport = ScriptedTransport({"unit_status vllm": look(log, Presence.DEAD)})
     view = builders.view(HEAD, vllm=builders.dead(name="vllm"))
     return ailment(one.model_copy(update={"hosts": hosts}), Host("gpu-a", transport), view)
 

@@ -36,7 +36,7 @@ def served() -> Iterator[Served]:
 
 
 def head(said: Scripted = "") -> tuple[Host, ScriptedTransport]:
-    transport = ScriptedTransport({"ask the endpoint from the head": said})
+    transport = ScriptedTransport({"http_request": said})
     return Host("gpu-a", transport), transport
 
 

@@ -22,7 +22,7 @@ TAKEN = '{"taken": null}'
 
 
 def take(channel: ScriptedChannel) -> HeldLease:
-    host = Host("gpu-a", ScriptedTransport(channels={"take the lease": channel}))
+    host = Host("gpu-a", ScriptedTransport(channels={"lease": channel}))
     return lease.take(host, "demo", MINE, STATE, "/opt/vllm")
 
 

@@ -13,7 +13,7 @@ import pytest
 from cluster.errors import HostError, MalformedAnswer
 from cluster.inventory import Inventory
 from cluster.plan import ask
-from cluster.plan.query import ASKING, VllmOptions, serving
+from cluster.plan.query import VllmOptions, serving
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from tests.cluster import builders
@@ -23,7 +23,6 @@ from tests.cluster.remote.local import LocalTransport
 from tests.doubles import ScriptedChannel, ScriptedTransport, failed
 
 HELP = Path(__file__).parents[2] / "recorded/vllm/serve-help.txt"
-LOOKING = "look at the host"
 
 
 def venv(folder: Path, script: str) -> str:
@@ -118,7 +117,8 @@ GOOD: dict[str, Any] = {"config": {"a": 1}, "problem": "", "options": ["--a"], "
 def fleet(one: Inventory, channel: ScriptedChannel) -> tuple[Fleet, dict[str, ScriptedTransport]]:
     transports = {
         spec.name: ScriptedTransport(
-            {LOOKING: builders.facts(spec).model_dump_json()}, {ASKING: channel} if spec.role == "head" else {}
+            {"facts": builders.facts(spec).model_dump_json()},
+            {"vllm_options": channel} if spec.role == "head" else {},
         )
         for spec in one.hosts
     }
@@ -129,9 +129,9 @@ def test_each_host_is_asked_once_and_the_head_for_the_model_as_well() -> None:
     one = inventory()
     hosts, transports = fleet(one, ScriptedChannel([json.dumps(GOOD)]))
     found = ask(one, hosts)
-    assert {name: sorted(one.titles) for name, one in transports.items()} == {
-        "gpu-a": sorted([LOOKING, ASKING]),
-        "gpu-b": [LOOKING],
+    assert {name: sorted(one.kinds) for name, one in transports.items()} == {
+        "gpu-a": ["facts", "vllm_options"],
+        "gpu-b": ["facts"],
     }
     assert isinstance(found.serving, VllmOptions)
     assert found.serving.options == ("--a",)

@@ -54,7 +54,7 @@ def test_the_ports_that_we_listen_on(hosts: int, index: int, wanted: tuple[int, 
 def answer(said: str) -> Facts:
     one = inventory()
     probe = facts(one, one.head)
-    return Host("gpu-a", ScriptedTransport({probe.command.title: said})).ask(probe)
+    return Host("gpu-a", ScriptedTransport({probe.command.kind: said})).ask(probe)
 
 
 GOOD = builders.facts(inventory().head).model_dump(mode="json")

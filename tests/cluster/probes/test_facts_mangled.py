@@ -77,7 +77,7 @@ def mangled(good: Any) -> st.SearchStrategy[str]:
 def answer(probe: Probe[Any], said: str) -> object:
     """What a person would be told, or what the program would go on with."""
     try:
-        return Host("gpu-a", ScriptedTransport({probe.command.title: said})).ask(probe)
+        return Host("gpu-a", ScriptedTransport({probe.command.kind: said})).ask(probe)
     except MalformedAnswer as error:
         assert error.host == "gpu-a"  # noqa: PT017
         return error

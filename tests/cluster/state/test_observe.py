@@ -17,9 +17,7 @@ INVENTORY = inventory(hosts=3)
 def look(**answers: Answer) -> Observed:
     """What is seen when the hosts answer well, but for those told otherwise."""
     transports = {
-        spec.name: ScriptedTransport(
-            {"look at the host": answers.get(spec.name[-1], facts(spec).model_dump_json())}
-        )
+        spec.name: ScriptedTransport({"facts": answers.get(spec.name[-1], facts(spec).model_dump_json())})
         for spec in INVENTORY.hosts
     }
     return observe(INVENTORY, Fleet([Host(name, transport) for name, transport in transports.items()]))

@@ -42,11 +42,11 @@ def shown(
     healthy: dict[str, Script] = {spec.name: told(builders.facts(spec)) for spec in inventory.hosts}
     # What is asked from the head itself, where nothing healthy answers from here.
     asked: dict[str, Script] = {
-        "ask the endpoint from the head": answer,
-        "look at vllm": look(log, DEAD),
-        "look at ray": look("", DEAD),
+        "http_request": answer,
+        "unit_status vllm": look(log, DEAD),
+        "unit_status ray": look("", DEAD),
     }
-    fleet, _, _ = hosts(inventory, lambda name: {"look at the host": {**healthy, **looks}[name], **asked}, {})
+    fleet, _, _ = hosts(inventory, lambda name: {"facts": {**healthy, **looks}[name], **asked}, {})
     return status(inventory, fleet)
 
 

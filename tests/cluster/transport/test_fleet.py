@@ -23,7 +23,7 @@ NAMES = ("c", "a", "b")
 
 def fleet(**answers: Answer) -> Fleet:
     """Three hosts that say their own name, but for those told otherwise."""
-    return Fleet([Host(name, ScriptedTransport({LOOK.title: answers.get(name, name)})) for name in NAMES])
+    return Fleet([Host(name, ScriptedTransport({LOOK.kind: answers.get(name, name)})) for name in NAMES])
 
 
 def look(host: Host) -> str:

@@ -13,7 +13,7 @@ LOOK = Command(("cat", "/proc/uptime"), "look at its uptime", timeout=30)
 
 
 def host(answer: Result | str | BaseException) -> Host:
-    return Host("gpu-1", ScriptedTransport({LOOK.title: answer}))
+    return Host("gpu-1", ScriptedTransport({LOOK.kind: answer}))
 
 
 def test_what_a_command_said_and_its_lines() -> None:
@@ -82,11 +82,11 @@ def test_a_defect_of_a_parser_is_no_error_of_the_host() -> None:
 
 def test_a_channel_and_hanging_up() -> None:
     channel = ScriptedChannel(["held"])
-    transport = ScriptedTransport(channels={LOOK.title: channel})
+    transport = ScriptedTransport(channels={LOOK.kind: channel})
     host = Host("gpu-1", transport)
     opened = host.open(LOOK)
     opened.send(b"beat")
-    assert (opened.read_line(1), channel.sent, transport.titles) == ("held", [b"beat"], [LOOK.title])
+    assert (opened.read_line(1), channel.sent, transport.kinds) == ("held", [b"beat"], [LOOK.kind])
     host.close()
     assert transport.closed
 
@@ -94,7 +94,7 @@ def test_a_channel_and_hanging_up() -> None:
 @pytest.mark.parametrize("status", [-1, 1, 124])
 def test_a_secret_on_stdout_is_never_what_a_host_said(status: int) -> None:
     command = Command(("token",), "prepare Ray's token", secret=True)
-    host = Host("a", ScriptedTransport({command.title: Result(status, "t0ken-hush", "")}))
+    host = Host("a", ScriptedTransport({command.kind: Result(status, "t0ken-hush", "")}))
     with pytest.raises(HostError) as caught:
         host.run(command)
     assert "hush" not in caught.value.said + str(caught.value)

@@ -85,7 +85,7 @@ def test_status_as_a_table_and_as_json(tmp_path: Path, capsys: Captured) -> None
 
 
 def test_a_failing_up_is_one_json_document_and_json_lines(tmp_path: Path, capsys: Captured) -> None:
-    world = World(broken=frozenset({"look at the host"}))
+    world = World(broken=frozenset({"facts"}))
     assert run(world, "up", written(tmp_path), "--output", "json") == 4
     shown = capsys.readouterr()
     assert json.loads(shown.out)["kind"] == FleetError.__name__

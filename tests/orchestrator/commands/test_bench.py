@@ -126,7 +126,7 @@ def test_a_second_call_goes_on_with_what_is_missing(world: World, tmp_path: Path
 def test_a_restart_before_each_run_that_is_missing(world: World, tmp_path: Path) -> None:
     words = ("--cold", "restart", "--output", "plain", "--num-prompts")
     assert bench(world, tmp_path, *words, "1") == 0
-    once = ["gpu-a: stop vllm", "gpu-a: launch vllm"]
+    once = ["gpu-a: stop vllm", "gpu-a: keeper vllm"]
     assert world.ran == once
     assert bench(world, tmp_path, *words, "1,16,32") == 0
     assert world.ran == 3 * once

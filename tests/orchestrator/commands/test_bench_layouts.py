@@ -19,7 +19,7 @@ from tests.orchestrator.simulated_cluster import World, run, written
 
 Captured = pytest.CaptureFixture[str]
 #: What one layout does on the two hosts.
-UP = ["gpu-a: launch ray", "gpu-b: launch ray", "gpu-a: launch vllm"]
+UP = ["gpu-a: keeper ray", "gpu-b: keeper ray", "gpu-a: keeper vllm"]
 _OF_THE_28B = "model: {id: baidu/ERNIE-4.5-VL-28B-A3B-PT, served_name: ernie}\n"
 DOWN = ["gpu-a: stop vllm", "gpu-b: stop ray", "gpu-a: stop ray"]
 
@@ -52,7 +52,7 @@ def test_each_is_brought_up_measured_and_taken_down(tmp_path: Path, capsys: Capt
     world = World(benched=well)
     assert layouts(world, tmp_path) == 0
     assert sorted(world.ran) == sorted(2 * (UP + DOWN))
-    assert [one.split(": ")[1] for one in world.ran[2::6]] == ["launch vllm"] * 2
+    assert [one.split(": ")[1] for one in world.ran[2::6]] == ["keeper vllm"] * 2
     sizes = [
         (argv[argv.index("--tensor-parallel-size") + 1], argv[argv.index("--pipeline-parallel-size") + 1])
         for argv in engines(world)
@@ -94,7 +94,7 @@ def test_a_layout_that_fails_leaves_the_others(tmp_path: Path, capsys: Captured)
     assert "✗ gpu-a: could not measure" in shown.err
     assert "1x2\nWORKLOAD" in shown.out
     assert world.units == {}
-    assert world.ran.count("gpu-a: launch vllm") == 2
+    assert world.ran.count("gpu-a: keeper vllm") == 2
 
 
 def test_a_cluster_in_use_is_left_alone(tmp_path: Path, capsys: Captured) -> None:
@@ -120,7 +120,7 @@ def test_no_layout_of_these_hosts(tmp_path: Path, capsys: Captured, words: str, 
 
 
 def test_the_hosts_cannot_be_reached(tmp_path: Path) -> None:
-    world = World(benched=well, broken=frozenset({"look at the host"}))
+    world = World(benched=well, broken=frozenset({"facts"}))
     assert layouts(world, tmp_path) == 4
     assert world.ran == []
     assert not (tmp_path / "results").exists()

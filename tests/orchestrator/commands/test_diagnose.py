@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from cluster.diagnosis.collect import COLLECTING
 from cluster.errors import Unreachable
 from cluster.inventory import load
 from tests.cluster import builders
@@ -25,8 +24,7 @@ def transports(folder: Path, **answers: Script) -> dict[str, ScriptedTransport]:
     facts = {spec.name: told(builders.facts(spec)) for spec in load(written(folder), {}).hosts}
     looks = facts | {name.replace("_", "-"): answer for name, answer in answers.items()}
     return {
-        name: ScriptedTransport({"look at the host": looks[name], COLLECTING: line("vllm/log", "said\n")})
-        for name in facts
+        name: ScriptedTransport({"facts": looks[name], "collect": line("vllm/log", "said\n")}) for name in facts
     }
 
 

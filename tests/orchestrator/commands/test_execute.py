@@ -24,7 +24,7 @@ LATE = Result(137, "half\n", "")
 
 
 def execute(folder: Path, a: Answer, b: Answer, *words: str) -> int:
-    hosts = {"gpu-a": ScriptedTransport({"run ls": a}), "gpu-b": ScriptedTransport({"run ls": b})}
+    hosts = {"gpu-a": ScriptedTransport({"execute": a}), "gpu-b": ScriptedTransport({"execute": b})}
     return run(hosts, folder, "exec", *words, "--", "ls")
 
 
@@ -104,6 +104,6 @@ class Hanging(ScriptedTransport):
 
 
 def test_ctrl_c_says_what_may_go_on(tmp_path: Path, capsys: Captured) -> None:
-    hosts = {"gpu-a": Hanging(), "gpu-b": ScriptedTransport({"run ls": GOOD})}
+    hosts = {"gpu-a": Hanging(), "gpu-b": ScriptedTransport({"execute": GOOD})}
     assert run(hosts, tmp_path, "exec", "gpu-a", "--timeout", "7", "--", "ls") == 130
     assert "✗ interrupted\n  cause  what it started may run on, for 7 s at most\n" in capsys.readouterr().err

@@ -30,7 +30,7 @@ def said(source: str, *texts: str) -> list[str]:
 
 
 def hosts(a: Answer, b: Answer) -> dict[str, ScriptedTransport]:
-    return {"gpu-a": ScriptedTransport({"read the logs": a}), "gpu-b": ScriptedTransport({"read the logs": b})}
+    return {"gpu-a": ScriptedTransport({"tail": a}), "gpu-b": ScriptedTransport({"tail": b})}
 
 
 A, B = "\n".join(said("vllm", "one", "", "two")), "\n".join(said("ray", "three"))

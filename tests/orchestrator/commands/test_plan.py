@@ -11,7 +11,6 @@ import pytest
 
 from cluster.errors import Unreachable
 from cluster.inventory import load, single_host
-from cluster.plan.query import ASKING
 from orchestrator.cli import cli
 from orchestrator.local import used_hosts
 from orchestrator.local.settings import Patience, Settings
@@ -25,7 +24,6 @@ from tests.orchestrator.commands.program import run
 from tests.orchestrator.scripted_stage import told
 
 Captured = pytest.CaptureFixture[str]
-LOOKING = "look at the host"
 SAID: dict[str, Any] = {
     "config": CONFIGS["424b-8L"], "problem": "", "options": ["--trust-remote-code"], "options_problem": "",
 }  # fmt: skip
@@ -45,8 +43,8 @@ def hosts(spec: Any = None) -> dict[str, ScriptedTransport]:
     one = inventory(gpus=1)
     return {
         host.name: ScriptedTransport(
-            {LOOKING: told(builders.facts(host, **(spec or {})))},
-            {ASKING: ScriptedChannel([json.dumps(SAID)])} if host.role == "head" else {},
+            {"facts": told(builders.facts(host, **(spec or {})))},
+            {"vllm_options": ScriptedChannel([json.dumps(SAID)])} if host.role == "head" else {},
         )
         for host in one.hosts
     }
@@ -89,13 +87,13 @@ def test_hosts_are_asked_when_that_is_wanted(tmp_path: Path, capsys: Captured) -
     assert [one["name"] for one in found["plan"]["findings"]] == ["remote-code"]
     environment = dict(map(tuple, found["plan"]["hosts"][0]["units"][0]["environment"]))
     assert environment["GLOO_SOCKET_IFNAME"] == "eth1"
-    assert sorted(transports["gpu-a"].titles) == [ASKING, LOOKING]
-    assert transports["gpu-b"].titles == [LOOKING]
+    assert sorted(transports["gpu-a"].kinds) == ["facts", "vllm_options"]
+    assert transports["gpu-b"].kinds == ["facts"]
 
 
 def test_a_host_that_cannot_be_reached_is_no_end(tmp_path: Path, capsys: Captured) -> None:
     transports = hosts()
-    transports["gpu-b"] = ScriptedTransport({LOOKING: Unreachable("gpu-b", "connect", cause="no route")})
+    transports["gpu-b"] = ScriptedTransport({"facts": Unreachable("gpu-b", "connect", cause="no route")})
     assert run(transports, tmp_path, "plan", "--hosts") == 3
     shown = capsys.readouterr().out.splitlines()
     assert shown[:2] == ["plan demo: as gpu-a alone says", "  ✗ gpu-b: it could not be asked: no route"]
@@ -104,7 +102,7 @@ def test_a_host_that_cannot_be_reached_is_no_end(tmp_path: Path, capsys: Capture
 def test_no_host_can_be_reached(tmp_path: Path, capsys: Captured) -> None:
     def lost(name: str) -> ScriptedTransport:
         gone = Unreachable(name, "connect", cause="no route", cure=f"see whether {name} is up")
-        return ScriptedTransport({LOOKING: gone}, {ASKING: ScriptedChannel(broken_after=0, error=gone)})
+        return ScriptedTransport({"facts": gone}, {"vllm_options": ScriptedChannel(broken_after=0, error=gone)})
 
     assert run({name: lost(name) for name in hosts()}, tmp_path, "plan", "--hosts") == 4
     out = capsys.readouterr().out

@@ -23,7 +23,7 @@ HELD = json.dumps({"held": {**THEIRS, "pid": 7}})
 
 def head(folder: Path, held: str = HELD, look: Answer = "") -> ScriptedTransport:
     facts = told(builders.facts(load(written(folder), {}).head))
-    return ScriptedTransport({"look at the host": look or facts, "break the lease": held})
+    return ScriptedTransport({"facts": look or facts, "break_lease": held})
 
 
 def unlock(folder: Path, one: ScriptedTransport, *words: str) -> int:

@@ -21,7 +21,7 @@ ANNA = {"owner": "anna", "machine": "laptop-7", "since": "2026-07-01T09:12:44+00
 
 def locking(said: dict[str, object]) -> tuple[ScriptedRun, ScriptedChannel]:
     channel = ScriptedChannel([json.dumps(said)])
-    return played(channels={"take the lease": channel}), channel
+    return played(channels={"lease": channel}), channel
 
 
 def test_a_free_lease_is_taken_with_owner_and_reason_and_released_at_the_end() -> None:
@@ -100,5 +100,5 @@ def test_a_head_that_falls_silent_is_named() -> None:
             raise lost
 
     with pytest.raises(Unreachable) as caught:
-        AcquireLease().run(played(channels={"take the lease": Silent([])}).stage)
+        AcquireLease().run(played(channels={"lease": Silent([])}).stage)
     assert (caught.value.host, caught.value.cause) == ("gpu-a", "no answer within 30 s")

@@ -45,7 +45,7 @@ def playing(inventory: Inventory) -> ScriptedRun:
     """On which the engine runs as wanted."""
     unit = vllm.unit(inventory, builders.facts(inventory.head))
     seen = builders.seen(inventory, vllm=builders.alive(unit))
-    return played({"look at vllm": look("KV cache size: 640 tokens\n")}, inventory, seen)
+    return played({"unit_status vllm": look("KV cache size: 640 tokens\n")}, inventory, seen)
 
 
 def refused(play: ScriptedRun, kept: Results, word: str = "prompt-heavy") -> ClusterError:
@@ -80,9 +80,7 @@ def test_a_head_that_cannot_be_looked_at_may_well_serve(server: FakeVllm, tmp_pa
 def test_a_dead_endpoint(tmp_path: Path) -> None:
     play = playing(serving(closed_port()))
     answers = json.dumps({"status": 0, "text": "Connection refused"})
-    dead = played(
-        {"look at vllm": look(), "ask the endpoint from the head": answers}, play.stage.inventory, play.stage.seen
-    )
+    dead = played({"unit_status vllm": look(), "http_request": answers}, play.stage.inventory, play.stage.seen)
     error = refused(dead, results(tmp_path))
     assert isinstance(error, NotReady)
     assert (error.host, error.what, error.cause) == ("gpu-a", "an answer of the endpoint", "Connection refused")
@@ -111,7 +109,7 @@ def test_a_reset_that_the_server_does_not_allow(server: FakeVllm, tmp_path: Path
 
 def test_a_port_that_only_the_head_reaches(tmp_path: Path) -> None:
     play = playing(serving(closed_port()))
-    asked = {"look at vllm": look(), "ask the endpoint from the head": json.dumps({"status": 200, "text": MODELS})}
+    asked = {"unit_status vllm": look(), "http_request": json.dumps({"status": 200, "text": MODELS})}
     kept = results(tmp_path, origin="here")
     error = refused(played(asked, play.stage.inventory, play.stage.seen), kept)
     assert "cannot be reached from this machine" in str(error)

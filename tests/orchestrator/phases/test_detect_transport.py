@@ -25,7 +25,7 @@ def chosen(*lines: str) -> str:
 
 def learning(lines: Script, engine: Script, refuse: bool = False, patience: float = 5.0) -> ScriptedRun:
     inventory = builders.inventory(serve={"refuse_socket_transport": refuse})
-    return played({"read what NCCL chose": lines, "look at vllm": engine}, inventory, transport=patience)
+    return played({"nccl": lines, "unit_status vllm": engine}, inventory, transport=patience)
 
 
 def test_one_host_needs_none() -> None:

@@ -32,21 +32,21 @@ def test_an_engine_of_ours_is_attached_to_but_not_on_another_ray() -> None:
 
 
 def test_it_is_launched_on_the_head() -> None:
-    play = played({"launch vllm": ""})
+    play = played({"keeper vllm": ""})
     LaunchVllm().run(play.stage)
-    assert play.ran == [("gpu-a", "launch vllm")]
-    assert "ray" in play.payloads("gpu-a", "launch vllm")[0]["argv"]
+    assert play.ran == [("gpu-a", "keeper vllm")]
+    assert "ray" in play.payloads("gpu-a", "keeper vllm")[0]["argv"]
 
 
 def test_one_host_serves_without_ray() -> None:
-    play = played({"launch vllm": ""}, ONE)
+    play = played({"keeper vllm": ""}, ONE)
     LaunchVllm().run(play.stage)
-    assert "--distributed-executor-backend" not in play.payloads("gpu-a", "launch vllm")[0]["argv"]
+    assert "--distributed-executor-backend" not in play.payloads("gpu-a", "keeper vllm")[0]["argv"]
 
 
 def test_a_head_that_cannot_launch_says_why() -> None:
     with pytest.raises(CommandFailed, match="launch vllm") as caught:
-        LaunchVllm().run(played({"launch vllm": failed(1, "/opt/vllm/bin/vllm: No such file or directory")}).stage)
+        LaunchVllm().run(played({"keeper vllm": failed(1, "/opt/vllm/bin/vllm: No such file or directory")}).stage)
     assert "not in the venv" in caught.value.cause
 
 

@@ -39,15 +39,15 @@ def results(folder: Path, cold: Cold = "salt") -> Results:
 def playing(*lines: str | None, engine: Script = RUNS, ended: Any = None, **serve: Any) -> ScriptedRun:
     channel = ScriptedChannel(lines or told(), ended)
     answers: dict[str, Script] = {
-        "look at vllm": engine,
-        "read what NCCL chose": NCCL,
-        "ask for the GPUs' clocks": CLOCKS,
+        "unit_status vllm": engine,
+        "nccl": NCCL,
+        "clocks": CLOCKS,
     }
     key = SecretStr(serve.pop("key")) if "key" in serve else None
     inventory = builders.inventory(serve=serve)
     keyed = inventory.serve.model_copy(update={"api_key": key})
     inventory = inventory.model_copy(update={"serve": keyed})
-    return played(answers, inventory, channels={"run vllm bench serve": channel})
+    return played(answers, inventory, channels={"bench": channel})
 
 
 def measure(play: ScriptedRun, into: Results, cell: Cell = CELL) -> Run:
@@ -90,7 +90,7 @@ def test_a_run_is_kept_with_all_that_made_it(tmp_path: Path) -> None:
 def test_where_and_with_what_the_client_runs(tmp_path: Path) -> None:
     play = playing(host="0.0.0.0", port=8200)
     measure(play, results(tmp_path))
-    (data,) = play.payloads("gpu-a", "run vllm bench serve")
+    (data,) = play.payloads("gpu-a", "bench")
     assert data["argv"][:3] == ["/opt/vllm/bin/vllm", "bench", "serve"]
     assert "http://127.0.0.1:8200" in data["argv"]
     assert "/models/ernie" in data["argv"]
@@ -102,7 +102,7 @@ def test_where_and_with_what_the_client_runs(tmp_path: Path) -> None:
 def test_a_key_travels_in_the_environment_alone(tmp_path: Path) -> None:
     play = playing(key="sk-do-not-show")
     run = measure(play, results(tmp_path))
-    (data,) = play.payloads("gpu-a", "run vllm bench serve")
+    (data,) = play.payloads("gpu-a", "bench")
     assert data["env"]["OPENAI_API_KEY"] == "sk-do-not-show"
     assert "sk-do-not-show" not in json.dumps(data["argv"]) + run.model_dump_json()
     assert all("sk-do-not-show" not in path.read_text() for path in tmp_path.rglob("*.json"))

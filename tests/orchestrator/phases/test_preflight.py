@@ -6,8 +6,6 @@ import pytest
 
 from cluster.command import Command
 from cluster.errors import ClusterError, CommandFailed, FleetError, PreflightFailed, Unreachable
-from cluster.probes.reach import CONNECTING, LISTENING
-from cluster.probes.venv_check import TRYING
 from cluster.state.desired import ray_unit, vllm_unit
 from cluster.values import ModelFiles
 from cluster.views import HostView, Observed
@@ -32,8 +30,8 @@ def seen(**problems: ClusterError) -> Observed:
 def test_healthy_hosts_pass() -> None:
     play = played()
     Preflight().run(play.stage)
-    assert {(host, title) for host, title in play.ran} == {
-        (host, title) for host in ("gpu-a", "gpu-b") for title in (LISTENING, CONNECTING, TRYING)
+    assert {(host, kind) for host, kind in play.ran} == {
+        (host, kind) for host in ("gpu-a", "gpu-b") for kind in ("port_listener", "port_probe", "venv_check")
     }
     assert play.said(FindingReported) == []
 
@@ -50,7 +48,7 @@ def test_what_runs_as_wanted_is_not_tried_again() -> None:
 
 def test_a_peer_that_is_not_let_through_forbids_a_start() -> None:
     with pytest.raises(PreflightFailed) as caught:
-        Preflight().run(played({CONNECTING: lambda command: connected(command, "refused")}).stage)
+        Preflight().run(played({"port_probe": lambda command: connected(command, "refused")}).stage)
     assert {(one.name, one.host) for one in caught.value.findings} == {("reach", "gpu-a"), ("reach", "gpu-b")}
 
 

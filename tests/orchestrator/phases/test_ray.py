@@ -16,7 +16,7 @@ from tests.orchestrator.scripted_stage import left, played
 
 ONE, TWO, THREE = builders.inventory(hosts=1), builders.inventory(), builders.inventory(hosts=3)
 LOST = Unreachable("gpu-b", "stop ray", cause="no route", cure="see its cable")
-STARTS: dict[str, Script] = {"prepare Ray's token": 'welcome\n{"token": "t0ken"}\nbye\n', "launch ray": ""}
+STARTS: dict[str, Script] = {"ray_token": 'welcome\n{"token": "t0ken"}\nbye\n', "keeper ray": ""}
 
 
 def running(*names: str) -> Observed:
@@ -50,19 +50,19 @@ def test_one_host_needs_no_ray(phase: Phase) -> None:
 def test_the_head_gets_a_token_and_then_ray() -> None:
     play = played(STARTS)
     StartHead().run(play.stage)
-    assert play.ran == [("gpu-a", "prepare Ray's token"), ("gpu-a", "launch ray")]
-    assert "--head" in play.payloads("gpu-a", "launch ray")[0]["argv"]
+    assert play.ran == [("gpu-a", "ray_token"), ("gpu-a", "keeper ray")]
+    assert "--head" in play.payloads("gpu-a", "keeper ray")[0]["argv"]
 
 
 def test_workers_get_the_heads_token_and_join_at_once() -> None:
     play = played(STARTS, THREE)
     JoinWorkers().run(play.stage)
-    assert play.ran[0] == ("gpu-a", "prepare Ray's token")
+    assert play.ran[0] == ("gpu-a", "ray_token")
     assert sorted(play.ran[1:]) == sorted(
-        (name, title) for name in ("gpu-b", "gpu-c") for title in ("prepare Ray's token", "launch ray")
+        (name, kind) for name in ("gpu-b", "gpu-c") for kind in ("ray_token", "keeper ray")
     )
-    assert play.payloads("gpu-b", "prepare Ray's token")[0]["token"] == "t0ken"
-    assert "--address=192.168.0.1:6379" in play.payloads("gpu-c", "launch ray")[0]["argv"]
+    assert play.payloads("gpu-b", "ray_token")[0]["token"] == "t0ken"
+    assert "--address=192.168.0.1:6379" in play.payloads("gpu-c", "keeper ray")[0]["argv"]
 
 
 def test_a_worker_that_has_joined_is_left_alone() -> None:
@@ -70,12 +70,12 @@ def test_a_worker_that_has_joined_is_left_alone() -> None:
     runs = builders.alive(ray_unit(THREE, seen["gpu-b"]))
     play = played(STARTS, THREE, seen | {"gpu-b": builders.view(THREE.host("gpu-b"), ray=runs)})
     JoinWorkers().run(play.stage)
-    assert ("gpu-c", "launch ray") in play.ran
+    assert ("gpu-c", "keeper ray") in play.ran
     assert not any(host == "gpu-b" for host, _ in play.ran)
 
 
 def test_every_worker_that_cannot_is_named() -> None:
-    answers = {**STARTS, "launch ray": failed(1, "No space left on device")}
+    answers = {**STARTS, "keeper ray": failed(1, "No space left on device")}
     with pytest.raises(FleetError) as caught:
         JoinWorkers().run(played(answers, THREE).stage)
     assert [one.host for one in caught.value.errors] == ["gpu-b", "gpu-c"]

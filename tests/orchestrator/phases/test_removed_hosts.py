@@ -29,7 +29,7 @@ Down = Callable[[Inventory, Fleet, Sink], None]
 def ran(
     look: str | HostError = SEEN, down: Down = lambda *_: None
 ) -> tuple[CleanRemovedHosts, ScriptedRun, list[Sequence[Inventory]]]:
-    transport = ScriptedTransport({"look at the host": look})
+    transport = ScriptedTransport({"facts": look})
     kept: list[Sequence[Inventory]] = []
     parting = Teardown(lambda one: Fleet([Host(one.head.name, transport)]), down, kept.append, CURE)
     phase, play = CleanRemovedHosts([GONE], parting), played(inventory=TWO)

@@ -10,9 +10,9 @@ from tests.orchestrator.scripted_stage import left, played
 
 
 def test_it_is_stopped_and_launched_on_the_head_alone() -> None:
-    play = played({"stop vllm": left(), "launch vllm": ""})
+    play = played({"stop vllm": left(), "keeper vllm": ""})
     Restart().run(play.stage)
-    assert play.ran == [("gpu-a", "stop vllm"), ("gpu-a", "launch vllm")]
+    assert play.ran == [("gpu-a", "stop vllm"), ("gpu-a", "keeper vllm")]
 
 
 def test_one_that_stays_is_not_joined_by_another() -> None:

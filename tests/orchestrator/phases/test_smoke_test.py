@@ -36,9 +36,8 @@ def serving(port: int, hosts: int = 2, **serve: object) -> Inventory:
 
 
 def proving(inventory: Inventory, engine: str = "", token: float = 10.0, **answers: Script) -> ScriptedRun:
-    nccl = {"read what NCCL chose": json.dumps({"lines": [IB]}), "look at vllm": engine or look()}
-    more = {title.replace("_", " "): answer for title, answer in answers.items()}
-    return played({**nccl, **more}, inventory, token=token)
+    nccl = {"nccl": json.dumps({"lines": [IB]}), "unit_status vllm": engine or look()}
+    return played({**nccl, **answers}, inventory, token=token)
 
 
 def failure(play: ScriptedRun) -> NotReady:
@@ -78,7 +77,7 @@ def test_an_image_where_the_inventory_asks_for_it(vllm: FakeVllm) -> None:
 def test_an_endpoint_that_cannot_be_reached_from_here_is_asked_from_the_head() -> None:
     answer = json.dumps({"status": 200, "text": TOKEN})
     port = closed_port()
-    play = proving(serving(port), ask_the_endpoint_from_the_head=answer)
+    play = proving(serving(port), http_request=answer)
     SmokeTest().run(play.stage)
     url = f"http://127.0.0.1:{port}"
     assert play.said(HostMessage)[0].line == f"{url} cannot be reached from here: asking from gpu-a"

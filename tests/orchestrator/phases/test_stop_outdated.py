@@ -34,7 +34,7 @@ def test_nothing_to_do() -> None:
 def test_what_has_died_is_told_with_its_cause_before_it_goes() -> None:
     seen = running()
     seen["gpu-a"] = builders.view(TWO.host("gpu-a"), ray=seen["gpu-a"].ray, vllm=builders.dead(name="vllm"))
-    answers = {"look at vllm": look("torch.OutOfMemoryError: CUDA out of memory.", Presence.DEAD)}
+    answers = {"unit_status vllm": look("torch.OutOfMemoryError: CUDA out of memory.", Presence.DEAD)}
     play = played({"stop vllm": left(), **answers}, seen=seen)
     StopOutdated().run(play.stage)
     assert play.events == [
@@ -44,13 +44,13 @@ def test_what_has_died_is_told_with_its_cause_before_it_goes() -> None:
             "of the GPUs; stopping it",
         )
     ]
-    assert play.ran == [("gpu-a", "look at vllm"), ("gpu-a", "stop vllm")]
+    assert play.ran == [("gpu-a", "unit_status vllm"), ("gpu-a", "stop vllm")]
 
 
 def test_why_it_died_is_asked_of_its_own_host_alone() -> None:
     lost = Unreachable("gpu-b", "connect", cause="no route")
     seen = running() | {"gpu-b": builders.view(TWO.host("gpu-b"), ray=builders.dead(70))}
-    play = played({"stop ray": left(), "stop vllm": left(), "look at ray": lost}, seen=seen)
+    play = played({"stop ray": left(), "stop vllm": left(), "unit_status ray": lost}, seen=seen)
     StopOutdated().run(play.stage)
     said = {one.host: one.line for one in play.said(HostMessage) if one.line.startswith("ray")}
     assert said == {
@@ -58,7 +58,7 @@ def test_why_it_died_is_asked_of_its_own_host_alone() -> None:
         "gpu-b": "ray has died: ray has ended, but 1 of its processes live; its log could not be read: no route; "
         "stopping it",
     }
-    assert [host for host, title in play.ran if title.startswith("look")] == ["gpu-b"]
+    assert [host for host, kind in play.ran if kind.startswith("unit_status")] == ["gpu-b"]
 
 
 def test_a_dead_head_takes_all_with_it_in_the_order_that_hurts_least() -> None:
@@ -67,13 +67,13 @@ def test_a_dead_head_takes_all_with_it_in_the_order_that_hurts_least() -> None:
     facts = seen["gpu-a"].facts.model_copy(update={"ray": builders.dead(71)})
     seen["gpu-a"] = builders.view(TWO.host("gpu-a"), **dict(facts))
     ended = look("No space left on device", Presence.DEAD)
-    play = played({"stop ray": left(), "stop vllm": left(), "look at ray": ended}, seen=seen)
+    play = played({"stop ray": left(), "stop vllm": left(), "unit_status ray": ended}, seen=seen)
     assert StopOutdated().skip(TWO, seen) is None
     StopOutdated().run(play.stage)
     assert play.ran == [
         ("gpu-a", "stop vllm"),
         ("gpu-b", "stop ray"),
-        ("gpu-a", "look at ray"),
+        ("gpu-a", "unit_status ray"),
         ("gpu-a", "stop ray"),
     ]
     assert play.events[0] == HostMessage("gpu-a", "vllm is not what it must be; stopping it")
@@ -82,7 +82,7 @@ def test_a_dead_head_takes_all_with_it_in_the_order_that_hurts_least() -> None:
 def test_what_will_not_go_ends_the_run() -> None:
     seen = builders.seen(TWO, ray=builders.dead(70))
     with pytest.raises(NotReleased) as caught:
-        StopOutdated().run(played({"stop ray": left("raylet"), "look at ray": look("")}, seen=seen).stage)
+        StopOutdated().run(played({"stop ray": left("raylet"), "unit_status ray": look("")}, seen=seen).stage)
     assert caught.value.leftovers[0].what == "pid 70: raylet"
 
 

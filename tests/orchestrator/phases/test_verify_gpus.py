@@ -18,7 +18,7 @@ from tests.orchestrator.scripted_stage import ScriptedRun, look, played
 
 ONE, TWO = builders.inventory(hosts=1, gpus=2), builders.inventory(gpus=1)
 A, B = "192.168.0.1", "192.168.0.2"
-ALIVE: dict[str, Script] = {"look at ray": look("last words\n")}
+ALIVE: dict[str, Script] = {"unit_status ray": look("last words\n")}
 
 
 def card(number: int, cuda: str = "ok") -> dict[str, object]:
@@ -28,7 +28,7 @@ def card(number: int, cuda: str = "ok") -> dict[str, object]:
 def gating(*said: object, answers: dict[str, Script] | None = None, result: Result | None = None) -> ScriptedRun:
     lines = [one if one is None or isinstance(one, str) else json.dumps(one) for one in said]
     channel = ScriptedChannel(lines, result)
-    return played(answers or ALIVE, TWO, channels={"prove the GPUs through Ray": channel})
+    return played(answers or ALIVE, TWO, channels={"verify_gpus": channel})
 
 
 def failure(play: ScriptedRun) -> NotReady:
@@ -102,26 +102,26 @@ def test_gpus_that_fail_are_told_of_with_the_head() -> None:
 
 
 def test_a_host_that_cannot_be_looked_at_does_not_hide_what_the_gate_says() -> None:
-    lost: dict[str, Script] = {"look at ray": Unreachable("gpu-b", "look at ray")}
+    lost: dict[str, Script] = {"unit_status ray": Unreachable("gpu-b", "look at ray")}
     error = failure(gating(None, {"failed": "nodes", "why": "?", "joined": {A: 1}}, answers=lost))
     assert (error.host, error.last) == ("gpu-b", "")
 
 
 def test_a_ray_that_dies_ends_the_wait() -> None:
     dead = look("RuntimeError: Version mismatch: The cluster was started with", Presence.DEAD)
-    error = failure(gating({"joined": {A: 1}}, None, answers={"look at ray": dead}))
+    error = failure(gating({"joined": {A: 1}}, None, answers={"unit_status ray": dead}))
     assert error.cause == "Ray on gpu-a has ended: Ray or Python differs between the hosts"
 
 
 def test_a_ray_that_dies_is_seen_while_the_gate_talks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.phases.verify_gpus._LOOK_EVERY", -1.0)
     talk = [{"waiting": "the head to answer", "last": "refused"}] * 3
-    assert "has ended" in failure(gating(*talk, answers={"look at ray": look("", Presence.DEAD)})).cause
+    assert "has ended" in failure(gating(*talk, answers={"unit_status ray": look("", Presence.DEAD)})).cause
 
 
 def test_a_gate_that_goes_down_with_its_ray_tells_of_the_ray() -> None:
     """Its own last words are those of a connection that broke."""
-    dead: dict[str, Script] = {"look at ray": look("No space left on device", Presence.DEAD)}
+    dead: dict[str, Script] = {"unit_status ray": look("No space left on device", Presence.DEAD)}
     error = failure(gating(answers=dead, result=Result(1, "", "Failed to register worker to Raylet: End of file")))
     assert (error.host, error.cause) == ("gpu-a", "Ray on gpu-a has ended: a disk or /dev/shm is full")
 

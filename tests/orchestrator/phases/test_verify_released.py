@@ -15,12 +15,11 @@ from tests.orchestrator.scripted_stage import ScriptedRun, played, told
 TWO = builders.inventory()
 CLEAN = told(builders.facts(TWO.host("gpu-a"))), told(builders.facts(TWO.host("gpu-b")))
 RANK = GpuProcess(pid=5391, name="VLLM::Worker_TP3", used_mib=71204, ours=True)
-SWEEP = "clean the state directory"
 
 
 def freeing(head: Script, worker: Script, sweep: Script = "", patience: float = 5.0) -> ScriptedRun:
     looks = {"gpu-a": head, "gpu-b": worker}
-    return played(lambda host: {"look at the host": looks[host], SWEEP: sweep}, TWO, free=patience)
+    return played(lambda host: {"facts": looks[host], "remove_state": sweep}, TWO, free=patience)
 
 
 def failure(play: ScriptedRun) -> NotReleased:
@@ -36,7 +35,7 @@ def held(**facts: object) -> str:
 def test_nothing_is_left_and_the_lease_on_the_head_is_swept_last() -> None:
     play = freeing(*CLEAN)
     VerifyReleased().run(play.stage)
-    assert play.ran[-2:] == [("gpu-b", SWEEP), ("gpu-a", SWEEP)]
+    assert play.ran[-2:] == [("gpu-b", "remove_state"), ("gpu-a", "remove_state")]
     assert play.events == [HostMessage("", "no process of ours, our ports free, and no memory of ours on any GPU")]
 
 
@@ -77,7 +76,7 @@ def test_a_lost_host_is_not_waited_for_but_nothing_is_proved_of_it() -> None:
     error = failure(play)
     assert [(one.host, one.what) for one in error.leftovers] == [("gpu-b", "could not be looked at: no route")]
     assert play.said(Waiting) == []
-    assert ("gpu-a", SWEEP) in play.ran
+    assert ("gpu-a", "remove_state") in play.ran
 
 
 def test_files_that_stay_are_named_one_by_one() -> None:

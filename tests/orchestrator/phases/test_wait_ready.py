@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from cluster.diagnosis.collect import COLLECTING
 from cluster.errors import NotReady, Unreachable
 from cluster.values import Presence
 from cluster.views import HostView
@@ -24,7 +23,7 @@ READY = look("GPU KV cache size: 1,203,456 tokens\n", health=200)
 
 
 def waiting(*engine: str | Unreachable, ray: str = "", load: float = 5.0) -> ScriptedRun:
-    return played({"look at vllm": engine, "look at ray": ray or look()}, load=load)
+    return played({"unit_status vllm": engine, "unit_status ray": ray or look()}, load=load)
 
 
 def failure(play: ScriptedRun) -> NotReady:
@@ -43,7 +42,7 @@ def test_a_healthy_engine_is_ready_at_once() -> None:
 def test_the_log_is_read_on_from_where_it_was() -> None:
     play = waiting(look("abc", offset=3), look("def", offset=6), READY)
     WaitReady().run(play.stage)
-    assert [one["offset"] for one in play.payloads("gpu-a", "look at vllm")] == [0, 3, 6]
+    assert [one["offset"] for one in play.payloads("gpu-a", "unit_status vllm")] == [0, 3, 6]
 
 
 def test_progress_is_shown_when_there_is_some() -> None:
@@ -108,8 +107,11 @@ def test_a_stall_tells_what_every_rank_is_at() -> None:
     process = {"command": "ray::RayWorkerProc.run", "waits_in": "", "cpu": 0.0, "read_per_second": 0}
     stopped = line("processes.json", json.dumps([{**process, "pid": 7, "state": "T"}]))
     loads = line("processes.json", json.dumps([{**process, "pid": 8, "state": "R", "cpu": 0.9}]))
-    answers = {"look at vllm": [look("Starting to load model\n"), look("", offset=23)], "look at ray": look()}
-    hosts = {"gpu-a": {**answers, COLLECTING: loads}, "gpu-b": {**answers, COLLECTING: stopped}}
+    answers = {
+        "unit_status vllm": [look("Starting to load model\n"), look("", offset=23)],
+        "unit_status ray": look(),
+    }
+    hosts = {"gpu-a": {**answers, "collect": loads}, "gpu-b": {**answers, "collect": stopped}}
     play = played(lambda name: hosts[name], load=0.05)
     error = failure(play)
     assert error.host == "gpu-b"
@@ -120,7 +122,7 @@ def test_a_stall_tells_what_every_rank_is_at() -> None:
         "gpu-a: the rank with pid 8 at work",
         "gpu-b: the rank with pid 7 stopped",
     ]
-    assert play.payloads("gpu-a", COLLECTING)[0]["ray_state"]
+    assert play.payloads("gpu-a", "collect")[0]["ray_state"]
     assert play.said(HostMessage)[-1].line.startswith("nothing moves any more")
 
 
@@ -131,8 +133,8 @@ def test_a_death_is_looked_into_on_every_host() -> None:
     killed = line(
         "kernel.log", "4 s ago: Memory cgroup out of memory: Killed process 7 (ray::RayWorkerP) total-vm:9kB"
     )
-    answers = {"look at vllm": [look(died + where), look("", offset=900)], "look at ray": look()}
-    hosts = {"gpu-a": answers, "gpu-b": {**answers, COLLECTING: killed}}
+    answers = {"unit_status vllm": [look(died + where), look("", offset=900)], "unit_status ray": look()}
+    hosts = {"gpu-a": answers, "gpu-b": {**answers, "collect": killed}}
     error = failure(played(lambda name: hosts[name]))
     assert (error.host, error.cause.splitlines()[0].partition(" total")[0]) == (
         "gpu-b",
@@ -142,9 +144,9 @@ def test_a_death_is_looked_into_on_every_host() -> None:
 
 def test_an_engine_that_lost_a_ray_is_told_by_that_ray() -> None:
     died = "(EngineCore pid=3) ERROR 11-26 17:15:49 [core.py:1510] EngineCore failed to start.\n"
-    answers = {"look at vllm": [look(died), look("", offset=900)], "look at ray": look()}
+    answers = {"unit_status vllm": [look(died), look("", offset=900)], "unit_status ray": look()}
     ended = look("2026-11-26 18:53:47,374 ERR scripts.py:87 -- raylet [exit code=-9]\n", Presence.DEAD)
-    hosts = {"gpu-a": answers, "gpu-b": {**answers, "look at ray": ended}}
+    hosts = {"gpu-a": answers, "gpu-b": {**answers, "unit_status ray": ended}}
     error = failure(played(lambda name: hosts[name]))
     assert error.host == "gpu-b"
     assert error.cause.startswith(
@@ -174,8 +176,8 @@ GONE = Unreachable("gpu-b", "look at ray", cause="no route to host", cure="see w
 def test_an_engine_that_dies_of_a_lost_host_is_told_at_once_with_that_host() -> None:
     log = (RECORDED / "crash-kv-too-small.log").read_text()
     hosts: dict[str, Scripts] = {
-        "gpu-a": {"look at vllm": look(log, Presence.DEAD), "look at ray": look()},
-        "gpu-b": {"look at ray": GONE},
+        "gpu-a": {"unit_status vllm": look(log, Presence.DEAD), "unit_status ray": look()},
+        "gpu-b": {"unit_status ray": GONE},
     }
     error = failure(played(lambda name: hosts[name], load=60))
     assert "nothing is left for the KV cache" in error.cause
@@ -184,7 +186,7 @@ def test_an_engine_that_dies_of_a_lost_host_is_told_at_once_with_that_host() -> 
 
 def test_a_wait_that_ends_while_a_host_is_lost_names_that_host() -> None:
     loading = look("Starting to load model\n")
-    error = failure(played({"look at vllm": loading, "look at ray": GONE}, load=0.05))
+    error = failure(played({"unit_status vllm": loading, "unit_status ray": GONE}, load=0.05))
     told = (error.host, error.cause, error.cure)
     assert told == ("gpu-b", "look at ray: no route to host", "see whether it is up")
 
@@ -194,8 +196,8 @@ def test_a_host_that_is_back_is_looked_at_again() -> None:
     two = builders.inventory()
     lost = HostView("gpu-b", problem=Unreachable("gpu-b", "look at the host", cause="no route"))
     there = told(builders.facts(two.host("gpu-b")))
-    answers: Scripts = {"look at vllm": READY, "look at ray": look(), "look at the host": [GONE, there]}
+    answers: Scripts = {"unit_status vllm": READY, "unit_status ray": look(), "facts": [GONE, there]}
     play = played(answers, seen=builders.seen(two) | {"gpu-b": lost})
     WaitReady().run(play.stage)
     assert play.said(EngineReady)
-    assert play.ran.count(("gpu-b", "look at the host")) == 2
+    assert play.ran.count(("gpu-b", "facts")) == 2

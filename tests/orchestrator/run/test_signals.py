@@ -18,7 +18,7 @@ from orchestrator.local import last_inventory
 from tests.orchestrator.simulated_cluster import written
 from tests.orchestrator.test_plans import LAUNCHES, STOPS
 
-LOADING, STOPPING = "look at vllm", "stop ray"
+LOADING, STOPPING = "unit_status vllm", "stop ray"
 
 
 @contextmanager
@@ -43,10 +43,10 @@ class Run:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
 
-    def reaches(self, title: str) -> None:
+    def reaches(self, kind: str) -> None:
         """Waits until it says so; the end of its words would be an empty line."""
         assert self._process.stdout
-        assert self._process.stdout.readline().decode() == f"{title}\n"
+        assert self._process.stdout.readline().decode() == f"{kind}\n"
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
@@ -110,8 +110,8 @@ def test_a_lost_terminal_ends_the_watching_alone(tmp_path: Path, output: str) ->
 def test_a_down_that_was_interrupted_names_the_way_on(tmp_path: Path) -> None:
     path, state = written(tmp_path), str(tmp_path)
     last_inventory.remember(tmp_path / "orchestrator", "demo", path)
-    with running(path, "down", "--output", "plain", hang="look at the host", state=state) as run:
-        run.reaches("look at the host")
+    with running(path, "down", "--output", "plain", hang="facts", state=state) as run:
+        run.reaches("facts")
         run.send(signal.SIGINT)
         code, _, said = run.ends()
     assert code == 130

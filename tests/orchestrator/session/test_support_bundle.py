@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from cluster.diagnosis.collect import COLLECTING
 from cluster.errors import ClusterError, FleetError, LeaseHeld, NotReady, PreflightFailed, Unreachable
 from cluster.values import Lease
 from cluster.views import HostView
@@ -17,7 +16,7 @@ from tests.cluster.diagnosis.test_collect import line
 from tests.doubles import Script
 from tests.orchestrator.scripted_stage import ScriptedRun, played
 
-LOST = Unreachable("gpu-b", COLLECTING, cause="no route")
+LOST = Unreachable("gpu-b", "collect what it says", cause="no route")
 
 
 SAID_BY_B = line("vllm/log", "said by b\n")
@@ -25,7 +24,7 @@ SAID_BY_B = line("vllm/log", "said by b\n")
 
 def diagnosis(folder: Path, *, b: Script = SAID_BY_B) -> tuple[SupportBundle, ScriptedRun]:
     said: dict[str, Script] = {"gpu-a": line("vllm/log", "said by a\n"), "gpu-b": b}
-    play = played(lambda name: {COLLECTING: said[name]})
+    play = played(lambda name: {"collect": said[name]})
     return SupportBundle(play.stage.inventory, play.stage.fleet, folder), play
 
 

@@ -13,7 +13,6 @@ import pytest
 
 from cluster.command import Command, program
 from cluster.launch import unit
-from cluster.probes.reach import LISTENING
 from cluster.remote.common.port_reservations import CHECKED, for_check, given
 from cluster.transport.conversation import first_answer
 from tests.cluster.remote.cell import FOREVER, HOST, Cell, after, kill
@@ -35,7 +34,7 @@ def free(port: int) -> bool:
 
 def listener(*ports: int) -> Command:
     payload = {"address": "127.0.0.1", "ports": ports, "limit": 30.0, "length": 1}
-    return program("trials.port_listener", payload, title=LISTENING, venv=VENV, timeout=60)
+    return program("trials.port_listener", payload, title="listen for its peers", venv=VENV, timeout=60)
 
 
 @contextmanager
