@@ -12,7 +12,7 @@ from cluster.values import Facts, VenvCheck
 from cluster.views import Observed, TrialResults
 
 
-def try_out(inventory: Inventory, fleet: Fleet, seen: Observed, deep: bool = False) -> dict[str, TrialResults]:
+def run(inventory: Inventory, fleet: Fleet, seen: Observed, deep: bool = False) -> dict[str, TrialResults]:
     """By host, of those that could be looked at. Peers and libraries are tried at the same time.
 
     `deep`: hashes of the model's files as well, which takes minutes or hours.

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from cluster.plan import expected
-from cluster.preflight import Evidence, report
-from cluster.probes import all_reduce
-from cluster.probes.active_checks import try_out
-from cluster.state.desired import vllm_runs
+from cluster.errors import ClusterError
+from cluster.preflight.run import everything, obstacle
 from cluster.state.observe import observe
-from cluster.values import AllReduceResult, CheckReport, Presence, UnitState
-from cluster.views import Observed
-from orchestrator.cli.exit_codes import PREFLIGHT, UNREACHABLE
+from cluster.values import CheckReport
+from orchestrator.cli.exit_codes import DONE, PREFLIGHT, exit_code
 from orchestrator.cli.output import say
 from orchestrator.local.settings import Settings
 from orchestrator.render import check as shown
@@ -21,35 +17,17 @@ from orchestrator.session.session import Request, Session, session
 
 
 def run(request: Request, settings: Settings) -> int:
-    with session(request, settings, watched=False) as one:
-        found = _report(one)
-    say(request, lambda: shown.text(found, request.all, marks_for(sys.stdout)), lambda: shown.document(found))
-    return _status(found, request.strict)
+    with session(request, settings, watched=False) as opened:
+        result, error = _check(opened)
+    say(request, lambda: shown.text(result, request.all, marks_for(sys.stdout)), lambda: shown.document(result))
+    if error:
+        return exit_code(error)
+    return PREFLIGHT if request.strict and result.findings else DONE
 
 
-def _report(one: Session) -> CheckReport:
-    inventory, fleet, asked = one.inventory, one.fleet, one.request
-    seen = observe(inventory, fleet)
-    tried = try_out(inventory, fleet, seen, asked.deep)
-    reduced = _fabric(one, seen) if asked.fabric or inventory.preflight.fabric else None
-    # What runs as wanted has been weighed by running.
-    plan = None if vllm_runs(inventory, seen) else expected(inventory, seen)
-    return report(inventory, Evidence(seen, tried, reduced, plan), asked.skip)
-
-
-def _fabric(one: Session, seen: Observed) -> AllReduceResult | None:
-    """Not beside a vLLM that has the GPUs, and not without one of the hosts."""
-    if not all(view.facts for view in seen.values()) or any(_is_there(view.vllm) for view in seen.values()):
-        return None
-    return all_reduce.measure(one.inventory, one.fleet, seen)
-
-
-def _status(found: CheckReport, strict: bool) -> int:
-    if found.blocking:
-        lost = all(finding.name == "reachable" for finding in found.blocking)
-        return UNREACHABLE if lost else PREFLIGHT
-    return PREFLIGHT if strict and found.findings else 0
-
-
-def _is_there(unit: UnitState) -> bool:
-    return unit.presence is not Presence.ABSENT
+def _check(opened: Session) -> tuple[CheckReport, ClusterError | None]:
+    inventory, fleet, request = opened.inventory, opened.fleet, opened.request
+    observed = observe(inventory, fleet)
+    measure = request.fabric or inventory.preflight.fabric is not None
+    result = everything(inventory, fleet, observed, request.skip, deep=request.deep, measure=measure)
+    return result, obstacle(result, observed)

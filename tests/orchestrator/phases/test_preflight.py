@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cluster.command import Command
@@ -16,6 +18,7 @@ from tests.orchestrator.scripted_stage import connected, played
 
 TWO = builders.inventory()
 LOST_A, LOST_B = Unreachable("gpu-a", "connect"), Unreachable("gpu-b", "connect")
+SEVEN = tuple(builders.card(index) for index in range(7))
 NO_PYTHON = CommandFailed("gpu-b", Command(("x",), "look at the host"), 127, "", "not found")
 
 
@@ -69,9 +72,8 @@ def test_what_does_not_forbid_a_start_is_said() -> None:
 
 
 def test_all_findings_of_all_hosts_come_at_once() -> None:
-    cards = tuple(builders.card(index) for index in range(7))
     with pytest.raises(PreflightFailed) as caught:
-        Preflight().run(played(seen=builders.seen(TWO, gpus=cards, nofile=1024)).stage)
+        Preflight().run(played(seen=builders.seen(TWO, gpus=SEVEN, nofile=1024)).stage)
     assert {one.host for one in caught.value.findings if one.blocking} == {"gpu-a", "gpu-b"}
     assert any(not one.blocking for one in caught.value.findings)
 
@@ -86,6 +88,27 @@ def test_two_lost_hosts_are_both_named() -> None:
     with pytest.raises(FleetError) as caught:
         Preflight().run(played(seen=seen(gpu_a=LOST_A, gpu_b=LOST_B)).stage)
     assert caught.value.errors == (LOST_A, LOST_B)
+
+
+def test_a_lost_host_that_is_skipped_hides_no_finding() -> None:
+    play = played(seen=seen(gpu_b=LOST_B) | {"gpu-a": builders.view(TWO.host("gpu-a"), gpus=SEVEN)})
+    with pytest.raises(PreflightFailed) as caught:
+        Preflight().run(replace(play.stage, skip=("reachable",)))
+    assert [(one.name, one.host) for one in caught.value.findings] == [("gpu-number", "gpu-a")]
+
+
+def test_a_host_that_answers_and_cannot_be_looked_at_is_not_unreachable() -> None:
+    with pytest.raises(PreflightFailed) as caught:
+        Preflight().run(played(seen=seen(gpu_b=NO_PYTHON)).stage)
+    assert [(one.name, one.host) for one in caught.value.findings] == [("reachable", "gpu-b")]
+
+
+def test_no_all_reduce_runs_beside_a_vllm_that_has_the_gpus() -> None:
+    two = builders.inventory(preflight={"fabric": {"min_gb_per_second": 1}})
+    outdated = builders.view(two.host("gpu-a"), vllm=builders.alive(vllm_unit(TWO, builders.seen(TWO))))
+    play = played(inventory=two, seen=builders.seen(two) | {"gpu-a": outdated})
+    Preflight().run(play.stage)
+    assert play.said(FindingReported) == []
 
 
 def test_a_lost_head_does_not_hide_what_is_wrong_with_the_others() -> None:

@@ -1,0 +1,74 @@
+"""The sequence of preflight, which `check` and `up` share, and the error that forbids a start."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+from cluster.errors import ClusterError, FleetError, HostError, PreflightFailed, Unreachable
+from cluster.inventory import Inventory
+from cluster.plan import expected
+from cluster.preflight.check import Evidence
+from cluster.preflight.report import REACHABLE, report
+from cluster.probes import active_checks, all_reduce
+from cluster.state.desired import vllm_runs
+from cluster.transport.fleet import Fleet
+from cluster.values import CheckReport, Finding, Presence
+from cluster.views import Observed
+
+
+def before_start(inventory: Inventory, fleet: Fleet, observed: Observed, skip: Collection[str]) -> CheckReport:
+    """Stops after the step that forbids a start: what takes longest comes last.
+
+    A vLLM that runs as wanted has been tried by running: only a start needs the trials.
+    """
+    for evidence in _steps(inventory, fleet, observed, measure=inventory.preflight.fabric is not None):
+        result = report(inventory, evidence, skip)
+        if result.blocking or vllm_runs(inventory, observed):
+            break
+    return result
+
+
+def everything(
+    inventory: Inventory, fleet: Fleet, observed: Observed, skip: Collection[str], *, deep: bool, measure: bool
+) -> CheckReport:
+    """Makes every trial, whatever the others showed.
+
+    `deep` hashes the model's files, `measure` runs an all-reduce.
+    """
+    *_, evidence = _steps(inventory, fleet, observed, deep=deep, measure=measure)
+    return report(inventory, evidence, skip)
+
+
+def _steps(
+    inventory: Inventory, fleet: Fleet, observed: Observed, *, deep: bool = False, measure: bool
+) -> Iterator[Evidence]:
+    """Yields what is known after each step: after a look at the hosts, after the trials, after an all-reduce."""
+    plan = None if vllm_runs(inventory, observed) else expected(inventory, observed)
+    evidence = Evidence(observed, plan=plan)
+    yield evidence
+    evidence = replace(evidence, trials=active_checks.run(inventory, fleet, observed, deep))
+    yield evidence
+    if measure and _can_measure(observed):
+        yield replace(evidence, fabric=all_reduce.measure(inventory, fleet, observed))
+
+
+def _can_measure(observed: Observed) -> bool:
+    """Whether an all-reduce can run: it needs every host, and none on which a vLLM of ours has the GPUs."""
+    return all(view.facts and view.vllm.presence is Presence.ABSENT for view in observed.values())
+
+
+def obstacle(result: CheckReport, observed: Observed) -> ClusterError | None:
+    """Returns the error that forbids a start: the lost hosts where nothing else does, otherwise all findings."""
+    errors = [_lost(finding, observed) for finding in result.blocking]
+    lost = [error for error in errors if error is not None]
+    if not errors:
+        return None
+    if len(lost) < len(errors):
+        return PreflightFailed(result.findings)
+    return lost[0] if len(lost) == 1 else FleetError(lost)
+
+
+def _lost(finding: Finding, observed: Observed) -> HostError | None:
+    error = observed[finding.host].problem if finding.name == REACHABLE else None
+    return error if isinstance(error, Unreachable) else None
