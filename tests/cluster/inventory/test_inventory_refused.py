@@ -1,4 +1,4 @@
-"""What is refused of an inventory: the rows of recorded/inventory/refused.yaml, and what takes more edits."""
+"""What is refused of an inventory: the rows of refused.yaml, and what takes more edits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 
 from tests.cluster.inventories import SMALL, edited, loaded, problems, with_lines
 
-REFUSED = Path(__file__).parents[2] / "recorded/inventory/refused.yaml"
+REFUSED = Path(__file__).with_name("refused.yaml")
 
 
 def rows() -> Iterator[tuple[str, str]]:
