@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import tarfile
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from cluster.diagnosis.collect import Collected, CollectRequest, Files
 from cluster.diagnosis.redact import redact, secret_values, without
@@ -79,21 +77,13 @@ def missing(collected: Mapping[str, Collected], hosts: Sequence[str]) -> tuple[s
     return tuple(found)
 
 
-def write(path: Path, contents: Mapping[str, str]) -> int:
-    """Whole or not at all, for us alone to read; returns its size in bytes. Raises OSError."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.new")
-    folder = path.name.removesuffix(".tar.gz")
-    try:
-        with (
-            os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file,
-            tarfile.open(fileobj=file, mode="w:gz", compresslevel=6) as archive,
-        ):
-            for name, content in sorted(contents.items()):
-                _add(archive, f"{folder}/{name}", content.encode(errors="replace"))
-        scratch.replace(path)
-        return path.stat().st_size
-    finally:
-        scratch.unlink(missing_ok=True)
+def packed(folder: str, contents: Mapping[str, str]) -> bytes:
+    """Returns the archive of one folder with these texts."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz", compresslevel=6) as archive:
+        for name, content in sorted(contents.items()):
+            _add(archive, f"{folder}/{name}", content.encode(errors="replace"))
+    return file.getvalue()
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:

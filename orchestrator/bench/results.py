@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -17,6 +16,7 @@ from cluster.bench.record import Run
 from cluster.bench.workload import Cell
 from cluster.errors import ClusterError, UsageError
 from orchestrator.bench.settings import BenchSettings
+from orchestrator.local.atomic_write import atomic_write
 
 _HOW = "how.json"
 _RUN = "run.json"
@@ -129,13 +129,9 @@ def result_of(folder: Path) -> str | None:
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
-    """To the disk before anything is called kept."""
     folder.mkdir(exist_ok=True)
     for name, text in files.items():
-        with (folder / name).open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        atomic_write(folder / name, text.encode())
 
 
 def _unreadable(path: Path, problem: Exception) -> UsageError:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from cluster.errors import UsageError
+from orchestrator.local.atomic_write import atomic_write
 
 _INVENTORY = "inventory.yaml"
 _BASE = "base.json"
@@ -33,18 +33,8 @@ def remembering(state: Path, cluster: str, inventory: Path) -> Callable[[], None
 def _keep(folder: Path, base: Path, inventory: bytes) -> None:
     """The inventory comes last, so that a pointer that is seen is a whole one."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write(folder / _BASE, json.dumps(str(base)).encode())
-    write(folder / _INVENTORY, inventory)
-
-
-def write(path: Path, content: bytes) -> None:
-    """Whole or not at all, whoever else writes it."""
-    scratch = path.with_suffix(f".{os.getpid()}.new")
-    try:
-        scratch.write_bytes(content)
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    atomic_write(folder / _BASE, json.dumps(str(base)).encode())
+    atomic_write(folder / _INVENTORY, inventory)
 
 
 def forget(state: Path, cluster: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cluster.errors import UsageError
 from cluster.inventory import Inventory
-from orchestrator.local.last_inventory import write
+from orchestrator.local.atomic_write import atomic_write
 
 _FILE = "places.json"
 
@@ -38,7 +38,7 @@ def keep(state: Path, cluster: str, places: Iterable[Inventory]) -> None:
 
     where = path(state, cluster)
     where.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write(where, TypeAdapter(tuple[Inventory, ...]).dump_json(tuple(places)))
+    atomic_write(where, TypeAdapter(tuple[Inventory, ...]).dump_json(tuple(places)))
 
 
 def forget(state: Path, cluster: str) -> None:

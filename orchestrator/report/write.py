@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cluster.errors import UsageError
+from orchestrator.local.atomic_write import atomic_write
 
 
 def made_now() -> str:
@@ -13,12 +14,9 @@ def made_now() -> str:
 
 
 def keep(path: Path, text: str) -> None:
-    """Whole or not at all. Raises UsageError."""
-    scratch = path.with_name(f".{path.name}.new")
+    """Keeps the page whole or not at all. Raises UsageError."""
     try:
-        scratch.write_text(text, encoding="utf-8")
-        scratch.replace(path)
+        atomic_write(path, text.encode())
     except OSError as error:
-        scratch.unlink(missing_ok=True)
         cure = "make room there, or give another file with --to"
         raise UsageError(f"{path} cannot be written", cause=error.strerror or str(error), cure=cure) from None

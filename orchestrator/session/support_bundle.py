@@ -15,6 +15,7 @@ from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from cluster.views import Observed
 from orchestrator.events import HostMessage, Sink
+from orchestrator.local.atomic_write import atomic_write
 from orchestrator.local.version import version
 from orchestrator.render import failure
 from orchestrator.run.phase import Stage
@@ -71,7 +72,9 @@ class SupportBundle:
         texts = {name: len(one.texts) for name, one in brought.items()}
         lost = [view.problem for view in seen.values() if view.problem]
         problems = (*lost, *(one.problem for one in brought.values() if one.problem))
-        return Bundle(path, bundle.write(path, contents), texts, missing, problems)
+        archive = bundle.packed(path.name.removesuffix(".tar.gz"), contents)
+        atomic_write(path, archive, 0o600)
+        return Bundle(path, len(archive), texts, missing, problems)
 
     def _brought(self, seen: Observed, seconds: float) -> dict[str, Collected]:
         def look(host: Host) -> Collected:

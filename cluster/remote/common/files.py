@@ -23,7 +23,11 @@ def secure_folder(path: str) -> None:
 
 
 def write_private(path: str, text: str) -> None:
-    """Whole or not at all, and readable by us alone from the first byte on. Several may write the same file."""
+    """Writes all or nothing, readable by us alone from the first byte on. Several may write the same file.
+
+    It does not sync. What these files describe ends with the host, and readers take an empty one for none; on a
+    disk that is busy with a checkpoint a sync may take long.
+    """
     scratch = f"{path}.{os.getpid()}.new"
     try:
         with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

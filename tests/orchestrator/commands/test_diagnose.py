@@ -68,9 +68,9 @@ def test_a_place_that_cannot_be_is_refused_before_any_host_is_asked(tmp_path: Pa
 
 
 def test_a_file_that_cannot_be_written(tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> int:
+    def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cluster.diagnosis.bundle.write", full)
+    monkeypatch.setattr("os.fsync", full)
     assert run(transports(tmp_path), tmp_path, "diagnose", "--to", str(tmp_path)) == 2
     assert "cannot be written: No space left on device" in capsys.readouterr().err

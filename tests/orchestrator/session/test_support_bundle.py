@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import tarfile
 from pathlib import Path
 
@@ -45,6 +46,16 @@ def test_what_is_in_it(tmp_path: Path) -> None:
     assert found["journal/20261126T171000-up.jsonl"] == '{"event": "run_started"}\n'
     assert "Nothing is missing." in found["README.txt"]
     assert (made.texts, made.missing, made.problems) == ({"gpu-a": 1, "gpu-b": 1}, (), ())
+    about = made.path.stat()
+    assert (made.size, stat.S_IMODE(about.st_mode)) == (about.st_size, 0o600)
+
+
+def test_where_it_cannot_be_written_nothing_is_left(tmp_path: Path) -> None:
+    one, play = diagnosis(tmp_path)
+    (tmp_path / "taken.tar.gz").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        one.write(tmp_path / "taken.tar.gz", play.stage.seen, 1.0)
+    assert [path.name for path in tmp_path.iterdir()] == ["taken.tar.gz"]
 
 
 def test_of_a_long_journal_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
