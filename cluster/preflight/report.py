@@ -28,8 +28,6 @@ from cluster.preflight import (
 from cluster.preflight.check import Check, Evidence
 from cluster.values import CHECKS, CheckReport, Excused, Finding
 
-REACHABLE = "reachable"
-
 
 def _reachable(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
     for name, view in evidence.seen.items():
@@ -40,7 +38,7 @@ def _reachable(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
 def _unseen(host: str, problem: HostError) -> Finding:
     found = f"{problem.doing}: {problem.cause or problem.said}"
     cure = problem.cure or f"see what keeps it: `ssh {host} true`"
-    return Finding(REACHABLE, host, "blocking", found, "an answer over SSH", cure=cure)
+    return Finding("reachable", host, "blocking", found, "an answer over SSH", cure=cure)
 
 
 _CONCERNS = (
@@ -48,7 +46,7 @@ _CONCERNS = (
     *(limits, machine, state, model, hashes, fits, all_reduce),
 )
 
-ALL: tuple[Check, ...] = (Check(REACHABLE, _reachable), *(one for part in _CONCERNS for one in part.CHECKS))
+ALL: tuple[Check, ...] = (Check("reachable", _reachable), *(one for part in _CONCERNS for one in part.CHECKS))
 
 
 def report(inventory: Inventory, evidence: Evidence, skip: Collection[str] = ()) -> CheckReport:

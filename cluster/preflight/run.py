@@ -9,7 +9,7 @@ from cluster.errors import ClusterError, FleetError, HostError, PreflightFailed,
 from cluster.inventory import Inventory
 from cluster.plan import expected
 from cluster.preflight.check import Evidence
-from cluster.preflight.report import REACHABLE, report
+from cluster.preflight.report import report
 from cluster.probes import active_checks, all_reduce
 from cluster.state.desired import vllm_runs
 from cluster.transport.fleet import Fleet
@@ -70,5 +70,5 @@ def obstacle(result: CheckReport, observed: Observed) -> ClusterError | None:
 
 
 def _lost(finding: Finding, observed: Observed) -> HostError | None:
-    error = observed[finding.host].problem if finding.name == REACHABLE else None
+    error = observed[finding.host].problem if finding.name == "reachable" else None
     return error if isinstance(error, Unreachable) else None

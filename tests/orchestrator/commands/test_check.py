@@ -19,7 +19,7 @@ NO_PYTHON = Result(127, "", "python3: not found")
 
 def hosts(*looks: Script) -> dict[str, ScriptedTransport]:
     return {
-        spec.name: ScriptedTransport({"look at the host": look, "connect to its peers": connected}, trying())
+        spec.name: ScriptedTransport({"facts": look, "port_probe": connected}, trying())
         for spec, look in zip(builders.inventory(gpus=1).hosts, looks, strict=True)
     }
 
