@@ -10,7 +10,9 @@ ClusterError
 │   └── MalformedAnswer     an answer that cannot be read
 ├── FleetError              several of these, one a host
 ├── PreflightFailed         findings that forbid a start
-├── NotReady                what was waited for did not come
+├── NotReady                what was wanted of the engine, or of Ray, did not come
+│   ├── TimedOut            patience ended first, and nobody has found out why
+│   └── EngineDied          the engine has ended, or cannot come up any more
 ├── LeaseHeld               somebody else works on this cluster
 │   └── LeaseLost           and took the lease from us
 └── NotReleased             what is left on the hosts after all was tried
@@ -68,6 +70,11 @@ class HostError(ClusterError):
         self.host = host
         self.doing = doing
         self.said = said
+
+    @property
+    def reason(self) -> str:
+        """Why, as well as it is known: the cause, otherwise what the host said, otherwise what did not work."""
+        return self.cause or self.said or f"could not {self.doing}"
 
 
 class Unreachable(HostError):
@@ -137,18 +144,46 @@ class PreflightFailed(ClusterError):
 
 
 class NotReady(ClusterError):
-    """What was waited for did not come: `waited` in seconds, `last` is the last that was seen, `host` where."""
+    """`what` was wanted, and did not come: `last` is the last that was seen, `host` where to look. `waited` is in
+    seconds, None where it was known at once."""
 
     kind: ClassVar[str] = "NotReady"
 
     def __init__(
-        self, what: str, waited: float, last: str = "", *, host: str = "", cause: str = "", cure: str = ""
+        self,
+        what: str,
+        waited: float | None = None,
+        last: str = "",
+        *,
+        host: str = "",
+        cause: str = "",
+        cure: str = "",
     ) -> None:
         super().__init__(what, cause=cause, cure=cure)
         self.what = what
         self.waited = waited
         self.last = last
         self.host = host
+
+
+class TimedOut(NotReady):
+    """Patience ended before `what` came. Whoever finds out why raises a `NotReady` in its place."""
+
+    waited: float
+
+    def __init__(self, what: str, waited: float, last: str = "") -> None:
+        super().__init__(what, waited, last)
+
+    def explained(self, host: str, cause: str, cure: str, last: str = "") -> NotReady:
+        """Returns the error for the operator; `last` in place of what the wait itself saw."""
+        return NotReady(self.what, self.waited, last or self.last, host=host, cause=cause, cure=cure)
+
+
+class EngineDied(NotReady):
+    """The engine has ended, or will not come up any more; `last` is the end of what it said."""
+
+    def __init__(self, host: str, cause: str, cure: str, last: str = "") -> None:
+        super().__init__("the engine", None, last, host=host, cause=cause, cure=cure)
 
 
 class LeaseHeld(ClusterError):

@@ -62,7 +62,7 @@ def _facts(seen: Observed) -> dict[str, str]:
         if view.facts:
             found[f"{name}/facts.json"] = view.facts.model_dump_json(indent=1)
         elif view.problem:
-            cause = f"{view.problem}: {view.problem.cause or view.problem.said}"
+            cause = f"{view.problem}: {view.problem.reason}"
             found[f"{name}/could-not-be-looked-at.txt"] = f"{cause}\n"
     return found
 
@@ -72,7 +72,7 @@ def missing(collected: Mapping[str, Collected], hosts: Sequence[str]) -> tuple[s
     found = [f"{name}: it did not answer in time" for name in hosts if name not in collected]
     for name, one in collected.items():
         if one.problem:
-            found.append(f"{name}: {one.problem.cause or one.problem.doing}")
+            found.append(f"{name}: {one.problem.reason}")
         found += [f"{name}: no time or no room for {text}" for text in one.left_out]
     return tuple(found)
 

@@ -9,7 +9,7 @@ from cluster.diagnosis.rank_logs import RankLogs
 from cluster.diagnosis.redact import redact, secret_values
 from cluster.diagnosis.root_cause import RootCause, root_cause
 from cluster.engine.vllm_log import failed
-from cluster.errors import NotReady
+from cluster.errors import EngineDied
 from cluster.inventory import Inventory
 from cluster.launch.unit import UnitStatus
 
@@ -29,20 +29,19 @@ def is_dead(engine: UnitStatus, log: str) -> bool:
 
 def engine_failed(
     inventory: Inventory, engine: UnitStatus, log: str, elsewhere: Mapping[str, RankLogs] | None = None
-) -> NotReady:
+) -> EngineDied:
     """Why the engine will not come, out of its log and of what the hosts, by name, say of their ranks.
 
     A log may hold anything, the environment of a process among it: no secret of it gets into the error.
     """
     error = _error(inventory, engine, log, elsewhere)
     values = secret_values(inventory)
-    error.last, error.cause = redact(error.last, values), redact(error.cause, values)
-    return error
+    return EngineDied(error.host, redact(error.cause, values), error.cure, redact(error.last, values))
 
 
 def _error(
     inventory: Inventory, engine: UnitStatus, log: str, elsewhere: Mapping[str, RankLogs] | None
-) -> NotReady:
+) -> EngineDied:
     head = inventory.head
     addresses = {spec.name: "" if spec is head else spec.cluster_address for spec in inventory.hosts}
     found = root_cause(log, {addresses[name]: words for name, words in (elsewhere or {}).items()})
@@ -52,7 +51,7 @@ def _error(
         (spec.name for spec in inventory.hosts if spec.cluster_address == found.process.address), head.name
     )
     cure = found.cure or _LOGS.format(host=head.name)
-    return NotReady("the engine", 0.0, _frames(found), host=host, cause=_cause(found), cure=cure)
+    return EngineDied(host, _cause(found), cure, _frames(found))
 
 
 def _frames(found: RootCause) -> str:
@@ -70,7 +69,7 @@ def _cause(found: RootCause) -> str:
     return "\n".join(filter(None, (f"{who}: {what}" if who else what, found.cause)))
 
 
-def _without_words(host: str, engine: UnitStatus, log: str) -> NotReady:
+def _without_words(host: str, engine: UnitStatus, log: str) -> EngineDied:
     last = "\n".join(log.splitlines()[-_LAST:])
     if engine.status is not None and engine.status < 0:
         cause = f"vLLM was killed by {_signal(-engine.status)}"
@@ -78,7 +77,7 @@ def _without_words(host: str, engine: UnitStatus, log: str) -> NotReady:
     else:
         status = "" if engine.status is None else f" (exit status {engine.status})"
         cause, cure = f"vLLM has ended{status}", _LOGS.format(host=host)
-    return NotReady("the engine", 0.0, last, host=host, cause=cause, cure=cure)
+    return EngineDied(host, cause, cure, last)
 
 
 def _signal(number: int) -> str:

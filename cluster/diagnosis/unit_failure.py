@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cluster.command import Hint
 from cluster.diagnosis.engine_failure import engine_failed
-from cluster.errors import HostError, NotReady
+from cluster.errors import EngineDied, HostError
 from cluster.inventory import Inventory
 from cluster.launch import ray, unit
 from cluster.transport.host import Host
@@ -30,7 +30,7 @@ def ailment(inventory: Inventory, host: Host, view: HostView) -> UnitFailure:
     """Of a host as it was seen; where a unit died, its log is read."""
     if view.facts is None:
         problem = view.problem
-        return UnitFailure(problem.cause or problem.said, problem.cure) if problem else WELL
+        return UnitFailure(problem.reason, problem.cure) if problem else WELL
     if view.facts.gpu_problem:
         return UnitFailure(view.facts.gpu_problem, "see what nvidia-smi says there")
     units: list[tuple[unit.Name, UnitState]] = [("ray", view.ray), ("vllm", view.vllm)]
@@ -62,7 +62,7 @@ def ending(inventory: Inventory, host: Host, name: unit.Name, seen: UnitState, s
     return UnitFailure(_placed(failed, host) + left, failed.cure)
 
 
-def _placed(failed: NotReady, host: Host) -> str:
+def _placed(failed: EngineDied, host: Host) -> str:
     """In one line; with its host where it is another than the one of which it is told."""
     cause = failed.cause.replace("\n", ": ")
     if failed.host == host.name:

@@ -43,8 +43,7 @@ def judge(inventory: Inventory, transport: NcclTransport) -> None:
         cure = "see NCCL_IB_HCA, nvidia_peermem and /dev/infiniband on every host"
         raise NotReady(
             "a transport faster than NET/Socket",
-            0.0,
-            transport.evidence,
+            last=transport.evidence,
             cause=SLOW,
             cure=f"{cure}, or set `refuse_socket_transport: false`",
         )

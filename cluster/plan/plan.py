@@ -88,7 +88,7 @@ def _options(arguments: Arguments, answers: Answers | None) -> tuple[tuple[Findi
         return (), ("whether the vLLM of the head takes these options: ask it with --hosts",)
     said = answers.serving
     if not isinstance(said, VllmOptions):
-        return (), (f"whether the vLLM of the head takes these options: {said.cause or said.said}",)
+        return (), (f"whether the vLLM of the head takes these options: {said.reason}",)
     if said.options is None:
         return (), (f"whether the vLLM of the head takes these options: {said.options_problem}",)
     return tuple(lint.unknown(arguments, said.options)), ()

@@ -46,5 +46,5 @@ def _all(inventory: Inventory, answers: Answers | None) -> Iterator[Source]:
 
 def _of_head(head: str, said: Any) -> Source:
     if isinstance(said, HostError):
-        return Source(None, problem=f"{head}: {said.cause or said.said or said.doing}")
+        return Source(None, problem=f"{head}: {said.reason}")
     return Source(said.config, f"config.json on {head}", f"{head}: {said.problem}")

@@ -46,7 +46,7 @@ def _silence(problem: HostError | None) -> tuple[str, str]:
     """Why a host could not be asked, and what to do."""
     if problem is None:
         return "", ""
-    return problem.cause or problem.said or f"could not {problem.doing}", problem.cure
+    return problem.reason, problem.cure
 
 
 def _unseen(inventory: Inventory, spec: HostSpec) -> Unseen:

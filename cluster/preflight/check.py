@@ -93,7 +93,7 @@ def untried(name: str, result: Callable[[TrialResults], object], *, wanted: str,
     def look(inventory: Inventory, spec: HostSpec, trials: TrialResults) -> Iterator[Finding]:
         error = result(trials)
         if isinstance(error, HostError):
-            reason = f"{error.doing}: {error.cause or error.said or 'failed'}"
+            reason = f"{error.doing}: {error.reason}"
             yield Finding(name, spec.name, "unchecked", reason, wanted, why=why, cure=error.cure)
 
     return of_tried(name, look)

@@ -36,7 +36,7 @@ def _reachable(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
 
 
 def _unseen(host: str, problem: HostError) -> Finding:
-    found = f"{problem.doing}: {problem.cause or problem.said}"
+    found = f"{problem.doing}: {problem.reason}"
     cure = problem.cure or f"see what keeps it: `ssh {host} true`"
     return Finding("reachable", host, "blocking", found, "an answer over SSH", cure=cure)
 

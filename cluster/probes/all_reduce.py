@@ -142,4 +142,4 @@ def _problems(answer: HostReduced) -> Iterator[str]:
 
 
 def _said(error: HostError) -> str:
-    return error.cause or error.said or error.doing
+    return error.reason

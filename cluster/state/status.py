@@ -10,7 +10,7 @@ from cluster.engine.endpoint import Endpoint, endpoint
 from cluster.engine.requests import METRICS, Answer, EndpointRequest, Load, completion, load, token
 from cluster.engine.unit_log import UnitLog
 from cluster.engine.vllm_log import READY, loading
-from cluster.errors import HostError, NotReady
+from cluster.errors import HostError, TimedOut
 from cluster.inventory import Inventory
 from cluster.state.desired import vllm_runs
 from cluster.state.observe import observe
@@ -78,7 +78,7 @@ def _unhealthy(url: str, health: Answer, engine: UnitLog) -> EndpointStatus:
     try:
         engine.look()
     except HostError as problem:
-        return EndpointStatus(url, False, None, problem.cause or problem.doing, problem.cure)
+        return EndpointStatus(url, False, None, problem.reason, problem.cure)
     if any(re.search(READY, line) for line in engine.log.splitlines()):
         return EndpointStatus(url, False, False, f"it does not answer any more: {_silent(health)}", _ANEW)
     detail = str(loading(engine.log)) if health.status == 0 else f"/health answers {health.status}"
@@ -111,7 +111,7 @@ def _rising(where: Endpoint, before: Load) -> tuple[bool, str]:
             notice=lambda *_: None,
             interval=0.1,
         )
-    except NotReady:
+    except TimedOut:
         return False, f"{before.running} requests under way, but no token within {_TOKEN_PATIENCE:g} s"
     return True, f"{after.running} requests under way, {after.generated} tokens so far"
 

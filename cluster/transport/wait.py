@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from cluster.errors import CommandTimedOut, FleetError, HostError, NotReady, Unreachable
+from cluster.errors import CommandTimedOut, FleetError, HostError, TimedOut, Unreachable
 
 T = TypeVar("T")
 
@@ -91,7 +91,7 @@ def until(
     Only "not yet" and a host that is lost or does not answer in time are looked at again; every other error ends
     the wait at once. `patience` and `interval` are in seconds; as long as `mark` of what is seen changes, patience
     starts anew. `notice` hears, after each look, the seconds waited, the last that was seen, and the seconds in
-    which nothing has moved. Raises `NotReady` when patience ends.
+    which nothing has moved. Raises `TimedOut` when patience ends.
     """
     import tenacity
 
@@ -106,4 +106,4 @@ def until(
     try:
         return retrying(looks.once)
     except tenacity.RetryError:
-        raise NotReady(what, time.monotonic() - begun, looks.last) from None
+        raise TimedOut(what, time.monotonic() - begun, looks.last) from None

@@ -44,7 +44,7 @@ class Watch:
         self._fail_if_stalled()
 
     def fail_if_dead(self) -> None:
-        """Raises NotReady with the root cause, out of the engine's log."""
+        """Raises EngineDied with the root cause, out of the engine's log."""
         seen = self._engine.look()
         if is_dead(seen, self._engine.log):
             raise died(self._stage, self._engine, seen)

@@ -8,12 +8,11 @@ from cluster.bench.record import Conditions
 from cluster.bench.workload import Workload
 from cluster.engine.endpoint import Endpoint, endpoint
 from cluster.engine.requests import METRICS, MODELS, RESET_PREFIX_CACHE, Load, load, max_model_len
-from cluster.errors import NotReady, UsageError
+from cluster.errors import NotReady, TimedOut, UsageError
 from cluster.state.desired import vllm_runs
 from cluster.values import Presence
 from orchestrator.bench.current_conditions import present
 from orchestrator.bench.results import Results
-from orchestrator.run.engine_diagnosis import Advice
 from orchestrator.run.phase import Phase, Stage
 
 #: Seconds for an answer, and for the engine to be idle: somebody else's requests may come to their end.
@@ -50,7 +49,7 @@ class CheckBenchTarget(Phase):
         except ValueError as problem:
             cure = "see `orchestrator status`, and what vLLM has said with `orchestrator logs`"
             raise NotReady(
-                "an answer of the endpoint", 0.0, host=stage.head.name, cause=str(problem), cure=cure
+                "an answer of the endpoint", host=stage.head.name, cause=str(problem), cure=cure
             ) from None
         long = [one for one in self._workloads if one.tokens > most]
         if long:
@@ -74,7 +73,7 @@ def _judge_unit(stage: Stage) -> None:
         return
     absent = stage.seen[head].vllm.presence is Presence.ABSENT
     cause = "no vLLM of ours runs there" if absent else "what runs there is not what the inventory describes"
-    raise NotReady("the engine", 0.0, host=head, cause=cause, cure="bring it up first: `orchestrator up`")
+    raise NotReady("the engine", host=head, cause=cause, cure="bring it up first: `orchestrator up`")
 
 
 def _judge_reset(where: Endpoint) -> None:
@@ -94,12 +93,10 @@ def _wait_until_idle(stage: Stage, where: Endpoint) -> None:
             return load(answer.text)
         except ValueError as problem:
             cure = "leave out --disable-log-stats: without its counters nothing proves that a run was cold"
-            raise NotReady("the server's counters", 0.0, host=head, cause=str(problem), cure=cure) from None
+            raise NotReady("the server's counters", host=head, cause=str(problem), cure=cure) from None
 
     try:
         stage.until("the engine to be idle", look, lambda seen: seen.running == 0, _IDLE)
-    except NotReady as error:
-        if error.cause:
-            raise
-        advice = Advice(head, "somebody else sends it requests", "measure while nobody else uses it")
-        raise advice.on(error) from None
+    except TimedOut as error:
+        cause, cure = "somebody else sends it requests", "measure while nobody else uses it"
+        raise error.explained(head, cause, cure) from None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cluster.diagnosis.engine_failure import is_dead
 from cluster.engine import nccl, vllm_log
 from cluster.engine.unit_log import UnitLog
-from cluster.errors import NotReady
+from cluster.errors import TimedOut
 from cluster.inventory import Inventory
 from cluster.transport.fleet import all_of
 from cluster.values import NcclTransport
@@ -56,7 +56,7 @@ class DetectTransport(Phase):
                 self.waits.patience(stage.patience),
                 lambda seen: seen.loading,
             ).transport
-        except NotReady:
+        except TimedOut:
             return NcclTransport("unknown")
 
 

@@ -111,7 +111,7 @@ class Measure(Phase):
         if answer.status != 200:
             cause = answer.text.strip() if answer.status == 0 else f"HTTP {answer.status}"
             cure = "see `orchestrator status`, then give the same command again: it goes on"
-            raise NotReady("a reset of the prefix cache", 0.0, host=head.name, cause=cause, cure=cure)
+            raise NotReady("a reset of the prefix cache", host=head.name, cause=cause, cure=cure)
 
     def _progress(self) -> str:
         """Which run of how many, and how long all that are left may take."""

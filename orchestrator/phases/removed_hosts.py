@@ -57,7 +57,7 @@ class CleanRemovedHosts(Phase):
         except NotReleased as error:
             left = error.leftovers
         except HostError as error:
-            left = (_unseen(error.host, error.cause or error.said),)
+            left = (_unseen(error.host, error.reason),)
         finally:
             fleet.close()
         found = [replace(each, cure=parting.cure) if not each.provable else each for each in left]
@@ -72,7 +72,7 @@ def _take_down(one: Inventory, fleet: Fleet, stage: Stage, parting: Teardown) ->
     view = observe(one, fleet)[name]
     if view.facts is None:
         problem = view.problem
-        return (_unseen(name, problem.cause or problem.said if problem else ""),)
+        return (_unseen(name, problem.reason if problem else ""),)
     if any(_same(view.facts, other.facts) for other in stage.seen.values() if other.facts):
         return ()  # another way to a host that is in the inventory
     stage.sink(HostMessage(name, "it has left the inventory: taking away what is there of this cluster"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cluster.diagnosis.engine_failure import is_dead
@@ -12,7 +13,7 @@ from cluster.engine.endpoint import Endpoint, endpoint
 from cluster.engine.requests import Answer, EndpointRequest, Token, completion, image_question, token
 from cluster.engine.unit_log import UnitLog
 from cluster.engine.vllm_log import last_line
-from cluster.errors import ClusterError, NotReady
+from cluster.errors import ClusterError, TimedOut
 from orchestrator.events import EndpointVerified, HostMessage, TransportDetected
 from orchestrator.run.engine_diagnosis import Advice, died, stalled
 from orchestrator.run.phase import Phase, Stage, Waits
@@ -92,21 +93,18 @@ def _ask(stage: Stage, where: Endpoint, what: str, request: EndpointRequest) -> 
     try:
         return token(answer)
     except ValueError as error:
-        none = NotReady(what, time.monotonic() - begun, stage.public(last_line(engine.log)))
+        none = TimedOut(what, time.monotonic() - begun, stage.public(last_line(engine.log)))
         advice = Advice(stage.head.name, str(error), _CURE)
         if answer.status == 0:
             raise stalled(stage, engine, none, advice) from None
-        raise advice.on(none) from None
+        raise none.explained(advice.host, advice.cause, advice.cure) from None
 
 
 def _answer(stage: Stage, engine: UnitLog, what: str, under_way: _Request) -> Answer:
     """Waits with patience of minutes, but not for the answer of a dead engine."""
     patience = _TOKEN.patience(stage.patience) + _GRACE
-    try:
+    with suppress(TimedOut):
         stage.until(what, lambda: _look(stage, engine, under_way), lambda seen: seen.answered, patience)
-    except NotReady as error:
-        if error.cause:
-            raise
     if under_way.error:
         raise under_way.error
     return under_way.answer or Answer(0, "its connection stays open")
@@ -122,7 +120,7 @@ class _Seen:
 
 
 def _look(stage: Stage, engine: UnitLog, under_way: _Request) -> _Seen:
-    """Whether the answer is there. Raises NotReady with the root cause when the engine dies over it."""
+    """Whether the answer is there. Raises EngineDied with the root cause when the engine dies over it."""
     if under_way.done.wait(0.2):
         return _Seen(True)
     seen = engine.look()

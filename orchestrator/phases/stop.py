@@ -58,7 +58,7 @@ def _stop(stage: Stage, name: unit.Name, hosts: Sequence[str]) -> None:
     )
     for host, answer in answers.items():
         if isinstance(answer, HostError):
-            stage.sink(HostMessage(host, f"{name} could not be stopped: {answer.cause or answer.said}"))
+            stage.sink(HostMessage(host, f"{name} could not be stopped: {answer.reason}"))
         else:
             for one in answer:
                 stage.sink(HostMessage(host, f"still there after SIGKILL: {one.what}"))

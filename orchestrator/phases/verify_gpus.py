@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
-from cluster.errors import CommandFailed, NotReady
+from cluster.errors import CommandFailed, NotReady, TimedOut
 from cluster.inventory import Inventory
 from cluster.launch import ray, unit
 from cluster.state.desired import vllm_runs
 from cluster.transport.conversation import Conversation
 from cluster.views import Observed
 from orchestrator.events import HostActivity, HostMessage, Progress, Waiting
+from orchestrator.run.engine_diagnosis import ray_end
 from orchestrator.run.phase import Phase, Stage, Waits
 
 #: Seconds between two looks at the units.
@@ -68,25 +70,13 @@ class VerifyGpus(Phase):
     def _fail_if_dead(self, stage: Stage, begun: float) -> None:
         for host, look in self._looks(stage).items():
             if not look.alive:
-                why = ray.ending(look.text, look.lost)
-                cause = f"Ray on {host} has ended{f': {why.cause}' if why.cause else ''}"
-                waited = time.monotonic() - begun
-                raise NotReady(
-                    "Ray on every host",
-                    waited,
-                    stage.public(ray.end_of(look.text, _LINES)),
-                    host=host,
-                    cause=cause,
-                    cure=why.cure,
-                )
+                end, waited = ray_end(stage, host, look, _LINES), time.monotonic() - begun
+                raise NotReady("Ray on every host", waited, end.last, host=host, cause=end.cause, cure=end.cure)
 
     def _find_dead(self, stage: Stage, begun: float) -> None:
         """The gate goes down with the Ray that it asks, and `ray start` takes a moment to notice a death."""
-        try:
+        with suppress(TimedOut):
             stage.until("a Ray that has ended", lambda: self._fail_if_dead(stage, begun), bool, _NOTICED)
-        except NotReady as error:
-            if error.host:
-                raise
 
     def _looks(self, stage: Stage) -> dict[str, unit.UnitStatus]:
         """Those that answer: a host that does not is for the gate to judge, which sees it through Ray."""

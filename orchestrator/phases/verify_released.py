@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from cluster.errors import CommandFailed, HostError, NotReady, NotReleased
+from cluster.errors import CommandFailed, HostError, NotReleased, TimedOut
 from cluster.launch import unit
 from cluster.state.leftovers import leftovers
 from cluster.state.observe import observe
@@ -51,7 +51,7 @@ class VerifyReleased(Phase):
             last = _Left(leftovers(stage.inventory, observe(stage.inventory, stage.fleet)))
             return last
 
-        with suppress(NotReady):
+        with suppress(TimedOut):
             stage.until(self.waits.what, look, _Left.is_final, self.waits.patience(stage.patience))
         return last.things
 
@@ -68,5 +68,5 @@ class VerifyReleased(Phase):
 def _files(error: HostError, state: str) -> Iterator[Leftover]:
     """Each is on a line of its own; where the host says nothing of them, they are in the folder of the cluster."""
     lines = error.said.splitlines() if isinstance(error, CommandFailed) else []
-    for line in lines or [f"files in {state}: {error.cause or error.said}"]:
+    for line in lines or [f"files in {state}: {error.reason}"]:
         yield Leftover(error.host, f"could not be removed: {line}", "run `down` again once it can be", False)

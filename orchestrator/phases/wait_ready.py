@@ -11,7 +11,7 @@ from cluster.engine import vllm_log
 from cluster.engine.endpoint import local_url
 from cluster.engine.load_progress import LoadDetector
 from cluster.engine.unit_log import UnitLog
-from cluster.errors import HostError, NotReady
+from cluster.errors import EngineDied, HostError, NotReady, TimedOut
 from cluster.launch import unit
 from cluster.transport.fleet import all_of, errors_of
 from cluster.transport.host import Host
@@ -45,7 +45,7 @@ class WaitReady(Phase):
     acts = False
 
     def run(self, stage: Stage) -> None:
-        """Raises NotReady with the root cause within seconds of a death, or when nothing moves any more."""
+        """Raises EngineDied with its root cause within seconds of it, NotReady when nothing moves any more."""
         watch = _Watch(stage)
         try:
             seen = stage.until(
@@ -55,9 +55,7 @@ class WaitReady(Phase):
                 self.waits.patience(stage.patience),
                 _Seen.mark,
             )
-        except NotReady as error:
-            if error.cause:
-                raise
+        except TimedOut as error:
             if watch.lost:
                 raise _lost(error, watch.lost[0]) from None
             raise stalled(stage, watch.engine, error, _advice(stage)) from None
@@ -71,10 +69,9 @@ def _advice(stage: Stage) -> Advice:
     return Advice(head, cause, cure)
 
 
-def _lost(error: NotReady, lost: HostError) -> NotReady:
+def _lost(error: TimedOut, lost: HostError) -> NotReady:
     """The wait ended while nobody could look at this host."""
-    cause = f"{lost.doing}: {lost.cause or lost.said}"
-    return NotReady(error.what, error.waited, error.last, host=lost.host, cause=cause, cure=lost.cure)
+    return error.explained(lost.host, f"{lost.doing}: {lost.reason}", lost.cure)
 
 
 class _Watch:
@@ -136,7 +133,7 @@ class _Watch:
             if not look.alive:
                 raise ray_ended(self._stage, host, look)
 
-    def _with_lost(self, error: NotReady) -> NotReady:
+    def _with_lost(self, error: EngineDied) -> EngineDied:
         for one in self.lost:
-            error.add_note(f"{one.host} does not answer: {one.cause or one.said} ({one.cure})")
+            error.add_note(f"{one.host} does not answer: {one.reason} ({one.cure})")
         return error

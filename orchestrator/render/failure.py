@@ -53,7 +53,7 @@ def headline(error: ClusterError) -> str:
             return findings.headline(error.findings)
         case NotReady():
             place = f"{clean(error.host)}: " if error.host else ""
-            if error.waited <= 0:
+            if error.waited is None:
                 return f"{place}{clean(error.what)} did not come"
             return f"{place}waited {duration(error.waited)} for {clean(error.what)}"
         case NotReleased():
@@ -79,7 +79,7 @@ def _fields(error: ClusterError) -> dict[str, Any]:
         case PreflightFailed():
             return {"findings": [asdict(finding) for finding in error.findings]}
         case NotReady():
-            return {"what": error.what, "waited": error.waited, "last": error.last, "host": error.host}
+            return {"what": error.what, "waited": error.waited or 0.0, "last": error.last, "host": error.host}
         case LeaseHeld():
             return {"lease": asdict(error.lease)}
         case NotReleased():

@@ -11,7 +11,7 @@ from cluster.diagnosis import rank_logs, stall
 from cluster.diagnosis.collect import Collected, CollectRequest, collect
 from cluster.diagnosis.engine_failure import engine_failed
 from cluster.engine.unit_log import UnitLog
-from cluster.errors import HostError, NotReady
+from cluster.errors import EngineDied, HostError, NotReady, TimedOut
 from cluster.launch import ray, unit
 from cluster.launch.unit import UnitStatus
 from cluster.transport.fleet import both
@@ -26,7 +26,7 @@ _OF_A_CRASH, _OF_A_STALL, _GRACE = 1.5, 6.0, 1.0
 _LINES = 6
 
 
-def died(stage: Stage, engine: UnitLog, seen: UnitStatus) -> NotReady:
+def died(stage: Stage, engine: UnitLog, seen: UnitStatus) -> EngineDied:
     """The error for a person. Hosts that do not answer in time are done without."""
     wanted = rank_logs.wanted(_age(stage), _OF_A_CRASH)
     collected, rays = both(lambda: _collected(stage, _OF_A_CRASH, lambda host: wanted), lambda: _rays(stage))
@@ -40,12 +40,26 @@ def died(stage: Stage, engine: UnitLog, seen: UnitStatus) -> NotReady:
     return engine_failed(stage.inventory, seen, engine.log, words)
 
 
-def ray_ended(stage: Stage, host: str, look: UnitStatus) -> NotReady:
+def ray_ended(stage: Stage, host: str, status: UnitStatus) -> EngineDied:
     """An engine has lost the ranks of a host as soon as its Ray goes, whatever it says itself."""
-    why = ray.ending(look.text, look.lost)
-    cause = f"Ray on {host} has ended, and the ranks there with it{f': {why.cause}' if why.cause else ''}"
-    last = stage.public(ray.end_of(look.text, _LINES))
-    return NotReady("the engine", 0.0, last, host=host, cause=cause, cure=why.cure)
+    end = ray_end(stage, host, status, _LINES, ", and the ranks there with it")
+    return EngineDied(host, end.cause, end.cure, end.last)
+
+
+@dataclass(frozen=True)
+class RayEnd:
+    """Why the Ray of a host has ended, what to do, and the end of its log."""
+
+    cause: str
+    cure: str
+    last: str
+
+
+def ray_end(stage: Stage, host: str, status: UnitStatus, lines: int, consequence: str = "") -> RayEnd:
+    """The end of a Ray with the last `lines` of its log."""
+    why = ray.ending(status.text, status.lost)
+    cause = f"Ray on {host} has ended{consequence}{f': {why.cause}' if why.cause else ''}"
+    return RayEnd(cause, why.cure, stage.public(ray.end_of(status.text, lines)))
 
 
 def _rays(stage: Stage) -> dict[str, UnitStatus]:
@@ -68,13 +82,9 @@ class Advice:
     cause: str
     cure: str
 
-    def on(self, error: NotReady) -> NotReady:
-        """The same error, with this."""
-        return NotReady(error.what, error.waited, error.last, host=self.host, cause=self.cause, cure=self.cure)
 
-
-def stalled(stage: Stage, engine: UnitLog, error: NotReady, advice: Advice) -> NotReady:
-    """The same with what every rank is at, and what that means."""
+def stalled(stage: Stage, engine: UnitLog, error: TimedOut, advice: Advice) -> NotReady:
+    """The error with what every rank is at, and what that means; `advice` where no pattern is known."""
     stage.sink(HostMessage("", "nothing moves any more: asking every host what its ranks are at"))
     age = _age(stage)
 
@@ -82,11 +92,11 @@ def stalled(stage: Stage, engine: UnitLog, error: NotReady, advice: Advice) -> N
         return stall.wanted(stage.inventory, host, stage.place(host).state, age, _OF_A_STALL)
 
     found = stall.evidence(_collected(stage, _OF_A_STALL, wanted))
-    error.last = "\n".join([error.last, *stall.told(stage.inventory, found)])
+    last = "\n".join([error.last, *stall.told(stage.inventory, found)])
     means = stall.meaning(stage.inventory, found, engine.log)
     if means:
         advice = Advice(means.host, f"{means.cause}\n{advice.cause}", means.cure)
-    return advice.on(error)
+    return error.explained(advice.host, advice.cause, advice.cure, last)
 
 
 def _age(stage: Stage) -> float:

@@ -99,7 +99,7 @@ class Stage:
         patience: float,
         mark: Callable[[T], object] = lambda seen: None,
     ) -> T:
-        """`wait.until`, shown to whoever watches the run. Raises NotReady without a cause when time runs out."""
+        """`wait.until`, shown to whoever watches the run. Raises TimedOut when patience ends."""
 
         def notice(seconds: float, last: str, quiet: float) -> None:
             self.sink(Waiting(what, seconds, last, quiet, patience if isfinite(patience) else None))
@@ -114,7 +114,7 @@ class Stage:
 def _leftovers(name: unit.Name, answer: tuple[Leftover, ...] | HostError) -> tuple[Leftover, ...]:
     if not isinstance(answer, HostError):
         return answer
-    what = f"{name} could not be stopped: {answer.cause or answer.said}"
+    what = f"{name} could not be stopped: {answer.reason}"
     return (Leftover(answer.host, what, answer.cure, provable=False),)
 
 

@@ -104,7 +104,7 @@ def remains(problem: ClusterError) -> Iterator[str]:
             for one in problem.errors:
                 yield from remains(one)
         case HostError():
-            yield f"{problem.host}: {problem.cause or problem.said or problem.doing}{_cure(problem.cure)}"
+            yield f"{problem.host}: {problem.reason}{_cure(problem.cure)}"
         case _:
             yield f"{problem.message}{_cure(problem.cure)}"
 

@@ -100,7 +100,7 @@ class SupportBundle:
 def _unseen(seen: Observed) -> Iterator[str]:
     for name, view in seen.items():
         if view.problem and not view.facts:
-            why = view.problem.cause or view.problem.said or view.problem.doing
+            why = view.problem.reason
             yield f"{name}: it could not be looked at: {why}"
 
 

@@ -6,8 +6,20 @@ import json
 from collections.abc import Iterator
 from typing import get_args, get_type_hints
 
+import pytest
+
 from cluster.bench.verdict import Verdict
-from cluster.errors import ClusterError, CommandFailed, FleetError, HostError, LeaseLost, UsageError
+from cluster.errors import (
+    ClusterError,
+    CommandFailed,
+    EngineDied,
+    FleetError,
+    HostError,
+    LeaseLost,
+    NotReady,
+    TimedOut,
+    UsageError,
+)
 from cluster.values import Lease, NcclTransport, Presence
 from cluster.values.findings import Severity
 from orchestrator.bench.results import NotKept
@@ -43,7 +55,7 @@ def test_every_command(whole: Whole) -> None:
 def test_every_failure() -> None:
     found = {report["kind"]: shape(report) for report in map(failure.report, failures())}
     holds("failures", found)
-    assert sorted(found) == sorted(kinds())
+    assert set(found) == set(kinds())
 
 
 def test_the_exit_code_of_every_failure() -> None:
@@ -52,6 +64,13 @@ def test_the_exit_code_of_every_failure() -> None:
     assert isinstance(story.failed, CommandFailed)
     more = {"a defect": exit_code(ValueError()), "Ctrl-C": exit_code(KeyboardInterrupt())}
     holds("exit-codes", codes | {"FleetError, one lost": exit_code(lost), "FleetError": exit_code(failed)} | more)
+
+
+@pytest.mark.parametrize("error", [TimedOut("the engine", 2.0), EngineDied("gpu-a", "it died", "look")])
+def test_whatever_is_not_ready_is_one_kind(error: NotReady) -> None:
+    report = failure.report(error)
+    holds("failures", shape(report), "NotReady")
+    assert (report["kind"], exit_code(error)) == ("NotReady", 6)
 
 
 def test_words_that_stand_for_a_state(whole: Whole) -> None:

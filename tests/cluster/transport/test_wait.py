@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from cluster.command import Command
-from cluster.errors import CommandFailed, CommandTimedOut, FleetError, NotReady, Unreachable
+from cluster.errors import CommandFailed, CommandTimedOut, FleetError, NotReady, TimedOut, Unreachable
 from cluster.transport.wait import Stalled, until
 
 LOST = Unreachable("a", "look at ray")
@@ -57,7 +57,7 @@ def test_everything_else_ends_it_at_once(error: BaseException) -> None:
 
 @pytest.mark.parametrize(("last", "said"), [("not yet", "not yet"), (LOST, "a: look at ray")])
 def test_the_end_of_patience_says_what_was_seen_last(last: object, said: str) -> None:
-    with pytest.raises(NotReady) as caught:
+    with pytest.raises(TimedOut) as caught:
         wait(Eyes("first", last), patience=0.02)
     assert (caught.value.what, caught.value.last) == ("it", said)
     assert caught.value.waited >= 0.02
@@ -65,7 +65,7 @@ def test_the_end_of_patience_says_what_was_seen_last(last: object, said: str) ->
 
 def test_without_patience_it_is_looked_at_once() -> None:
     eyes = Eyes("not yet")
-    with pytest.raises(NotReady):
+    with pytest.raises(TimedOut):
         wait(eyes, patience=0)
     assert eyes.looks == 1
 
@@ -105,7 +105,7 @@ def test_progress_is_what_the_mark_says(monkeypatch: pytest.MonkeyPatch) -> None
         now[0] += 1
         return int(now[0])
 
-    with pytest.raises(NotReady) as caught:
+    with pytest.raises(TimedOut) as caught:
         until(
             "it",
             look,

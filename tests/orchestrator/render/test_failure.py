@@ -154,7 +154,7 @@ def test_not_ready() -> None:
 
 def test_not_ready_without_a_host() -> None:
     assert failure.lines(NotReady("16 GPUs", 2)) == "✗ waited 2.0 s for 16 GPUs"
-    assert failure.lines(NotReady("the engine", 0.0, host="gpu-a")) == "✗ gpu-a: the engine did not come"
+    assert failure.lines(NotReady("the engine", host="gpu-a")) == "✗ gpu-a: the engine did not come"
 
 
 def test_held() -> None:
