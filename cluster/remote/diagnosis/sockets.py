@@ -1,17 +1,13 @@
-"""The TCP connections of our processes, out of the kernel's own tables."""
+"""The TCP connections of our processes."""
 
 import ipaddress
 import sys
-from typing import TYPE_CHECKING, Any, Iterator
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cluster.remote.common.processes import links
+    from cluster.remote.common.tcp import tcp_sockets
 
-#: In the numbers of the kernel's tables.
-STATES = {
-    "01": "ESTABLISHED", "02": "SYN_SENT", "03": "SYN_RECV", "04": "FIN_WAIT1", "05": "FIN_WAIT2",
-    "06": "TIME_WAIT", "07": "CLOSE", "08": "CLOSE_WAIT", "09": "LAST_ACK", "0A": "LISTEN", "0B": "CLOSING",
-}  # fmt: skip
 #: A host of eight ranks has a few hundred; a table of all on a busy host would be no help.
 MOST_SOCKETS = 4000
 
@@ -23,29 +19,19 @@ def sockets(pids: "set[int]") -> "list[dict[str, Any]]":
         for target, _ in links(f"/proc/{pid}/fd"):
             if target.startswith("socket:["):
                 owners[target[8:-1]] = pid
-    rows = [{"pid": owners[inode], **row} for inode, row in connections() if inode in owners]
+    rows = [
+        {
+            "pid": owners[each.inode],
+            "state": each.state,
+            "local": end_of(each.local),
+            "remote": end_of(each.remote),
+            "to_send": each.to_send,
+            "to_read": each.to_read,
+        }
+        for each in tcp_sockets()
+        if each.inode in owners
+    ]
     return sorted(rows, key=lambda row: (row["state"], row["pid"]))[:MOST_SOCKETS]
-
-
-def connections() -> "Iterator[tuple[str, dict[str, Any]]]":
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            with open(table) as file:
-                rows = [line.split() for line in file.readlines()[1:]]
-        except OSError:
-            continue
-        for row in rows:
-            sending, reading = row[4].split(":")
-            yield (
-                row[9],
-                {
-                    "state": STATES.get(row[3], row[3]),
-                    "local": end_of(row[1]),
-                    "remote": end_of(row[2]),
-                    "to_send": int(sending, 16),
-                    "to_read": int(reading, 16),
-                },
-            )
 
 
 def end_of(words: str) -> str:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Iterator
 
 if TYPE_CHECKING:
     from cluster.remote.common.processes import links, process
+    from cluster.remote.common.tcp import tcp_sockets
 
 SIOCGIFCONF = 0x8912
-LISTEN = "0A"
 #: Seconds in which a process that ends, with a GPU or much memory, has closed its files.
 ENDING = 1.0
 
@@ -73,15 +73,9 @@ def _staying(inodes: set[str]) -> set[str]:
 
 def _listening() -> Iterator[tuple[str, int, int]]:
     """Inode, port and the user who opened it."""
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            with open(table) as file:
-                rows = [line.split() for line in file.readlines()[1:]]
-        except OSError:
-            continue
-        for row in rows:
-            if row[3] == LISTEN:
-                yield row[9], int(row[1].rpartition(":")[2], 16), int(row[7])
+    for each in tcp_sockets():
+        if each.state == "LISTEN":
+            yield each.inode, int(each.local.rpartition(":")[2], 16), each.user
 
 
 def _user(uid: int) -> str:
