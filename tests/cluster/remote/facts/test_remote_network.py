@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cluster.command import remote_source
+from cluster.command import with_parts
 from tests.cluster.http_server import closed_port
 
 ME = pwd.getpwuid(os.getuid()).pw_name
@@ -18,10 +18,9 @@ ME = pwd.getpwuid(os.getuid()).pw_name
 
 @pytest.fixture(scope="module")
 def network() -> SimpleNamespace:
-    """The program as it runs on a host: after `processes`, in one namespace."""
+    """The program as it runs on a host: behind its parts, in one namespace."""
     space: dict[str, object] = {}
-    for name in ("common.processes", "facts.network"):
-        exec(compile(remote_source(name), name, "exec"), space)
+    exec(compile(with_parts("facts.network"), "network", "exec"), space)
     return SimpleNamespace(**space)
 
 
