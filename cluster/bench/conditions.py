@@ -47,7 +47,7 @@ def conditions(inventory: Inventory, seen: Observed, engine_log: str, network: t
 def _host(spec: HostSpec, facts: Facts) -> HostAt:
     return HostAt(
         name=spec.name,
-        gpus=tuple(GpuAt(name=one.name, memory_mib=one.memory_mib) for one in gpu.chosen(spec, facts)),
+        gpus=tuple(GpuAt(name=one.name, memory_mib=one.memory_mib) for one in gpu.selected(spec, facts)),
         driver=facts.driver,
         python=facts.python,
         versions={name: facts.versions[name] for name in sorted(facts.versions) if facts.versions[name]},
@@ -68,7 +68,7 @@ def with_clocks(known: Conditions, inventory: Inventory, seen: Observed, clocks:
 
 def _uuids(inventory: Inventory, seen: Observed, name: str) -> list[str]:
     facts = seen[name].facts
-    return [one.uuid for one in gpu.chosen(inventory.host(name), facts)] if facts else []
+    return [one.uuid for one in gpu.selected(inventory.host(name), facts)] if facts else []
 
 
 def _clocked(host: HostAt, uuids: list[str], clocks: Clocks) -> HostAt:

@@ -51,13 +51,13 @@ def ending(inventory: Inventory, host: Host, name: unit.Name, seen: UnitState, s
     if not seen.argv:
         return UnitFailure(f"the record of {name} is gone{left}", "")
     try:
-        look = host.ask(unit.look(name, state, inventory.runtime.venv))
+        look = host.ask(unit.status(name, state, inventory.runtime.venv))
     except HostError as error:
         return UnitFailure(f"{name} has ended{left}; its log could not be read: {error.cause}", error.cure)
     if seen.status is None and seen.pids and not (look.alive or look.lost):
         return UnitFailure(f"the keeper of {name} is gone{left}", "")
     if name == "ray":
-        return _of_ray(seen, ray.ending(look.text, look.lost), left)
+        return _of_ray(seen, ray.exit_cause(look.text, look.lost), left)
     failed = engine_failed(inventory, look, look.text)
     return UnitFailure(_placed(failed, host) + left, failed.cure)
 

@@ -9,7 +9,7 @@ from cluster.values import Facts, Gpu, GpuProcess
 IDLE_MIB = 1024
 
 
-def chosen(spec: HostSpec, facts: Facts) -> tuple[Gpu, ...]:
+def selected(spec: HostSpec, facts: Facts) -> tuple[Gpu, ...]:
     """The GPUs that the inventory gives us on this host: those of `gpu_ids`, otherwise all."""
     if spec.gpu_ids is None:
         return facts.gpus

@@ -23,7 +23,7 @@ class UnitLog:
 
     def look(self, health: str = "") -> unit.UnitStatus:
         """The unit now; `health` is a URL that the host asks itself. A new launch begins a new log."""
-        seen = self._host.ask(unit.look(self._name, self._state, self._venv, self._offset, health))
+        seen = self._host.ask(unit.status(self._name, self._state, self._venv, self._offset, health))
         begun_anew = seen.offset < self._offset
         self._offset = seen.offset
         self.log = seen.text if begun_anew else self.log + seen.text

@@ -16,7 +16,7 @@ def environment(inventory: Inventory, spec: HostSpec, facts: LaunchTarget) -> di
 
     Ranks inherit it from the raylet, and what is set there wins over what the driver brings.
     """
-    ours = {**_network(spec, facts), **_gpus(spec), **_caches(facts.state), **_logs(facts.state), **_patience()}
+    ours = {**_network(spec, facts), **_gpus(spec), **_caches(facts.state), **_logs(facts.state), **_timeouts()}
     if inventory.uses_ray:
         ours |= authentication(facts.state) | _ray()
     if not inventory.model.download:
@@ -26,7 +26,7 @@ def environment(inventory: Inventory, spec: HostSpec, facts: LaunchTarget) -> di
 
 
 def public(variables: dict[str, str]) -> Variables:
-    """Those that a record on the host may hold."""
+    """Returns the variables that a record on the host may hold."""
     return tuple((name, value) for name, value in variables.items() if not is_secret(name, value))
 
 
@@ -93,7 +93,7 @@ def _logs(state: str) -> dict[str, str]:
     return {"NCCL_DEBUG": "INFO", "NCCL_DEBUG_SUBSYS": "INIT,NET", "NCCL_DEBUG_FILE": nccl_logs(state)}
 
 
-def _patience() -> dict[str, str]:
+def _timeouts() -> dict[str, str]:
     """The defaults cut a slow load; the grace lets ranks end by themselves, so that GPUs are free at once."""
     return {"VLLM_ENGINE_READY_TIMEOUT_S": "7200", "VLLM_WORKER_SHUTDOWN_TIMEOUT_SECONDS": "30"}
 

@@ -1,13 +1,13 @@
-"""Ray: what its units are launched with, and the gate through which it proves its GPUs. Pure."""
+"""Ray: what its units are launched with, and the check of its GPUs through it. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cluster.command import Command, Hint, Probe, json_lines, last_json, program
+from cluster.command import Command, Hint, Probe, last_json, program
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch.environment import (
     authentication,
@@ -27,7 +27,7 @@ from cluster.values import LaunchTarget
 _CPUS = 4
 _OBJECT_STORE_BYTES = 256 << 20
 
-_GATE_HINTS = (
+_VERIFY_HINTS = (
     Hint("No module named", "Ray is not in the venv of the head", "install it there: `ray[default]`"),
     Hint("Version mismatch", "Ray or Python differs between the hosts", "make the venvs of all hosts equal"),
 )  # fmt: skip
@@ -42,7 +42,7 @@ def unit(inventory: Inventory, spec: HostSpec, facts: LaunchTarget) -> Unit:
         host=spec.name,
         name="ray",
         state=facts.state,
-        argv=(program, "start", *_role(inventory, spec), *_words(inventory, spec, facts)),
+        argv=(program, "start", *_role(inventory, spec), *_arguments(inventory, spec, facts)),
         env=public(variables),
         secrets=secret(variables),
         versions=versions(facts),
@@ -63,9 +63,9 @@ def _role(inventory: Inventory, spec: HostSpec) -> tuple[str, ...]:
     return (f"--address={ray_address(inventory)}",)
 
 
-def _words(inventory: Inventory, spec: HostSpec, facts: LaunchTarget) -> tuple[str, ...]:
+def _arguments(inventory: Inventory, spec: HostSpec, facts: LaunchTarget) -> tuple[str, ...]:
     ray = inventory.ray
-    words = (
+    arguments = (
         f"--node-ip-address={spec.cluster_address}",
         f"--node-manager-port={ray.node_manager_port}",
         f"--object-manager-port={ray.object_manager_port}",
@@ -78,26 +78,26 @@ def _words(inventory: Inventory, spec: HostSpec, facts: LaunchTarget) -> tuple[s
         "--block",
     )
     # Ray repeats a declared number unchecked, so it is given only where Ray cannot count by itself.
-    return (*words, f"--num-gpus={spec.gpus}") if ray.declare_gpus else words
+    return (*arguments, f"--num-gpus={spec.gpus}") if ray.declare_gpus else arguments
 
 
-def token(state: str, venv: str, wanted: str = "") -> Probe[str]:
-    """Keeps (or makes, or writes) the token on a host, and brings it."""
-    payload = {"path": token_path(state), "token": wanted}
+def token(state: str, venv: str, token: str = "") -> Probe[str]:
+    """Returns the token on a host: the given one, or the one that is there, or a new one."""
+    payload = {"path": token_path(state), "token": token}
     command = program("units.ray_token", payload, title="prepare Ray's token", venv=venv, hints=STATE_HINTS)
-    return Probe(replace(command, secret=True), lambda said: str(last_json(said)["token"]))
+    return Probe(replace(command, secret=True), lambda output: str(last_json(output)["token"]))
 
 
 @dataclass(frozen=True)
-class GpuTouched:
-    """One GPU as a task of Ray found it; `cuda` is ok, or "not checked" where the host has no libcuda."""
+class GpuAnswer:
+    """One GPU as a task of Ray sees it; `cuda` is ok, or "not checked" where the host has no libcuda."""
 
     uuid: str
     memory_mib: int
     cuda: str
 
 
-def gate(inventory: Inventory, state: str, patience: float) -> Command:
+def verify_gpus(inventory: Inventory, state: str, patience: float) -> Command:
     """One process on the head that waits for every host and touches every GPU, and says what it sees."""
     payload = {
         "address": ray_address(inventory),
@@ -107,32 +107,31 @@ def gate(inventory: Inventory, state: str, patience: float) -> Command:
     }
     title = "prove the GPUs through Ray"
     venv = inventory.runtime.venv
-    return program("trials.verify_gpus", payload, title=title, venv=venv, timeout=patience + 60, hints=_GATE_HINTS)
+    return program(
+        "trials.verify_gpus", payload, title=title, venv=venv, timeout=patience + 60, hints=_VERIFY_HINTS
+    )
 
 
-def gate_lines(said: str) -> Iterator[dict[str, Any]]:
-    """What the gate said, line by line; anything else on its stdout is somebody's greeting."""
-    return json_lines(said)
+def gpu_answers(message: dict[str, Any]) -> tuple[GpuAnswer, ...]:
+    return tuple(GpuAnswer(gpu["uuid"], gpu["memory_mib"], gpu["cuda"]) for gpu in message["proved"])
 
 
-def touched(line: dict[str, Any]) -> tuple[GpuTouched, ...]:
-    return tuple(GpuTouched(one["uuid"], one["memory_mib"], one["cuda"]) for one in line["proved"])
-
-
-def describe_joined(inventory: Inventory, joined: dict[str, int]) -> str:
-    """Which hosts Ray does not have as it must, in a person's words; empty when all is well."""
-    wanted = {spec.cluster_address: spec for spec in inventory.hosts}
+def describe_missing(inventory: Inventory, joined: dict[str, int]) -> str:
+    """Returns, for an operator, how the hosts in Ray differ from the inventory; empty where they do not."""
+    expected = {spec.cluster_address: spec for spec in inventory.hosts}
     missing = [
-        f"{spec.name} ({one}) has not joined" if one not in joined else
-        f"{spec.name} has {joined[one]} of {spec.gpus} GPUs in Ray"
-        for one, spec in wanted.items() if joined.get(one) != spec.gpus
+        f"{spec.name} ({address}) has not joined" if address not in joined else
+        f"{spec.name} has {joined[address]} of {spec.gpus} GPUs in Ray"
+        for address, spec in expected.items() if joined.get(address) != spec.gpus
     ]  # fmt: skip
-    missing += [f"{one} has joined but is not in the inventory" for one in joined if one not in wanted]
+    missing += [
+        f"{address} has joined but is not in the inventory" for address in joined if address not in expected
+    ]
     return "; ".join(missing)
 
 
 #: In the order in which they count: a token that is refused is also a Ray that cannot be reached.
-_ENDINGS = (
+_EXIT_CAUSES = (
     Hint(r"(?:raylet|gcs_server) \[exit code=-9\]",
          "one of its processes was killed with SIGKILL, by somebody or by the kernel for want of memory",
          "see who on that host: `dmesg -T | grep -i kill`; then `up` again"),
@@ -164,15 +163,14 @@ _LOST = "see why in raylet.out and gcs_server.out of what `orchestrator diagnose
 _UNKNOWN = Hint("", "", "see why: `orchestrator logs --unit ray`; then `up` again")
 
 
-def ending(log: str, lost: Sequence[str] = ()) -> Hint:
-    """What the log of a Ray that has ended, or has `lost` processes of its own, gives away, and what to do; no
-    cause where nothing is known."""
-    said = _COLOUR.sub("", log)
+def exit_cause(log: str, lost: Sequence[str] = ()) -> Hint:
+    """Returns why a Ray exited, or `lost` processes of its own, by its log; no cause where nothing is known."""
+    text = _COLOUR.sub("", log)
     unknown = Hint("", f"it has lost its {' and its '.join(lost)}", _LOST) if lost else _UNKNOWN
-    return next((one for one in _ENDINGS if one.fits(said)), unknown)
+    return next((hint for hint in _EXIT_CAUSES if hint.fits(text)), unknown)
 
 
-def end_of(log: str, lines: int) -> str:
-    """The last lines that say something: a Ray that ends adds pages about its own state."""
-    said = [line for line in _COLOUR.sub("", log).splitlines() if "[state-dump]" not in line and line.strip()]
-    return "\n".join(said[-lines:])
+def last_lines(log: str, count: int) -> str:
+    """Returns the last lines, without the pages about its own state that a Ray adds as it exits."""
+    lines = [line for line in _COLOUR.sub("", log).splitlines() if "[state-dump]" not in line and line.strip()]
+    return "\n".join(lines[-count:])

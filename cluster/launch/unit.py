@@ -16,10 +16,10 @@ Name = Literal["ray", "vllm"]
 #: How long a unit may take to leave on SIGTERM, in seconds, before its whole tree is killed. Ray is gone after 4
 #: on an idle cluster, one whose head is lost not within 20; a serving vLLM after 1, one that is loading does not
 #: hear it at all (all measured).
-PATIENCE: tuple[tuple[Name, float], ...] = (("ray", 10.0), ("vllm", 8.0))
+STOP_TIMEOUTS: tuple[tuple[Name, float], ...] = (("ray", 10.0), ("vllm", 8.0))
 
-#: Seconds for a look at a unit, which takes a fraction of one: whoever waits wants to know that a host hangs.
-_LOOK = 10.0
+#: Seconds for the status of a unit, which takes a fraction of one: whoever waits wants to know that a host hangs.
+_TIMEOUT = 10.0
 
 _HINTS = (
     *STATE_HINTS,
@@ -62,9 +62,9 @@ class Unit:
         everything = json.dumps([self.argv, sorted(self.env), sorted(self.secrets), sorted(self.versions)])
         return hashlib.sha256(everything.encode()).hexdigest()
 
-    def runs(self, sighting: UnitState) -> bool:
-        """Whether what was seen is this very unit, alive."""
-        return sighting.presence is Presence.ALIVE and sighting.fingerprint == self.fingerprint
+    def runs(self, observed: UnitState) -> bool:
+        """Whether the observed unit is this very one, alive."""
+        return observed.presence is Presence.ALIVE and observed.fingerprint == self.fingerprint
 
 
 def launch(unit: Unit, venv: str) -> Command:
@@ -94,28 +94,28 @@ def launch(unit: Unit, venv: str) -> Command:
 
 def stop(name: Name, host: str, state: str, venv: str) -> Probe[tuple[Leftover, ...]]:
     """Ends the unit and everything it started; what is left after SIGKILL comes back."""
-    patience = dict(PATIENCE)[name]
-    payload = {"folder": f"{state}/{name}", "patience": patience}
-    command = program("units.stop", payload, title=f"stop {name}", venv=venv, timeout=patience + 30, unit=name)
+    timeout = dict(STOP_TIMEOUTS)[name]
+    payload = {"folder": f"{state}/{name}", "patience": timeout}
+    command = program("units.stop", payload, title=f"stop {name}", venv=venv, timeout=timeout + 30, unit=name)
 
-    def parse(said: str) -> tuple[Leftover, ...]:
-        return tuple(_leftover(host, one) for one in last_json(said)["left"])
+    def parse(output: str) -> tuple[Leftover, ...]:
+        return tuple(_leftover(host, process) for process in last_json(output)["left"])
 
     return Probe(command, parse)
 
 
-def _leftover(host: str, one: dict[str, object]) -> Leftover:
-    return Leftover(host, f"pid {one['pid']}: {one['command']}", f"ssh {host} kill -9 {one['pid']}")
+def _leftover(host: str, process: dict[str, object]) -> Leftover:
+    return Leftover(host, f"pid {process['pid']}: {process['command']}", f"ssh {host} kill -9 {process['pid']}")
 
 
-def sweep(state: str, venv: str) -> Command:
+def remove_state(state: str, venv: str) -> Command:
     """Removes what a stopped cluster leaves on a host: records, logs, tokens, Ray's session; the caches stay."""
     return program("units.remove_state", {"state": state}, title="clean the state directory", venv=venv)
 
 
 @dataclass(frozen=True)
 class UnitStatus:
-    """One look at a unit: what its log says from `offset` of the last look on, bytes read so far by everything of
+    """What a unit is at: the text of its log from `offset` of the last time on, bytes read so far by everything of
     ours on the host, the HTTP status of its health (0: nobody answers, or it was not asked), and what a Ray has
     lost that is dead for want of it."""
 
@@ -132,15 +132,16 @@ class UnitStatus:
         return self.presence is Presence.ALIVE
 
 
-def look(name: Name, state: str, venv: str, offset: int = 0, health: str = "") -> Probe[UnitStatus]:
+def status(name: Name, state: str, venv: str, offset: int = 0, health: str = "") -> Probe[UnitStatus]:
     """`health` is a URL that the host itself asks."""
     trees = [f"{state}/ray", f"{state}/vllm"]
     payload = {"folder": f"{state}/{name}", "trees": trees, "offset": offset, "health": health}
-    command = program("units.unit_status", payload, title=f"look at {name}", venv=venv, timeout=_LOOK, unit=name)
+    command = program(
+        "units.unit_status", payload, title=f"look at {name}", venv=venv, timeout=_TIMEOUT, unit=name
+    )
 
-    def parse(said: str) -> UnitStatus:
-        found = last_json(said)
-        lost = tuple(found["lost"])
-        return UnitStatus(**{**found, "presence": Presence(found["presence"]), "lost": lost})
+    def parse(output: str) -> UnitStatus:
+        fields = last_json(output)
+        return UnitStatus(**{**fields, "presence": Presence(fields["presence"]), "lost": tuple(fields["lost"])})
 
     return Probe(command, parse)

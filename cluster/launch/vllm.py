@@ -46,7 +46,7 @@ def _all_reduce(inventory: Inventory) -> dict[str, str]:
 def argv(inventory: Inventory) -> tuple[str, ...]:
     """The command line; what the inventory gives as arguments stands last."""
     model, serve = inventory.model, inventory.serve
-    words = (
+    arguments = (
         *(f"{inventory.runtime.venv}/bin/vllm", "serve", model.id),
         *("--served-model-name", model.served_name),
         *(("--revision", model.revision) if model.revision else ()),
@@ -56,5 +56,5 @@ def argv(inventory: Inventory) -> tuple[str, ...]:
         # vLLM no longer falls back to Ray when the GPUs of a host are too few (vllm#25775): it refuses.
         *(("--distributed-executor-backend", "ray") if inventory.uses_ray else ()),
     )
-    patience = () if _DISTRIBUTED_TIMEOUT in serve.arguments else (_DISTRIBUTED_TIMEOUT, "3600")
-    return (*words, *patience, *serve.arguments)
+    timeout = () if _DISTRIBUTED_TIMEOUT in serve.arguments else (_DISTRIBUTED_TIMEOUT, "3600")
+    return (*arguments, *timeout, *serve.arguments)

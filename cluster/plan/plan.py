@@ -151,7 +151,10 @@ def _card(inventory: Inventory, seen: Observed) -> Card:
     """The smallest GPU of all hosts as they report them; what the inventory declares where one does not."""
     views = [seen[spec.name].facts if spec.name in seen else None for spec in inventory.hosts]
     cards = [
-        one for spec, facts in zip(inventory.hosts, views, strict=True) if facts for one in gpu.chosen(spec, facts)
+        one
+        for spec, facts in zip(inventory.hosts, views, strict=True)
+        if facts
+        for one in gpu.selected(spec, facts)
     ]
     sizes = [one.memory_mib for one in cards if one.memory_mib]
     if cards and None not in views and len(sizes) == len(cards):

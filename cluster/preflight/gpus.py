@@ -19,7 +19,7 @@ def number(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Findi
             if "version mismatch" in facts.gpu_problem
             else "install the driver, or repair it until `nvidia-smi` answers",
         )  # fmt: skip
-    elif len(gpu.chosen(spec, facts)) < spec.gpus or (spec.gpu_ids is None and len(facts.gpus) != spec.gpus):
+    elif len(gpu.selected(spec, facts)) < spec.gpus or (spec.gpu_ids is None and len(facts.gpus) != spec.gpus):
         yield Finding(
             "gpu-number", spec.name, "blocking", _counted(spec, facts), _wanted(spec),
             why="vLLM would wait half an hour for the missing ones",
@@ -39,7 +39,7 @@ def _wanted(spec: HostSpec) -> str:
 
 
 def memory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    known = [(one.index, one.memory_mib) for one in gpu.chosen(spec, facts) if one.memory_mib is not None]
+    known = [(one.index, one.memory_mib) for one in gpu.selected(spec, facts) if one.memory_mib is not None]
     small = [(index, mib) for index, mib in known if mib < spec.min_gpu_memory_mib]
     if small:
         yield Finding(
@@ -53,7 +53,7 @@ def memory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Findi
 
 def reported(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
     """What nvidia-smi keeps to itself is not taken for well."""
-    silent = [one.index for one in gpu.chosen(spec, facts) if None in (one.memory_mib, one.used_mib)]
+    silent = [one.index for one in gpu.selected(spec, facts) if None in (one.memory_mib, one.used_mib)]
     if silent:
         yield Finding(
             "gpu-memory", spec.name, "unchecked",
@@ -64,7 +64,7 @@ def reported(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Fin
 
 
 def idle(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    for card in gpu.chosen(spec, facts):
+    for card in gpu.selected(spec, facts):
         others = gpu.foreign(card)
         if others:
             names = ", ".join(f"pid {one.pid} {one.name} ({_known(one)})" for one in others)

@@ -19,7 +19,7 @@ _FABRIC = "NVIDIA Fabric Manager User Guide; pytorch#35710, huggingface_hub#4128
 
 def _those(spec: HostSpec, facts: Facts, sick: Callable[[GpuHealth], object]) -> str:
     """The chosen GPUs of which `sick` holds, by index; empty where there is none."""
-    known = [(one.index, facts.hardware.of(one.uuid)) for one in gpu.chosen(spec, facts)]
+    known = [(one.index, facts.hardware.of(one.uuid)) for one in gpu.selected(spec, facts)]
     found = [str(index) for index, health in known if health and sick(health)]
     return f"GPU {', '.join(found)}" if found else ""
 
@@ -27,7 +27,7 @@ def _those(spec: HostSpec, facts: Facts, sick: Callable[[GpuHealth], object]) ->
 def models(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
     """Same compute capability: the same kernels run, and the smallest GPU decides for all. Another: other kernels,
     so that ranks choose different backends for one and the same step."""
-    cards = {host: gpu.chosen(inventory.host(host), facts) for host, facts in evidence.facts.items()}
+    cards = {host: gpu.selected(inventory.host(host), facts) for host, facts in evidence.facts.items()}
     every = [one for found in cards.values() for one in found]
     if len({one.name for one in every}) < 2 and not _uneven(every):
         return
@@ -73,7 +73,7 @@ def mig(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]
 
 def untold(name: str) -> Check:
     def run(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-        if gpu.chosen(spec, facts) and not facts.hardware.health:
+        if gpu.selected(spec, facts) and not facts.hardware.health:
             yield Finding(
                 name, spec.name, "unchecked", "nvidia-smi does not answer questions about health",
                 why="the driver is older than these questions, or nvidia-smi failed",
@@ -140,7 +140,7 @@ def _admitted(one: GpuHealth) -> bool:
 
 
 def _states(spec: HostSpec, facts: Facts) -> str:
-    found = [facts.hardware.of(one.uuid) for one in gpu.chosen(spec, facts)]
+    found = [facts.hardware.of(one.uuid) for one in gpu.selected(spec, facts)]
     bad = {f"{one.fabric_state} {one.fabric_status}".strip() for one in found if one and not _admitted(one)}
     return ", ".join(sorted(one for one in bad if one))
 

@@ -40,7 +40,7 @@ def logged(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Findi
 def _weighed(spec: HostSpec, facts: Facts) -> Iterator[tuple[str, bool, str]]:
     """Where, whether it is blocking, and in words."""
     health = {one.uuid: one for one in facts.hardware.health}
-    mine = {one.uuid: f"GPU {one.index}" for one in gpu.chosen(spec, facts)}
+    mine = {one.uuid: f"GPU {one.index}" for one in gpu.selected(spec, facts)}
     for uuid, where in mine.items():
         if uuid in health and health[uuid].recovery not in ("", "None"):
             yield where, True, f"the driver asks for: {health[uuid].recovery}"
@@ -63,7 +63,7 @@ def _grave(one: Xid, on: GpuHealth | None) -> bool:
 
 def unread(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
     """Many hosts show an ordinary user no kernel log; a recent driver says itself whether a GPU is well."""
-    asked = [facts.hardware.of(one.uuid) for one in gpu.chosen(spec, facts)]
+    asked = [facts.hardware.of(one.uuid) for one in gpu.selected(spec, facts)]
     if asked and facts.hardware.xids is None and not all(one and one.recovery for one in asked):
         yield Finding(
             "gpu-xid", spec.name, "unchecked", "this user may not read the kernel log",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.command import Probe, last_json, program
-from cluster.engine.gpu import chosen, unexplained_mib
+from cluster.engine.gpu import selected, unexplained_mib
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch.environment import environment
 from cluster.values import Facts, VenvCheck
@@ -31,7 +31,7 @@ def venv_trial(inventory: Inventory, spec: HostSpec, facts: Facts) -> Probe[Venv
 
 def _in_use(spec: HostSpec, facts: Facts) -> bool:
     """Where vLLM has the memory there is none left for a context: nothing would be learned."""
-    return any(one.processes or unexplained_mib(one) for one in chosen(spec, facts))
+    return any(one.processes or unexplained_mib(one) for one in selected(spec, facts))
 
 
 def _model(inventory: Inventory, facts: Facts) -> dict[str, object] | None:

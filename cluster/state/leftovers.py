@@ -40,7 +40,7 @@ def _memory(spec: HostSpec, facts: Facts) -> Iterator[Leftover]:
         yield Leftover(
             spec.name, f"the GPUs could not be looked at: {facts.gpu_problem}", "see what nvidia-smi says"
         )
-    for card in gpu.chosen(spec, facts):
+    for card in gpu.selected(spec, facts):
         for process in card.processes:
             if process.ours:
                 what = f"GPU {card.index}: pid {process.pid} holds {process.used_mib or 'unknown'} MiB"

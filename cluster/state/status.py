@@ -46,7 +46,7 @@ def _engine(inventory: Inventory, fleet: Fleet, seen: Observed) -> UnitLog:
 def _host(inventory: Inventory, view: HostView, ails: UnitFailure) -> HostStatus:
     if view.facts is None:
         return HostStatus(view.name, None, None, None, None, None, *ails)
-    cards = gpu.chosen(inventory.host(view.name), view.facts)
+    cards = gpu.selected(inventory.host(view.name), view.facts)
     used = sum(any(one.ours for one in card.processes) for card in cards)
     ages = [unit.age for unit in (view.ray, view.vllm) if unit.presence is Presence.ALIVE]
     return HostStatus(

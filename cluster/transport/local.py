@@ -1,4 +1,4 @@
-"""This machine as a host: the same programs, without SSH."""
+"""The transport to this machine: the same programs, without SSH."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from cluster.errors import Unreachable
 _CHUNK = 1 << 16
 _NAME = "this machine"
 #: Seconds that a program may take to end once its stdin has.
-_FAREWELL = 10.0
+_CLOSE_TIMEOUT = 10.0
 
 
-class HereChannel:
+class LocalChannel:
     """A running command whose stdin stays open."""
 
     def __init__(self, command: Command) -> None:
@@ -30,7 +30,7 @@ class HereChannel:
             bufsize=0,
             start_new_session=True,
         )
-        self._said = b""
+        self._buffer = b""
         self.send(command.stdin)
 
     def send(self, data: bytes) -> None:
@@ -42,14 +42,14 @@ class HereChannel:
 
     def read_line(self, timeout: float) -> str | None:
         assert self._process.stdout
-        while b"\n" not in self._said:
+        while b"\n" not in self._buffer:
             if not select.select([self._process.stdout], [], [], timeout)[0]:
                 return None
             block = self._process.stdout.read(_CHUNK)
             if not block:
                 raise EOFError
-            self._said += block
-        line, _, self._said = self._said.partition(b"\n")
+            self._buffer += block
+        line, _, self._buffer = self._buffer.partition(b"\n")
         return line.decode(errors="replace")
 
     def result(self) -> Result:
@@ -62,7 +62,7 @@ class HereChannel:
         assert self._process.stdout
         self._process.stdin.close()
         try:
-            self._process.wait(_FAREWELL)
+            self._process.wait(_CLOSE_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -73,15 +73,16 @@ class HereChannel:
 class LocalTransport:
     """Commands run in a shell, as sshd would hand them over, and in a session of their own: Ctrl-C is for us."""
 
-    def execute(self, command: Command, said: Callable[[str], None] | None = None) -> Result:
+    def execute(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
         done = subprocess.run(["/bin/sh", "-c", command.line()], input=command.stdin, capture_output=True)
-        out = done.stdout.decode(errors="replace")
-        for line in out.splitlines() if said else ():
-            said(line)  # type: ignore[misc]
-        return Result(done.returncode, out, done.stderr.decode(errors="replace"))
+        output = done.stdout.decode(errors="replace")
+        if on_line:
+            for line in output.splitlines():
+                on_line(line)
+        return Result(done.returncode, output, done.stderr.decode(errors="replace"))
 
-    def open(self, command: Command) -> HereChannel:
-        return HereChannel(command)
+    def open(self, command: Command) -> LocalChannel:
+        return LocalChannel(command)
 
     def close(self) -> None:
         """Nothing is held open."""

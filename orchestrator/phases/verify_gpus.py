@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from cluster.command import json_lines
 from cluster.errors import CommandFailed, NotReady, TimedOut
 from cluster.inventory import Inventory
 from cluster.launch import ray, unit
@@ -39,13 +40,13 @@ class VerifyGpus(Phase):
     def run(self, stage: Stage) -> None:
         """Raises NotReady that names the host or GPU that is missing, with the end of its log."""
         begun = time.monotonic()
-        command = ray.gate(
+        command = ray.verify_gpus(
             stage.inventory, stage.facts(stage.head.name).state, self.waits.patience(stage.patience)
         )
         with Conversation(stage.head.open(command)) as conversation:
             last = self._follow(stage, conversation, begun)
         if "proved" in last:
-            self._report(stage, ray.touched(last))
+            self._report(stage, ray.gpu_answers(last))
         elif "failed" in last:
             raise self._failure(stage, last, time.monotonic() - begun)
         else:
@@ -59,7 +60,7 @@ class VerifyGpus(Phase):
         looked = time.monotonic()
         stage.guard()
         for line in conversation.lines(_LOOK_EVERY):
-            for last in ray.gate_lines(line or ""):
+            for last in json_lines(line or ""):
                 self._show(stage, begun, last)
             if line is None or time.monotonic() - looked > _LOOK_EVERY:
                 self._fail_if_dead(stage, begun)
@@ -80,7 +81,9 @@ class VerifyGpus(Phase):
 
     def _looks(self, stage: Stage) -> dict[str, unit.UnitStatus]:
         """Those that answer: a host that does not is for the gate to judge, which sees it through Ray."""
-        looks = stage.fleet.each(lambda host: host.ask(unit.look("ray", stage.place(host.name).state, stage.venv)))
+        looks = stage.fleet.each(
+            lambda host: host.ask(unit.status("ray", stage.place(host.name).state, stage.venv))
+        )
         return {host: look for host, look in looks.items() if isinstance(look, unit.UnitStatus)}
 
     def _show(self, stage: Stage, begun: float, said: dict[str, Any]) -> None:
@@ -92,7 +95,7 @@ class VerifyGpus(Phase):
                     gpus = joined.get(spec.cluster_address)
                     does = "not in Ray yet" if gpus is None else f"in Ray with {gpus} of {spec.gpus} GPUs"
                     stage.sink(HostActivity(spec.name, does))
-                if missing := ray.describe_joined(stage.inventory, joined):
+                if missing := ray.describe_missing(stage.inventory, joined):
                     stage.sink(Waiting(self.waits.what, waited, missing))
             case {"waiting": str(what), "last": str(last)}:
                 stage.sink(Waiting(what, waited, last))
@@ -100,7 +103,7 @@ class VerifyGpus(Phase):
                 stage.sink(Progress("GPUs touched through Ray", done, of, "GPUs"))
                 stage.sink(Waiting("every GPU to answer through Ray", waited, ""))
 
-    def _report(self, stage: Stage, touched: tuple[ray.GpuTouched, ...]) -> None:
+    def _report(self, stage: Stage, touched: tuple[ray.GpuAnswer, ...]) -> None:
         unchecked = sum(one.cuda != "ok" for one in touched)
         stage.sink(
             HostMessage("", f"{len(touched)} of {stage.inventory.gpus} GPUs answered through Ray, all distinct")
@@ -112,12 +115,13 @@ class VerifyGpus(Phase):
 
     def _failure(self, stage: Stage, said: dict[str, Any], waited: float) -> NotReady:
         joined = said.get("joined")
-        missing = ray.describe_joined(stage.inventory, joined) if joined is not None else ""
+        missing = ray.describe_missing(stage.inventory, joined) if joined is not None else ""
         host = self._suspect(stage, joined)
         look = self._looks(stage).get(host)
+        last = stage.public(ray.last_lines(look.text, _LINES)) if look else ""
         strangers = set(joined or {}) - {spec.cluster_address for spec in stage.inventory.hosts}
         return NotReady(
-            "the GPUs through Ray", waited, stage.public(ray.end_of(look.text, _LINES) if look else ""), host=host,
+            "the GPUs through Ray", waited, last, host=host,
             cause=missing or said["why"],
             cure=_OTHERS if strangers else f"see why on {host}: its Ray's log ends as above",
         )  # fmt: skip

@@ -59,7 +59,7 @@ class VerifyReleased(Phase):
         """Of hosts that were seen; files that cannot be removed come back."""
         known = [name for name in hosts if stage.seen[name].facts]
         answers = stage.fleet.each(
-            lambda host: host.run(unit.sweep(stage.facts(host.name).state, stage.venv)), among=known
+            lambda host: host.run(unit.remove_state(stage.facts(host.name).state, stage.venv)), among=known
         )
         failed = [answer for answer in answers.values() if isinstance(answer, HostError)]
         return tuple(left for answer in failed for left in _files(answer, stage.facts(answer.host).state))

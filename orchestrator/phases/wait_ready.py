@@ -123,7 +123,7 @@ class _Watch:
     def _ask(self, host: Host) -> unit.UnitStatus:
         if host.name == self._stage.head.name:
             return self.engine.look(self._url)
-        return host.ask(unit.look("ray", self._stage.place(host.name).state, self._stage.venv))
+        return host.ask(unit.status("ray", self._stage.place(host.name).state, self._stage.venv))
 
     def _fail_if_dead(self, answers: dict[str, unit.UnitStatus]) -> None:
         engine = answers.get(self._stage.head.name)

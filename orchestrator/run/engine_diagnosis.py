@@ -57,9 +57,9 @@ class RayEnd:
 
 def ray_end(stage: Stage, host: str, status: UnitStatus, lines: int, consequence: str = "") -> RayEnd:
     """The end of a Ray with the last `lines` of its log."""
-    why = ray.ending(status.text, status.lost)
+    why = ray.exit_cause(status.text, status.lost)
     cause = f"Ray on {host} has ended{consequence}{f': {why.cause}' if why.cause else ''}"
-    return RayEnd(cause, why.cure, stage.public(ray.end_of(status.text, lines)))
+    return RayEnd(cause, why.cure, stage.public(ray.last_lines(status.text, lines)))
 
 
 def _rays(stage: Stage) -> dict[str, UnitStatus]:
@@ -68,7 +68,7 @@ def _rays(stage: Stage) -> dict[str, UnitStatus]:
         return {}
 
     def look(host: Host) -> UnitStatus:
-        return host.ask(unit.look("ray", stage.place(host.name).state, stage.venv))
+        return host.ask(unit.status("ray", stage.place(host.name).state, stage.venv))
 
     found = stage.fleet.within(_OF_A_CRASH, look)
     return {name: one for name, one in found.items() if isinstance(one, UnitStatus)}

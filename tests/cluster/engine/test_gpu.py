@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.engine.gpu import IDLE_MIB, chosen, foreign, unexplained_mib
+from cluster.engine.gpu import IDLE_MIB, foreign, selected, unexplained_mib
 from cluster.values import GpuProcess
 from tests.cluster.builders import card, facts, inventory
 
@@ -16,7 +16,7 @@ THEIRS = GpuProcess(pid=2, name="python", used_mib=500, ours=False)
 def test_the_inventory_chooses(ids: tuple[int, ...] | None, indices: list[int]) -> None:
     spec = inventory(gpus=2, each={"gpu_ids": ids}).head
     found = facts(spec, gpus=tuple(map(card, range(4))))
-    assert [gpu.index for gpu in chosen(spec, found)] == indices
+    assert [gpu.index for gpu in selected(spec, found)] == indices
 
 
 def test_processes_of_others() -> None:

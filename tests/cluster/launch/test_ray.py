@@ -1,4 +1,4 @@
-"""Ray's command lines, the gate's data and answers, and what an ended Ray gives away."""
+"""Ray's command lines, the data and answers of its GPU check, and why a Ray exited."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cluster.command import json_lines
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch import ray
 from tests.cluster.builders import STATE, facts, inventory
@@ -69,8 +70,8 @@ def test_the_token_travels_on_stdin() -> None:
     assert [hint.cause for hint in command.hints if hint.fits("ray.token: No space left on device")]
 
 
-def test_the_gate_is_told_whom_to_expect() -> None:
-    command = ray.gate(inventory(), STATE, 90)
+def test_the_check_of_gpus_is_given_whom_to_expect() -> None:
+    command = ray.verify_gpus(inventory(), STATE, 90)
     assert sent(command) == {
         "address": "192.168.0.1:6379",
         "authentication": {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": f"{STATE}/ray.token"},
@@ -81,20 +82,20 @@ def test_the_gate_is_told_whom_to_expect() -> None:
     assert [hint.cause for hint in command.hints if hint.fits("ModuleNotFoundError: No module named 'ray'")]
 
 
-def test_the_gates_lines_among_greetings() -> None:
+def test_messages_among_greetings() -> None:
     said = 'Welcome\n{"joined": {}}\n{ not JSON\n[1]\n{"proved": []}\n'
-    assert list(ray.gate_lines(said)) == [{"joined": {}}, {"proved": []}]
+    assert list(json_lines(said)) == [{"joined": {}}, {"proved": []}]
 
 
 @settings(max_examples=30)
 @given(st.text() | st.text('{}[]",:1a\n'))
 def test_arbitrary_lines_are_dropped(said: str) -> None:
-    assert all(isinstance(one, dict) for one in ray.gate_lines(said))
+    assert all(isinstance(one, dict) for one in json_lines(said))
 
 
 def test_what_was_touched() -> None:
     line = {"proved": [{"uuid": "GPU-1", "memory_mib": 81559, "cuda": "ok"}]}
-    assert ray.touched(json.loads(json.dumps(line))) == (ray.GpuTouched("GPU-1", 81559, "ok"),)
+    assert ray.gpu_answers(json.loads(json.dumps(line))) == (ray.GpuAnswer("GPU-1", 81559, "ok"),)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_what_was_touched() -> None:
     ],
 )
 def test_who_is_missing(joined: dict[str, int], said: str) -> None:
-    assert ray.describe_joined(inventory(), joined) == said
+    assert ray.describe_missing(inventory(), joined) == said
 
 
 @pytest.mark.parametrize(
@@ -147,20 +148,20 @@ def test_who_is_missing(joined: dict[str, int], said: str) -> None:
     ],
 )
 def test_why_it_ended_and_what_to_do(log: str, why: str, cure: str) -> None:
-    found = ray.ending(log)
+    found = ray.exit_cause(log)
     assert found.cause == why
     assert cure in found.cure
 
 
 def test_one_that_has_lost_processes_of_its_own() -> None:
-    found = ray.ending(recorded("ray/start-head.log"), ("gcs_server", "raylet"))
+    found = ray.exit_cause(recorded("ray/start-head.log"), ("gcs_server", "raylet"))
     assert found.cause == "it has lost its gcs_server and its raylet"
     assert "raylet.out" in found.cure
-    killed = ray.ending(recorded("ray/worker-raylet-killed.log"), ("raylet",))
+    killed = ray.exit_cause(recorded("ray/worker-raylet-killed.log"), ("raylet",))
     assert "killed with SIGKILL" in killed.cause
 
 
 def test_the_end_of_a_log_is_what_says_something() -> None:
-    lines = ray.end_of(recorded("ray/worker-raylet-killed.log"), 4).splitlines()
+    lines = ray.last_lines(recorded("ray/worker-raylet-killed.log"), 4).splitlines()
     assert "raylet [exit code=-9]" in lines[0]
     assert lines[-1].endswith("Remaining processes will be killed.")

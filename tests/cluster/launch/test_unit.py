@@ -102,7 +102,7 @@ def test_known_ways_for_a_launch_to_fail(said: str, cause: str) -> None:
 
 def test_what_a_stop_could_not_end_is_left() -> None:
     probe = unit.stop("ray", "gpu-a", STATE, "/opt/vllm")
-    patience = dict(unit.PATIENCE)["ray"]
+    patience = dict(unit.STOP_TIMEOUTS)["ray"]
     assert sent(probe.command) == {"folder": f"{STATE}/ray", "patience": patience}
     assert probe.command.timeout > patience + 10
     assert probe.parse('{"left": []}') == ()
@@ -112,7 +112,7 @@ def test_what_a_stop_could_not_end_is_left() -> None:
 
 
 def test_a_look_reads_on_from_the_last() -> None:
-    probe = unit.look("vllm", STATE, "/opt/vllm", 17, "http://127.0.0.1:8000/health")
+    probe = unit.status("vllm", STATE, "/opt/vllm", 17, "http://127.0.0.1:8000/health")
     assert sent(probe.command) == {
         "folder": f"{STATE}/vllm",
         "trees": [f"{STATE}/ray", f"{STATE}/vllm"],
@@ -127,4 +127,4 @@ def test_a_look_reads_on_from_the_last() -> None:
 
 
 def test_a_sweep_names_the_folder_of_the_cluster() -> None:
-    assert sent(unit.sweep(STATE, "/opt/vllm")) == {"state": STATE}
+    assert sent(unit.remove_state(STATE, "/opt/vllm")) == {"state": STATE}

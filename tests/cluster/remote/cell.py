@@ -87,7 +87,7 @@ class Cell:
         eventually(lambda: words in self.log(name))
 
     def look(self, name: Name = "vllm", offset: int = 0, health: str = "") -> UnitStatus:
-        return HOST.ask(unit.look(name, self.state, VENV, offset, health))
+        return HOST.ask(unit.status(name, self.state, VENV, offset, health))
 
     def pids(self, name: Name = "vllm") -> set[int]:
         return unit_pids(str(self.folder(name)), processes())

@@ -81,7 +81,7 @@ def test_a_token_that_cannot_be_written_says_why(cell: Cell) -> None:
 
 
 def sweep(cell: Cell) -> set[str]:
-    HOST.run(unit.sweep(cell.state, VENV))
+    HOST.run(unit.remove_state(cell.state, VENV))
     state = Path(cell.state)
     return set(os.listdir(state)) if state.exists() else set()
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cluster.command import json_lines
 from cluster.inventory import RuntimeSpec
 from cluster.launch import ray
 from cluster.transport.conversation import Channel
@@ -89,21 +90,21 @@ def gate_of(venv: Path, patience: float, **told: Any) -> Channel:
     (path / "told.json").write_text(json.dumps(WELL | told))
     runtime = RuntimeSpec.model_construct(venv=str(venv), state_directory="/nowhere")
     one = inventory(gpus=2).model_copy(update={"runtime": runtime})
-    return here().open(ray.gate(one, "/nowhere", patience))
+    return here().open(ray.verify_gpus(one, "/nowhere", patience))
 
 
 def lines_of(channel: Channel) -> Iterator[dict[str, Any]]:
     """All that it says, with its stdin open: the gate ends with whoever asked."""
     with contextlib.suppress(EOFError):
         while (line := channel.read_line(30)) is not None:
-            yield from ray.gate_lines(line)
+            yield from json_lines(line)
 
 
 def test_all_is_proved(venv: Path) -> None:
     said = gate(venv)
     assert said[0] == {"joined": {"192.168.0.1": 2, "192.168.0.2": 2}}
     assert said[1:-1] == [{"touched": count, "of": 4} for count in (1, 2, 3, 4)]
-    assert [one.uuid for one in ray.touched(said[-1])] == ["GPU-0", "GPU-1", "GPU-2", "GPU-3"]
+    assert [one.uuid for one in ray.gpu_answers(said[-1])] == ["GPU-0", "GPU-1", "GPU-2", "GPU-3"]
 
 
 @pytest.mark.parametrize(("why", "last"), [("one\ntwo\n", "two"), ("", "ConnectionError")])
@@ -137,7 +138,7 @@ def test_what_is_wrong_is_said(venv: Path, told: dict[str, Any], stage: str, why
 
 def test_cuda_that_could_not_be_checked_is_no_failure(venv: Path) -> None:
     said = gate(venv, tasks=[one | {"cuda": "not checked"} for one in TOUCHED])
-    assert {one.cuda for one in ray.touched(said[-1])} == {"not checked"}
+    assert {one.cuda for one in ray.gpu_answers(said[-1])} == {"not checked"}
 
 
 def test_the_gate_ends_with_whoever_asked(venv: Path) -> None:
