@@ -40,10 +40,10 @@ class Endpoint:
         return _ask_over(self.head, self, request, timeout) if self.head else _ask(self, request, timeout)
 
 
-def endpoint(inventory: Inventory, head: Host, addresses: tuple[str, ...]) -> Endpoint:
-    """The first of the head's `addresses` that can be reached from here; through the head when none can."""
+def endpoint(inventory: Inventory, head: Host) -> Endpoint:
+    """The first of the head's addresses that can be reached from here; through the head when none can."""
     serve = inventory.serve
-    bound = (serve.host,) if serve.host not in _ANY else addresses
+    bound = (serve.host,) if serve.host not in _ANY else _addresses(inventory)
     reached = _first_reached(bound, serve.port)
     shown, asked = reached or bound[0], reached or _ANY.get(serve.host, serve.host)
     return Endpoint(
@@ -55,6 +55,12 @@ def endpoint(inventory: Inventory, head: Host, addresses: tuple[str, ...]) -> En
         key=serve.api_key.get_secret_value() if serve.api_key else "",
         venv=inventory.runtime.venv,
     )
+
+
+def _addresses(inventory: Inventory) -> tuple[str, ...]:
+    """Both of the head, first the one that the operator uses."""
+    head = inventory.head
+    return tuple(dict.fromkeys((head.address, head.cluster_address)))
 
 
 def local_url(inventory: Inventory, path: str) -> str:

@@ -61,8 +61,7 @@ def _host(inventory: Inventory, view: HostView, ails: UnitFailure) -> HostStatus
 
 
 def _endpoint(inventory: Inventory, fleet: Fleet, seen: Observed) -> EndpointStatus:
-    head = inventory.head
-    where = endpoint(inventory, fleet[head.name], (head.address, head.cluster_address))
+    where = endpoint(inventory, fleet[inventory.head.name])
     health = where.ask(EndpointRequest("/health"), _TOKEN_PATIENCE)
     if health.status != 200:
         return _unhealthy(where.url, health, _engine(inventory, fleet, seen))

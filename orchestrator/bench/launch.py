@@ -11,7 +11,7 @@ from pathlib import Path
 from cluster.bench import client, command
 from cluster.bench.workload import Cell
 from cluster.command import Command
-from cluster.engine.endpoint import endpoint, local_url
+from cluster.engine.endpoint import local_url
 from cluster.errors import UsageError
 from cluster.launch.environment import environment
 from cluster.transport.host import Host
@@ -55,8 +55,7 @@ def _head(stage: Stage, cell: Cell, how: BenchSettings, seed: int) -> Launch:
 
 def _here(stage: Stage, cell: Cell, how: BenchSettings, seed: int, scratch: Path) -> Launch:
     """With the environment of whoever started us, and the model's tokenizer as it is found here."""
-    inventory, head = stage.inventory, stage.inventory.head
-    where = endpoint(inventory, stage.head, (head.address, head.cluster_address))
+    inventory, where = stage.inventory, stage.endpoint()
     words = command.argv(
         inventory,
         cell,

@@ -8,7 +8,6 @@ from cluster.bench.client import Heard
 from cluster.bench.conditions import Clocks, clocks_of
 from cluster.bench.counters import Sample
 from cluster.diagnosis.engine_failure import is_dead
-from cluster.engine.unit_log import UnitLog
 from cluster.errors import NotReady
 from cluster.transport.wait import Stalled
 from orchestrator.events import Progress
@@ -28,7 +27,7 @@ class Watch:
         self._heard = heard
         self._wanted = wanted
         self._what = what
-        self._engine = UnitLog(stage.head, "vllm", stage.facts(stage.head.name).state, stage.venv)
+        self._engine = stage.engine()
         self._looked = time.monotonic()
         self._seen = 0
         self._stalled = Stalled[Sample | None](stage.patience.token, _moves)

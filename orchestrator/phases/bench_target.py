@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cluster.bench.record import Conditions
 from cluster.bench.workload import Workload
-from cluster.engine.endpoint import Endpoint, endpoint
+from cluster.engine.endpoint import Endpoint
 from cluster.engine.requests import METRICS, MODELS, RESET_PREFIX_CACHE, Load, load, max_model_len
 from cluster.errors import NotReady, TimedOut, UsageError
 from cluster.state.desired import vllm_runs
@@ -32,8 +32,7 @@ class CheckBenchTarget(Phase):
         """Raises NotReady where nothing of the inventory serves, or where it is busy; UsageError for work that it
         cannot do, before any is done."""
         _judge_unit(stage)
-        head = stage.inventory.head
-        where = endpoint(stage.inventory, stage.head, (head.address, head.cluster_address))
+        where = stage.endpoint()
         self._judge_lengths(stage, where)
         if self._results.how.origin == "here" and where.head:
             cure = "measure from the head (leave out `--from here`), or open the port for this machine"

@@ -9,7 +9,6 @@ from cluster.engine import nccl, vllm_log
 from cluster.engine.unit_log import UnitLog
 from cluster.errors import TimedOut
 from cluster.inventory import Inventory
-from cluster.transport.fleet import all_of
 from cluster.values import NcclTransport
 from cluster.views import Observed
 from orchestrator.events import HostMessage, TransportDetected
@@ -47,7 +46,7 @@ class DetectTransport(Phase):
 
     def _wait(self, stage: Stage) -> NcclTransport:
         """An engine that takes its time is no failure here: the transport is then not known yet."""
-        engine = UnitLog(stage.head, "vllm", stage.place(stage.head.name).state, stage.venv)
+        engine = stage.engine()
         try:
             return stage.until(
                 self.waits.what,
@@ -63,12 +62,9 @@ class DetectTransport(Phase):
 def _look(stage: Stage, engine: UnitLog) -> _Seen:
     """Settled as well once there is nothing to wait for: no NCCL, a dead engine, weights already loaded. An engine
     that died is seen before a host that is lost, which it may have died of."""
-    outcomes = stage.fleet.each(lambda host: host.ask(nccl.lines(stage.place(host.name).state, stage.venv)))
-    seen = engine.look()
-    dead = is_dead(seen, engine.log)
+    dead = is_dead(engine.look(), engine.log)
     over = dead or vllm_log.loaded(engine.log)
-    answers = {} if dead else all_of(outcomes)
-    chosen = nccl.transport(tuple(line for lines in answers.values() for line in lines))
+    chosen = nccl.transport(() if dead else stage.nccl_lines())
     if gloo := vllm_log.without_nccl(engine.log):
         chosen = NcclTransport("gloo", gloo)
     return _Seen(chosen, chosen.kind != "unknown" or over, vllm_log.loading(engine.log))

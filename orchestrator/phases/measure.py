@@ -16,7 +16,6 @@ from cluster.bench.evaluate import Evaluation, concluded
 from cluster.bench.record import Conditions, Run
 from cluster.bench.verdict import failed
 from cluster.bench.workload import Cell
-from cluster.engine.endpoint import endpoint
 from cluster.engine.requests import RESET_PREFIX_CACHE
 from cluster.errors import ClusterError, HostError, NotReady
 from cluster.inventory import Inventory
@@ -105,13 +104,11 @@ class Measure(Phase):
     def _cool(self, stage: Stage) -> None:
         if self._results.how.cold != "reset":
             return
-        head = stage.inventory.head
-        where = endpoint(stage.inventory, stage.head, (head.address, head.cluster_address))
-        answer = where.ask(RESET_PREFIX_CACHE, _RESET)
+        answer = stage.endpoint().ask(RESET_PREFIX_CACHE, _RESET)
         if answer.status != 200:
             cause = answer.text.strip() if answer.status == 0 else f"HTTP {answer.status}"
             cure = "see `orchestrator status`, then give the same command again: it goes on"
-            raise NotReady("a reset of the prefix cache", host=head.name, cause=cause, cure=cure)
+            raise NotReady("a reset of the prefix cache", host=stage.head.name, cause=cause, cure=cure)
 
     def _progress(self) -> str:
         """Which run of how many, and how long all that are left may take."""

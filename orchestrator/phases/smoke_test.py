@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from cluster.diagnosis.engine_failure import is_dead
 from cluster.engine import nccl
-from cluster.engine.endpoint import Endpoint, endpoint
+from cluster.engine.endpoint import Endpoint
 from cluster.engine.requests import Answer, EndpointRequest, Token, completion, image_question, token
 from cluster.engine.unit_log import UnitLog
 from cluster.engine.vllm_log import last_line
@@ -35,7 +35,7 @@ class SmokeTest(Phase):
     def run(self, stage: Stage) -> None:
         """Raises NotReady for anything but a token (and, where wanted, one about an image)."""
         model = stage.inventory.model.served_name
-        where = endpoint(stage.inventory, stage.head, _addresses(stage))
+        where = stage.endpoint()
         if where.head:
             stage.sink(HostMessage("", f"{where.url} cannot be reached from here: asking from {where.origin}"))
         found = _ask(stage, where, _TOKEN.what, completion(model))
@@ -46,16 +46,9 @@ class SmokeTest(Phase):
         stage.sink(EndpointVerified(where.url, where.origin, found.text))
 
 
-def _addresses(stage: Stage) -> tuple[str, ...]:
-    """Where the head may be reached, the name that the operator uses first."""
-    head = stage.inventory.head
-    return tuple(dict.fromkeys((head.address, head.cluster_address)))
-
-
 def _learn_transport(stage: Stage) -> None:
     """Once more: channels, and with them GDRDMA, are named only when the first data has travelled."""
-    answers = stage.fleet.all(lambda host: host.ask(nccl.lines(stage.place(host.name).state, stage.venv)))
-    transport = nccl.transport(tuple(line for lines in answers.values() for line in lines))
+    transport = nccl.transport(stage.nccl_lines())
     nccl.judge(stage.inventory, transport)
     if transport.kind != "unknown":
         stage.sink(TransportDetected(transport))
@@ -88,7 +81,7 @@ class _Request:
 def _ask(stage: Stage, where: Endpoint, what: str, request: EndpointRequest) -> Token:
     """The token that comes. Raises NotReady for anything else, with what every rank is at where nothing comes."""
     begun = time.monotonic()
-    engine = UnitLog(stage.head, "vllm", stage.place(stage.head.name).state, stage.venv)
+    engine = stage.engine()
     answer = _answer(stage, engine, what, _Request(where, request, _TOKEN.patience(stage.patience)).start())
     try:
         return token(answer)

@@ -10,7 +10,6 @@ from cluster.diagnosis.engine_failure import is_dead
 from cluster.engine import vllm_log
 from cluster.engine.endpoint import local_url
 from cluster.engine.load_progress import LoadDetector
-from cluster.engine.unit_log import UnitLog
 from cluster.errors import EngineDied, HostError, NotReady, TimedOut
 from cluster.launch import unit
 from cluster.transport.fleet import all_of, errors_of
@@ -81,8 +80,7 @@ class _Watch:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._url = local_url(stage.inventory, "/health")
-        head = stage.head
-        self.engine = UnitLog(head, "vllm", stage.place(head.name).state, stage.venv)
+        self.engine = stage.engine()
         self._shards = (0, 0)
         self._said = ""
         self._loads = LoadDetector(stage.inventory.gpus)

@@ -10,6 +10,9 @@ from math import isfinite
 from typing import TypeVar
 
 from cluster.diagnosis.redact import redact, secret_values
+from cluster.engine import nccl
+from cluster.engine.endpoint import Endpoint, endpoint
+from cluster.engine.unit_log import UnitLog
 from cluster.errors import HostError, Unreachable
 from cluster.inventory import Inventory
 from cluster.launch import unit
@@ -62,6 +65,19 @@ class Stage:
     @property
     def venv(self) -> str:
         return self.inventory.runtime.venv
+
+    def engine(self) -> UnitLog:
+        """Follows the engine's unit and its log, from the beginning. Raises what keeps us from the head."""
+        return UnitLog(self.head, "vllm", self.place(self.head.name).state, self.venv)
+
+    def endpoint(self) -> Endpoint:
+        """Where requests go, as it can be reached now."""
+        return endpoint(self.inventory, self.head)
+
+    def nccl_lines(self) -> tuple[str, ...]:
+        """What the ranks of all hosts say of the network. Raises what keeps us from any of them."""
+        answers = self.fleet.all(lambda host: host.ask(nccl.lines(self.place(host.name).state, self.venv)))
+        return tuple(line for lines in answers.values() for line in lines)
 
     def facts(self, host: str) -> Facts:
         """Raises what kept us from looking at this host: one can be lost after preflight."""

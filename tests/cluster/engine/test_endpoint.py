@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from cluster.engine.endpoint import Endpoint, endpoint, local_url
 from cluster.engine.requests import METRICS, Answer, completion
 from cluster.errors import Unreachable
-from cluster.inventory import ServeSpec
+from cluster.inventory import Inventory, ServeSpec
 from cluster.transport.host import Host
 from tests.cluster.builders import inventory
 from tests.cluster.http_server import Served, closed_port, serving
@@ -44,31 +44,37 @@ def here(served: Served, key: str = "") -> Endpoint:
     return Endpoint(served.url(""), "this machine", served.host, served.port, None, key, "/opt/vllm")
 
 
+def whose_head_is_at(address: str, other: str = "", **serve: object) -> Inventory:
+    """An inventory of one host with these addresses."""
+    one = inventory(1, serve=serve)
+    where = {"address": address, "cluster_address": other or address}
+    return one.model_copy(update={"hosts": (one.head.model_copy(update=where),)})
+
+
 def test_the_first_address_that_can_be_reached_is_announced(served: Served) -> None:
-    one = inventory(serve={"port": served.port})
-    found = endpoint(one, head()[0], ("127.0.0.9", "127.0.0.1"))
+    found = endpoint(whose_head_is_at("127.0.0.9", "127.0.0.1", port=served.port), head()[0])
     assert (found.url, found.origin, found.head) == (served.url(""), "this machine", None)
 
 
 def test_somebody_elses_server_on_such_an_address_is_not_taken_for_ours_nor_shown_the_key() -> None:
     with serving({}) as stranger:
         gpu_a, _ = head()
-        one = inventory(serve={"port": stranger.port, "api_key": SecretStr("hush")})
-        assert endpoint(one, gpu_a, ("127.0.0.1",)).head is gpu_a
+        one = whose_head_is_at("127.0.0.1", port=stranger.port, api_key=SecretStr("hush"))
+        assert endpoint(one, gpu_a).head is gpu_a
         assert [asked.key for asked in stranger.asked] == [None]
 
 
 def test_otherwise_the_head_asks_itself() -> None:
     port = closed_port()
     gpu_a, _ = head()
-    found = endpoint(inventory(serve={"port": port}), gpu_a, ("127.0.0.1", "127.0.0.9"))
+    found = endpoint(whose_head_is_at("127.0.0.1", "127.0.0.9", port=port), gpu_a)
     assert (found.url, found.origin, found.head) == (f"http://127.0.0.1:{port}", "gpu-a", gpu_a)
     assert found.host == "127.0.0.1"
 
 
 def test_a_server_bound_to_one_address_is_asked_there() -> None:
     port = closed_port()
-    found = endpoint(inventory(serve={"host": "127.0.0.3", "port": port}), head()[0], ("127.0.0.1",))
+    found = endpoint(whose_head_is_at("127.0.0.1", host="127.0.0.3", port=port), head()[0])
     assert (found.url, found.host) == (f"http://127.0.0.3:{port}", "127.0.0.3")
 
 
@@ -116,7 +122,7 @@ def test_a_name_that_cannot_be_encoded_is_no_answer(name: str) -> None:
     assert answer.status == 0
     assert answer.text
     gpu_a, _ = head()
-    assert endpoint(inventory(), gpu_a, (name,)).head is gpu_a
+    assert endpoint(whose_head_is_at(name), gpu_a).head is gpu_a
 
 
 def test_the_head_is_asked_with_the_key_on_stdin() -> None:
@@ -142,5 +148,5 @@ def test_a_lost_head_is_an_error() -> None:
 
 def test_the_key_of_the_inventory_is_used() -> None:
     serve = ServeSpec.model_construct(tensor_parallel_size=16, port=closed_port(), api_key=SecretStr("hush"))
-    one = inventory().model_copy(update={"serve": serve})
-    assert endpoint(one, head()[0], ("127.0.0.1",)).key == "hush"
+    one = whose_head_is_at("127.0.0.1").model_copy(update={"serve": serve})
+    assert endpoint(one, head()[0]).key == "hush"
