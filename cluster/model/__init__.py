@@ -7,7 +7,7 @@ vLLM allocates for an architecture, `layout` cuts it into ranks, `fit` weighs th
 
 from cluster.model.architecture import Architecture, Experts, Moe, Vision
 from cluster.model.config import UnknownModel
-from cluster.model.fit import Fit, Stage, fit
+from cluster.model.fit import Fit, PipelineStage, fit
 from cluster.model.known import known_config
 from cluster.model.layout import Layout
 from cluster.model.levers import Lever, levers
@@ -20,7 +20,7 @@ __all__ = [
     "Layout",
     "Lever",
     "Moe",
-    "Stage",
+    "PipelineStage",
     "UnknownModel",
     "Vision",
     "architecture",

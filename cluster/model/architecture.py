@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from cluster.model.heads import Heads
+
 #: Where a matrix is that belongs to no layer: on one pipeline stage, or on all of them.
 Place = Literal["first", "last", "first and last", "every"]
 
@@ -92,3 +94,7 @@ class Architecture:
     vision: Vision | None = None
     remote_code: bool = False
     splits_when_tied: bool = True
+
+    @property
+    def attention(self) -> Heads:
+        return Heads(self.heads, self.kv_heads)

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cluster.model.architecture import Architecture
-from cluster.model.layout import Layout, held, stages
-from cluster.model.overhead import Service, allowance
+from cluster.model.layout import Layout, layers_of_stages, tensors_on_stage
+from cluster.model.overhead import Service, overhead
 from cluster.model.tensors import ROTARY, Tensor
 from cluster.values import Share
 
@@ -18,7 +18,7 @@ _RESERVED = 600 << 20
 
 
 @dataclass(frozen=True)
-class Stage:
+class PipelineStage:
     """A GPU of one pipeline stage, which is like all others of it. Bytes.
 
     `weights` is what vLLM's `Model loading took` says, parameters and caches of the rotary embedding, less what is
@@ -45,10 +45,10 @@ class Fit:
     layout: Layout
     service: Service
     budget: int | None
-    stages: tuple[Stage, ...]
+    stages: tuple[PipelineStage, ...]
 
     @property
-    def largest(self) -> Stage:
+    def largest(self) -> PipelineStage:
         """The stage with the most weights."""
         return max(self.stages, key=lambda stage: stage.weights)
 
@@ -91,11 +91,11 @@ class Fit:
     def _blocks_a_request(self) -> int:
         return -(-self.service.max_model_len // self.service.block)
 
-    def _room(self, stage: Stage) -> int | None:
+    def _room(self, stage: PipelineStage) -> int | None:
         rooms = [room for room in (stage.left, self.service.cache) if room is not None]
         return min(rooms, default=None)
 
-    def _lacks(self, stage: Stage, left: int) -> int:
+    def _lacks(self, stage: PipelineStage, left: int) -> int:
         """vLLM keeps one block to itself. A cache of a given size must be there whether or not it is needed."""
         needed = (self._blocks_a_request + 1) * self.service.block * stage.kv_per_token
         room = left if self.service.cache is None else min(left, self.service.cache)
@@ -110,23 +110,32 @@ def fit(shape: Architecture, layout: Layout, service: Service, memory: int | Non
     # With a cache of a given size vLLM looks at no budget: there is only what the GPU has.
     share = service.utilization if service.cache is None else 1.0
     budget = None if memory is None else int((memory - _RESERVED) * share)
-    stages_ = tuple(_stage(shape, layout, service, number, budget) for number in range(layout.pp))
-    return Fit(layout, service, budget, stages_)
+    stages = tuple(
+        _stage(shape, layout, service, number, budget) for number in range(layout.pipeline_parallel_size)
+    )
+    return Fit(layout, service, budget, stages)
 
 
-def _stage(shape: Architecture, layout: Layout, service: Service, number: int, budget: int | None) -> Stage:
-    layers = stages(shape.layers, layout.pp)[number]
-    whole = sum(map(layout.bytes_of, held(shape, layout, number)))
+def _stage(
+    shape: Architecture, layout: Layout, service: Service, number: int, budget: int | None
+) -> PipelineStage:
+    layers = layers_of_stages(shape.layers, layout.pipeline_parallel_size)[number]
+    whole = sum(map(layout.bytes_of, tensors_on_stage(shape, layout, number)))
     weights = whole - min(service.offload, whole)
-    shares = allowance(shape, layout, service, number)
-    return Stage(
+    shares = overhead(shape, layout, service, number)
+    return PipelineStage(
         layers=layers,
         weights=weights,
         offloaded=whole - weights,
-        kv_per_token=len(layers) * 2 * max(1, shape.kv_heads // layout.tp) * shape.head_size * layout.kv_element,
+        kv_per_token=len(layers) * _kv_per_token(shape, layout),
         shares=shares,
         left=None if budget is None else budget - weights - sum(share.size for share in shares),
     )
+
+
+def _kv_per_token(shape: Architecture, layout: Layout) -> int:
+    """Bytes of the keys and values of a token, in one layer on one GPU."""
+    return 2 * shape.attention.keys_on_gpu(layout.tensor_parallel_size) * shape.head_size * layout.kv_element
 
 
 def parameters(shape: Architecture) -> Counter[str]:
@@ -141,11 +150,11 @@ def checkpoint_bytes(shape: Architecture, element: int) -> int:
 
 def by_part(shape: Architecture, layout: Layout, stage: int) -> Counter[str]:
     """Bytes on a GPU of this stage, by part."""
-    return _by_part((tensor, layout.bytes_of(tensor)) for tensor in held(shape, layout, stage))
+    return _by_part((tensor, layout.bytes_of(tensor)) for tensor in tensors_on_stage(shape, layout, stage))
 
 
 def _whole(shape: Architecture) -> Iterable[Tensor]:
-    return (tensor for tensor in held(shape, Layout(1), 0) if tensor.part != ROTARY)
+    return (tensor for tensor in tensors_on_stage(shape, Layout(1), 0) if tensor.part != ROTARY)
 
 
 def _by_part(sizes: Iterable[tuple[Tensor, int]]) -> Counter[str]:

@@ -1,8 +1,10 @@
-"""The attention heads of models we know, for what can be said before any host is asked."""
+"""The attention heads of a model, and whether vLLM can split them over the GPUs that share a layer."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+from cluster.model.known import known_config
 
 
 class Heads(NamedTuple):
@@ -11,22 +13,25 @@ class Heads(NamedTuple):
     query: int
     key_value: int
 
-    def divides(self, tensor_parallel_size: int) -> bool:
-        """Whether vLLM can split these heads so: queries evenly, keys and values split or repeated evenly."""
+    def splits_queries(self, tensor_parallel_size: int) -> bool:
+        """Whether every GPU gets as many heads of queries."""
+        return self.query % tensor_parallel_size == 0
+
+    def splits_keys_and_values(self, tensor_parallel_size: int) -> bool:
+        """Whether they are split evenly, or repeated evenly where there are more GPUs than heads."""
         smaller, larger = sorted((tensor_parallel_size, self.key_value))
-        return self.query % tensor_parallel_size == 0 and larger % smaller == 0
+        return larger % smaller == 0
 
+    def keys_on_gpu(self, tensor_parallel_size: int) -> int:
+        """Returns the heads of keys on one GPU, which are as many as those of values."""
+        return max(1, self.key_value // tensor_parallel_size)
 
-_KNOWN = (
-    ("ERNIE-4.5-VL-424B-A47B-PT", Heads(64, 8)),
-    ("ERNIE-4.5-VL-424B-A47B-Base-PT", Heads(64, 8)),
-    ("ERNIE-4.5-VL-28B-A3B-PT", Heads(20, 4)),
-    ("ERNIE-4.5-VL-28B-A3B-Base-PT", Heads(20, 4)),
-    ("ERNIE-4.5-VL-28B-A3B-Thinking", Heads(20, 4)),
-)
+    def divides(self, tensor_parallel_size: int) -> bool:
+        """Whether vLLM can split these heads so."""
+        return self.splits_queries(tensor_parallel_size) and self.splits_keys_and_values(tensor_parallel_size)
 
 
 def attention_heads(model_id: str) -> Heads | None:
-    """The heads of a model by its repository id or the folder named like it; None when we do not know it."""
-    name = model_id.rpartition("/")[2]
-    return next((heads for known, heads in _KNOWN if known == name), None)
+    """Returns the heads of a model that is known without its config.json, otherwise None."""
+    config = known_config(model_id)
+    return Heads(config["num_attention_heads"], config["num_key_value_heads"]) if config else None

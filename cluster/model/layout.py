@@ -22,8 +22,8 @@ class Layout:
     """`element` and `kv_element` are bytes of a weight and of a cached key or value; `fp8` quantizes weights as
     they are loaded; `text_only` leaves the vision part out, `by_expert` cuts experts by number, not by width."""
 
-    tp: int
-    pp: int = 1
+    tensor_parallel_size: int
+    pipeline_parallel_size: int = 1
     element: int = 2
     kv_element: int = 2
     fp8: bool = False
@@ -32,31 +32,33 @@ class Layout:
 
     @property
     def gpus(self) -> int:
-        return self.tp * self.pp
+        return self.tensor_parallel_size * self.pipeline_parallel_size
 
     def bytes_of(self, tensor: Tensor) -> int:
         """On one GPU."""
         if self.fp8 and tensor.quantized:
-            return tensor.on_gpu(self.tp)
-        return tensor.on_gpu(self.tp) * (tensor.bytes_each or self.element)
+            return tensor.on_gpu(self.tensor_parallel_size)
+        return tensor.on_gpu(self.tensor_parallel_size) * (tensor.bytes_each or self.element)
 
 
-def stages(layers: int, pp: int) -> tuple[range, ...]:
-    """The layers of each pipeline stage: as even as can be, the rest to those before the last (vLLM's
-    `get_pp_indices`)."""
-    sizes = [layers // pp] * pp
-    for place in range(2, layers % pp + 2):
+def layers_of_stages(layers: int, number: int) -> tuple[range, ...]:
+    """Returns the layers of each of `number` pipeline stages, as vLLM's `get_pp_indices` does.
+
+    They are as even as can be; the rest goes to the stages before the last.
+    """
+    sizes = [layers // number] * number
+    for place in range(2, layers % number + 2):
         sizes[-place] += 1
-    ends = [sum(sizes[: place + 1]) for place in range(pp)]
+    ends = [sum(sizes[: place + 1]) for place in range(number)]
     return tuple(range(end - size, end) for end, size in zip(ends, sizes, strict=True))
 
 
-def held(shape: Architecture, layout: Layout, stage: int) -> Iterator[Tensor]:
-    """All that a GPU of this pipeline stage holds its share of."""
-    first, last = stage == 0, stage == layout.pp - 1
+def tensors_on_stage(shape: Architecture, layout: Layout, stage: int) -> Iterator[Tensor]:
+    """Yields the tensors of which a GPU of this pipeline stage has its share."""
+    first, last = stage == 0, stage == layout.pipeline_parallel_size - 1
     if _placed(shape.embedded, first, last):
         yield tensors.embedding(shape)
-    for index in stages(shape.layers, layout.pp)[stage]:
+    for index in layers_of_stages(shape.layers, layout.pipeline_parallel_size)[stage]:
         yield from tensors.layer(shape, index)
     if _placed(shape.headed, first, last):
         yield tensors.last(shape)
@@ -73,26 +75,25 @@ def _placed(place: str, first: bool, last: bool) -> bool:
 
 def obstacles(shape: Architecture, layout: Layout) -> Iterator[str]:
     """Why vLLM would refuse this layout, whatever the GPUs; in a person's words."""
-    tp, pp = layout.tp, layout.pp
-    yield from _heads(shape, tp)
+    ways, stages = layout.tensor_parallel_size, layout.pipeline_parallel_size
+    yield from _heads(shape, ways)
     for what, size in _widths(shape, layout):
-        if size % tp:
-            yield f"{what} ({size:,}) cannot be cut into {tp} equal parts"
-    if pp > shape.layers:
-        yield f"{pp} stages, but the model has {shape.layers} layers"
-    if pp > 1 and shape.tied and not shape.splits_when_tied:
+        if size % ways:
+            yield f"{what} ({size:,}) cannot be cut into {ways} equal parts"
+    if stages > shape.layers:
+        yield f"{stages} stages, but the model has {shape.layers} layers"
+    if stages > 1 and shape.tied and not shape.splits_when_tied:
         yield f"vLLM cannot build {shape.name} over pipeline stages when its embeddings are its logits as well"
 
 
-def _heads(shape: Architecture, tp: int) -> Iterator[str]:
-    if shape.heads % tp:
-        yield f"{shape.heads} attention heads cannot be cut into {tp} equal parts"
-    smaller, larger = sorted((tp, shape.kv_heads))
-    if larger % smaller:
-        yield f"{shape.kv_heads} heads of keys and values can neither be cut into {tp} nor repeated evenly"
+def _heads(shape: Architecture, ways: int) -> Iterator[str]:
+    if not shape.attention.splits_queries(ways):
+        yield f"{shape.heads} attention heads cannot be cut into {ways} equal parts"
+    if not shape.attention.splits_keys_and_values(ways):
+        yield f"{shape.kv_heads} heads of keys and values can neither be cut into {ways} nor repeated evenly"
     # They are built, and checked, even where only language is served.
-    if shape.vision and shape.vision.heads % tp:
-        yield f"{shape.vision.heads} heads of the vision tower cannot be cut into {tp} equal parts"
+    if shape.vision and shape.vision.heads % ways:
+        yield f"{shape.vision.heads} heads of the vision tower cannot be cut into {ways} equal parts"
 
 
 def _widths(shape: Architecture, layout: Layout) -> Iterator[tuple[str, int]]:

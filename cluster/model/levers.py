@@ -51,13 +51,13 @@ def _more(shape: Architecture, layout: Layout, service: Service, memory: int, ho
     """The fewest on which it fits, in whole hosts where hosts are whole; tensor parallelism first."""
     step = host if host >= 8 or service.hosts > 1 else 1
     for gpus in range(layout.gpus // step * step + step, _MOST * layout.gpus + 1, step):
-        for pp in (pp for pp in _STAGES if gpus % pp == 0):
-            wider = replace(layout, tp=gpus // pp, pp=pp)
+        for stages in (number for number in _STAGES if gpus % number == 0):
+            wider = replace(layout, tensor_parallel_size=gpus // stages, pipeline_parallel_size=stages)
             if any(obstacles(shape, wider)):
                 continue
             weighed = fit(shape, wider, replace(service, hosts=max(1, gpus // max(host, 8))), memory)
             if weighed.fits:
-                change = f"tensor_parallel_size: {wider.tp}, pipeline_parallel_size: {pp}"
+                change = f"tensor_parallel_size: {gpus // stages}, pipeline_parallel_size: {stages}"
                 yield Lever(f"{gpus} GPUs", change, weighed)
                 return
 

@@ -46,7 +46,7 @@ class Service:
     cache: int | None = None
 
 
-def allowance(shape: Architecture, layout: Layout, service: Service, stage: int) -> tuple[Share, ...]:
+def overhead(shape: Architecture, layout: Layout, service: Service, stage: int) -> tuple[Share, ...]:
     """Of a GPU of this pipeline stage."""
     return tuple(share for share in _shares(shape, layout, service, stage) if share.size)
 
@@ -59,7 +59,7 @@ def _shares(shape: Architecture, layout: Layout, service: Service, stage: int) -
     if shape.moe:
         yield Share("workspace of the experts", _workspace(shape, shape.moe, layout, tokens))
     peaks = [Share(f"activations of {tokens:,} tokens", _layer(shape, layout, tokens))]
-    if stage == layout.pp - 1:
+    if stage == layout.pipeline_parallel_size - 1:
         rows = min(service.sequences, tokens)
         peaks.append(Share(f"logits of {rows:,} tokens", rows * shape.vocabulary * (layout.element + 4 + 4)))
     if shape.vision and stage == 0 and not layout.text_only:
@@ -75,20 +75,21 @@ def _nccl(layout: Layout, service: Service) -> int:
 
 def _workspace(shape: Architecture, moe: Moe, layout: Layout, tokens: int) -> int:
     """Triton's: the input and the output of every chosen expert (vLLM's `TritonExperts.workspace_shapes`)."""
-    widest = max(2 * kind.size // (1 if layout.by_expert else layout.tp) for kind in moe.kinds)
+    widest = max(2 * kind.size // (1 if layout.by_expert else layout.tensor_parallel_size) for kind in moe.kinds)
     inner = max(shape.hidden, widest // 2) + max(shape.hidden, widest)
     return tokens * moe.top_k * inner * layout.element
 
 
 def _layer(shape: Architecture, layout: Layout, tokens: int) -> int:
-    heads = shape.heads // layout.tp + 2 * max(1, shape.kv_heads // layout.tp)
+    ways = layout.tensor_parallel_size
+    heads = shape.heads // ways + 2 * shape.attention.keys_on_gpu(ways)
     ffn = max(shape.ffn, shape.moe.shared if shape.moe else 0)
-    widths = _HIDDEN_COPIES * shape.hidden + _QKV_COPIES * heads * shape.head_size + 3 * ffn // layout.tp
+    widths = _HIDDEN_COPIES * shape.hidden + _QKV_COPIES * heads * shape.head_size + 3 * ffn // ways
     gate = 4 * shape.hidden if shape.moe and shape.moe.gate_bytes == 4 else 0
     return tokens * (widths * layout.element + gate)
 
 
 def _images(vision: Vision, shape: Architecture, layout: Layout, tokens: int) -> int:
     patches = tokens * vision.spatial**2
-    inner = _PATCH_COPIES * vision.width + 2 * vision.ffn // layout.tp
+    inner = _PATCH_COPIES * vision.width + 2 * vision.ffn // layout.tensor_parallel_size
     return patches * inner * layout.element + tokens * shape.hidden * layout.element

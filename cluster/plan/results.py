@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cluster.inventory import Inventory
-from cluster.model import Architecture, Fit, Lever, Stage
+from cluster.model import Architecture, Fit, Lever, PipelineStage
 from cluster.model.fit import by_part, checkpoint_bytes, parameters
 from cluster.model.layout import BYTES
 from cluster.plan.sources import Source
@@ -66,7 +66,7 @@ def planned_fit(shape: Architecture, fit: Fit, card: Card) -> PlannedFit:
 
 
 def _stage(shape: Architecture, fit: Fit, number: int) -> PlannedStage:
-    stage: Stage = fit.stages[number]
+    stage: PipelineStage = fit.stages[number]
     return PlannedStage(
         first=stage.layers[0],
         last=stage.layers[-1],

@@ -68,8 +68,8 @@ def layout(inventory: Inventory, shape: Architecture, arguments: Arguments) -> L
         raise UnknownModel(f"what --quantization {quantization} leaves of the weights is not known here")
     element = _element(arguments.text("--dtype") or "auto", shape.dtype)
     return Layout(
-        tp=serve.tensor_parallel_size,
-        pp=serve.pipeline_parallel_size,
+        tensor_parallel_size=serve.tensor_parallel_size,
+        pipeline_parallel_size=serve.pipeline_parallel_size,
         element=element,
         kv_element=_kv_element(arguments.text("--kv-cache-dtype") or "auto", element),
         fp8=quantization is not None,
@@ -158,7 +158,11 @@ def _offload(arguments: Arguments) -> int:
 
 def padded(shape: Architecture, layout: Layout, card: Card) -> Iterator[str]:
     """What vLLM may add there, whose kernels take experts with a width that is a multiple of 128."""
-    narrow = [kind for kind in (shape.moe.kinds if shape.moe else ()) if kind.size // layout.tp % _KERNEL]
+    narrow = [
+        kind
+        for kind in (shape.moe.kinds if shape.moe else ())
+        if kind.size // layout.tensor_parallel_size % _KERNEL
+    ]
     if card.blackwell and narrow and not layout.fp8:
         kinds = " and ".join(kind.kind for kind in narrow)
         what = f"to a multiple of {_KERNEL} on each GPU"

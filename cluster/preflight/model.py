@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
+from cluster.model import architecture, known_config
+from cluster.model.fit import checkpoint_bytes
+from cluster.model.layout import BYTES
 from cluster.preflight.check import Check, Evidence, of_all, of_each
 from cluster.values import Facts, Finding, is_read
-
-#: In MiB, of models whose size no host can tell yet.
-_SIZES = {"baidu/ERNIE-4.5-VL-424B-A47B-PT": 848_000_000_000 >> 20}
 
 Sizes = dict[str, int]
 
@@ -87,9 +87,18 @@ def space(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
 
 
 def _whole_mib(inventory: Inventory, facts: dict[str, Facts]) -> int | None:
-    """As a host has it that is complete; 0 MiB is no size."""
-    known = [sum(one.model.sizes.values()) >> 20 for one in facts.values() if not one.model.problem]
-    return max(known, default=0) or _SIZES.get(inventory.model.id)
+    """Returns the size on a host that has all of it, or the size of a model that is known without its files."""
+    sizes = [sum(host.model.sizes.values()) >> 20 for host in facts.values() if not host.model.problem]
+    # 0 MiB is no size.
+    return max(sizes, default=0) or _known_mib(inventory.model.id)
+
+
+def _known_mib(model_id: str) -> int | None:
+    config = known_config(model_id)
+    if config is None:
+        return None
+    shape = architecture(config)
+    return checkpoint_bytes(shape, BYTES[shape.dtype]) >> 20
 
 
 def _room(inventory: Inventory, host: str, facts: Facts, size: int | None) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cluster.model.layout import held, obstacles
+from cluster.model.layout import obstacles, tensors_on_stage
 from cluster.model.tensors import ROTARY, Tensor
 from tests.cluster.model.configs import BUILT, CONFIGS, REFUSED, Case
 
@@ -36,7 +36,7 @@ def builds(cases: Sequence[Case]) -> list[dict[str, Any]]:
 
 def tensors(case: Case) -> tuple[list[Tensor], list[Tensor]]:
     """Parameters, and caches of the rotary embedding."""
-    found = list(held(case.shape, case.layout(), case.stage))
+    found = list(tensors_on_stage(case.shape, case.layout(), case.stage))
     return [one for one in found if one.part != ROTARY], [one for one in found if one.part == ROTARY]
 
 

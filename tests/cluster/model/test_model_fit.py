@@ -12,8 +12,8 @@ import pytest
 
 from cluster.model import Fit, Layout, architecture, fit
 from cluster.model.fit import by_part
-from cluster.model.layout import stages
-from cluster.model.overhead import Service, allowance
+from cluster.model.layout import layers_of_stages
+from cluster.model.overhead import Service, overhead
 from cluster.model.tensors import ROTARY
 from sandbox import model as sandbox_model
 from sandbox.layout import MODEL
@@ -116,24 +116,24 @@ def test_pipeline_stages_share_the_cache_that_the_fullest_has() -> None:
 )
 def test_layers_are_cut_as_vllm_cuts_them(layers: int, pp: int, sizes: list[int]) -> None:
     """vLLM 0.32, get_pp_indices: what is over goes to the stages before the last, from behind."""
-    assert [len(one) for one in stages(layers, pp)] == sizes
-    assert [index for one in stages(layers, pp) for index in one] == list(range(layers))
+    assert [len(one) for one in layers_of_stages(layers, pp)] == sizes
+    assert [index for one in layers_of_stages(layers, pp) for index in one] == list(range(layers))
 
 
 def test_what_is_needed_beside_the_weights() -> None:
     """3 to 6 GiB, of which the two workspaces of the experts are 1 GiB each."""
     shape = architecture(CONFIGS["424b"])
-    shares = allowance(shape, Layout(16), replace(FULL, hosts=2), 0)
+    shares = overhead(shape, Layout(16), replace(FULL, hosts=2), 0)
     assert {one.what: one.size for one in shares}["workspace of the experts"] == 2 * GIB
     assert 3 * GIB < sum(one.size for one in shares) < 6 * GIB
-    eager = allowance(shape, Layout(1, text_only=True), Service(131_072, graphs=False), 0)
+    eager = overhead(shape, Layout(1, text_only=True), Service(131_072, graphs=False), 0)
     assert not {"CUDA graphs", "NCCL's buffers", "images of 8,192 tokens"} & {one.what for one in eager}
 
 
 def test_batches_are_what_activations_depend_on() -> None:
     shape = architecture(CONFIGS["424b"])
     large, small = (
-        sum(one.size for one in allowance(shape, Layout(16), Service(131_072, batched_tokens=tokens), 0))
+        sum(one.size for one in overhead(shape, Layout(16), Service(131_072, batched_tokens=tokens), 0))
         for tokens in (8192, 2048)
     )
     # The workspace of the experts alone shrinks by 1.5 GiB.
