@@ -12,7 +12,7 @@ import pytest
 from orchestrator.cli import exit_codes
 from orchestrator.cli.arguments import parse
 from orchestrator.cli.cli import main
-from orchestrator.plans import UP
+from orchestrator.plans import UpOptions, up
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/runbook.md")
@@ -62,7 +62,7 @@ def test_every_phase_is_explained(page: str) -> None:
     """Those of both kinds of hosts share a row."""
     rows = re.findall(r"^\| ([A-Z][^|]*) \|", (ROOT / page).read_text(), re.MULTILINE)
     known = {title.removesuffix(", on the workers") for title in rows}
-    assert {phase.title for phase in UP} - known <= {"Start Ray on the workers"}
+    assert {phase.title for phase in up(UpOptions())} - known <= {"Start Ray on the workers"}
 
 
 def test_what_is_installed_for_the_sandbox_is_named() -> None:

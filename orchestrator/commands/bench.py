@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -13,21 +12,16 @@ from typing import cast
 from cluster.bench.record import Cold
 from cluster.bench.workload import Cell, matrix
 from cluster.errors import ClusterError
+from orchestrator import plans
 from orchestrator.bench.arguments import BenchArguments
 from orchestrator.bench.results import Results, opened
 from orchestrator.bench.settings import BenchSettings, Origin
 from orchestrator.cli.exit_codes import COMMAND
 from orchestrator.cli.output import say
 from orchestrator.local.settings import Settings
-from orchestrator.phases.acquire_lease import AcquireLease
-from orchestrator.phases.bench_target import CheckBenchTarget
-from orchestrator.phases.measure import Measure
-from orchestrator.phases.restart import Restart
-from orchestrator.phases.smoke_test import SmokeTest
-from orchestrator.phases.wait_ready import WaitReady
+from orchestrator.plans import BenchOptions
 from orchestrator.render import bench as shown
 from orchestrator.render.text import count, marks_for
-from orchestrator.run.phase import Phase
 from orchestrator.session.session import Request, session
 
 
@@ -38,7 +32,7 @@ def run(request: Request, settings: Settings) -> int:
     with session(request, settings) as one:
         results = opened_for(wanted, wanted.results or new_folder(one.inventory.cluster))
         try:
-            one.run([AcquireLease(), *phases(cells, results, settings.state / one.inventory.cluster)])
+            one.run(plans.bench(BenchOptions(cells, results, one.runs)))
         except ClusterError as error:
             go_on(error, results)
             raise
@@ -62,16 +56,6 @@ def opened_for(wanted: BenchArguments, folder: Path) -> Results:
         rate=wanted.rate, cold=cast(Cold, wanted.cold), origin=cast(Origin, wanted.origin), seed=seed
     )
     return opened(folder, how, seeded=wanted.seed is not None)
-
-
-def phases(cells: Sequence[Cell], results: Results, scratch: Path) -> Iterator[Phase]:
-    """All but the lease. `scratch` is a private folder of this machine."""
-    yield CheckBenchTarget([cell.workload for cell in cells], results)
-    yield SmokeTest()
-    for cell in cells:
-        if results.how.cold == "restart" and not results.valid(cell):
-            yield from (Restart(), WaitReady(), SmokeTest())
-        yield Measure(cell, cells, results, scratch)
 
 
 def go_on(error: ClusterError, results: Results) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,19 +14,16 @@ from cluster.plan import plan
 from orchestrator.bench.results import NotKept, Results, opened
 from orchestrator.cli.exit_codes import COMMAND, exit_code
 from orchestrator.cli.output import explain, say
-from orchestrator.commands.bench import cells_of, go_on, new_folder, opened_for, phases
+from orchestrator.commands.bench import cells_of, go_on, new_folder, opened_for
 from orchestrator.events import HostMessage
 from orchestrator.local.settings import Settings
-from orchestrator.phases.acquire_lease import AcquireLease
-from orchestrator.phases.require_idle import RequireIdle
-from orchestrator.plans import DOWN, UP
+from orchestrator.plans import BenchOptions, bench_layout, down
 from orchestrator.render import bench as shown
 from orchestrator.render.text import marks_for
 from orchestrator.report.page import page
 from orchestrator.report.series import load
 from orchestrator.report.write import keep, made_now
 from orchestrator.run.interrupts import Interrupted
-from orchestrator.run.phase import Phase
 from orchestrator.session.session import Request, Session, session
 
 
@@ -83,24 +80,18 @@ def _measure(one: Session, layout: Layout, cells: Sequence[Cell]) -> None:
         return
     one.sink(HostMessage("", f"layout {layout.name}"))
     there, ours = replace(one, inventory=layout.inventory), list[bool]()
+    options = BenchOptions(cells, layout.results, there.runs)
+    remember = there.memory.remember(one.request.path) if one.request.path else lambda: None
     try:
-        there.run(list(_plan(there, layout.results, cells, lambda: ours.append(True))))
+        there.run(bench_layout(options, remember, lambda: ours.append(True)))
     except (UsageError, LeaseHeld, NotKept, Interrupted):
         raise
     except ClusterError as error:
         layout.error = error
     if ours:
-        there.run(DOWN)
+        there.run(down())
         if one.request.path:
             there.memory.forget()
-
-
-def _plan(one: Session, results: Results, cells: Sequence[Cell], vacant: Callable[[], None]) -> Iterator[Phase]:
-    """`up` on hosts that nobody uses, then the benchmark."""
-    yield AcquireLease(one.memory.remember(one.request.path) if one.request.path else lambda: None)
-    yield RequireIdle(vacant)
-    yield from (phase for phase in UP if not isinstance(phase, AcquireLease))
-    yield from phases(cells, results, one.settings.state / one.inventory.cluster)
 
 
 def _abandon(layouts: Sequence[Layout]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from cluster.inventory import Inventory
 from cluster.plan import Answers, ask, plan
@@ -11,46 +12,51 @@ from cluster.views import HostView, Observed
 from orchestrator.cli.exit_codes import PREFLIGHT, UNREACHABLE
 from orchestrator.cli.output import say
 from orchestrator.local.settings import Patience, Settings
-from orchestrator.phases.removed_hosts import CleanRemovedHosts
-from orchestrator.plans import UP
+from orchestrator.plans import UpOptions, up
 from orchestrator.render import plan as shown
 from orchestrator.render.text import marks_for
-from orchestrator.run.phase import Phase
-from orchestrator.session.removed_hosts import known_former_hosts
+from orchestrator.run.phase import Phase, Situation
+from orchestrator.session.removed_hosts import removed_hosts
 from orchestrator.session.session import Request, inventory_of, session
 
 
 def run(request: Request, settings: Settings) -> int:
     inventory, answers = _known(request, settings)
-    found = plan(inventory, answers)
-    former = CleanRemovedHosts(known_former_hosts(settings.state, inventory))
-    seen = _seen(inventory, answers)
-    phases = [_phase(former if isinstance(one, CleanRemovedHosts) else one, inventory, seen) for one in UP]
-    say(request, lambda: shown.text(found, phases, marks_for(sys.stdout)), lambda: shown.document(found, phases))
-    return _status(found)
+    planned = plan(inventory, answers)
+    phases = _phases(inventory, _seen(inventory, answers), removed_hosts(settings.state, inventory))
+    say(
+        request,
+        lambda: shown.text(planned, phases, marks_for(sys.stdout)),
+        lambda: shown.document(planned, phases),
+    )
+    return _status(planned)
 
 
-def _status(found: Plan) -> int:
-    if found.silent == found.hosts:
+def _status(planned: Plan) -> int:
+    if planned.silent == planned.hosts:
         return UNREACHABLE
-    return 0 if found.runs else PREFLIGHT
+    return 0 if planned.runs else PREFLIGHT
 
 
 def _known(request: Request, settings: Settings) -> tuple[Inventory, Answers | None]:
     if not request.ask_hosts:
         return inventory_of(request, settings), None
-    with session(request, settings, watched=False) as one:
-        return one.inventory, ask(one.inventory, one.fleet)
+    with session(request, settings, watched=False) as opened:
+        return opened.inventory, ask(opened.inventory, opened.fleet)
 
 
 def _seen(inventory: Inventory, answers: Answers | None) -> Observed:
-    """Hosts on which nothing runs, where nobody has looked."""
+    """What the hosts have shown; nothing runs on them where nobody has looked."""
     return answers.seen if answers else {spec.name: HostView(spec.name) for spec in inventory.hosts}
 
 
-def _phase(phase: Phase, inventory: Inventory, seen: Observed) -> PlannedPhase:
-    waits, skipped = phase.waits, phase.skip(inventory, seen) or ""
-    looked = all(view.facts for view in seen.values())
+def _phases(inventory: Inventory, seen: Observed, removed: Sequence[Inventory]) -> list[PlannedPhase]:
+    return [_phase(phase, Situation(inventory, seen)) for phase in up(UpOptions(removed=removed))]
+
+
+def _phase(phase: Phase, situation: Situation) -> PlannedPhase:
+    waits, skipped = phase.waits, phase.skip(situation) or ""
+    looked = all(view.facts for view in situation.seen.values())
     only = phase.only if skipped and not looked else ""
     return PlannedPhase(
         title=phase.title,

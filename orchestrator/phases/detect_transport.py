@@ -8,11 +8,9 @@ from cluster.diagnosis.engine_failure import is_dead
 from cluster.engine import nccl, vllm_log
 from cluster.engine.unit_log import UnitLog
 from cluster.errors import TimedOut
-from cluster.inventory import Inventory
 from cluster.values import NcclTransport
-from cluster.views import Observed
 from orchestrator.events import HostMessage, TransportDetected
-from orchestrator.run.phase import Phase, Stage, Waits
+from orchestrator.run.phase import Phase, Situation, Stage, Waits
 
 
 @dataclass(frozen=True)
@@ -30,8 +28,8 @@ class DetectTransport(Phase):
     waits = Waits("NCCL to say which transport it chose", lambda patience: patience.transport, progress=True)
     acts = False
 
-    def skip(self, inventory: Inventory, seen: Observed) -> str | None:
-        return None if inventory.uses_ray else "one host: nothing travels between hosts"
+    def skip(self, situation: Situation) -> str | None:
+        return None if situation.inventory.uses_ray else "one host: nothing travels between hosts"
 
     def run(self, stage: Stage) -> None:
         """Raises NotReady on NET/Socket where the inventory refuses it. A dead engine is not judged here."""

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from cluster.errors import NotReleased
-from cluster.inventory import Inventory
 from cluster.launch import unit
 from cluster.state.desired import vllm_runs, vllm_unit
 from cluster.values import Presence
-from cluster.views import Observed
-from orchestrator.run.phase import Phase, Stage
+from orchestrator.run.phase import Phase, Situation, Stage
+from orchestrator.run.stopping import stop
 
 
 class LaunchVllm(Phase):
     title = "Launch vLLM"
     starts = True
 
-    def skip(self, inventory: Inventory, seen: Observed) -> str | None:
-        return "it runs as wanted" if vllm_runs(inventory, seen) else None
+    def skip(self, situation: Situation) -> str | None:
+        return "it runs as wanted" if vllm_runs(situation.inventory, situation.seen) else None
 
     def run(self, stage: Stage) -> None:
         """Raises CommandFailed when the head cannot launch it; what happens later is for the next phases."""
@@ -28,6 +26,4 @@ class LaunchVllm(Phase):
         head = stage.head.name
         if stage.seen[head].vllm.presence is not Presence.ABSENT:
             return
-        left = stage.stop("vllm", [head])
-        if left:
-            raise NotReleased(left)
+        stop(stage, "vllm", [head]).require_released()

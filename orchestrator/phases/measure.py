@@ -18,8 +18,6 @@ from cluster.bench.verdict import failed
 from cluster.bench.workload import Cell
 from cluster.engine.requests import RESET_PREFIX_CACHE
 from cluster.errors import ClusterError, HostError, NotReady
-from cluster.inventory import Inventory
-from cluster.views import Observed
 from orchestrator.bench.current_conditions import present
 from orchestrator.bench.estimate import left
 from orchestrator.bench.launch import Launch, launch
@@ -28,7 +26,7 @@ from orchestrator.bench.run_summary import about, told
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.watch import Watch
 from orchestrator.events import HostMessage
-from orchestrator.run.phase import Phase, Stage
+from orchestrator.run.phase import Phase, Situation, Stage
 
 #: Seconds for the server to empty its prefix cache.
 _RESET = 30.0
@@ -78,7 +76,7 @@ class Measure(Phase):
         self._results = results
         self._scratch = scratch
 
-    def skip(self, inventory: Inventory, seen: Observed) -> str | None:
+    def skip(self, situation: Situation) -> str | None:
         return "measured already" if self._results.valid(self._cell) else None
 
     def run(self, stage: Stage) -> None:

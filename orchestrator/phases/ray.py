@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cluster.errors import NotReleased
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch import ray, unit
 from cluster.state.desired import ray_runs, ray_unit
 from cluster.transport.host import Host
 from cluster.values import Presence
 from cluster.views import Observed
-from orchestrator.run.phase import Phase, Stage
+from orchestrator.run.phase import Phase, Situation, Stage
+from orchestrator.run.stopping import stop
 
 
 class StartHead(Phase):
     title = "Start Ray on the head"
     starts = True
 
-    def skip(self, inventory: Inventory, seen: Observed) -> str | None:
-        if not inventory.uses_ray:
+    def skip(self, situation: Situation) -> str | None:
+        if not situation.inventory.uses_ray:
             return "one host serves alone, without Ray"
-        return "it runs as wanted" if ray_runs(inventory, seen[inventory.head.name]) else None
+        head = situation.seen[situation.inventory.head.name]
+        return "it runs as wanted" if ray_runs(situation.inventory, head) else None
 
     def run(self, stage: Stage) -> None:
         """Raises CommandFailed when the head cannot launch it."""
@@ -29,17 +30,17 @@ class StartHead(Phase):
         _launch(stage, stage.head)
 
     def undo(self, stage: Stage) -> None:
-        _stop(stage, [stage.inventory.head])
+        _take_back(stage, [stage.inventory.head])
 
 
 class JoinWorkers(Phase):
     title = "Start Ray on the workers"
     starts = True
 
-    def skip(self, inventory: Inventory, seen: Observed) -> str | None:
-        if not inventory.uses_ray:
+    def skip(self, situation: Situation) -> str | None:
+        if not situation.inventory.uses_ray:
             return "one host serves alone, without Ray"
-        return None if _missing(inventory, seen) else "it runs as wanted on all of them"
+        return None if _missing(situation.inventory, situation.seen) else "it runs as wanted on all of them"
 
     def run(self, stage: Stage) -> None:
         """All at once; they wait for the head by themselves. Raises the errors of every host that cannot."""
@@ -52,7 +53,7 @@ class JoinWorkers(Phase):
         stage.fleet.all(join, among=[spec.name for spec in _missing(stage.inventory, stage.seen)])
 
     def undo(self, stage: Stage) -> None:
-        _stop(stage, _missing(stage.inventory, stage.seen))
+        _take_back(stage, _missing(stage.inventory, stage.seen))
 
 
 def _missing(inventory: Inventory, seen: Observed) -> Sequence[HostSpec]:
@@ -63,8 +64,7 @@ def _launch(stage: Stage, host: Host) -> None:
     host.run(unit.launch(ray_unit(stage.inventory, stage.seen[host.name]), stage.venv))
 
 
-def _stop(stage: Stage, specs: Sequence[HostSpec]) -> None:
-    """Only what was not there before this run."""
-    left = stage.stop("ray", [one.name for one in specs if stage.seen[one.name].ray.presence is Presence.ABSENT])
-    if left:
-        raise NotReleased(left)
+def _take_back(stage: Stage, specs: Sequence[HostSpec]) -> None:
+    """Stops Ray where there was none before this run."""
+    launched = [spec.name for spec in specs if stage.seen[spec.name].ray.presence is Presence.ABSENT]
+    stop(stage, "ray", launched).require_released()

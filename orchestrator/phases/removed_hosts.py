@@ -1,4 +1,4 @@
-"""Hosts that have left the inventory: what ran there of this cluster goes, or is named."""
+"""Hosts that are no longer in the inventory: what ran there of this cluster goes, or is named."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from cluster.inventory import Inventory
 from cluster.state.observe import observe
 from cluster.transport.fleet import Fleet
 from cluster.values import Facts, Leftover
-from cluster.views import Observed
 from orchestrator.events import Event, HostMessage, Sink, Waiting
-from orchestrator.run.phase import Phase, Stage
+from orchestrator.run.phase import Handover, Phase, Situation, Stage
 
 
 @dataclass(frozen=True)
 class Teardown:
-    """How a host alone is left: `connect` to it, take it `down` (raises NotReleased), `keep` in mind which are not
-    clean; `cure` is what to do about one that is gone for good."""
+    """How a removed host is cleaned: `connect` to it alone, take it `down` (raises NotReleased), `keep` in mind
+    which hosts are not clean; `cure` is what to do about one that is gone for good."""
 
     connect: Callable[[Inventory], Fleet]
     down: Callable[[Inventory, Fleet, Sink], None]
@@ -30,59 +29,68 @@ class CleanRemovedHosts(Phase):
     title = "Clean former hosts"
     only = "a host has left the inventory"
 
-    def __init__(self, hosts: Sequence[Inventory] = (), parting: Teardown | None = None) -> None:
-        """`hosts`, each alone; `left` is what could not be proved gone there."""
+    def __init__(self, hosts: Sequence[Inventory] = (), teardown: Teardown | None = None) -> None:
+        """`hosts`, each alone. A plan that is shown and never run has no `teardown`."""
         self._hosts = hosts
-        self._parting = parting
-        self.left: list[Leftover] = []
+        self._teardown = teardown
 
-    def skip(self, inventory: Inventory, seen: Observed) -> str | None:
+    def skip(self, situation: Situation) -> str | None:
         return None if self._hosts else "no host has left the inventory"
 
-    def run(self, stage: Stage) -> None:
-        """A host that is lost stops nothing: it may have left the inventory for just that. Raises Held."""
-        assert self._parting
-        unclean = []
-        for one in self._hosts:
+    def run(self, stage: Stage) -> Handover:
+        """A lost host stops nothing: it may have been removed for just that. Raises LeaseLost."""
+        assert self._teardown
+        unclean: list[Inventory] = []
+        leftovers: list[Leftover] = []
+        for host in self._hosts:
             stage.guard()
-            if found := self._clean(one, stage, self._parting):
-                self.left += found
-                unclean.append(one)
-        self._parting.keep(unclean)
-
-    def _clean(self, one: Inventory, stage: Stage, parting: Teardown) -> Sequence[Leftover]:
-        fleet = parting.connect(one)
-        try:
-            left = _take_down(one, fleet, stage, parting)
-        except NotReleased as error:
-            left = error.leftovers
-        except HostError as error:
-            left = (_unseen(error.host, error.reason),)
-        finally:
-            fleet.close()
-        found = [replace(each, cure=parting.cure) if not each.provable else each for each in left]
-        for each in found:
-            said = f"warning: it has left the inventory, and {each.what} ({each.cure})"
-            stage.sink(HostMessage(each.host, said))
-        return found
+            if here := _clean(host, stage, self._teardown):
+                unclean.append(host)
+                leftovers += here
+        self._teardown.keep(unclean)
+        return Handover(removed=tuple(leftovers))
 
 
-def _take_down(one: Inventory, fleet: Fleet, stage: Stage, parting: Teardown) -> Sequence[Leftover]:
-    name = one.head.name
-    view = observe(one, fleet)[name]
+def _clean(host: Inventory, stage: Stage, teardown: Teardown) -> Sequence[Leftover]:
+    """Returns what could not be proved gone, with what to do about it, and warns of it."""
+    cured = [
+        leftover if leftover.provable else replace(leftover, cure=teardown.cure)
+        for leftover in _leftovers(host, stage, teardown)
+    ]
+    for leftover in cured:
+        warning = f"warning: it has left the inventory, and {leftover.what} ({leftover.cure})"
+        stage.sink(HostMessage(leftover.host, warning))
+    return cured
+
+
+def _leftovers(host: Inventory, stage: Stage, teardown: Teardown) -> Sequence[Leftover]:
+    fleet = teardown.connect(host)
+    try:
+        return _take_down(host, fleet, stage, teardown)
+    except NotReleased as error:
+        return error.leftovers
+    except HostError as error:
+        return (_unseen(error.host, error.reason),)
+    finally:
+        fleet.close()
+
+
+def _take_down(host: Inventory, fleet: Fleet, stage: Stage, teardown: Teardown) -> Sequence[Leftover]:
+    name = host.head.name
+    view = observe(host, fleet)[name]
     if view.facts is None:
         problem = view.problem
         return (_unseen(name, problem.reason if problem else ""),)
     if any(_same(view.facts, other.facts) for other in stage.seen.values() if other.facts):
         return ()  # another way to a host that is in the inventory
     stage.sink(HostMessage(name, "it has left the inventory: taking away what is there of this cluster"))
-    parting.down(one, fleet, _quiet(stage.sink, name))
+    teardown.down(host, fleet, _quiet(stage.sink, name))
     return ()
 
 
-def _same(one: Facts, other: Facts) -> bool:
-    """Whether both are of one folder on one host. Containers of one machine share its boot, not its name."""
-    return (one.boot_id, one.hostname, one.state) == (other.boot_id, other.hostname, other.state)
+def _same(facts: Facts, others: Facts) -> bool:
+    """Whether both tell of one folder on one host. Containers of one machine share its boot, not its name."""
+    return (facts.boot_id, facts.hostname, facts.state) == (others.boot_id, others.hostname, others.state)
 
 
 def _unseen(host: str, why: str) -> Leftover:
@@ -90,13 +98,13 @@ def _unseen(host: str, why: str) -> Leftover:
 
 
 def _quiet(sink: Sink, host: str) -> Sink:
-    """The phases of another plan would look like ours: what they say is said, of this host."""
+    """Passes on messages alone, as those of this host: the phases of another plan would look like ours."""
 
-    def heard(event: Event) -> None:
+    def pass_on(event: Event) -> None:
         match event:
             case HostMessage():
                 sink(HostMessage(host, event.line))
             case Waiting():
                 sink(event)
 
-    return heard
+    return pass_on

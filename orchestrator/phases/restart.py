@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cluster.errors import NotReleased
 from cluster.launch import unit
 from cluster.state.desired import vllm_unit
 from orchestrator.run.phase import Phase, Stage
+from orchestrator.run.stopping import stop
 
 
 class Restart(Phase):
@@ -14,7 +14,5 @@ class Restart(Phase):
     def run(self, stage: Stage) -> None:
         """Raises NotReleased when the old engine stays. Nothing is rolled back."""
         head = stage.head
-        left = stage.stop("vllm", [head.name])
-        if left:
-            raise NotReleased(left)
+        stop(stage, "vllm", [head.name]).require_released()
         head.run(unit.launch(vllm_unit(stage.inventory, stage.seen), stage.venv))

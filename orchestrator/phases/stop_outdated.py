@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 from cluster.diagnosis.unit_failure import ending
-from cluster.errors import NotReleased
-from cluster.inventory import Inventory
 from cluster.launch import unit
-from cluster.state.desired import Renew, outdated
+from cluster.state.desired import Renew, outdated, vllm_runs
+from cluster.transport.fleet import all_of
 from cluster.transport.host import Host
 from cluster.values import Presence
-from cluster.views import Observed
 from orchestrator.events import HostMessage
-from orchestrator.run.phase import Phase, Stage
+from orchestrator.run.phase import Phase, Situation, Stage
+from orchestrator.run.stopping import stop
 
 
 class StopOutdated(Phase):
     title = "Stop what is outdated"
     only = "something of ours is outdated"
 
-    def __init__(self, renew: Callable[[Inventory, Observed], Renew] = lambda inventory, seen: None) -> None:
-        """`renew` says what goes although it runs as wanted."""
-        self._renew = renew
+    def __init__(self, renew: Renew = None) -> None:
+        """`renew` is what goes although it runs as wanted."""
+        self._wanted = renew
 
-    def skip(self, inventory: Inventory, seen: Observed) -> str | None:
-        return None if self._outdated(inventory, seen) else "nothing of ours is outdated"
+    def skip(self, situation: Situation) -> str | None:
+        return None if self._outdated(situation) else "nothing of ours is outdated"
 
     def run(self, stage: Stage) -> None:
         """In the order of `outdated`, the hosts of one kind at once. Raises NotReleased when something stays.
@@ -35,29 +34,29 @@ class StopOutdated(Phase):
         """
         stage.need_all()
         head = stage.head.name
-        stale = self._outdated(stage.inventory, stage.seen)
-        for (name, _), wave in groupby(stale, key=lambda one: (one[1], one[0] == head)):
+        for (name, _), wave in groupby(self._outdated(stage), key=lambda pair: (pair[1], pair[0] == head)):
             stage.guard()
             self._stop(stage, name, [host for host, _ in wave])
 
-    def _outdated(self, inventory: Inventory, seen: Observed) -> Sequence[tuple[str, unit.Name]]:
-        return outdated(inventory, seen, self._renew(inventory, seen))
+    def _outdated(self, situation: Situation) -> Sequence[tuple[str, unit.Name]]:
+        return outdated(situation.inventory, situation.seen, self._renew(situation))
+
+    def _renew(self, situation: Situation) -> Renew:
+        """Everything where Ray may still have a host that nobody can take out of it: it begins anew without it."""
+        keeps_removed = situation.removed and not vllm_runs(situation.inventory, situation.seen)
+        return "all" if keeps_removed else self._wanted
 
     def _stop(self, stage: Stage, name: unit.Name, hosts: Sequence[str]) -> None:
         for host, why in stage.fleet.all(lambda host: self._why(stage, name, host), among=hosts).items():
             stage.sink(HostMessage(host, f"{name} {why}; stopping it"))
-        answers = stage.fleet.all(
-            lambda host: host.ask(unit.stop(name, host.name, stage.facts(host.name).state, stage.venv)),
-            among=hosts,
-        )
-        left = [one for answer in answers.values() for one in answer]
-        if left:
-            raise NotReleased(left)
+        stopped = stop(stage, name, hosts)
+        all_of(stopped.answers)  # raises what kept a host from stopping it
+        stopped.require_released()
 
     def _why(self, stage: Stage, name: unit.Name, host: Host) -> str:
-        """Of one that has died what it died of, out of its log: the next launch has a new one."""
+        """Names the cause of a death, which only the log has: the next launch begins a new log."""
         view = stage.seen[host.name]
-        seen = view.ray if name == "ray" else view.vllm
-        if seen.presence is Presence.DEAD:
-            return "has died: " + ending(stage.inventory, host, name, seen, stage.facts(host.name).state).cause
-        return "is to be launched anew" if self._renew(stage.inventory, stage.seen) else "is not what it must be"
+        state = view.ray if name == "ray" else view.vllm
+        if state.presence is Presence.DEAD:
+            return "has died: " + ending(stage.inventory, host, name, state, stage.facts(host.name).state).cause
+        return "is to be launched anew" if self._renew(stage) else "is not what it must be"

@@ -8,14 +8,12 @@ from typing import Any
 
 from cluster.command import json_lines
 from cluster.errors import CommandFailed, NotReady, TimedOut
-from cluster.inventory import Inventory
 from cluster.launch import ray, unit
 from cluster.state.desired import vllm_runs
 from cluster.transport.conversation import Conversation
-from cluster.views import Observed
 from orchestrator.events import HostActivity, HostMessage, Progress, Waiting
 from orchestrator.run.engine_diagnosis import ray_end
-from orchestrator.run.phase import Phase, Stage, Waits
+from orchestrator.run.phase import Phase, Situation, Stage, Waits
 
 #: Seconds between two looks at the units.
 _LOOK_EVERY = 1.0
@@ -32,10 +30,10 @@ class VerifyGpus(Phase):
     waits = Waits("all hosts to join Ray", lambda patience: patience.gate)
     acts = False
 
-    def skip(self, inventory: Inventory, seen: Observed) -> str | None:
-        if not inventory.uses_ray:
+    def skip(self, situation: Situation) -> str | None:
+        if not situation.inventory.uses_ray:
             return "one host serves alone, without Ray"
-        return "our engine holds them" if vllm_runs(inventory, seen) else None
+        return "our engine holds them" if vllm_runs(situation.inventory, situation.seen) else None
 
     def run(self, stage: Stage) -> None:
         """Raises NotReady that names the host or GPU that is missing, with the end of its log."""

@@ -32,15 +32,17 @@ class VerifyReleased(Phase):
     waits = Waits("everything to be free", lambda patience: patience.free)
 
     def run(self, stage: Stage) -> None:
-        """Raises NotReleased that names host, pid and MiB, and the hosts that could not be looked at."""
+        """Raises NotReleased that names host, pid and MiB, and the hosts that could not be looked at, also those
+        that left the inventory."""
         left = self._wait(stage)
         # The lease lies on the head: it goes last.
         head = stage.head.name
         left += self._sweep(stage, [name for name in stage.fleet.names if name != head])
         left += self._sweep(stage, [head])
-        if left:
-            raise NotReleased(left)
-        stage.sink(HostMessage("", "no process of ours, our ports free, and no memory of ours on any GPU"))
+        if not left:
+            stage.sink(HostMessage("", "no process of ours, our ports free, and no memory of ours on any GPU"))
+        if left or stage.removed:
+            raise NotReleased((*left, *stage.removed))
 
     def _wait(self, stage: Stage) -> tuple[Leftover, ...]:
         """Patience for GPUs alone: a rank can stay in the driver for a while after SIGKILL (vllm#25127)."""

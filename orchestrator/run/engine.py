@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cluster.errors import ClusterError
 from cluster.inventory import Inventory
@@ -14,7 +14,7 @@ from cluster.transport.fleet import Fleet
 from orchestrator.events import PhaseDone, PhaseFailed, PhaseSkipped, PhaseStarted, Sink
 from orchestrator.local.settings import Patience
 from orchestrator.run.interrupts import Interrupted, Interrupts
-from orchestrator.run.phase import Phase, Stage
+from orchestrator.run.phase import Handover, Phase, Stage
 from orchestrator.run.rollback import Rollback
 
 
@@ -60,37 +60,46 @@ class Engine:
             self.failed(stage, error)
 
     def _forward(self, phases: Sequence[Phase], entered: list[tuple[Phase, Stage]], end: ExitStack) -> None:
-        stage = self._stage(end, [])
+        stage = self._stage(end)
         for phase in phases:
-            reason = phase.skip(self.inventory, stage.seen)
+            reason = phase.skip(stage)
             if reason is not None:
                 self.sink(PhaseSkipped(phase.title, reason))
                 continue
             stage.guard()
             entered.append((phase, stage))
-            self._enter(phase, stage)
-            stage = self._stage(end, stage.guards) if phase.acts else stage
+            stage = stage.after(self._enter(phase, stage))
+            if phase.acts:
+                stage = replace(stage, seen=observe(self.inventory, self.fleet), since=time.monotonic())
 
-    def _stage(self, end: ExitStack, guards: list[Callable[[], None]]) -> Stage:
+    def _stage(self, end: ExitStack) -> Stage:
         def at_end(release: Callable[[], None]) -> None:
             end.callback(lambda: None if self.interrupts.leaving else release())
 
         seen = observe(self.inventory, self.fleet)
         return Stage(
-            self.inventory, self.fleet, seen, self.sink, self.patience, self.reason, at_end, guards, self.skip
+            self.inventory,
+            seen,
+            self.fleet,
+            self.sink,
+            self.patience,
+            self.reason,
+            at_end,
+            skip=self.skip,
         )
 
-    def _enter(self, phase: Phase, stage: Stage) -> None:
+    def _enter(self, phase: Phase, stage: Stage) -> Handover:
         begun = time.monotonic()
         self.sink(PhaseStarted(phase.title))
         try:
             # An undo beside a launch under way would look for what is not there yet.
             with self.interrupts.later() if phase.starts else nullcontext():
-                phase.run(stage)
+                handover = phase.run(stage)
         except ClusterError as error:
             self.sink(PhaseFailed(phase.title, time.monotonic() - begun, error))
             raise
         self.sink(PhaseDone(phase.title, time.monotonic() - begun))
+        return handover or Handover()
 
     def _undo(self, entered: list[tuple[Phase, Stage]], error: BaseException) -> None:
         Rollback(self.sink, self.interrupts, self.cleaning, self.keep)(entered, error)

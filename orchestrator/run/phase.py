@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import isfinite
 from typing import TypeVar
 
@@ -13,10 +14,8 @@ from cluster.diagnosis.redact import redact, secret_values
 from cluster.engine import nccl
 from cluster.engine.endpoint import Endpoint, endpoint
 from cluster.engine.unit_log import UnitLog
-from cluster.errors import HostError, Unreachable
+from cluster.errors import Unreachable
 from cluster.inventory import Inventory
-from cluster.launch import unit
-from cluster.probes.facts import facts
 from cluster.transport import wait
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
@@ -24,39 +23,58 @@ from cluster.values import Facts, LaunchTarget, Leftover
 from cluster.views import Observed
 from orchestrator.events import Sink, Waiting
 from orchestrator.local.settings import Patience
+from orchestrator.run.launch_targets import LaunchTargets
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Stage:
-    """All that a phase may see and do. Immutable: what was seen is what was seen before the phase ran.
-
-    `at_end` registers what must be given back when the whole run is over, however it ends; `guards` are asked
-    before each phase and each look while one waits. `skip` are names of checks whose findings do not count.
-    `since` is when it was seen, on the monotonic clock; `back` are hosts that answer since.
-    """
+class Situation:
+    """The cluster as it was seen before a phase. `removed` is what could not be proved gone on removed hosts."""
 
     inventory: Inventory
-    fleet: Fleet
     seen: Observed
+    removed: tuple[Leftover, ...] = field(default=(), kw_only=True)
+
+
+@dataclass(frozen=True)
+class Handover:
+    """What a phase hands to those after it: `guards` are asked before each of them and each look while one waits,
+    `removed` is what the phase could not prove gone on removed hosts."""
+
+    guards: tuple[Callable[[], None], ...] = ()
+    removed: tuple[Leftover, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stage(Situation):
+    """All that a phase may see and do. Frozen: a phase changes hosts, and what is seen of them is a new stage.
+
+    `at_end` registers what must be given back when the whole run is over, however it ends. `skip` are names
+    of checks whose findings do not count. `since` is when the hosts were seen, on the monotonic clock.
+    """
+
+    fleet: Fleet
     sink: Sink
     patience: Patience
     reason: str
     at_end: Callable[[Callable[[], None]], None]
-    guards: list[Callable[[], None]]
+    guards: tuple[Callable[[], None], ...] = ()
     skip: tuple[str, ...] = ()
     since: float = field(default_factory=time.monotonic)
-    back: dict[str, LaunchTarget] = field(default_factory=dict)
+
+    def after(self, handover: Handover) -> Stage:
+        """The same stage, with what a phase has handed over."""
+        return replace(self, guards=self.guards + handover.guards, removed=self.removed + handover.removed)
 
     def guard(self) -> None:
         """Raises when the run may not go on, because its lease is somebody else's by now."""
-        for one in self.guards:
-            one()
+        for check in self.guards:
+            check()
 
-    def public(self, said: str) -> str:
-        """What a log says, without secrets."""
-        return redact(said, secret_values(self.inventory))
+    def public(self, text: str) -> str:
+        """Text of a log without secrets."""
+        return redact(text, secret_values(self.inventory))
 
     @property
     def head(self) -> Host:
@@ -92,20 +110,13 @@ class Stage:
             self.facts(host)
 
     def place(self, host: str) -> LaunchTarget:
-        """Where things lie on this host. One that could not be looked at before the phase may be back by now, and
-        is asked again; what runs there is for a new look of all hosts to say. Raises what keeps it from an answer.
-        """
-        view = self.seen[host]
-        if view.facts is None and host not in self.back:
-            self.back[host] = self.fleet[host].ask(facts(self.inventory, self.inventory.host(host)))
-        return view.facts or self.back[host]
+        """Where things lie on this host, also on one that could not be looked at and is back by now. Raises what
+        keeps it from an answer."""
+        return self._targets[host]
 
-    def stop(self, name: unit.Name, hosts: Sequence[str]) -> tuple[Leftover, ...]:
-        """Stops a unit on these hosts at once; what is left of it, or could not be stopped, comes back."""
-        answers = self.fleet.each(
-            lambda host: host.ask(unit.stop(name, host.name, self.place(host.name).state, self.venv)), among=hosts
-        )
-        return tuple(left for answer in answers.values() for left in _leftovers(name, answer))
+    @cached_property
+    def _targets(self) -> LaunchTargets:
+        return LaunchTargets(self.inventory, self.fleet, self.seen)
 
     def until(
         self,
@@ -127,13 +138,6 @@ class Stage:
         return wait.until(what, guarded, done, patience=patience, notice=notice, mark=mark)
 
 
-def _leftovers(name: unit.Name, answer: tuple[Leftover, ...] | HostError) -> tuple[Leftover, ...]:
-    if not isinstance(answer, HostError):
-        return answer
-    what = f"{name} could not be stopped: {answer.reason}"
-    return (Leftover(answer.host, what, answer.cure, provable=False),)
-
-
 @dataclass(frozen=True)
 class Waits:
     """What a phase waits for, and how long at most, in seconds; with `progress` only while nothing moves."""
@@ -144,7 +148,7 @@ class Waits:
 
 
 class Phase(ABC):
-    """One step of a run. Phases know nothing of each other: what they share is what is on the hosts."""
+    """One step of a run. Phases know nothing of each other: they share what is on the hosts, and a handover."""
 
     title: str
     #: None for one that acts, or looks, and goes on.
@@ -153,15 +157,15 @@ class Phase(ABC):
     acts: bool = True
     #: Whether it starts what `undo` takes back. Ctrl-C is heard when it is over, and so it must be short.
     starts: bool = False
-    #: Where it has something to do, of one that acts on what it finds: for a plan, when nobody has looked.
+    #: Says where a phase has something to do that acts on what it finds: for a plan, when nobody has looked.
     only: str = ""
 
-    def skip(self, inventory: Inventory, seen: Observed) -> str | None:
+    def skip(self, situation: Situation) -> str | None:
         """A reason not to run, from what was seen alone; no host is asked here."""
         return None
 
     @abstractmethod
-    def run(self, stage: Stage) -> None:
+    def run(self, stage: Stage) -> Handover | None:
         """Act on the hosts; wait with stage.until; raise a ClusterError that a person can act on."""
 
     def undo(self, stage: Stage) -> None:  # noqa: B027  (most phases leave nothing behind)

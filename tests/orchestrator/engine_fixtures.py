@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from cluster.inventory import Inventory
 from cluster.views import Observed
 from orchestrator.events import Event
 from orchestrator.local.settings import Patience
 from orchestrator.run.engine import Engine
 from orchestrator.run.interrupts import Interrupts
-from orchestrator.run.phase import Phase, Stage
+from orchestrator.run.phase import Handover, Phase, Situation, Stage
 from tests.cluster import builders
 from tests.orchestrator.scripted_stage import hosts, told
 
@@ -20,7 +19,7 @@ CLEAN = "orchestrator down demo.yaml"
 
 @dataclass
 class Noted(Phase):
-    """`fails` and `stays` are what run and undo raise; `reason` is why it is skipped."""
+    """`fails` and `stays` are what run and undo raise; `reason` is why it is skipped, `guards` are handed over."""
 
     title: str
     notes: list[str] = field(default_factory=list)
@@ -30,16 +29,18 @@ class Noted(Phase):
     fails: BaseException | None = None
     stays: BaseException | None = None
     during: Callable[[Stage], object] = lambda stage: None
+    guards: tuple[Callable[[], None], ...] = ()
 
-    def skip(self, inventory: Inventory, seen: Observed) -> str | None:
-        self.notes.append(f"skip? {self.title}: python {_python(seen)}")
+    def skip(self, situation: Situation) -> str | None:
+        self.notes.append(f"skip? {self.title}: python {_python(situation.seen)}")
         return self.reason
 
-    def run(self, stage: Stage) -> None:
+    def run(self, stage: Stage) -> Handover:
         self.notes.append(f"run {self.title}: python {_python(stage.seen)}")
         self.during(stage)
         if self.fails:
             raise self.fails
+        return Handover(guards=self.guards)
 
     def undo(self, stage: Stage) -> None:
         self.notes.append(f"undo {self.title}: python {_python(stage.seen)}")

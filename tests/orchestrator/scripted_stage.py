@@ -78,7 +78,7 @@ def played(
     events: list[Event] = []
     at_end: list[Callable[[], None]] = []
     seen = builders.seen(inventory) if seen is None else seen
-    stage = Stage(inventory, fleet, seen, events.append, Patience(**patience), "up demo", at_end.append, [])
+    stage = Stage(inventory, seen, fleet, events.append, Patience(**patience), "up demo", at_end.append)
     return ScriptedRun(stage, events, ran, transports, at_end)
 
 

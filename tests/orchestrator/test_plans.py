@@ -10,7 +10,7 @@ import pytest
 
 from cluster.values import Presence
 from orchestrator.local.settings import Settings
-from orchestrator.plans import DOWN, UP
+from orchestrator.plans import UpOptions, down, up
 from tests.orchestrator import simulated_cluster
 from tests.orchestrator.scripted_stage import look
 from tests.orchestrator.simulated_cluster import World, run, written
@@ -20,7 +20,7 @@ STOPS = ["gpu-a: stop vllm", "gpu-b: stop ray", "gpu-a: stop ray"]
 
 
 def test_the_order_is_the_table_of_contents() -> None:
-    assert [phase.title for phase in UP] == [
+    assert [phase.title for phase in up(UpOptions())] == [
         "Check the hosts",
         "Take the lease",
         "Clean former hosts",
@@ -33,7 +33,7 @@ def test_the_order_is_the_table_of_contents() -> None:
         "Wait until the engine is ready",
         "Prove it with a token",
     ]
-    assert [phase.title for phase in DOWN] == [
+    assert [phase.title for phase in down()] == [
         "Take the lease",
         "Stop vLLM",
         "Stop Ray",
@@ -43,9 +43,9 @@ def test_the_order_is_the_table_of_contents() -> None:
 
 
 def test_every_phase_that_starts_something_can_take_it_back() -> None:
-    undoable = [phase.title for phase in UP if "undo" in vars(type(phase))]
-    assert undoable == [phase.title for phase in UP if phase.starts]
-    assert not [phase for phase in DOWN if phase.starts]
+    undoable = [phase.title for phase in up(UpOptions()) if "undo" in vars(type(phase))]
+    assert undoable == [phase.title for phase in up(UpOptions()) if phase.starts]
+    assert not [phase for phase in down() if phase.starts]
 
 
 def test_up_announces_and_up_again_only_proves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.plans import DOWN, UP
+from orchestrator.plans import UpOptions, down, up
 from tests.scenarios.conftest import HOSTS
 from tests.scenarios.hosts import Hosts
 from tests.scenarios.operator import Operator
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.scenario
 _CLEAR = "Stop what is outdated"
 #: Nothing is outdated on the way up, and no host has left the inventory.
 _SKIPPED = ("Clean former hosts", _CLEAR)
-_UP, _DOWN = ([phase.title for phase in plan if phase.title not in _SKIPPED] for plan in (UP, DOWN))
+_UP, _DOWN = ([phase.title for phase in plan if phase.title not in _SKIPPED] for plan in (up(UpOptions()), down()))
 
 
 def kill_in_each(operator: Operator, hosts: Hosts, verb: str, titles: list[str]) -> None:

@@ -14,7 +14,7 @@ from cluster.inventory import load, single_host
 from orchestrator.cli import cli
 from orchestrator.local import used_hosts
 from orchestrator.local.settings import Patience, Settings
-from orchestrator.plans import UP
+from orchestrator.plans import UpOptions, up
 from tests.cluster import builders
 from tests.cluster.builders import inventory
 from tests.cluster.inventories import REFERENCE
@@ -62,7 +62,7 @@ def test_not_for_a_document_either(no_host: Any, capsys: Captured) -> None:
     assert cli.main(["plan", str(REFERENCE), "--output", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["kv_cache_tokens"] == 393_008
-    assert [phase["title"] for phase in found["phases"]] == [phase.title for phase in UP]
+    assert [phase["title"] for phase in found["phases"]] == [phase.title for phase in up(UpOptions())]
 
 
 def test_what_does_not_fit_is_a_failed_preflight(no_host: Any, tmp_path: Path, capsys: Captured) -> None:
@@ -155,7 +155,7 @@ def phases(path: Path, capsys: Captured, word: str) -> dict[str, str]:
     return {one["title"]: one[word] for one in found if one[word]}
 
 
-@pytest.mark.parametrize("phase", UP, ids=lambda phase: str(phase.title))
+@pytest.mark.parametrize("phase", up(UpOptions()), ids=lambda phase: str(phase.title))
 def test_every_phase_says_what_it_waits_for(phase: Any) -> None:
     """With a patience of the settings, and in the words of the run itself (they are its own)."""
     if phase.waits is not None:
@@ -164,7 +164,7 @@ def test_every_phase_says_what_it_waits_for(phase: Any) -> None:
 
 
 def test_phases_that_wait_are_these() -> None:
-    assert [phase.title for phase in UP if phase.waits] == [
+    assert [phase.title for phase in up(UpOptions()) if phase.waits] == [
         "Take the lease",
         "Prove the GPUs through Ray",
         "Learn the transport",

@@ -12,6 +12,7 @@ from cluster.errors import LeaseHeld, Unreachable
 from cluster.views import HostView
 from orchestrator.events import HostMessage
 from orchestrator.phases.acquire_lease import AcquireLease
+from orchestrator.run.phase import Situation
 from tests.cluster import builders
 from tests.doubles import ScriptedChannel
 from tests.orchestrator.scripted_stage import ScriptedRun, payload, played
@@ -76,8 +77,8 @@ def test_a_lost_head_can_give_no_lease() -> None:
     two = builders.inventory()
     lost = HostView("gpu-a", problem=Unreachable("gpu-a", "connect"))
     seen = builders.seen(two)
-    assert AcquireLease().skip(two, seen) is None
-    assert AcquireLease().skip(two, seen | {"gpu-a": lost}) == "no lease: gpu-a could not be looked at"
+    assert AcquireLease().skip(Situation(two, seen)) is None
+    assert AcquireLease().skip(Situation(two, seen | {"gpu-a": lost})) == "no lease: gpu-a could not be looked at"
 
 
 def test_an_operator_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from cluster.errors import NotReady, Unreachable
 from cluster.values import NcclTransport, Presence
 from orchestrator.events import HostMessage, TransportDetected, Waiting
 from orchestrator.phases.detect_transport import DetectTransport
+from orchestrator.run.phase import Situation
 from tests.cluster import builders
 from tests.doubles import Script
 from tests.orchestrator.scripted_stage import ScriptedRun, look, played
@@ -29,8 +30,8 @@ def learning(lines: Script, engine: Script, refuse: bool = False, patience: floa
 
 
 def test_one_host_needs_none() -> None:
-    assert DetectTransport().skip(ONE, builders.seen(ONE)) == "one host: nothing travels between hosts"
-    assert DetectTransport().skip(TWO, builders.seen(TWO)) is None
+    assert DetectTransport().skip(Situation(ONE, builders.seen(ONE))) == "one host: nothing travels between hosts"
+    assert DetectTransport().skip(Situation(TWO, builders.seen(TWO))) is None
 
 
 def test_the_transport_is_learned_as_soon_as_a_rank_names_it() -> None:

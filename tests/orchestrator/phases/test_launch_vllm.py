@@ -8,6 +8,7 @@ from cluster.errors import CommandFailed, NotReleased, Unreachable
 from cluster.state.desired import ray_unit, vllm_unit
 from cluster.views import HostView, Observed
 from orchestrator.phases.launch_vllm import LaunchVllm
+from orchestrator.run.phase import Situation
 from tests.cluster import builders
 from tests.doubles import failed
 from tests.orchestrator.scripted_stage import left, played
@@ -26,9 +27,9 @@ def running(ray: tuple[str, ...] = ("gpu-a", "gpu-b")) -> Observed:
 
 
 def test_an_engine_of_ours_is_attached_to_but_not_on_another_ray() -> None:
-    assert LaunchVllm().skip(TWO, running()) == "it runs as wanted"
-    assert LaunchVllm().skip(TWO, running(ray=("gpu-a",))) is None
-    assert LaunchVllm().skip(TWO, builders.seen(TWO)) is None
+    assert LaunchVllm().skip(Situation(TWO, running())) == "it runs as wanted"
+    assert LaunchVllm().skip(Situation(TWO, running(ray=("gpu-a",)))) is None
+    assert LaunchVllm().skip(Situation(TWO, builders.seen(TWO))) is None
 
 
 def test_it_is_launched_on_the_head() -> None:

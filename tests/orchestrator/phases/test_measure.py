@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from orchestrator.bench.results import NotKept, Results, kept, opened
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.events import HostMessage, Progress
 from orchestrator.phases.measure import Measure
+from orchestrator.run.phase import Handover, Situation
 from tests.cluster import builders
 from tests.cluster.bench.results import result
 from tests.cluster.bench.test_bench_client import told
@@ -124,9 +126,9 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
     into = results(tmp_path)
     phase = Measure(CELL, CELLS, into, tmp_path)
     inventory = builders.inventory()
-    assert phase.skip(inventory, builders.seen(inventory)) is None
+    assert phase.skip(Situation(inventory, builders.seen(inventory))) is None
     measure(playing(), into)
-    assert phase.skip(inventory, builders.seen(inventory)) == "measured already"
+    assert phase.skip(Situation(inventory, builders.seen(inventory))) == "measured already"
 
 
 def test_failed_requests_end_nothing_but_the_run(tmp_path: Path) -> None:
@@ -182,7 +184,7 @@ def test_a_lease_that_is_lost(tmp_path: Path) -> None:
     def lost() -> None:
         raise LeaseLost("demo", Lease("bob", "desk", "", "up demo"))
 
-    play.stage.guards.append(lost)
+    play = replace(play, stage=play.stage.after(Handover(guards=(lost,))))
     assert isinstance(stopped(play, results(tmp_path)), LeaseLost)
 
 

@@ -9,7 +9,7 @@ from cluster.errors import CommandFailed, CommandTimedOut, FleetError, NotReleas
 from cluster.state.desired import ray_unit
 from cluster.views import HostView, Observed
 from orchestrator.phases.ray import JoinWorkers, StartHead
-from orchestrator.run.phase import Phase
+from orchestrator.run.phase import Phase, Situation
 from tests.cluster import builders
 from tests.doubles import Script, failed
 from tests.orchestrator.scripted_stage import left, played
@@ -39,12 +39,12 @@ def running(*names: str) -> Observed:
     ],
 )
 def test_skipped_where_it_runs_as_wanted(phase: Phase, seen: Observed, reason: str | None) -> None:
-    assert phase.skip(TWO, seen) == reason
+    assert phase.skip(Situation(TWO, seen)) == reason
 
 
 @pytest.mark.parametrize("phase", [StartHead(), JoinWorkers()])
 def test_one_host_needs_no_ray(phase: Phase) -> None:
-    assert phase.skip(ONE, builders.seen(ONE)) == "one host serves alone, without Ray"
+    assert phase.skip(Situation(ONE, builders.seen(ONE))) == "one host serves alone, without Ray"
 
 
 def test_the_head_gets_a_token_and_then_ray() -> None:

@@ -13,6 +13,7 @@ from cluster.transport.host import Host
 from cluster.values import Leftover
 from orchestrator.events import HostMessage, PhaseStarted, Sink, Waiting
 from orchestrator.phases.removed_hosts import CleanRemovedHosts, Teardown
+from orchestrator.run.phase import Situation
 from tests.cluster import builders
 from tests.doubles import ScriptedTransport
 from tests.orchestrator.scripted_stage import ScriptedRun, played, told
@@ -28,19 +29,19 @@ Down = Callable[[Inventory, Fleet, Sink], None]
 
 def ran(
     look: str | HostError = SEEN, down: Down = lambda *_: None
-) -> tuple[CleanRemovedHosts, ScriptedRun, list[Sequence[Inventory]]]:
+) -> tuple[tuple[Leftover, ...], ScriptedRun, list[Sequence[Inventory]]]:
     transport = ScriptedTransport({"facts": look})
     kept: list[Sequence[Inventory]] = []
-    parting = Teardown(lambda one: Fleet([Host(one.head.name, transport)]), down, kept.append, CURE)
-    phase, play = CleanRemovedHosts([GONE], parting), played(inventory=TWO)
-    phase.run(play.stage)
+    teardown = Teardown(lambda host: Fleet([Host(host.head.name, transport)]), down, kept.append, CURE)
+    play = played(inventory=TWO)
+    handover = CleanRemovedHosts([GONE], teardown).run(play.stage)
     assert transport.closed
-    return phase, play, kept
+    return handover.removed, play, kept
 
 
 def test_nothing_to_do() -> None:
-    assert CleanRemovedHosts().skip(TWO, builders.seen(TWO)) == "no host has left the inventory"
-    assert CleanRemovedHosts([GONE]).skip(TWO, builders.seen(TWO)) is None
+    assert CleanRemovedHosts().skip(Situation(TWO, builders.seen(TWO))) == "no host has left the inventory"
+    assert CleanRemovedHosts([GONE]).skip(Situation(TWO, builders.seen(TWO))) is None
 
 
 def test_one_that_answers_is_taken_down_and_forgotten() -> None:
@@ -51,8 +52,8 @@ def test_one_that_answers_is_taken_down_and_forgotten() -> None:
         for event in (PhaseStarted("Stop Ray"), HostMessage("", "all is free"), Waiting("it", 1.0, "")):
             sink(event)
 
-    phase, play, kept = ran(down=down)
-    assert (taken, phase.left, kept) == (["gpu-c"], [], [[]])
+    removed, play, kept = ran(down=down)
+    assert (taken, removed, kept) == (["gpu-c"], (), [[]])
     assert play.events == [
         HostMessage("gpu-c", "it has left the inventory: taking away what is there of this cluster"),
         HostMessage("gpu-c", "all is free"),
@@ -61,8 +62,8 @@ def test_one_that_answers_is_taken_down_and_forgotten() -> None:
 
 
 def test_one_that_is_lost_is_named_and_kept_in_mind() -> None:
-    phase, play, kept = ran(LOST)
-    assert phase.left == [Leftover("gpu-c", "could not be looked at: no route", CURE, provable=False)]
+    removed, play, kept = ran(LOST)
+    assert removed == (Leftover("gpu-c", "could not be looked at: no route", CURE, provable=False),)
     assert kept == [[GONE]]
     assert play.events == [
         HostMessage("gpu-c", f"warning: it has left the inventory, and could not be looked at: no route ({CURE})")
@@ -83,8 +84,8 @@ def test_one_that_does_not_let_go(error: Exception, left: Leftover) -> None:
     def down(*_: object) -> None:
         raise error
 
-    phase, _, kept = ran(down=down)
-    assert (phase.left, kept) == ([left], [[GONE]])
+    removed, _, kept = ran(down=down)
+    assert (removed, kept) == ((left,), [[GONE]])
 
 
 def test_another_way_to_a_host_of_the_inventory_leads_to_nothing_old() -> None:
@@ -93,5 +94,5 @@ def test_another_way_to_a_host_of_the_inventory_leads_to_nothing_old() -> None:
     def down(*_: object) -> None:
         raise AssertionError("it was taken down")
 
-    phase, _, kept = ran(told(builders.facts(TWO.host("gpu-b"))), down)
-    assert (phase.left, kept) == ([], [[]])
+    removed, _, kept = ran(told(builders.facts(TWO.host("gpu-b"))), down)
+    assert (removed, kept) == ((), [[]])

@@ -8,6 +8,7 @@ from cluster.values import Presence, UnitState
 from cluster.views import HostView, Observed
 from orchestrator.events import HostMessage
 from orchestrator.phases.stop import StopRay, StopVllm
+from orchestrator.run.phase import Situation
 from tests.cluster import builders
 from tests.doubles import Script
 from tests.orchestrator.scripted_stage import left, played
@@ -23,15 +24,15 @@ def seen(**overrides: object) -> Observed:
 
 def test_nothing_to_stop() -> None:
     for phase in (StopVllm(), StopRay()):
-        assert phase.skip(THREE, seen()) == "it does not run"
+        assert phase.skip(Situation(THREE, seen())) == "it does not run"
         lost = HostView("gpu-b", problem=Unreachable("gpu-b", "look at the host"))
-        told = phase.skip(THREE, seen() | {"gpu-b": lost})
+        told = phase.skip(Situation(THREE, seen() | {"gpu-b": lost}))
         assert told == "it runs nowhere else, and gpu-b could not be looked at"
 
 
 def test_workers_before_the_head() -> None:
     play = played({"stop ray": left()}, THREE, seen(ray=ALIVE))
-    assert StopRay().skip(THREE, play.stage.seen) is None
+    assert StopRay().skip(Situation(THREE, play.stage.seen)) is None
     StopRay().run(play.stage)
     assert sorted(play.ran[:2]) == [("gpu-b", "stop ray"), ("gpu-c", "stop ray")]
     assert play.ran[2:] == [("gpu-a", "stop ray")]
@@ -40,7 +41,7 @@ def test_workers_before_the_head() -> None:
 def test_whatever_is_left_of_one_is_stopped_dead_or_alive() -> None:
     found = seen() | {"gpu-a": builders.view(THREE.host("gpu-a"), vllm=builders.dead(70, name="vllm"))}
     play = played({"stop vllm": left()}, THREE, found)
-    assert StopVllm().skip(THREE, found) is None
+    assert StopVllm().skip(Situation(THREE, found)) is None
     StopVllm().run(play.stage)
     assert play.ran == [("gpu-a", "stop vllm")]
 

@@ -6,10 +6,11 @@ import pytest
 
 from cluster.errors import NotReleased, Unreachable
 from cluster.state.desired import ray_unit, vllm_unit
-from cluster.values import Presence
+from cluster.values import Leftover, Presence
 from cluster.views import HostView, Observed
 from orchestrator.events import HostMessage
 from orchestrator.phases.stop_outdated import StopOutdated
+from orchestrator.run.phase import Situation
 from tests.cluster import builders
 from tests.orchestrator.scripted_stage import left, look, played
 
@@ -27,8 +28,8 @@ def running() -> Observed:
 
 
 def test_nothing_to_do() -> None:
-    assert StopOutdated().skip(TWO, builders.seen(TWO)) == "nothing of ours is outdated"
-    assert StopOutdated().skip(TWO, running()) == "nothing of ours is outdated"
+    assert StopOutdated().skip(Situation(TWO, builders.seen(TWO))) == "nothing of ours is outdated"
+    assert StopOutdated().skip(Situation(TWO, running())) == "nothing of ours is outdated"
 
 
 def test_what_has_died_is_told_with_its_cause_before_it_goes() -> None:
@@ -68,7 +69,7 @@ def test_a_dead_head_takes_all_with_it_in_the_order_that_hurts_least() -> None:
     seen["gpu-a"] = builders.view(TWO.host("gpu-a"), **dict(facts))
     ended = look("No space left on device", Presence.DEAD)
     play = played({"stop ray": left(), "stop vllm": left(), "unit_status ray": ended}, seen=seen)
-    assert StopOutdated().skip(TWO, seen) is None
+    assert StopOutdated().skip(Situation(TWO, seen)) is None
     StopOutdated().run(play.stage)
     assert play.ran == [
         ("gpu-a", "stop vllm"),
@@ -96,3 +97,15 @@ def test_nothing_is_stopped_for_a_host_that_could_not_be_looked_at(lost: str) ->
         StopOutdated().run(play.stage)
     assert caught.value is problem
     assert play.ran == []
+
+
+@pytest.mark.parametrize("engine_runs", [True, False])
+def test_ray_begins_anew_where_it_may_still_have_a_removed_host(engine_runs: bool) -> None:
+    """A cluster that serves as wanted is left in peace."""
+    seen = running()
+    if not engine_runs:
+        seen["gpu-a"] = builders.view(TWO.host("gpu-a"), ray=seen["gpu-a"].ray)
+    lost = Leftover("gpu-c", "could not be looked at", provable=False)
+    situation = Situation(TWO, seen, removed=(lost,))
+    assert StopOutdated().skip(situation) == ("nothing of ours is outdated" if engine_runs else None)
+    assert StopOutdated().skip(Situation(TWO, seen)) == "nothing of ours is outdated"

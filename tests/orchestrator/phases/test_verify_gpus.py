@@ -12,6 +12,7 @@ from cluster.state.desired import ray_unit, vllm_unit
 from cluster.values import Presence
 from orchestrator.events import HostActivity, HostMessage, Progress, Waiting
 from orchestrator.phases.verify_gpus import VerifyGpus
+from orchestrator.run.phase import Situation
 from tests.cluster import builders
 from tests.doubles import Script, ScriptedChannel
 from tests.orchestrator.scripted_stage import ScriptedRun, look, played
@@ -45,9 +46,9 @@ def test_skipped_without_ray_and_where_our_engine_holds_the_gpus() -> None:
         "gpu-a": builders.view(TWO.host("gpu-a"), ray=rays["gpu-a"], vllm=engine),
         "gpu-b": builders.view(TWO.host("gpu-b"), ray=rays["gpu-b"]),
     }
-    assert VerifyGpus().skip(ONE, builders.seen(ONE)) == "one host serves alone, without Ray"
-    assert VerifyGpus().skip(TWO, running) == "our engine holds them"
-    assert VerifyGpus().skip(TWO, seen) is None
+    assert VerifyGpus().skip(Situation(ONE, builders.seen(ONE))) == "one host serves alone, without Ray"
+    assert VerifyGpus().skip(Situation(TWO, running)) == "our engine holds them"
+    assert VerifyGpus().skip(Situation(TWO, seen)) is None
 
 
 def test_what_it_sees_is_shown() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cluster.errors import NotReleased, Unreachable
-from cluster.values import GpuProcess, Listener
+from cluster.values import GpuProcess, Leftover, Listener
 from orchestrator.events import HostMessage, Waiting
 from orchestrator.phases.verify_released import VerifyReleased
+from orchestrator.run.phase import Handover
 from tests.cluster import builders
 from tests.doubles import Script, failed
 from tests.orchestrator.scripted_stage import ScriptedRun, played, told
@@ -93,3 +96,11 @@ def test_files_of_a_host_that_is_lost_may_be_left() -> None:
     play = freeing(*CLEAN, sweep=Unreachable("gpu-b", "clean", cause="no route"))
     what = [one.what for one in failure(play).leftovers]
     assert what[0] == f"could not be removed: files in {builders.STATE}: no route"
+
+
+def test_what_is_left_on_removed_hosts_is_named_once_all_else_is_free() -> None:
+    play = freeing(*CLEAN)
+    lost = Leftover("gpu-c", "could not be looked at", provable=False)
+    play = replace(play, stage=play.stage.after(Handover(removed=(lost,))))
+    assert failure(play).leftovers == (lost,)
+    assert play.ran[-1] == ("gpu-a", "remove_state")

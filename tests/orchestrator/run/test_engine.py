@@ -10,7 +10,7 @@ from cluster.errors import HostError, LeaseLost, NotReady, NotReleased
 from cluster.values import Lease, Leftover
 from orchestrator.events import HostMessage, PhaseDone, PhaseFailed, PhaseSkipped, PhaseStarted, RolledBack
 from orchestrator.run.interrupts import Interrupted, Interrupts
-from orchestrator.run.phase import Phase, Stage
+from orchestrator.run.phase import Handover, Phase, Stage
 from tests.orchestrator.engine_fixtures import CLEAN, Driven, Noted, driven, phases
 
 LOST = NotReady("the engine", 3.0, cause="it died")
@@ -169,16 +169,12 @@ def test_ctrl_c_twice_while_an_undo_asks_for_the_lease_leaves_as_well() -> None:
     interrupts, notes = twice(0.0, 1.0), list[str]()
 
     def hurry() -> None:
-        interrupts.arrived()
-        interrupts.arrived()
-
-    class Slow(Noted):
-        def run(self, stage: Stage) -> None:
-            stage.guards.append(hurry)
-            super().run(stage)
+        if any(note.startswith("run B") for note in notes):
+            interrupts.arrived()
+            interrupts.arrived()
 
     with pytest.raises(Interrupted) as caught:
-        driven(interrupts).engine.run([Noted("A", notes), Slow("B", notes, fails=LOST)])
+        driven(interrupts).engine.run([Noted("A", notes, guards=(hurry,)), Noted("B", notes, fails=LOST)])
     assert caught.value.cure == f"`{CLEAN}` takes it away"
     assert caught.value.__cause__ is LOST
 
@@ -226,11 +222,12 @@ class Guarded(Phase):
 
     title = "Take the lease"
 
-    def run(self, stage: Stage) -> None:
-        stage.guards.append(self.check)
+    def run(self, stage: Stage) -> Handover:
+        return Handover(guards=(lose,))
 
-    def check(self) -> None:
-        raise LeaseLost("demo", Lease("bob", "desk", "2026-11-22T09:00:00+00:00", "maintenance"))
+
+def lose() -> None:
+    raise LeaseLost("demo", Lease("bob", "desk", "2026-11-22T09:00:00+00:00", "maintenance"))
 
 
 def test_a_run_whose_lease_is_lost_ends_and_takes_nothing_back() -> None:
@@ -244,13 +241,12 @@ def test_a_run_whose_lease_is_lost_ends_and_takes_nothing_back() -> None:
 def test_an_undo_asks_first_whether_the_lease_is_still_ours() -> None:
     one, notes = driven(), list[str]()
 
-    class Loses(Noted):
-        def run(self, stage: Stage) -> None:
-            stage.guards.append(Guarded().check)
-            super().run(stage)
+    def check() -> None:
+        if any(note.startswith("run B") for note in notes):
+            lose()
 
     with pytest.raises(NotReady) as caught:
-        one.engine.run([Noted("A", notes), Loses("B", notes, fails=LOST)])
+        one.engine.run([Noted("A", notes, guards=(check,)), Noted("B", notes, fails=LOST)])
     assert not [note for note in notes if note.startswith("undo")]
     assert any("somebody else may be at work" in note for note in caught.value.__notes__)
 

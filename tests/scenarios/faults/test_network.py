@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from orchestrator.plans import UP
+from orchestrator.plans import UpOptions, up
 from tests.scenarios.faults.breakages import cut, heal, network, slow_link
 from tests.scenarios.faults.case import Case
 from tests.scenarios.hosts import wait_for
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 _SKIPPED = ("Clean former hosts", "Stop what is outdated")
 #: Those in which the run waits for the hosts: it is still in them when the host is back.
 _WAITS = ("Learn the transport", "Wait until the engine is ready")
-_TITLES = [phase.title for phase in UP if phase.title not in (*_SKIPPED, *_WAITS)]
+_TITLES = [phase.title for phase in up(UpOptions()) if phase.title not in (*_SKIPPED, *_WAITS)]
 
 
 def test_a_worker_is_down(case: Case) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.plans import DOWN, UP
+from orchestrator.plans import UpOptions, down, up
 from orchestrator.run.phase import Phase
 from tests.scenarios.faults.breakages import cut, heal, signal
 from tests.scenarios.faults.case import Case
@@ -50,7 +50,7 @@ def took_over(case: Case, verb: str) -> Told:
 
 def test_up_is_killed_in_each_phase(case: Case) -> None:
     """`up` is killed in each phase"""
-    kill_in_each(case, "up", UP)
+    kill_in_each(case, "up", up(UpOptions()))
     case.mends()
     assert [case.hosts.gpus_in_use(host) for host in case.names] == [1, 1]
 
@@ -58,7 +58,7 @@ def test_up_is_killed_in_each_phase(case: Case) -> None:
 def test_down_is_killed_in_each_phase(case: Case) -> None:
     """`down` is killed in each phase"""
     case.serve()
-    kill_in_each(case, "down", DOWN)
+    kill_in_each(case, "down", down())
 
 
 def test_a_laptop_that_sleeps(case: Case, tmp_path: Path) -> None:

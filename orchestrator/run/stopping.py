@@ -1,0 +1,46 @@
+"""Stopping a unit on several hosts at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cluster.errors import HostError, NotReleased
+from cluster.launch import unit
+from cluster.values import Leftover
+from orchestrator.run.phase import Stage
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """What is left of a unit on each host, or why it could not be stopped there."""
+
+    name: unit.Name
+    answers: Mapping[str, tuple[Leftover, ...] | HostError]
+
+    @property
+    def leftovers(self) -> tuple[Leftover, ...]:
+        """What is left on all hosts. A unit that could not be stopped is one that nobody can prove gone."""
+        return tuple(leftover for answer in self.answers.values() for leftover in self._leftovers(answer))
+
+    def require_released(self) -> None:
+        """Raises NotReleased where anything is left."""
+        if self.leftovers:
+            raise NotReleased(self.leftovers)
+
+    def _leftovers(self, answer: tuple[Leftover, ...] | HostError) -> tuple[Leftover, ...]:
+        if not isinstance(answer, HostError):
+            return answer
+        what = f"{self.name} could not be stopped: {answer.reason}"
+        return (Leftover(answer.host, what, answer.cure, provable=False),)
+
+
+def stop(stage: Stage, name: unit.Name, hosts: Sequence[str]) -> Stopped:
+    """Stops the unit wherever it can. A host that does not answer stops nothing elsewhere."""
+    return Stopped(
+        name,
+        stage.fleet.each(
+            lambda host: host.ask(unit.stop(name, host.name, stage.place(host.name).state, stage.venv)),
+            among=hosts,
+        ),
+    )
