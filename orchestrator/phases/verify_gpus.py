@@ -80,7 +80,7 @@ class VerifyGpus(Phase):
     def _looks(self, stage: Stage) -> dict[str, unit.UnitStatus]:
         """Those that answer: a host that does not is for the gate to judge, which sees it through Ray."""
         looks = stage.fleet.each(
-            lambda host: host.ask(unit.status("ray", stage.place(host.name).state, stage.venv))
+            lambda host: host.ask(unit.status("ray", stage.state_folder(host.name), stage.venv))
         )
         return {host: look for host, look in looks.items() if isinstance(look, unit.UnitStatus)}
 

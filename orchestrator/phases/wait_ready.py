@@ -64,7 +64,7 @@ class WaitReady(Phase):
 def _advice(stage: Stage) -> Advice:
     head = stage.head.name
     cause = f"nothing has moved for {stage.patience.load:g} s: no new line in the log, nothing loaded on any host"
-    cure = f"read {stage.place(head).state}/vllm/log on {head}; for a slow disk, raise ORCHESTRATOR_PATIENCE_LOAD"
+    cure = f"read {stage.state_folder(head)}/vllm/log on {head}; for a slow disk, raise ORCHESTRATOR_PATIENCE_LOAD"
     return Advice(head, cause, cure)
 
 
@@ -121,7 +121,7 @@ class _Watch:
     def _ask(self, host: Host) -> unit.UnitStatus:
         if host.name == self._stage.head.name:
             return self.engine.look(self._url)
-        return host.ask(unit.status("ray", self._stage.place(host.name).state, self._stage.venv))
+        return host.ask(unit.status("ray", self._stage.state_folder(host.name), self._stage.venv))
 
     def _fail_if_dead(self, answers: dict[str, unit.UnitStatus]) -> None:
         engine = answers.get(self._stage.head.name)

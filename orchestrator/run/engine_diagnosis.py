@@ -68,7 +68,7 @@ def _rays(stage: Stage) -> dict[str, UnitStatus]:
         return {}
 
     def look(host: Host) -> UnitStatus:
-        return host.ask(unit.status("ray", stage.place(host.name).state, stage.venv))
+        return host.ask(unit.status("ray", stage.state_folder(host.name), stage.venv))
 
     found = stage.fleet.within(_OF_A_CRASH, look)
     return {name: one for name, one in found.items() if isinstance(one, UnitStatus)}
@@ -89,7 +89,7 @@ def stalled(stage: Stage, engine: UnitLog, error: TimedOut, advice: Advice) -> N
     age = _age(stage)
 
     def wanted(host: str) -> CollectRequest:
-        return stall.wanted(stage.inventory, host, stage.place(host).state, age, _OF_A_STALL)
+        return stall.wanted(stage.inventory, host, stage.state_folder(host), age, _OF_A_STALL)
 
     found = stall.evidence(_collected(stage, _OF_A_STALL, wanted))
     last = "\n".join([error.last, *stall.told(stage.inventory, found)])

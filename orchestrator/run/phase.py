@@ -19,11 +19,11 @@ from cluster.inventory import Inventory
 from cluster.transport import wait
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
-from cluster.values import Facts, LaunchTarget, Leftover
+from cluster.values import Facts, Leftover
 from cluster.views import Observed
 from orchestrator.events import Sink, Waiting
 from orchestrator.local.settings import Patience
-from orchestrator.run.launch_targets import LaunchTargets
+from orchestrator.run.state_folders import StateFolders
 
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ class Stage(Situation):
 
     def engine(self) -> UnitLog:
         """Follows the engine's unit and its log, from the beginning. Raises what keeps us from the head."""
-        return UnitLog(self.head, "vllm", self.place(self.head.name).state, self.venv)
+        return UnitLog(self.head, "vllm", self.state_folder(self.head.name), self.venv)
 
     def endpoint(self) -> Endpoint:
         """Where requests go, as it can be reached now."""
@@ -94,7 +94,7 @@ class Stage(Situation):
 
     def nccl_lines(self) -> tuple[str, ...]:
         """What the ranks of all hosts say of the network. Raises what keeps us from any of them."""
-        answers = self.fleet.all(lambda host: host.ask(nccl.lines(self.place(host.name).state, self.venv)))
+        answers = self.fleet.all(lambda host: host.ask(nccl.lines(self.state_folder(host.name), self.venv)))
         return tuple(line for lines in answers.values() for line in lines)
 
     def facts(self, host: str) -> Facts:
@@ -109,14 +109,14 @@ class Stage(Situation):
         for host in self.seen:
             self.facts(host)
 
-    def place(self, host: str) -> LaunchTarget:
-        """Where things lie on this host, also on one that could not be looked at and is back by now. Raises what
-        keeps it from an answer."""
-        return self._targets[host]
+    def state_folder(self, host: str) -> str:
+        """The cluster's folder on this host, also on one that could not be looked at and is back by now. Raises
+        what keeps it from an answer."""
+        return self._state_folders[host]
 
     @cached_property
-    def _targets(self) -> LaunchTargets:
-        return LaunchTargets(self.inventory, self.fleet, self.seen)
+    def _state_folders(self) -> StateFolders:
+        return StateFolders(self.inventory, self.fleet, self.seen)
 
     def until(
         self,

@@ -40,7 +40,7 @@ def stop(stage: Stage, name: unit.Name, hosts: Sequence[str]) -> Stopped:
     return Stopped(
         name,
         stage.fleet.each(
-            lambda host: host.ask(unit.stop(name, host.name, stage.place(host.name).state, stage.venv)),
+            lambda host: host.ask(unit.stop(name, host.name, stage.state_folder(host.name), stage.venv)),
             among=hosts,
         ),
     )
