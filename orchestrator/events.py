@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from cluster.errors import ClusterError
 from cluster.values import Announcement, Excused, Finding, NcclTransport
@@ -80,11 +80,24 @@ class FindingExcused:
 
 @dataclass(frozen=True)
 class HostMessage:
-    """A line worth a person's attention; `host` is empty where it is about all."""
+    """Something worth the operator's attention; `host` is empty where it is about all. `cause` and `cure` are
+    empty where there is none. `line` is all of it in one."""
 
     name: ClassVar[str] = "host_said"
     host: str
-    line: str
+    message: str
+    severity: Literal["info", "warning"] = "info"
+    cause: str = ""
+    cure: str = ""
+
+    @property
+    def line(self) -> str:
+        words = ": ".join(filter(None, ("warning" * self._warns, self.message, self.cause)))
+        return f"{words} ({self.cure})" if self.cure else words
+
+    @property
+    def _warns(self) -> bool:
+        return self.severity == "warning"
 
 
 @dataclass(frozen=True)

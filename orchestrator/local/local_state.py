@@ -42,7 +42,7 @@ class Memory:
             last_inventory.forget(self.state, self.inventory.cluster)
             used_hosts.forget(self.state, self.inventory.cluster)
         except OSError as error:
-            self.sink(HostMessage("", f"this machine cannot forget the cluster: {error}"))
+            self.sink(HostMessage("", "this machine cannot forget the cluster", cause=str(error)))
 
     def _keep_places(self, former: Sequence[Inventory]) -> None:
         own = (single_host(self.inventory, spec.name) for spec in self.inventory.hosts)
@@ -56,4 +56,5 @@ class Memory:
             self._cannot(error)
 
     def _cannot(self, error: OSError) -> None:
-        self.sink(HostMessage("", f"`down` will need the inventory: it cannot be remembered here: {error}"))
+        message = "`down` will need the inventory: it cannot be remembered here"
+        self.sink(HostMessage("", message, cause=str(error)))

@@ -36,7 +36,7 @@ class AcquireLease(Phase):
                 HostMessage(head, f"took over the lease of {before.owner} on {before.machine}, who is gone")
             )
         if held.unwritten:
-            stage.sink(HostMessage(head, f"nobody else can read who holds the lease: {held.unwritten}"))
+            stage.sink(HostMessage(head, "nobody else can read who holds the lease", cause=held.unwritten))
         self._taken()
         return Handover(guards=(held.check,))
 

@@ -40,7 +40,8 @@ class DetectTransport(Phase):
         else:
             nccl.judge(stage.inventory, transport)
         if transport.kind == "NET/Socket":
-            stage.sink(HostMessage("", f"warning: NCCL goes over NET/Socket ({transport.evidence}): {nccl.SLOW}"))
+            message = f"NCCL goes over NET/Socket ({transport.evidence})"
+            stage.sink(HostMessage("", message, "warning", nccl.SLOW))
 
     def _wait(self, stage: Stage) -> NcclTransport:
         """An engine that takes its time is no failure here: the transport is then not known yet."""

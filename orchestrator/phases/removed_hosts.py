@@ -58,8 +58,8 @@ def _clean(host: Inventory, stage: Stage, teardown: Teardown) -> Sequence[Leftov
         for leftover in _leftovers(host, stage, teardown)
     ]
     for leftover in cured:
-        warning = f"warning: it has left the inventory, and {leftover.what} ({leftover.cure})"
-        stage.sink(HostMessage(leftover.host, warning))
+        message = f"it has left the inventory, and {leftover.what}"
+        stage.sink(HostMessage(leftover.host, message, "warning", cure=leftover.cure))
     return cured
 
 
@@ -103,7 +103,7 @@ def _quiet(sink: Sink, host: str) -> Sink:
     def pass_on(event: Event) -> None:
         match event:
             case HostMessage():
-                sink(HostMessage(host, event.line))
+                sink(replace(event, host=host))
             case Waiting():
                 sink(event)
 

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from cluster.errors import ClusterError
 from cluster.values import Announcement, Excused, Finding, NcclTransport
-from orchestrator.events import Event, Sink
+from orchestrator.events import Event, HostMessage, Sink
 from orchestrator.render import announce, failure
 from orchestrator.render.text import write
 
@@ -32,6 +32,8 @@ def sink(stream: TextIO, now: Callable[[], datetime] = utc) -> Sink:
 def line(event: Event, at: datetime) -> str:
     """`{"event": "phase_done", "time": "…", …}`: ASCII alone, so no encoding is in its way."""
     values = {field.name: _value(getattr(event, field.name)) for field in fields(event)}
+    if isinstance(event, HostMessage):
+        values["line"] = event.line
     return json.dumps({"event": event.name, "time": at.isoformat(timespec="milliseconds"), **values})
 
 

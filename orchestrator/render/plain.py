@@ -96,8 +96,8 @@ def _words(event: Event, marks: Marks) -> str:
             return f"{marks.unknown} {findings.excused_line(excused)}"
         case FindingReported(finding):
             return f"{findings.mark_of(finding.severity, marks)} {findings.one_line(finding)}"
-        case HostMessage(host, said):
-            return f"{marks.dot} {host}: {clean(said)}" if host else f"{marks.dot} {clean(said)}"
+        case HostMessage():
+            return f"{marks.dot} {f'{event.host}: ' if event.host else ''}{clean(event.line)}"
         case Progress(what, done, total, unit):
             return f"{marks.dot} {clean(what)}: {quantity(done, total, unit)}"
         case Waiting(what, seconds, last, quiet, patience):

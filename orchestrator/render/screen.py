@@ -110,8 +110,9 @@ def reduce(state: State, event: Event, now: float) -> State:
         case FindingReported(finding):
             told = _said(state, f"{finding.severity}: {findings.one_line(finding)}")
             return _felt(told, [finding.host], Mood.WARNING)
-        case HostMessage(host, line):
-            return _felt(_said(state, f"{host}: {line}" if host else line), [host], Mood.RUNNING)
+        case HostMessage(host):
+            line = f"{host}: {event.line}" if host else event.line
+            return _felt(_said(state, line), [host], Mood.RUNNING)
         case Progress():
             return replace(state, bar=_moved(state.bar, event, now))
         case Waiting():

@@ -51,4 +51,5 @@ class Journal:
         if not self._complained:
             self._complained = True
             reason = error.strerror or str(error)
-            self._complain(HostMessage("", f"no journal of this run: {self._path} cannot be written: {reason}"))
+            cause = f"{self._path} cannot be written: {reason}"
+            self._complain(HostMessage("", "no journal of this run", cause=cause))

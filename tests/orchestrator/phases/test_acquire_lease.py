@@ -48,8 +48,8 @@ def test_one_who_is_gone_is_told_of() -> None:
 def test_a_lease_that_nobody_can_read_is_said() -> None:
     play, _ = locking({"taken": None, "unwritten": "the state directory is read-only"})
     AcquireLease().run(play.stage)
-    words = "nobody else can read who holds the lease: the state directory is read-only"
-    assert play.events == [HostMessage("gpu-a", words)]
+    message, cause = "nobody else can read who holds the lease", "the state directory is read-only"
+    assert play.events == [HostMessage("gpu-a", message, cause=cause)]
     for release in play.at_end:
         release()
 

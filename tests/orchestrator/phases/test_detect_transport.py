@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from cluster.engine import nccl
 from cluster.errors import NotReady, Unreachable
 from cluster.values import NcclTransport, Presence
 from orchestrator.events import HostMessage, TransportDetected, Waiting
@@ -45,8 +46,10 @@ def test_the_transport_is_learned_as_soon_as_a_rank_names_it() -> None:
 def test_a_slow_one_is_a_warning() -> None:
     play = learning(chosen(SOCKET), look())
     DetectTransport().run(play.stage)
-    assert play.said(HostMessage)[0].line.startswith("warning: NCCL")
-    assert "Using network Socket" in play.said(HostMessage)[0].line
+    (message,) = play.said(HostMessage)
+    assert message.line.startswith("warning: NCCL")
+    assert "Using network Socket" in message.line
+    assert (message.severity, message.cause) == ("warning", nccl.SLOW)
 
 
 def test_a_slow_one_is_refused_where_the_inventory_says_so() -> None:

@@ -66,7 +66,9 @@ def test_one_that_is_lost_is_named_and_kept_in_mind() -> None:
     assert removed == (Leftover("gpu-c", "could not be looked at: no route", CURE, provable=False),)
     assert kept == [[GONE]]
     assert play.events == [
-        HostMessage("gpu-c", f"warning: it has left the inventory, and could not be looked at: no route ({CURE})")
+        HostMessage(
+            "gpu-c", "it has left the inventory, and could not be looked at: no route", "warning", cure=CURE
+        )
     ]
 
 

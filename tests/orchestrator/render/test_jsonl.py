@@ -55,6 +55,14 @@ def test_what_a_host_said_is_escaped() -> None:
     assert shown.isascii()
 
 
+def test_a_message_has_its_parts_and_all_of_it_in_a_line() -> None:
+    shown = json.loads(jsonl.line(HostMessage("gpu-a", "it is lost", "warning", "no route", "see to it"), AT))
+    assert {key: shown[key] for key in ("severity", "message", "cause", "cure")} == {
+        "severity": "warning", "message": "it is lost", "cause": "no route", "cure": "see to it",
+    }  # fmt: skip
+    assert shown["line"] == "warning: it is lost: no route (see to it)"
+
+
 def test_every_kind_of_event_has_a_line() -> None:
     events = [event for _, event in (*story.ENDED, *story.BAD)]
     assert {type(event) for event in events} == set(get_args(Event))

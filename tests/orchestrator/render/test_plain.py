@@ -58,6 +58,10 @@ from tests.orchestrator.render import story
             "· gpu-a: Application startup complete.",
         ),
         (HostMessage("", "lease of anna taken over"), "· lease of anna taken over"),
+        (
+            HostMessage("gpu-a", "it is lost", "warning", "no route", "see to it"),
+            "· gpu-a: warning: it is lost: no route (see to it)",
+        ),
         (Progress("weights", 33.5, 790.3, "GiB"), "· weights: 33.5 of 790.3 GiB"),
         (Waiting("one token", 72, ""), "· waiting for one token, 1 min 12 s"),
         (Waiting("one token", 72, "HTTP 503"), "· waiting for one token, 1 min 12 s: HTTP 503"),

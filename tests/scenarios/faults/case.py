@@ -95,9 +95,9 @@ class Case:
         return told
 
     def said(self, event: dict[str, Any], then: str) -> None:
-        """A line about a host, with its cure in brackets."""
-        cause, _, cure = event["line"].partition(" (")
-        self.tell(Told(event["host"], cause, cure.rstrip(")")), _time(event) - self.struck, then)
+        """A message about a host, with its cure."""
+        cause = ": ".join(filter(None, (event["message"], event["cause"])))
+        self.tell(Told(event["host"], cause, event["cure"]), _time(event) - self.struck, then)
 
     def of(self, done: subprocess.CompletedProcess[str]) -> Told:
         return of_report(json.loads(done.stdout))

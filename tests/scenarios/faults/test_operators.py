@@ -174,6 +174,7 @@ def _without_journal(case: Case, state: Path) -> None:
     other, begun = Operator(state, case.operator.settings), time.time()
     done = other.run("up", case.hosts.inventory, "--output", "json")
     assert done.returncode == 0, done.stderr
-    said = [event for event in other.events(done, "host_said") if "no journal of this run" in event["line"]]
-    told = Told("this machine", said[0]["line"], "ORCHESTRATOR_STATE names another place")
-    case.tell(told, datetime.fromisoformat(said[0]["time"]).timestamp() - begun, "announced")
+    said = other.events(done, "host_said")
+    (message,) = [event for event in said if event["message"] == "no journal of this run"]
+    told = Told("this machine", message["line"], "ORCHESTRATOR_STATE names another place")
+    case.tell(told, datetime.fromisoformat(message["time"]).timestamp() - begun, "announced")
