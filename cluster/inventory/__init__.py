@@ -1,7 +1,7 @@
 """inventory.yaml -> frozen models, or every reason why not, each with its line and key.
 
-`load` is the whole story: `places` reads the YAML and knows the line of every key, `written` is the schema of
-the file, `rules` is what must hold between several keys, `models` is what the rest of the program reads.
+`load` is the whole story: `yaml_source` reads the YAML and knows the line of every key, `schema` is that of the
+file, `rules` is what must hold between several keys, `models` is what the rest of the program reads.
 """
 
 from cluster.inventory.layout import with_layout

@@ -27,7 +27,7 @@ _KINDS = (
     (dict, "a mapping"),
 )
 
-_WANTED: Mapping[str, str] = MappingProxyType(
+_EXPECTED: Mapping[str, str] = MappingProxyType(
     {
         "string_type": "text",
         "int_type": "a whole number",
@@ -43,18 +43,18 @@ _DECIMAL_OR_FLAG = re.compile(r"-?[0-9]+|true|false")
 
 def explain(details: Sequence[ErrorDetails]) -> Iterator[Problem]:
     """A problem for each error, but for those that only follow from another one."""
-    placed = [(_place(error), error) for error in details]
-    meant = {(*loc[:-1], _guess(str(loc[-1]), _siblings(loc))) for loc, error in placed if _unknown(error)}
-    for loc, error in placed:
+    located = [(_loc(error), error) for error in details]
+    meant = {(*loc[:-1], _guess(str(loc[-1]), _siblings(loc))) for loc, error in located if _unknown(error)}
+    for loc, error in located:
         # A key that is only misspelt is not missing as well.
         misspelt = error["type"] == "missing" and loc in meant
-        if error["type"] != "default_factory_not_called" and not misspelt and not _only_wrong(error, loc, placed):
+        if error["type"] != "default_factory_not_called" and not misspelt and not _only_wrong(error, loc, located):
             yield Problem(loc, _reason(error, loc))
 
 
-def _only_wrong(error: ErrorDetails, loc: Loc, placed: Sequence[tuple[Loc, ErrorDetails]]) -> bool:
+def _only_wrong(error: ErrorDetails, loc: Loc, located: Sequence[tuple[Loc, ErrorDetails]]) -> bool:
     """Whether a list is called empty because all that is in it is wrong."""
-    inner = [other for other, _ in placed if len(other) > len(loc) and other[: len(loc)] == loc]
+    inner = [other for other, _ in located if len(other) > len(loc) and other[: len(loc)] == loc]
     return error["type"] == "too_short" and bool(inner)
 
 
@@ -69,7 +69,7 @@ def _guess(word: str, known: Iterable[str]) -> str:
     return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")
 
 
-def _place(error: ErrorDetails) -> Loc:
+def _loc(error: ErrorDetails) -> Loc:
     return tuple(part for part in error["loc"] if part not in _NO_KEYS)
 
 
@@ -78,7 +78,7 @@ def _unknown(error: ErrorDetails) -> bool:
 
 
 def _reason(error: ErrorDetails, loc: Loc) -> str:
-    if error["type"] in _WANTED:
+    if error["type"] in _EXPECTED:
         return _expected(error)
     match error:
         case {"type": "extra_forbidden"}:
@@ -100,17 +100,17 @@ def _reason(error: ErrorDetails, loc: Loc) -> str:
 
 def _expected(error: ErrorDetails) -> str:
     """The sentence for a value of the wrong type."""
-    wanted, found = _WANTED[error["type"]], error["input"]
-    if wanted == "text" and isinstance(found, bool | int | UnsupportedScalar):
-        return f"expected text, found {_kind(found)}: put it in quotes"
-    if wanted in _BARE and isinstance(found, str) and _DECIMAL_OR_FLAG.fullmatch(found):
-        return f"expected {wanted}, found text: take the quotes away"
-    return f"expected {wanted}, found {_kind(found)}"
+    expected, value = _EXPECTED[error["type"]], error["input"]
+    if expected == "text" and isinstance(value, bool | int | UnsupportedScalar):
+        return f"expected text, found {_kind(value)}: put it in quotes"
+    if expected in _BARE and isinstance(value, str) and _DECIMAL_OR_FLAG.fullmatch(value):
+        return f"expected {expected}, found text: take the quotes away"
+    return f"expected {expected}, found {_kind(value)}"
 
 
 def _choice(error: ErrorDetails) -> str:
-    found, choices = error["input"], re.findall("'([^']*)'", error["ctx"]["expected"])
-    guess = did_you_mean(found, choices) if isinstance(found, str) else f", found {_kind(found)}"
+    value, choices = error["input"], re.findall("'([^']*)'", error["ctx"]["expected"])
+    guess = did_you_mean(value, choices) if isinstance(value, str) else f", found {_kind(value)}"
     return f"expected {' or '.join(map(quoted, choices))}{guess}"
 
 

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from cluster.inventory import variables
 from cluster.inventory.interpolate import Replaced
+from cluster.inventory.reserved import not_reserved_variable
 from cluster.values.checks import CHECKS
 
 #: What must not be in a path that ends up in PATH, in a shebang or in the name of a socket.
@@ -144,5 +144,5 @@ Text = Annotated[str, AfterValidator(_without_nul)]
 CheckName = Annotated[str, AfterValidator(_check)]
 Reason = Annotated[Text, AfterValidator(_reason)]
 VariableName = Annotated[
-    str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable"), variables.free
+    str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable"), not_reserved_variable
 ]

@@ -42,7 +42,7 @@ class Surroundings:
 
 
 def read_text(path: Path) -> str:
-    """The text of an inventory. Raises Refused with the reason when there is none to be had."""
+    """The text of an inventory. Raises UnreadableInventory with the reason when there is none to be had."""
     try:
         if path.is_dir():
             raise UnreadableInventory(Problem((), "this is a folder, not a file"), cure=_RIGHT_PATH)

@@ -12,7 +12,7 @@ from cluster.inventory.explain import explain
 from cluster.inventory.files import Surroundings, read_text
 from cluster.inventory.models import Inventory
 from cluster.inventory.problems import Problem, UnreadableInventory, error
-from cluster.inventory.schema import InventoryFile, build, settle
+from cluster.inventory.schema import InventoryFile, build, resolve
 from cluster.inventory.yaml_source import Document, parse
 
 
@@ -25,23 +25,23 @@ def load(path: Path, environ: Mapping[str, str], base: Path | None = None) -> In
     """
     try:
         document = parse(read_text(path), environ)
-    except UnreadableInventory as refused:
-        raise error(str(path), refused.problems, {}, refused.cure) from None
-    written, problems = _validated(document, Surroundings(base or path.absolute().parent, environ))
-    if written is not None and not problems:
-        settled = settle(written)
-        problems = tuple(rules.problems(settled))
+    except UnreadableInventory as unreadable:
+        raise error(str(path), unreadable.problems, {}, unreadable.cure) from None
+    file, problems = _validated(document, Surroundings(base or path.absolute().parent, environ))
+    if file is not None and not problems:
+        resolved = resolve(file)
+        problems = tuple(rules.problems(resolved))
         if not problems:
-            return build(settled)
+            return build(resolved)
     raise error(str(path), problems, document.lines)
 
 
 def _validated(document: Document, around: Surroundings) -> tuple[InventoryFile | None, tuple[Problem, ...]]:
-    """What is written, or None, and the problems; a value that could not be read has no second one."""
+    """Returns the file, or None, and its problems; a value that could not be read has no second one."""
     try:
         return InventoryFile.model_validate(document.data, context=around), document.problems
-    except ValidationError as refused:
+    except ValidationError as invalid:
         # Neither this exception nor its context leaves: it holds the values, secrets among them.
-        details = refused.errors(include_url=False)
+        details = invalid.errors(include_url=False)
     known = {problem.loc for problem in document.problems}
     return None, (*document.problems, *(problem for problem in explain(details) if problem.loc not in known))

@@ -29,7 +29,7 @@ from cluster.inventory.fields import (
     Word,
 )
 from cluster.inventory.files import read_api_key
-from cluster.inventory.reserved import free
+from cluster.inventory.reserved import not_reserved_argument
 from cluster.remote.common.redact import IN_URLS
 
 #: A pattern, whatever the case, of names whose values are secrets.
@@ -104,7 +104,7 @@ class ServeSpec(Frozen):
     pipeline_parallel_size: Count = 1
     host: Address = "0.0.0.0"
     port: Port = 8000
-    arguments: tuple[Annotated[Text, free], ...] = ()
+    arguments: tuple[Annotated[Text, not_reserved_argument], ...] = ()
     api_key: Annotated[SecretStr | None, BeforeValidator(read_api_key)] = None
     refuse_socket_transport: Flag = False
     prove_image: Flag = False

@@ -1,4 +1,4 @@
-"""The arguments of `vllm serve` that the orchestrator gives itself, and the keys to use instead."""
+"""The arguments and variables that the orchestrator gives vLLM itself, and the keys to use instead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from pydantic import AfterValidator
 
 _OWN = "the orchestrator gives it itself"
-_RESERVED = (
+_ARGUMENTS = (
     (("--tensor-parallel-size", "-tp"), "use serve.tensor_parallel_size"),
     (("--pipeline-parallel-size", "-pp"), "use serve.pipeline_parallel_size"),
     (("--host",), "use serve.host"),
@@ -25,24 +25,33 @@ _RESERVED = (
     (("--nnodes", "-n", "--node-rank", "-r", "--master-addr", "--headless"), f"{_OWN}: the hosts decide"),
 )
 
+_VARIABLES = {
+    # One for all hosts is a placement group that waits for half an hour (vllm#13388).
+    "VLLM_HOST_IP": "it is the `cluster_address` of each host",
+    "CUDA_VISIBLE_DEVICES": "use gpu_ids",
+    "VLLM_API_KEY": "use serve.api_key",
+    "RAY_ADDRESS": "it is that of the head",
+    "RAY_AUTH_MODE": "every cluster has a token of its own",
+    "RAY_AUTH_TOKEN_PATH": "every cluster has a token of its own",
+}
 
 #: What may be shown of an item: names of options, and numbers. Anything else may be a secret.
 _SHOWN = re.compile(r"--?[a-z][a-z_-]*|[0-9]{1,9}")
 
 
-def _free(argument: str) -> str:
+def _refuse_argument(argument: str) -> str:
     if not argument.startswith("-"):
         return argument
     # vLLM reads --tensor_parallel_size as --tensor-parallel-size; what follows the name may be a secret.
     name = re.split(r"[=\s]", argument)[0].replace("_", "-")
-    for names, instead in _RESERVED:
+    for names, instead in _ARGUMENTS:
         if name in names:
             raise ValueError(f"{name} is not for here: {instead}")
     return _one_word(argument)
 
 
 def _one_word(argument: str) -> str:
-    """White space is part of a value behind "=", and of JSON."""
+    """Refuses white space in the name of an option; in a value behind "=", and in JSON, it is allowed."""
     option = re.split("[={]", argument)[0]
     if not re.search(r"\s", option):
         return argument
@@ -53,4 +62,11 @@ def _one_word(argument: str) -> str:
     raise ValueError(f"one word an item: split it into {shown}")
 
 
-free = AfterValidator(_free)
+def _refuse_variable(name: str) -> str:
+    if name in _VARIABLES:
+        raise ValueError(f"{name} is not for here: {_VARIABLES[name]}")
+    return name
+
+
+not_reserved_argument = AfterValidator(_refuse_argument)
+not_reserved_variable = AfterValidator(_refuse_variable)

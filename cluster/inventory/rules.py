@@ -12,8 +12,8 @@ from cluster.inventory.schema import ResolvedInventory, WrittenHost
 from cluster.model.heads import attention_heads
 
 
-def problems(settled: ResolvedInventory) -> Iterator[Problem]:
-    """Everything that is wrong between the keys."""
+def problems(resolved: ResolvedInventory) -> Iterator[Problem]:
+    """Yields all that is wrong between the keys."""
     for rule in (
         _names,
         _addresses,
@@ -27,71 +27,69 @@ def problems(settled: ResolvedInventory) -> Iterator[Problem]:
         _source,
         _accepted,
     ):
-        yield from rule(settled)
+        yield from rule(resolved)
 
 
-def _names(settled: ResolvedInventory) -> Iterator[Problem]:
-    yield from _repeated(settled, "name", [host.name for host in settled.hosts])
+def _names(resolved: ResolvedInventory) -> Iterator[Problem]:
+    yield from _repeated(resolved, "name", [host.name for host in resolved.hosts])
 
 
-def _addresses(settled: ResolvedInventory) -> Iterator[Problem]:
-    yield from _repeated(settled, "address", [(host.address.lower(), host.port or 22) for host in settled.hosts])
+def _addresses(resolved: ResolvedInventory) -> Iterator[Problem]:
+    yield from _repeated(resolved, "address", [(host.address.lower(), host.port or 22) for host in resolved.hosts])
 
 
-def _repeated(settled: ResolvedInventory, key: str, values: list[Hashable]) -> Iterator[Problem]:
+def _repeated(resolved: ResolvedInventory, key: str, values: list[Hashable]) -> Iterator[Problem]:
     """A problem for each value that an earlier host has as well; None is no value."""
     for index, value in enumerate(values):
         first = values.index(value)
         if value is not None and first < index:
-            other = quoted(settled.hosts[first].name)
+            other = quoted(resolved.hosts[first].name)
             yield Problem(("hosts", index, key), f"hosts[{first}] ({other}) has the same {key.replace('_', ' ')}")
 
 
-def _cluster_addresses(settled: ResolvedInventory) -> Iterator[Problem]:
-    addresses = [host.reached_at for host in settled.hosts]
-    yield from _repeated(settled, "cluster_address", list(addresses))
-    for index, (host, address) in enumerate(zip(settled.hosts, addresses, strict=True)):
-        place = ("hosts", index, "cluster_address")
+def _cluster_addresses(resolved: ResolvedInventory) -> Iterator[Problem]:
+    addresses = [host.reached_at for host in resolved.hosts]
+    yield from _repeated(resolved, "cluster_address", list(addresses))
+    for index, (host, address) in enumerate(zip(resolved.hosts, addresses, strict=True)):
+        loc = ("hosts", index, "cluster_address")
         if address is None:
-            yield Problem(
-                place, f"is missing, and address {quoted(host.address)} is no IP address to take instead"
-            )
+            yield Problem(loc, f"is missing, and address {quoted(host.address)} is no IP address to take instead")
         elif len(addresses) > 1 and ipaddress.ip_address(address).is_loopback:
-            yield Problem(place, f"the other hosts cannot reach {address}")
+            yield Problem(loc, f"the other hosts cannot reach {address}")
 
 
-def _roles(settled: ResolvedInventory) -> Iterator[Problem]:
-    heads = [index for index, host in enumerate(settled.hosts) if host.role == "head"]
+def _roles(resolved: ResolvedInventory) -> Iterator[Problem]:
+    heads = [index for index, host in enumerate(resolved.hosts) if host.role == "head"]
     if not heads:
         yield Problem(("hosts",), 'one host must have "role: head"')
     for index in heads[1:]:
-        first = settled.hosts[heads[0]].name
+        first = resolved.hosts[heads[0]].name
         yield Problem(
             ("hosts", index, "role"), f"a second head: hosts[{heads[0]}] ({quoted(first)}) is one already"
         )
 
 
-def _gpus(settled: ResolvedInventory) -> Iterator[Problem]:
-    for index, host in enumerate(settled.hosts):
+def _gpus(resolved: ResolvedInventory) -> Iterator[Problem]:
+    for index, host in enumerate(resolved.hosts):
         if host.gpus is None:
             yield Problem(("hosts", index, "gpus"), "is missing, here and in the defaults")
         elif host.gpu_ids is not None and len(host.gpu_ids) != host.gpus:
             reason = f"names {len(host.gpu_ids)} GPUs, but gpus of {quoted(host.name)} is {host.gpus}"
-            yield Problem(settled.place(index, "gpu_ids"), reason)
+            yield Problem(resolved.loc(index, "gpu_ids"), reason)
 
 
-def _jumps(settled: ResolvedInventory) -> Iterator[Problem]:
-    by_name = {host.name: host for host in settled.hosts}
-    for index, host in enumerate(settled.hosts):
+def _jumps(resolved: ResolvedInventory) -> Iterator[Problem]:
+    by_name = {host.name: host for host in resolved.hosts}
+    for index, host in enumerate(resolved.hosts):
         hops = tuple(itertools.islice(_hops(host, by_name), len(by_name)))
         if hops and hops[0] not in by_name:
             guess = did_you_mean(hops[0], by_name)
             reason = f'{quoted(hops[0])} is no host of this file{guess}; another machine needs "address: ..."'
-            yield Problem(settled.place(index, "jump"), reason)
+            yield Problem(resolved.loc(index, "jump"), reason)
         if host.name in hops:
             circle = " -> ".join((host.name, *hops[: hops.index(host.name) + 1]))
             reason = f'goes round in a circle: {circle} (a host without a jump says "jump: null")'
-            yield Problem(settled.place(index, "jump"), reason)
+            yield Problem(resolved.loc(index, "jump"), reason)
 
 
 def _hops(host: WrittenHost, by_name: Mapping[str, WrittenHost]) -> Iterator[str]:
@@ -104,19 +102,19 @@ def _hops(host: WrittenHost, by_name: Mapping[str, WrittenHost]) -> Iterator[str
         jump = through.jump if through is not None else None
 
 
-def _layout(settled: ResolvedInventory) -> Iterator[Problem]:
-    serve, counts = settled.written.serve, [host.gpus for host in settled.hosts]
+def _layout(resolved: ResolvedInventory) -> Iterator[Problem]:
+    serve, counts = resolved.file.serve, [host.gpus for host in resolved.hosts]
     taken = serve.tensor_parallel_size * serve.pipeline_parallel_size
     declared = sum(count or 0 for count in counts)
     if None not in counts and taken != declared:
-        each = " + ".join(f"{host.name} {host.gpus}" for host in settled.hosts)
+        each = " + ".join(f"{host.name} {host.gpus}" for host in resolved.hosts)
         product = f"{serve.tensor_parallel_size} x pipeline_parallel_size {serve.pipeline_parallel_size}"
         reason = f"{product} takes {taken} GPUs, but the hosts declare {declared} ({each})"
         yield Problem(("serve", "tensor_parallel_size"), reason)
 
 
-def _heads(settled: ResolvedInventory) -> Iterator[Problem]:
-    model, size = settled.written.model.id, settled.written.serve.tensor_parallel_size
+def _heads(resolved: ResolvedInventory) -> Iterator[Problem]:
+    model, size = resolved.file.model.id, resolved.file.serve.tensor_parallel_size
     heads = attention_heads(model)
     if heads is not None and not heads.divides(size):
         own = f"the {heads.query} attention heads ({heads.key_value} for keys and values) of {model}"
@@ -124,15 +122,15 @@ def _heads(settled: ResolvedInventory) -> Iterator[Problem]:
         yield Problem(("serve", "tensor_parallel_size"), f"{size} does not fit {own}: {rule}")
 
 
-def _ports(settled: ResolvedInventory) -> Iterator[Problem]:
-    ray, taken = settled.written.ray, dict[int, str]()
+def _ports(resolved: ResolvedInventory) -> Iterator[Problem]:
+    ray, taken = resolved.file.ray, dict[int, str]()
     if ray.min_worker_port > ray.max_worker_port:
         yield Problem(("ray", "max_worker_port"), f"is below ray.min_worker_port ({ray.min_worker_port})")
     single = (
         ("ray", "port", ray.port),
         ("ray", "node_manager_port", ray.node_manager_port),
         ("ray", "object_manager_port", ray.object_manager_port),
-        ("serve", "port", settled.written.serve.port),
+        ("serve", "port", resolved.file.serve.port),
     )
     for section, key, port in single:
         if port in taken:
@@ -143,19 +141,19 @@ def _ports(settled: ResolvedInventory) -> Iterator[Problem]:
         taken.setdefault(port, f"{section}.{key}")
 
 
-def _source(settled: ResolvedInventory) -> Iterator[Problem]:
-    model = settled.written.model
+def _source(resolved: ResolvedInventory) -> Iterator[Problem]:
+    model = resolved.file.model
     if model.id.startswith("/") and model.revision is not None:
         yield Problem(("model", "revision"), "a folder has no revisions: leave it out, or give a repository id")
     if model.id.startswith("/") and model.download:
         yield Problem(("model", "download"), "a folder is not downloaded: leave it out, or give a repository id")
 
 
-def _accepted(settled: ResolvedInventory) -> Iterator[Problem]:
+def _accepted(resolved: ResolvedInventory) -> Iterator[Problem]:
     """What is accepted of a host must be of one that is there."""
-    names = [host.name for host in settled.hosts]
-    for index, one in enumerate(settled.written.preflight.accept):
-        for place, host in enumerate(one.hosts):
+    names = [host.name for host in resolved.hosts]
+    for index, accepted in enumerate(resolved.file.preflight.accept):
+        for position, host in enumerate(accepted.hosts):
             if host not in names:
-                where = ("preflight", "accept", index, "hosts", place)
-                yield Problem(where, f"is no host of this cluster{did_you_mean(host, names)}")
+                loc = ("preflight", "accept", index, "hosts", position)
+                yield Problem(loc, f"is no host of this cluster{did_you_mean(host, names)}")

@@ -112,43 +112,43 @@ class InventoryFile(Frozen):
 class ResolvedInventory:
     """A file with its defaults filled into `hosts`, in the order of the file."""
 
-    written: InventoryFile
+    file: InventoryFile
     hosts: tuple[WrittenHost, ...]
 
-    def place(self, index: int, key: str) -> Loc:
-        """Where the value that a host has was written: in its entry, or else in the defaults."""
-        if key not in self.written.hosts[index].model_fields_set and key in self.written.defaults.model_fields_set:
+    def loc(self, index: int, key: str) -> Loc:
+        """Returns where the value of a host was written: in its entry, or else in the defaults."""
+        if key not in self.file.hosts[index].model_fields_set and key in self.file.defaults.model_fields_set:
             return ("defaults", key)
         return ("hosts", index, key)
 
 
-def settle(written: InventoryFile) -> ResolvedInventory:
-    """Fill the defaults in. A key written in a host wins, also when it is null; environments are merged."""
-    return ResolvedInventory(written, tuple(_filled(host, written) for host in written.hosts))
+def resolve(file: InventoryFile) -> ResolvedInventory:
+    """Fills the defaults in. A key written in a host wins, also when it is null; environments are merged."""
+    return ResolvedInventory(file, tuple(_with_defaults(host, file) for host in file.hosts))
 
 
-def _filled(host: WrittenHost, written: InventoryFile) -> WrittenHost:
-    defaults = written.defaults
+def _with_defaults(host: WrittenHost, file: InventoryFile) -> WrittenHost:
+    defaults = file.defaults
     update: dict[str, object] = {
         key: getattr(defaults, key) for key in defaults.model_fields_set - host.model_fields_set
     }
-    update["environment"] = {**written.environment, **defaults.environment, **host.environment}
+    update["environment"] = {**file.environment, **defaults.environment, **host.environment}
     return host.model_copy(update=update)
 
 
-def build(settled: ResolvedInventory) -> Inventory:
-    """The inventory. Only for a file in which no rule found a problem."""
-    written = settled.written
-    by_name = {host.name: host for host in settled.hosts}
+def build(resolved: ResolvedInventory) -> Inventory:
+    """Returns the inventory. Only for a file in which no rule found a problem."""
+    file = resolved.file
+    by_name = {host.name: host for host in resolved.hosts}
     return Inventory(
-        cluster=written.cluster,
-        known_hosts=written.known_hosts,
-        model=written.model,
-        serve=written.serve,
-        ray=written.ray,
-        runtime=written.runtime,
-        preflight=written.preflight,
-        hosts=tuple(_host(host, by_name) for host in settled.hosts),
+        cluster=file.cluster,
+        known_hosts=file.known_hosts,
+        model=file.model,
+        serve=file.serve,
+        ray=file.ray,
+        runtime=file.runtime,
+        preflight=file.preflight,
+        hosts=tuple(_host(host, by_name) for host in resolved.hosts),
     )
 
 

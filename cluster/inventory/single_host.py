@@ -18,11 +18,11 @@ def single_host(inventory: Inventory, name: str) -> Inventory:
     )
 
 
-def is_of(one: Inventory, inventory: Inventory) -> bool:
-    """Whether this host alone still belongs to `inventory`: what it finds there is what `one` would find."""
-    return any(_place(one, one.head.name) == _place(inventory, host.name) for host in inventory.hosts)
+def is_of(single: Inventory, inventory: Inventory) -> bool:
+    """Whether this host alone still belongs to `inventory`: what it finds there is what `single` would find."""
+    return any(_identity(single, single.head.name) == _identity(inventory, host.name) for host in inventory.hosts)
 
 
-def _place(inventory: Inventory, name: str) -> tuple[object, ...]:
+def _identity(inventory: Inventory, name: str) -> tuple[object, ...]:
     host = inventory.host(name)
     return host.name, host.address.lower(), host.port, host.user, inventory.runtime.state_directory

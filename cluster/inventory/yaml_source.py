@@ -38,7 +38,7 @@ class Document:
 
 
 def parse(text: str, environ: Mapping[str, str]) -> Document:
-    """The one document in `text`, `${VAR}`s replaced. Raises Refused when it cannot be read at all."""
+    """The one document in `text`, `${VAR}`s replaced. Raises UnreadableInventory when it cannot be read at all."""
     root = _compose(text)
     reader = _Reader(environ)
     reader.lines[()] = root.start_mark.line + 1
