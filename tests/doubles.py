@@ -77,12 +77,12 @@ class ScriptedTransport:
         """What was run and opened, in order."""
         return [command.kind for command in self.executed]
 
-    def execute(self, command: Command, said: Callable[[str], None] | None = None) -> Result:
+    def execute(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
         self.executed.append(command)
         result = _given(self._next(command), command)
-        if said:
+        if on_line:
             for line in result.stdout.splitlines():
-                said(line)
+                on_line(line)
         return result
 
     def open(self, command: Command) -> ScriptedChannel:

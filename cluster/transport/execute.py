@@ -12,7 +12,7 @@ from cluster.views import Executed
 #: The words reach the program as they are: nothing here is for a shell to read again.
 _WITH_VENV = 'PATH="$1/bin:$PATH"; export PATH; shift; exec "$@"'
 
-#: A command may say so itself, long before its time is up.
+#: A command may exit with it as well, long before its limit.
 _STATUS_OF_TIMEOUT = 124
 
 
@@ -22,21 +22,21 @@ def command(words: tuple[str, ...], venv: str, timeout: float) -> Command:
 
 
 def execute(host: Host, command: Command) -> Executed:
-    """Never raises a HostError: what came of it, however it ended, with all that was heard until then."""
-    begun, heard = time.monotonic(), list[str]()
+    """Returns how the command ended, with all its output until then; raises no HostError."""
+    start, lines = time.monotonic(), list[str]()
     try:
-        result = host.run(command, heard.append)
+        result = host.run(command, lines.append)
     except CommandFailed as error:
         return Executed(host.name, error.status, error.stdout, error.stderr)
     except CommandTimedOut as error:
-        # It has what was said on stderr, or else on stdout: the lines that were heard tell which it is.
-        stdout = _text(heard)
+        # It has the text of stderr, or else of stdout: the lines that came tell which it is.
+        stdout = _text(lines)
         stderr = "" if error.said == stdout.strip() else f"{error.said}\n"
-        if time.monotonic() - begun < command.timeout:
+        if time.monotonic() - start < command.timeout:
             return Executed(host.name, _STATUS_OF_TIMEOUT, stdout, stderr)
         return Executed(host.name, None, stdout, stderr, CommandTimedOut(host.name, command))
     except HostError as error:
-        return Executed(host.name, None, _text(heard), problem=error)
+        return Executed(host.name, None, _text(lines), problem=error)
     return Executed(host.name, 0, result.stdout, result.stderr)
 
 

@@ -1,4 +1,4 @@
-"""All hosts at once."""
+"""The hosts of a cluster, all at once."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from cluster.transport.host import Host
 T = TypeVar("T")
 U = TypeVar("U")
 
-#: How long Ctrl-C may go unheard, in seconds.
-_ATTENTION = 0.2
-#: How long hanging up may take, in seconds, for all hosts together.
-_FAREWELL = 5.0
+#: Seconds after which Ctrl-C is noticed at the latest.
+_POLL_INTERVAL = 0.2
+#: Seconds that closing may take, for all hosts together.
+_CLOSE_TIMEOUT = 5.0
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Signals wait: Ctrl-C in the middle of `Thread.start` leaves one of its locks in disorder."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+def _signals_blocked() -> Iterator[None]:
+    """Blocks signals: Ctrl-C in the middle of `Thread.start` leaves one of its locks in disorder."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 class _Job(Generic[T]):
@@ -53,7 +53,7 @@ class _Job(Generic[T]):
             self._done.set()
 
     def wait(self, deadline: float = float("inf")) -> None:
-        while not self._done.wait(_ATTENTION) and time.monotonic() < deadline:
+        while not self._done.wait(_POLL_INTERVAL) and time.monotonic() < deadline:
             pass
 
     @property
@@ -73,21 +73,21 @@ class _Job(Generic[T]):
 
 
 def both(first: Callable[[], T], second: Callable[[], U]) -> tuple[T, U]:
-    """At the same time; whoever waits for them can be interrupted. Raises what one of them raises."""
-    with _undisturbed():
-        one, other = _Job(first, "first"), _Job(second, "second")
-    one.wait()
-    other.wait()
-    return one.result(), other.result()
+    """Runs both at the same time; Ctrl-C interrupts the wait for them. Raises what one of them raises."""
+    with _signals_blocked():
+        jobs = _Job(first, "first"), _Job(second, "second")
+    for job in jobs:
+        job.wait()
+    return jobs[0].result(), jobs[1].result()
 
 
 def errors_of(outcomes: Mapping[str, T | HostError]) -> list[HostError]:
-    """What kept hosts from giving anything, in their order."""
+    """Returns the errors of hosts, in their order."""
     return [outcome for outcome in outcomes.values() if isinstance(outcome, HostError)]
 
 
 def all_of(outcomes: Mapping[str, T | HostError]) -> dict[str, T]:
-    """What every host gave; raises the one `HostError`, or all in one."""
+    """Returns the result of every host; raises the one `HostError`, or all in one."""
     errors = errors_of(outcomes)
     if len(errors) == 1:
         raise errors[0]
@@ -116,27 +116,27 @@ class Fleet:
         return len(self._hosts)
 
     def subset(self, names: Iterable[str]) -> Fleet:
-        """These hosts alone, in our order."""
+        """Returns the fleet of these hosts, in our order."""
         wanted = set(names)
         if unknown := wanted - set(self._hosts):
             raise KeyError(", ".join(sorted(unknown)))
         return Fleet([host for host in self if host.name in wanted])
 
     def each(self, work: Callable[[Host], T], among: Iterable[str] | None = None) -> dict[str, T | HostError]:
-        """Do `work` on all hosts at once, and bring what it gave or the `HostError` it raised.
+        """Does `work` on all hosts at once; returns its results, or the `HostError` that it raised.
 
         Waits for all. Any other exception is a defect of ours: it is raised, once all are done.
         """
         hosts = self if among is None else self.subset(among)
-        with _undisturbed():
+        with _signals_blocked():
             jobs = {host.name: _Job(partial(work, host), f"host {host.name}") for host in hosts}
         for job in jobs.values():
             job.wait()
         return {name: job.outcome() for name, job in jobs.items()}
 
     def within(self, seconds: float, work: Callable[[Host], T]) -> dict[str, T | HostError]:
-        """As `each`, but of those hosts alone that have ended by then; the others are left to themselves."""
-        with _undisturbed():
+        """Does `work` as `each` does; returns the outcomes of hosts that ended by then, leaving the others."""
+        with _signals_blocked():
             jobs = {host.name: _Job(partial(work, host), f"host {host.name}") for host in self}
         deadline = time.monotonic() + seconds
         for job in jobs.values():
@@ -144,13 +144,13 @@ class Fleet:
         return {name: job.outcome() for name, job in jobs.items() if job.ended}
 
     def all(self, work: Callable[[Host], T], among: Iterable[str] | None = None) -> dict[str, T]:
-        """As `each`, for work that must succeed everywhere: raises the one `HostError`, or all in one."""
+        """Does `work` as `each` does; raises the one `HostError`, or all in one, unless every host succeeds."""
         return all_of(self.each(work, among))
 
     def close(self) -> None:
-        """Hang up everywhere at once; a host that does not let go is left behind."""
-        with _undisturbed():
+        """Closes all connections at once; one that takes longer is left open."""
+        with _signals_blocked():
             jobs = [_Job(host.close, f"host {host.name}") for host in self]
-        deadline = time.monotonic() + _FAREWELL
+        deadline = time.monotonic() + _CLOSE_TIMEOUT
         for job in jobs:
             job.wait(deadline)

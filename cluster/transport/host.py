@@ -1,4 +1,4 @@
-"""One host: commands run on it, questions asked of it. How it is reached is the transport's business."""
+"""One host: runs commands and probes over the transport that reaches it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from cluster.transport.conversation import Channel, Conversation, deadline
 
 T = TypeVar("T")
 
-#: What `timeout` answers when the limit came.
-_LIMIT_CAME = 124
-#: What comes of SIGKILL: from `timeout -k` after the limit, from the kernel's OOM killer before it.
+#: The status of `timeout` when the limit came.
+_TIMED_OUT = 124
+#: The status after SIGKILL: from `timeout -k` after the limit, from the kernel's OOM killer before it.
 _KILLED = 137
 #: Seconds that a program has beyond its own limit to say that it came, and that we wait for a line at a time.
 _MARGIN, _PATIENCE = 10.0, 1.0
-#: No exit status ever came.
-_LOST = -1
+#: In place of an exit status that never came.
+_NO_STATUS = -1
 
 
 class Transport(Protocol):
-    """The way to one host: the seam at which tests stand in."""
+    """The connection to one host: the seam at which tests stand in."""
 
-    def execute(self, command: Command, said: Callable[[str], None] | None = None) -> Result:
-        """Run to the end; `said` gets each line of stdout as it comes.
+    def execute(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
+        """Run to the end; `on_line` gets each line of stdout as it comes.
 
         Never raises for a status other than 0, which is -1 when the connection broke; raises `Unreachable`
         and `CommandTimedOut`.
@@ -46,16 +46,16 @@ class Host:
         self.name = name
         self._transport = transport
 
-    def run(self, command: Command, said: Callable[[str], None] | None = None) -> Result:
+    def run(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
         """Run `command`; raises a `HostError` for everything but status 0."""
         started = time.monotonic()
-        result = self._transport.execute(command, said)
+        result = self._transport.execute(command, on_line)
         if result.status == 0:
             return result
         raise self._failure(command, result, time.monotonic() - started)
 
     def ask(self, probe: Probe[T]) -> T:
-        """What `probe` brings from this host. Raises `MalformedAnswer` as well."""
+        """Returns the answer of this host. Raises `MalformedAnswer` as well."""
         return self._read(probe, self.run(probe.command).stdout)
 
     def attend(self, probe: Probe[T]) -> T:
@@ -71,13 +71,13 @@ class Host:
             raise self._failure(probe.command, result, time.monotonic() - started)
         return self._read(probe, output)
 
-    def _read(self, probe: Probe[T], said: str) -> T:
+    def _read(self, probe: Probe[T], output: str) -> T:
         try:
-            return probe.parse(said)
-        except (ValueError, KeyError, TypeError) as problem:
-            cause = f"its answer cannot be read: {problem}"
-            shown = "" if probe.command.secret else said
-            raise MalformedAnswer(self.name, probe.command.title, shown, cause=cause) from problem
+            return probe.parse(output)
+        except (ValueError, KeyError, TypeError) as error:
+            cause = f"its answer cannot be read: {error}"
+            shown = "" if probe.command.secret else output
+            raise MalformedAnswer(self.name, probe.command.title, shown, cause=cause) from error
 
     def open(self, command: Command) -> Channel:
         return self._transport.open(command)
@@ -85,15 +85,15 @@ class Host:
     def close(self) -> None:
         self._transport.close()
 
-    def _failure(self, command: Command, result: Result, took: float) -> HostError:
-        said = spoken(command, result.stdout, result.stderr)
-        if result.status == _LOST:
+    def _failure(self, command: Command, result: Result, seconds: float) -> HostError:
+        message = spoken(command, result.stdout, result.stderr)
+        if result.status == _NO_STATUS:
             cause = "the connection broke while the command ran"
             cure = f"see whether {self.name} is up; what runs there ends within {command.timeout:g} s"
-            return Unreachable(self.name, command.title, said, cause=cause, cure=cure)
-        out_of_time = result.status == _KILLED and took >= command.timeout
-        if result.status == _LIMIT_CAME or out_of_time:
-            return CommandTimedOut(self.name, command, said)
+            return Unreachable(self.name, command.title, message, cause=cause, cure=cure)
+        out_of_time = result.status == _KILLED and seconds >= command.timeout
+        if result.status == _TIMED_OUT or out_of_time:
+            return CommandTimedOut(self.name, command, message)
         return CommandFailed(self.name, command, result.status, result.stdout, result.stderr)
 
     def __repr__(self) -> str:

@@ -38,9 +38,9 @@ class Recorded(ScriptedTransport):
         self._host = host
         self._record = record
 
-    def execute(self, command: Command, said: Callable[[str], None] | None = None) -> Result:
+    def execute(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
         self._record.append((self._host, command.kind))
-        return super().execute(command, said)
+        return super().execute(command, on_line)
 
     def open(self, command: Command) -> ScriptedChannel:
         self._record.append((self._host, command.kind))

@@ -91,7 +91,7 @@ class Simulated:
     inventory: Inventory
     spec: HostSpec
 
-    def execute(self, command: Command, said: Callable[[str], None] | None = None) -> Result:
+    def execute(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
         kind = command.kind
         self.world.reached(kind)
         if kind in self.world.hang:

@@ -16,30 +16,30 @@ from cluster.errors import CommandTimedOut, Unreachable
 _CHUNK = 1 << 16
 #: How long after the limit on the host (and the grace of `timeout -k`) we hang up ourselves.
 _MARGIN = 10.0
-#: How long a write may find the host's ears closed.
-_SEND_PATIENCE = 15.0
-#: How long a dying connection may take to be known as dead.
-_LAST_WORDS = 0.5
-#: What a shell says of a command that SIGKILL ended; SSH has no status for it.
+#: Seconds that a write may take.
+_SEND_TIMEOUT = 15.0
+#: Seconds until a connection that broke is known as dead.
+_DEATH_TIMEOUT = 0.5
+#: A shell's status of a command that SIGKILL ended; SSH has none for it.
 _KILLED = 137
-#: Bytes that are kept of what a command with an open stdin has said and somebody has read: it may go on for weeks.
-#: A line that is longer is told in pieces.
-_KEPT = 1 << 20
+#: Bytes of output, already delivered, that are kept of a command with an open stdin: it may run for weeks.
+#: A longer line is delivered in pieces.
+_MAX_KEPT = 1 << 20
 _BROKEN = (paramiko.SSHException, OSError, EOFError)
 
 
-class _News(threading.Event):
-    """Set by paramiko when either stream has something; it would clear it as soon as one is drained."""
+class _DataReady(threading.Event):
+    """An event that paramiko sets when either stream has data, and would clear as soon as one is drained."""
 
     def clear(self) -> None:
-        """Left to the reader, by `rearm`."""
+        """Does nothing: the reader clears it, by `rearm`."""
 
     def rearm(self) -> None:
         super().clear()
 
 
 class SshCommand:
-    """A command under way. Whatever may block on a dead link is done in a thread of its own."""
+    """A running command. Whatever may block on a dead link is done in a thread of its own."""
 
     def __init__(self, host: str, command: Command, channel: Any, release: Callable[[], None]) -> None:
         self._host = host
@@ -48,26 +48,26 @@ class SshCommand:
         self._release: Callable[[], None] | None = release
         self._deadline = time.monotonic() + command.timeout + _MARGIN
         self._out, self._err = bytearray(), bytearray()
-        self._told = 0
+        self._delivered = 0
         self._endless = False
         self._refused = False
-        self._news = _News()
-        channel.in_buffer.set_event(self._news)
-        channel.in_stderr_buffer.set_event(self._news)
+        self._data_ready = _DataReady()
+        channel.in_buffer.set_event(self._data_ready)
+        channel.in_stderr_buffer.set_event(self._data_ready)
 
     def start(self, keep_stdin: bool) -> None:
         self._endless = keep_stdin
         self._starter = threading.Thread(target=self._start, args=(keep_stdin,), daemon=True)
         self._starter.start()
 
-    def finish(self, said: Callable[[str], None] | None) -> Result:
-        """Read to the end, telling `said` each line."""
+    def finish(self, on_line: Callable[[str], None] | None) -> Result:
+        """Reads to the end and gives each line to `on_line`."""
         try:
             more = True
             while more:
                 more = self._read(self._deadline)
-                while said and (line := self._line(at_end=not more)) is not None:
-                    said(line)
+                while on_line and (line := self._line(at_end=not more)) is not None:
+                    on_line(line)
                 if more and time.monotonic() >= self._deadline:
                     raise self._timed_out()
             return self.result()
@@ -75,12 +75,12 @@ class SshCommand:
             self.close()
 
     def send(self, data: bytes) -> None:
-        self._starter.join(_SEND_PATIENCE)
+        self._starter.join(_SEND_TIMEOUT)
         try:
             # Between its status and the end of the channel, a write would go nowhere without an error.
             if self._channel.exit_status_ready():
                 raise EOFError
-            self._channel.settimeout(_SEND_PATIENCE)
+            self._channel.settimeout(_SEND_TIMEOUT)
             self._channel.sendall(data)
         except _BROKEN as error:
             raise self._unreachable("the connection broke, or the command there has ended") from error
@@ -99,11 +99,11 @@ class SshCommand:
         return line
 
     def result(self) -> Result:
-        """How it ended, and what it said; of a command with an open stdin the last of it."""
+        """Returns how it ended, and its output; of a command with an open stdin the last of it."""
         if not self._channel.status_event.wait(max(self._deadline - time.monotonic(), 0)):
             raise self._timed_out()
         if self._endless:
-            self._forget()
+            self._trim()
         return Result(self._status(), self._out.decode(errors="replace"), self._err.decode(errors="replace"))
 
     def close(self) -> None:
@@ -127,16 +127,16 @@ class SshCommand:
             return  # It ended without reading all: its status tells.
 
     def _read(self, deadline: float) -> bool:
-        """Take what has come, waiting for it until `deadline`; False at the end of both streams."""
-        self._news.rearm()
+        """Takes what has come, waiting for it until `deadline`; returns False at the end of both streams."""
+        self._data_ready.rearm()
         ended = self._channel.eof_received or self._channel.closed
-        if not (self._take() or ended):
-            self._news.wait(max(deadline - time.monotonic(), 0))
-            self._take()
+        if not (self._drain() or ended):
+            self._data_ready.wait(max(deadline - time.monotonic(), 0))
+            self._drain()
         return not ended
 
-    def _take(self) -> bool:
-        """All that is buffered here."""
+    def _drain(self) -> bool:
+        """Takes all that is buffered here; returns whether there was any."""
         before = len(self._out) + len(self._err)
         try:
             while self._channel.recv_ready():
@@ -145,46 +145,46 @@ class SshCommand:
                 self._err += self._channel.recv_stderr(_CHUNK)
         except _BROKEN as error:
             raise self._unreachable("the connection broke while the command ran") from error
-        came = len(self._out) + len(self._err) > before
+        grown = len(self._out) + len(self._err) > before
         if self._endless:
-            self._forget()
-        return came
+            self._trim()
+        return grown
 
-    def _forget(self) -> None:
-        """All but the end of what was told, and of what nobody is told."""
-        old = max(min(self._told, len(self._out) - _KEPT), 0)
+    def _trim(self) -> None:
+        """Drops all but the end of what was delivered, and of stderr."""
+        old = max(min(self._delivered, len(self._out) - _MAX_KEPT), 0)
         del self._out[:old]
-        self._told -= old
-        del self._err[:-_KEPT]
+        self._delivered -= old
+        del self._err[:-_MAX_KEPT]
 
     def _line(self, at_end: bool) -> str | None:
-        """The next line of stdout that was not told yet; at the end one without a newline as well."""
-        end = self._out.find(b"\n", self._told)
-        waiting = len(self._out) - self._told
-        if end < 0 and not (at_end and waiting) and not (self._endless and waiting > _KEPT):
+        """Returns the next undelivered line of stdout; at the end one without a newline as well."""
+        end = self._out.find(b"\n", self._delivered)
+        waiting = len(self._out) - self._delivered
+        if end < 0 and not (at_end and waiting) and not (self._endless and waiting > _MAX_KEPT):
             return None
-        line = self._out[self._told : end if end >= 0 else len(self._out)]
-        self._told = end + 1 if end >= 0 else len(self._out)
+        line = self._out[self._delivered : end if end >= 0 else len(self._out)]
+        self._delivered = end + 1 if end >= 0 else len(self._out)
         return line.decode(errors="replace")
 
     def _status(self) -> int:
-        """-1 when the connection is gone; SSH knows no status of a command that a signal ended."""
+        """Returns -1 when the connection is gone; SSH knows no status of a command that a signal ended."""
         status: int = self._channel.exit_status
         if status >= 0:
             return status
         transport = self._channel.get_transport()
-        transport.join(_LAST_WORDS)
-        self._starter.join(_LAST_WORDS)
+        transport.join(_DEATH_TIMEOUT)
+        self._starter.join(_DEATH_TIMEOUT)
         if transport.is_alive() and self._refused:
             raise self._unreachable("its SSH server refuses to run a command")
         return _KILLED if transport.is_alive() else status
 
-    def _words(self) -> str:
+    def _output(self) -> str:
         return (self._err or self._out).decode(errors="replace").strip()
 
     def _timed_out(self) -> CommandTimedOut:
-        return CommandTimedOut(self._host, self._command, self._words())
+        return CommandTimedOut(self._host, self._command, self._output())
 
     def _unreachable(self, cause: str) -> Unreachable:
         cure = f"see whether {self._host} is up"
-        return Unreachable(self._host, self._command.title, self._words(), cause=cause, cure=cure)
+        return Unreachable(self._host, self._command.title, self._output(), cause=cause, cure=cure)

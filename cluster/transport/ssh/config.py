@@ -1,4 +1,4 @@
-"""From the inventory and ~/.ssh/config to the hops of a way, in OpenSSH's order."""
+"""Resolves the inventory and ~/.ssh/config to the hops of a route, in OpenSSH's order."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _USER_CONFIG = "~/.ssh/config"
 _SYSTEM_CONFIG = "/etc/ssh/ssh_config"
 _USER_KNOWN_HOSTS = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
 _SYSTEM_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
-_INCLUDES_DEEP = 16
+_MAX_DEPTH = 16
 _JUMP = re.compile(r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<v6>[^]]+)]|(?P<name>[^:]+))(?::(?P<port>\d+))?/?")
 
 
-class Endpoint(Protocol):
+class SshTarget(Protocol):
     """What an inventory says about a login; what it leaves out is for ~/.ssh/config to say."""
 
     @property
@@ -35,10 +35,10 @@ class Endpoint(Protocol):
     @property
     def identity_file(self) -> Path | str | None: ...
     @property
-    def jump(self) -> Endpoint | None: ...
+    def jump(self) -> SshTarget | None: ...
 
 
-class HostEndpoint(Endpoint, Protocol):
+class HostTarget(SshTarget, Protocol):
     """A login with the name of its host."""
 
     @property
@@ -68,8 +68,8 @@ _TOKENS = {
 }
 
 
-def resolve(spec: HostEndpoint, known_hosts: Path | None, config: Path | None) -> Hop:
-    """The last hop of the way to `spec`; those before it hang on its `through`."""
+def resolve(spec: HostTarget, known_hosts: Path | None, config: Path | None) -> Hop:
+    """Returns the last hop of the route to `spec`; those before it hang on its `gateway`."""
     files = [config] if config else [Path(_USER_CONFIG).expanduser(), Path(_SYSTEM_CONFIG)]
     try:
         lines = [line for file in files for line in _lines(file, file.parent)]
@@ -88,33 +88,33 @@ class _Resolver:
         self._lines = lines
         self._known_hosts = known_hosts
 
-    def hop(self, asked: Endpoint, seen: tuple[str, ...] = ()) -> Hop:
-        """`seen`: the later hops, none of which is a way to itself (`Host *` with `ProxyJump b`)."""
-        settings = self._settings(asked)
-        seen = (*seen, asked.address)
-        jump = asked.jump or _jump_of(settings, seen)
+    def hop(self, target: SshTarget, seen: tuple[str, ...] = ()) -> Hop:
+        """`seen`: the later hops, none of which leads to itself (`Host *` with `ProxyJump b`)."""
+        settings = self._settings(target)
+        seen = (*seen, target.address)
+        jump = target.jump or _jump_of(settings, seen)
         return Hop(
             host=self._host,
             address=settings["hostname"],
             port=int(settings.get("port", DEFAULT_PORT)),
             user=settings.get("user") or getpass.getuser(),
             is_jump=len(seen) > 1,
-            identities=_identities(asked, settings),
+            identities=_identities(target, settings),
             identities_only=settings.get("identitiesonly") == "yes",
             known_hosts=self._files(settings),
             key_alias=settings.get("hostkeyalias", ""),
             proxy_command="" if jump else _proxy_command(settings),
-            through=self.hop(jump, seen) if jump else None,
+            gateway=self.hop(jump, seen) if jump else None,
         )
 
-    def _settings(self, asked: Endpoint) -> Mapping[str, Any]:
-        """As with OpenSSH's own options, what comes first wins: the inventory."""
-        first = [f"User {asked.user}"] if asked.user else []
-        first += [f"Port {asked.port}"] if asked.port else []
+    def _settings(self, target: SshTarget) -> Mapping[str, Any]:
+        """Looks the target up; what comes first wins, as with OpenSSH's own options: the inventory."""
+        first = [f"User {target.user}"] if target.user else []
+        first += [f"Port {target.port}"] if target.port else []
         config = paramiko.SSHConfig.from_text("\n".join([*first, *self._lines]))
         config.TOKENS_BY_CONFIG_KEY = _TOKENS
-        found: Mapping[str, Any] = config.lookup(asked.address)
-        return found
+        settings: Mapping[str, Any] = config.lookup(target.address)
+        return settings
 
     def _files(self, settings: Mapping[str, Any]) -> tuple[Path, ...]:
         if self._known_hosts:
@@ -124,9 +124,9 @@ class _Resolver:
         return _paths(words)
 
 
-def _identities(asked: Endpoint, settings: Mapping[str, Any]) -> tuple[Path, ...] | None:
-    if asked.identity_file:
-        return (Path(asked.identity_file).expanduser(),)
+def _identities(target: SshTarget, settings: Mapping[str, Any]) -> tuple[Path, ...] | None:
+    if target.identity_file:
+        return (Path(target.identity_file).expanduser(),)
     words = settings.get("identityfile")
     return None if words is None else _paths(words)
 
@@ -136,7 +136,7 @@ def _paths(words: Iterable[str]) -> tuple[Path, ...]:
 
 
 def _proxy(settings: Mapping[str, Any]) -> str:
-    """Which of the two ways of a proxy counts: the one that comes first."""
+    """Returns the key of the proxy that counts: the one that comes first."""
     return next((key for key in settings if key in ("proxyjump", "proxycommand")), "")
 
 
@@ -150,22 +150,22 @@ def _jump_of(settings: Mapping[str, Any], seen: tuple[str, ...]) -> _Jump | None
         return None
     jump: _Jump | None = None
     for word in settings["proxyjump"].split(","):
-        found = _JUMP.fullmatch(word.strip())
-        if not found:
+        match = _JUMP.fullmatch(word.strip())
+        if not match:
             raise ValueError(f"ProxyJump {word!r}")
-        port = int(found["port"]) if found["port"] else None
-        jump = _Jump(found["v6"] or found["name"], found["user"], port, jump)
+        port = int(match["port"]) if match["port"] else None
+        jump = _Jump(match["v6"] or match["name"], match["user"], port, jump)
     return None if jump and jump.address in seen else jump
 
 
-def _lines(file: Path, base: Path, deep: int = 0) -> Iterator[str]:
+def _lines(file: Path, base: Path, depth: int = 0) -> Iterator[str]:
     """The lines of a configuration with those that it includes, which paramiko would overlook."""
     block = "Host *"
     for line in _text(file).splitlines():
         key, *values = line.replace("=", " ", 1).split(maxsplit=1) or [""]
-        if key.lower() == "include" and deep < _INCLUDES_DEEP:
+        if key.lower() == "include" and depth < _MAX_DEPTH:
             for included in _included(" ".join(values), base):
-                yield from _lines(included, base, deep + 1)
+                yield from _lines(included, base, depth + 1)
             yield block
         else:
             block = line if key.lower() in ("host", "match") else block

@@ -1,4 +1,4 @@
-"""Through all hops of a way to an open connection: Fabric connects, each hop over the one before it."""
+"""Connects along a route: Fabric logs in at each hop, over the one before it."""
 
 from __future__ import annotations
 
@@ -11,88 +11,88 @@ import fabric
 import paramiko
 
 from cluster.errors import Unreachable
-from cluster.transport.ssh import trouble
+from cluster.transport.ssh import connect_errors
 from cluster.transport.ssh.hop import Hop
 from cluster.transport.ssh.identities import Login
 from cluster.transport.ssh.known_hosts import StrictPolicy
-from cluster.transport.ssh.sockets import Proxy, direct, forwarded
+from cluster.transport.ssh.sockets import Proxy, forwarded_channel, tcp_socket
 
 _KEEP_ALIVE = 5
 #: From ten logins under way on, sshd turns some away (`MaxStartups 10:30:100`), and we are not alone there.
-_LOGINS_AT_ONCE = 8
+_MAX_LOGINS = 8
 
-_doors: dict[tuple[str, int], threading.BoundedSemaphore] = {}
+_login_slots: dict[tuple[str, int], threading.BoundedSemaphore] = {}
 
 
-class Line:
-    """The open connections of a way; commands run over the last."""
+class SshConnection:
+    """The open logins along a route; commands run over the last."""
 
     def __init__(self) -> None:
-        self._hangups = contextlib.ExitStack()
+        self._cleanup = contextlib.ExitStack()
         self.transport: Any = None
 
     @property
     def is_alive(self) -> bool:
         return bool(self.transport and self.transport.is_active())
 
-    def extend(self, hop: Hop, patience: float) -> None:
-        """Connect `hop` over what is connected already."""
-        with _doors.setdefault((hop.address, hop.port), threading.BoundedSemaphore(_LOGINS_AT_ONCE)):
-            sock = self._socket(hop, patience)
-            connection = _Attempt(hop, patience).connect(sock)
-        self._hangups.callback(connection.client.close)
-        self.transport = connection.transport
+    def extend(self, hop: Hop, timeout: float) -> None:
+        """Connects to `hop` over what is connected already."""
+        with _login_slots.setdefault((hop.address, hop.port), threading.BoundedSemaphore(_MAX_LOGINS)):
+            sock = self._socket(hop, timeout)
+            login = _LoginAttempt(hop, timeout).connect(sock)
+        self._cleanup.callback(login.client.close)
+        self.transport = login.transport
 
     def close(self) -> None:
-        """Hang up, the last hop first."""
-        self._hangups.close()
+        """Closes all, the last hop first."""
+        self._cleanup.close()
 
-    def _socket(self, hop: Hop, patience: float) -> Any:
-        if hop.through:
-            return forwarded(self.transport, hop, hop.through, patience)
+    def _socket(self, hop: Hop, timeout: float) -> Any:
+        if hop.gateway:
+            return forwarded_channel(self.transport, hop, hop.gateway, timeout)
         if hop.proxy_command:
-            return self._hangups.enter_context(Proxy(hop.proxy_command)).socket
-        return direct(hop, patience)
+            return self._cleanup.enter_context(Proxy(hop.proxy_command)).socket
+        return tcp_socket(hop, timeout)
 
 
-def dial(hop: Hop, patience: float) -> Line:
-    """Connect all hops up to `hop`, each within `patience` seconds."""
-    line = Line()
+def dial(hop: Hop, timeout: float) -> SshConnection:
+    """Connects all hops up to `hop`, each within `timeout` seconds."""
+    connection = SshConnection()
     try:
-        for each in _way(hop):
-            line.extend(each, patience)
+        for each in _route(hop):
+            connection.extend(each, timeout)
     except BaseException:
-        line.close()
+        connection.close()
         raise
-    return line
+    return connection
 
 
-def _way(hop: Hop) -> list[Hop]:
-    return [*(_way(hop.through) if hop.through else []), hop]
+def _route(hop: Hop) -> list[Hop]:
+    return [*(_route(hop.gateway) if hop.gateway else []), hop]
 
 
-class _Attempt:
+class _LoginAttempt:
     """One login at one hop."""
 
-    def __init__(self, hop: Hop, patience: float) -> None:
+    def __init__(self, hop: Hop, timeout: float) -> None:
         self._hop = hop
-        self._patience = patience
+        self._timeout = timeout
         self._policy = StrictPolicy(hop)
         self._transport: Any = None
-        self._deadline = time.monotonic() + patience
+        self._deadline = time.monotonic() + timeout
 
     def connect(self, sock: Any) -> Any:
-        with contextlib.ExitStack() as undo:
-            undo.callback(sock.close)
+        with contextlib.ExitStack() as cleanup:
+            cleanup.callback(sock.close)
             connection = self._connection(sock)
-            undo.callback(connection.client.close)
+            cleanup.callback(connection.client.close)
             self._open(connection)
-            undo.pop_all()
+            cleanup.pop_all()
         connection.transport.set_keepalive(_KEEP_ALIVE)
         return connection
 
     def _open(self, connection: Any) -> None:
-        watchdog = threading.Timer(self._patience, self._give_up)
+        watchdog = threading.Timer(self._timeout, self._give_up)
         watchdog.daemon = True
         watchdog.start()
         try:
@@ -103,13 +103,13 @@ class _Attempt:
             late = time.monotonic() >= self._deadline
             if isinstance(error, Unreachable) and not late:
                 raise
-            raise trouble.of_session(self._hop, error, self._transport, late, self._patience) from error
+            raise connect_errors.session_error(self._hop, error, self._transport, late, self._timeout) from error
         finally:
             watchdog.cancel()
 
     def _connection(self, sock: Any) -> Any:
-        """Fabric's, with everything said: no configuration file and no default of its own has a say."""
-        stages = ("timeout", "banner_timeout", "auth_timeout", "channel_timeout")
+        """Returns Fabric's connection with every option set: none comes from a file or a default of its own."""
+        timeouts = ("timeout", "banner_timeout", "auth_timeout", "channel_timeout")
         connection = fabric.Connection(
             self._hop.address,
             user=self._hop.user,
@@ -121,7 +121,7 @@ class _Attempt:
                 "sock": sock,
                 "auth_strategy": Login(self._hop),
                 "transport_factory": self._make_transport,
-                **dict.fromkeys(stages, self._patience),
+                **dict.fromkeys(timeouts, self._timeout),
             },
         )
         connection.client.set_missing_host_key_policy(self._policy)
@@ -129,7 +129,7 @@ class _Attempt:
 
     def _make_transport(self, sock: Any, **options: Any) -> Any:
         self._transport = paramiko.Transport(sock, **options)
-        self._transport.handshake_timeout = self._patience
+        self._transport.handshake_timeout = self._timeout
         algorithms = self._transport.get_security_options()
         algorithms.key_types = self._policy.preferred(algorithms.key_types)
         return self._transport

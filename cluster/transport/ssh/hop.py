@@ -1,4 +1,4 @@
-"""One hop of the way to a host."""
+"""One hop of the route to a host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEFAULT_PORT = 22
 
 @dataclass(frozen=True)
 class Hop:
-    """A login on the way to `host` (its name in the inventory), `through` the hop before it.
+    """A login on the route to `host` (its name in the inventory), `gateway` the hop before it.
 
     `identities` None: the usual files in ~/.ssh.
     """
@@ -28,26 +28,26 @@ class Hop:
     known_hosts: tuple[Path, ...]
     key_alias: str
     proxy_command: str
-    through: Hop | None
+    gateway: Hop | None
 
     @property
-    def place(self) -> str:
+    def address_and_port(self) -> str:
         return f"{self.address} port {self.port}"
 
     @property
     def known_as(self) -> str:
-        """The name that known_hosts has it under."""
+        """The name of its entry in known_hosts."""
         return self.key_alias or (self.address if self.port == DEFAULT_PORT else f"[{self.address}]:{self.port}")
 
     def ssh(self, *words: str) -> str:
-        """The OpenSSH command that goes the same way."""
+        """Returns the OpenSSH command that takes the same route."""
         return shlex.join(("ssh", *self._options(), *words[:-1], f"{self.user}@{self.address}", *words[-1:]))
 
-    def unreachable(self, cause: str, cure: str, said: str = "") -> Unreachable:
-        who = f"its jump host {self.user}@{self.address}" if self.is_jump else f"{self.user}@{self.address}"
-        way = f" through {self.through.address}" if self.through else ""
-        doing = f"connect to {who} port {self.port}{way}"
-        return Unreachable(self.host, doing, said, cause=cause, cure=cure)
+    def unreachable(self, cause: str, cure: str, message: str = "") -> Unreachable:
+        login = f"its jump host {self.user}@{self.address}" if self.is_jump else f"{self.user}@{self.address}"
+        route = f" through {self.gateway.address}" if self.gateway else ""
+        doing = f"connect to {login} port {self.port}{route}"
+        return Unreachable(self.host, doing, message, cause=cause, cure=cure)
 
     def _options(self) -> list[str]:
         options = ["-p", str(self.port)] if self.port != DEFAULT_PORT else []
@@ -59,9 +59,9 @@ class Hop:
             options += ["-o", f"HostKeyAlias={self.key_alias}"]
         if self.proxy_command:
             options += ["-o", f"ProxyCommand={self.proxy_command}"]
-        return options + (["-J", ",".join(self.through._jumps())] if self.through else [])
+        return options + (["-J", ",".join(self.gateway._jumps())] if self.gateway else [])
 
     def _jumps(self) -> list[str]:
         address = f"[{self.address}]" if ":" in self.address else self.address
-        before = self.through._jumps() if self.through else []
+        before = self.gateway._jumps() if self.gateway else []
         return [*before, f"{self.user}@{address}:{self.port}"]

@@ -1,4 +1,4 @@
-"""Letting a user in with the keys that we have: the agent's and those in files. Never asks for a password."""
+"""Logs in with the keys that we have, in the agent and in files. Never asks for a password."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cluster.errors import Unreachable
 from cluster.transport.ssh.hop import Hop
 from cluster.transport.ssh.known_hosts import fingerprint
 
-_USUAL = ("id_ed25519", "id_ecdsa", "id_rsa")
+_DEFAULT_NAMES = ("id_ed25519", "id_ecdsa", "id_rsa")
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Login:
 
     def __init__(self, hop: Hop) -> None:
         self._hop = hop
-        self._paths = _usual() if hop.identities is None else hop.identities
+        self._paths = _default_paths() if hop.identities is None else hop.identities
         self._refused: list[str] = []
         self._unusable: list[str] = []
         self._encrypted: list[Path] = []
 
     def authenticate(self, transport: Any) -> list[str]:
         """Offer key after key; raises `Unreachable` when none is taken."""
-        methods = self._without_key(transport)
+        methods = self._required_methods(transport)
         if not methods:
             return []
         with contextlib.closing(_Agent()) as agent:
@@ -49,10 +49,10 @@ class Login:
                 if blob not in offered and self._accepted(transport, offer):
                     return []
                 offered.add(blob)
-        raise self._refusal(methods)
+        raise self._all_refused(methods)
 
-    def _without_key(self, transport: Any) -> list[str]:
-        """The methods that the server wants; none when it wants none."""
+    def _required_methods(self, transport: Any) -> list[str]:
+        """Returns the methods that the server wants; none when it wants none."""
         try:
             further: list[str] = transport.auth_none(self._hop.user)
         except paramiko.BadAuthenticationType as answer:
@@ -66,37 +66,37 @@ class Login:
         except Exception as error:  # A key that the agent cannot sign with must not hide the next one.
             self._refused.append(name)
             if not transport.is_active():
-                raise self._cut_off() from error
+                raise self._disconnected() from error
             return False
         if further:
-            raise self._more_wanted(name, further)
+            raise self._more_required(name, further)
         return True
 
-    def _offers(self, held: list[_Offer]) -> Iterator[_Offer]:
-        """Named files come before the rest of the agent, as a server lets us try a handful alone."""
+    def _offers(self, agent_keys: list[_Offer]) -> Iterator[_Offer]:
+        """Yields the keys to try, named files before the rest of the agent: a server lets us try only a few."""
         named = {blob for path in self._paths for blob in _public_blobs(path)}
-        others = [] if self._hop.identities_only else held
-        yield from (offer for offer in held if offer.key.asbytes() in named)
+        others = [] if self._hop.identities_only else agent_keys
+        yield from (offer for offer in agent_keys if offer.key.asbytes() in named)
         if self._hop.identities is None:
             yield from others
         for path in self._paths:
-            yield from self._from_file(path, {offer.key.asbytes() for offer in held})
+            yield from self._from_file(path, {offer.key.asbytes() for offer in agent_keys})
         yield from others
 
-    def _from_file(self, path: Path, held: set[bytes]) -> Iterator[_Offer]:
+    def _from_file(self, path: Path, agent_blobs: set[bytes]) -> Iterator[_Offer]:
         try:
             yield _Offer(paramiko.PKey.from_path(path), str(path))
         except FileNotFoundError:
             self._unusable.append(f"{path} does not exist")
         except Exception as error:  # A dozen of kinds; one bad file must not hide the next.
-            if held.intersection(_public_blobs(path)):
+            if agent_blobs.intersection(_public_blobs(path)):
                 return
             if isinstance(error, TypeError):  # What cryptography raises where a passphrase is missing.
                 self._encrypted.append(path)
             else:
                 self._unusable.append(f"{path} is no private key that can be used: {error}")
 
-    def _refusal(self, methods: list[str]) -> Unreachable:
+    def _all_refused(self, methods: list[str]) -> Unreachable:
         hop = self._hop
         tried = "refused: " + ", ".join(self._refused) if self._refused else "there was no key to offer"
         encrypted = [f"{path} is encrypted and not in an agent" for path in self._encrypted]
@@ -113,12 +113,12 @@ class Login:
         put = f"put the public key into ~{hop.user}/.ssh/authorized_keys there, or correct the user"
         return f"{put}; try: {hop.ssh('true')}"
 
-    def _cut_off(self) -> Unreachable:
+    def _disconnected(self) -> Unreachable:
         cause = f"the connection ended after these keys for {self._hop.user}: {', '.join(self._refused)}"
         cure = "a server lets one try few: name the right key (identity_file)"
         return self._hop.unreachable(cause, f"{cure}; try: {self._hop.ssh('true')}")
 
-    def _more_wanted(self, name: str, further: list[str]) -> Unreachable:
+    def _more_required(self, name: str, further: list[str]) -> Unreachable:
         cause = f"{name} was taken, but the server wants {' and '.join(further)} besides"
         return self._hop.unreachable(cause, "use an account that a key alone lets in: nobody is asked here")
 
@@ -133,16 +133,16 @@ class _Agent:
             self._agent = None
 
     def keys(self) -> list[_Offer]:
-        held = self._agent.get_keys() if self._agent else ()
-        return [_Offer(key, f"{key.comment or 'a key'} of the agent") for key in held]
+        keys = self._agent.get_keys() if self._agent else ()
+        return [_Offer(key, f"{key.comment or 'a key'} of the agent") for key in keys]
 
     def close(self) -> None:
         if self._agent:
             self._agent.close()
 
 
-def _usual() -> tuple[Path, ...]:
-    paths = (Path("~/.ssh").expanduser() / name for name in _USUAL)
+def _default_paths() -> tuple[Path, ...]:
+    paths = (Path("~/.ssh").expanduser() / name for name in _DEFAULT_NAMES)
     return tuple(path for path in paths if path.exists())
 
 

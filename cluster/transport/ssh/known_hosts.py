@@ -1,4 +1,4 @@
-"""Which host keys are known.
+"""The known host keys.
 
 Read here and not by paramiko, which overlooks wildcards, revoked keys and a second key of one type, and asks
 the server for the type of the first line alone.
@@ -35,20 +35,20 @@ class KnownKey:
 
 
 def fingerprint(type: str, blob: bytes) -> str:
-    """As OpenSSH shows it."""
+    """Returns the fingerprint as OpenSSH shows it."""
     digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
     return f"{type} SHA256:{digest}"
 
 
 class StrictPolicy:
-    """Rejects whoever is not known. It is asked about every key, as paramiko is handed none to compare with."""
+    """Rejects unknown host keys. It is asked about every key, as paramiko is handed none to compare with."""
 
     def __init__(self, hop: Hop) -> None:
         self._hop = hop
-        self._known = list(_known(hop))
+        self._known = list(_known_keys(hop))
 
     def preferred(self, algorithms: Iterable[str]) -> list[str]:
-        """With the types of the known keys in front, so that the server shows one of these."""
+        """Puts the types of the known keys in front, so that the server shows one of these."""
         types = {key.type for key in self._known if not key.revoked}
         types |= set(_RSA_ALGORITHMS) if "ssh-rsa" in types else set()
         known = [name for name in algorithms if name in types]
@@ -57,10 +57,10 @@ class StrictPolicy:
     def missing_host_key(self, client: Any, hostname: str, key: Any) -> None:
         blob = key.asbytes()
         offered = fingerprint(key.get_name(), blob)
-        same = [known for known in self._known if known.blob == blob]
-        if revoked := [known for known in same if known.revoked]:
+        matching = [known for known in self._known if known.blob == blob]
+        if revoked := [known for known in matching if known.revoked]:
             raise self._revoked(offered, revoked[0])
-        if same:
+        if matching:
             return
         raise self._changed(offered) if any(not k.revoked for k in self._known) else self._unknown(offered)
 
@@ -70,21 +70,21 @@ class StrictPolicy:
 
     def _unknown(self, offered: str) -> Unreachable:
         hop = self._hop
-        cause = f"host key unknown: {hop.known_as} offers {offered}, and {_names(hop)} has none of it"
+        cause = f"host key unknown: {hop.known_as} offers {offered}, and {_known_hosts_file(hop)} has none of it"
         compare = "compare with `ssh-keygen -lf /etc/ssh/ssh_host_..._key.pub` on the host itself"
         return hop.unreachable(cause, f"{compare}, then: {_accept(hop)}")
 
     def _changed(self, offered: str) -> Unreachable:
         hop = self._hop
         known = [key for key in self._known if not key.revoked]
-        stood = ", ".join(f"{fingerprint(key.type, key.blob)} ({key.where})" for key in known)
+        listed = ", ".join(f"{fingerprint(key.type, key.blob)} ({key.where})" for key in known)
         forget = shlex.join(("ssh-keygen", "-R", hop.known_as, "-f", known[0].where.rpartition(":")[0]))
-        cause = f"host key changed: {hop.known_as} offers {offered}, known is {stood}"
+        cause = f"host key changed: {hop.known_as} offers {offered}, known is {listed}"
         cure = "the host was installed anew, or somebody stands in between: find out which; if the former: "
         return hop.unreachable(cause, f"{cure}{forget} && {_accept(hop)}")
 
 
-def _names(hop: Hop) -> str:
+def _known_hosts_file(hop: Hop) -> str:
     return str(hop.known_hosts[0]) if hop.known_hosts else "known_hosts"
 
 
@@ -93,19 +93,19 @@ def _accept(hop: Hop) -> str:
         return hop.ssh("-o", "StrictHostKeyChecking=ask", "true")
     scan = f"ssh-keyscan -p {hop.port} {hop.address}"
     # Asked for by the jump host: `ssh -J` would look for the jump host's own key in another file than we do.
-    return f"{hop.through.ssh(scan) if hop.through else scan} >> {shlex.quote(_names(hop))}"
+    return f"{hop.gateway.ssh(scan) if hop.gateway else scan} >> {shlex.quote(_known_hosts_file(hop))}"
 
 
-def _known(hop: Hop) -> Iterator[KnownKey]:
-    """As OpenSSH does, an entry without the port will do where there is none with it."""
+def _known_keys(hop: Hop) -> Iterator[KnownKey]:
+    """The keys of the hop; like OpenSSH, those without the port where there are none with it."""
     for name in dict.fromkeys((hop.known_as, hop.key_alias or hop.address)):
-        found = [key for file in hop.known_hosts for key in _of_file(file, name.lower())]
-        yield from found
-        if any(not key.revoked for key in found):
+        keys = [key for file in hop.known_hosts for key in _keys_in(file, name.lower())]
+        yield from keys
+        if any(not key.revoked for key in keys):
             return
 
 
-def _of_file(file: Path, name: str) -> Iterator[KnownKey]:
+def _keys_in(file: Path, name: str) -> Iterator[KnownKey]:
     try:
         lines = file.read_text(errors="replace").splitlines()
     except OSError:
@@ -122,8 +122,8 @@ def _matches(patterns: str, name: str) -> bool:
     """Whether the first field of a line, hashed or not, means `name`."""
     if patterns.startswith("|1|"):
         _, _, salt, digest = (patterns + "||").split("|")[:4]
-        made = hmac.new(_decoded(salt), name.encode(), hashlib.sha1).digest()
-        return hmac.compare_digest(made, _decoded(digest))
+        computed = hmac.new(_decoded(salt), name.encode(), hashlib.sha1).digest()
+        return hmac.compare_digest(computed, _decoded(digest))
     words = patterns.lower().split(",")
     if any(word.startswith("!") and _fits(word[1:], name) for word in words):
         return False

@@ -1,4 +1,4 @@
-"""What a hop is connected over: a TCP connection, a channel of the hop before it, or a ProxyCommand."""
+"""The sockets of a hop: a TCP connection, a channel of the hop before it, or a ProxyCommand."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from typing import Any
 
 import paramiko
 
-from cluster.transport.ssh import trouble
+from cluster.transport.ssh import connect_errors
 from cluster.transport.ssh.hop import Hop
 
 #: Milliseconds in which a sent byte must be acknowledged; a keep-alive alone notices no cut link.
 _USER_TIMEOUT = 15_000
-#: How long a ProxyCommand may take to end, in seconds.
-_GRACE = 1.0
+#: Seconds that a ProxyCommand may take to end.
+_END_TIMEOUT = 1.0
 
 
-def direct(hop: Hop, patience: float) -> socket.socket:
-    """A TCP connection to the first of its addresses that answers."""
-    deadline = time.monotonic() + patience
+def tcp_socket(hop: Hop, timeout: float) -> socket.socket:
+    """Returns a TCP connection to the first of its addresses that answers."""
+    deadline = time.monotonic() + timeout
     try:
         failure = OSError("it has no address")
-        found = socket.getaddrinfo(hop.address, hop.port, type=socket.SOCK_STREAM)
-        for family, kind, protocol, _, address in found:
+        addresses = socket.getaddrinfo(hop.address, hop.port, type=socket.SOCK_STREAM)
+        for family, kind, protocol, _, address in addresses:
             try:
-                return _tcp(socket.socket(family, kind, protocol), address, deadline)
+                return _connected(socket.socket(family, kind, protocol), address, deadline)
             except OSError as error:
                 failure = error
         raise failure
     except OSError as error:
-        raise trouble.of_network(hop, error, patience) from error
+        raise connect_errors.tcp_error(hop, error, timeout) from error
 
 
-def _tcp(sock: socket.socket, address: Any, deadline: float) -> socket.socket:
+def _connected(sock: socket.socket, address: Any, deadline: float) -> socket.socket:
     try:
         sock.settimeout(max(deadline - time.monotonic(), 0.1))
         sock.connect(address)
@@ -47,13 +47,13 @@ def _tcp(sock: socket.socket, address: Any, deadline: float) -> socket.socket:
     return sock
 
 
-def forwarded(transport: Any, hop: Hop, jump: Hop, patience: float) -> Any:
-    """A connection that the jump host makes for us."""
-    there, here = (hop.address, hop.port), ("127.0.0.1", 0)
+def forwarded_channel(transport: Any, hop: Hop, jump: Hop, timeout: float) -> Any:
+    """Returns a connection that the jump host makes for us."""
+    target, origin = (hop.address, hop.port), ("127.0.0.1", 0)
     try:
-        return transport.open_channel("direct-tcpip", there, here, timeout=patience)
+        return transport.open_channel("direct-tcpip", target, origin, timeout=timeout)
     except (paramiko.SSHException, OSError, EOFError) as error:
-        raise trouble.of_forward(hop, jump, error) from error
+        raise connect_errors.forward_error(hop, jump, error) from error
 
 
 class Proxy:
@@ -66,7 +66,7 @@ class Proxy:
         self.socket, theirs = socket.socketpair()
         with theirs:
             words = ("/bin/sh", "-c", f"exec {self._command}")
-            # In a session of its own: Ctrl-C is for us, who need the line to undo what we did.
+            # In a session of its own: Ctrl-C is for us, who need the connection to roll back.
             self._process = subprocess.Popen(
                 words,
                 stdin=theirs.fileno(),
@@ -80,6 +80,6 @@ class Proxy:
         self.socket.close()
         self._process.terminate()
         try:
-            self._process.wait(_GRACE)
+            self._process.wait(_END_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()

@@ -71,13 +71,13 @@ class LocalTransport:
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self._environ = {**os.environ, **(environ or {})}
 
-    def execute(self, command: Command, said: Callable[[str], None] | None = None) -> Result:
+    def execute(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
         done = subprocess.run(
             ["/bin/sh", "-c", command.line()], input=command.stdin, capture_output=True, env=self._environ
         )
-        if said:
+        if on_line:
             for line in done.stdout.decode().splitlines():
-                said(line)
+                on_line(line)
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def open(self, command: Command) -> LocalChannel:

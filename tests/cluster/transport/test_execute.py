@@ -20,7 +20,7 @@ def run(*words: str, timeout: float = 20.0) -> Executed:
 
 
 def scripted(answer: Answer, timeout: float = 20.0) -> Executed:
-    return execute(Host("gpu-a", ScriptedTransport({"run ls": answer})), command(("ls",), VENV, timeout))
+    return execute(Host("gpu-a", ScriptedTransport({"execute": answer})), command(("ls",), VENV, timeout))
 
 
 def test_the_words_arrive_as_they_are() -> None:

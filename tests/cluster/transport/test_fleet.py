@@ -100,7 +100,7 @@ def test_waits_for_the_slowest_though_another_failed() -> None:
 
 
 def test_hanging_up_does_not_wait_for_a_host_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cluster.transport.fleet._FAREWELL", 0.1)
+    monkeypatch.setattr("cluster.transport.fleet._CLOSE_TIMEOUT", 0.1)
     transports = {name: ScriptedTransport() for name in NAMES}
     forever = threading.Event()
     monkeypatch.setattr(transports["c"], "close", forever.wait)

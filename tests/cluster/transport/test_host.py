@@ -102,7 +102,7 @@ def test_a_secret_on_stdout_is_never_what_a_host_said(status: int) -> None:
 
 def attend(channel: ScriptedChannel, timeout: float = 30.0) -> float:
     command = Command(LOOK.argv, LOOK.title, timeout=timeout)
-    return Host("gpu-1", ScriptedTransport(channels={LOOK.title: channel})).attend(Probe(command, float))
+    return Host("gpu-1", ScriptedTransport(channels={LOOK.kind: channel})).attend(Probe(command, float))
 
 
 def test_a_program_that_is_attended_is_read_at_its_end() -> None:

@@ -19,7 +19,7 @@ def way(home: Path, config: str, spec: Spec, known: Path | None = None) -> list[
     hop: Hop | None = resolve(spec, known, None)
     while hop:
         hops.insert(0, hop)
-        hop = hop.through
+        hop = hop.gateway
     return hops
 
 
