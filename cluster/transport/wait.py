@@ -1,4 +1,4 @@
-"""Waiting: the one loop, the only importer of tenacity, the only place here that sleeps."""
+"""Waits until something is so: the one loop, the only importer of tenacity, the only place that sleeps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Stalled(Generic[T]):
-    """Counts the seconds since `mark` of what was seen last changed: a budget for no progress."""
+    """Counts the seconds since `mark` of the observed value last changed: a budget for no progress."""
 
     def __init__(self, patience: float, mark: Callable[[T], object]) -> None:
         self._patience = patience
@@ -21,89 +21,88 @@ class Stalled(Generic[T]):
         self._last: object = None
         self._since = time.monotonic()
 
-    def saw(self, seen: T) -> None:
-        mark = self._mark(seen)
+    def saw(self, value: T) -> None:
+        mark = self._mark(value)
         if mark != self._last:
             self._last, self._since = mark, time.monotonic()
 
     def quiet(self) -> float:
-        """Seconds in which nothing has moved."""
+        """Returns the seconds without a change."""
         return time.monotonic() - self._since
 
     def over(self) -> bool:
         return self.quiet() > self._patience
 
 
-def again_and_again(look: Callable[[], T], interval: float) -> Iterator[T]:
-    """What each look shows, with a pause of `interval` seconds between two."""
+def repeatedly(observe: Callable[[], T], interval: float) -> Iterator[T]:
+    """Yields what is observed, for ever, with a pause of `interval` seconds in between."""
     while True:
-        yield look()
+        yield observe()
         time.sleep(interval)
 
 
-def _lost(error: BaseException) -> bool:
-    """A connection that broke, or a host that does not answer in time, as one that loads a checkpoint may; or
-    those of several hosts and nothing worse: the host may be back."""
+def _may_pass(error: BaseException) -> bool:
+    """Whether all of it is hosts that are unreachable, or slow to answer as one that loads a checkpoint."""
     if isinstance(error, FleetError):
-        return all(_lost(one) for one in error.errors)
+        return all(map(_may_pass, error.errors))
     return isinstance(error, Unreachable | CommandTimedOut)
 
 
-def _told(error: HostError | FleetError) -> str:
-    """On one line: whoever watches a wait can do something about it."""
+def _one_line(error: HostError | FleetError) -> str:
+    """Returns the error with its cure: an operator who watches a wait can do something about it."""
     if isinstance(error, FleetError):
-        return "; ".join(f"{one}: {one.cause} ({one.cure})" if one.cause else str(one) for one in error.errors)
+        return "; ".join(map(_one_line, error.errors))
     cure = f" ({error.cure})" if error.cure else ""
     return f"{error}: {error.cause}{cure}" if error.cause else str(error)
 
 
 @dataclass
-class _Looks(Generic[T]):
-    """`last` is in words what the last look has shown, or what kept it from that."""
+class _Observer(Generic[T]):
+    """`last` describes the value that was observed last, or the error that came instead."""
 
-    look: Callable[[], T]
+    observe: Callable[[], T]
     stalled: Stalled[T]
     last: str = ""
 
     def once(self) -> T:
         try:
-            seen = self.look()
+            value = self.observe()
         except (HostError, FleetError) as error:
-            self.last = _told(error)
+            self.last = _one_line(error)
             raise
-        self.stalled.saw(seen)
-        self.last = str(seen)
-        return seen
+        self.stalled.saw(value)
+        self.last = str(value)
+        return value
 
 
 def until(
     what: str,
-    look: Callable[[], T],
+    observe: Callable[[], T],
     done: Callable[[T], bool],
     *,
     patience: float,
     notice: Callable[[float, str, float], None],
-    mark: Callable[[T], object] = lambda seen: None,
+    mark: Callable[[T], object] = lambda value: None,
     interval: float = 1.0,
 ) -> T:
-    """Looks until `done`, and returns what was seen then.
+    """Observes until `done`, and returns the last value.
 
-    Only "not yet" and a host that is lost or does not answer in time are looked at again; every other error ends
-    the wait at once. `patience` and `interval` are in seconds; as long as `mark` of what is seen changes, patience
-    starts anew. `notice` hears, after each look, the seconds waited, the last that was seen, and the seconds in
-    which nothing has moved. Raises `TimedOut` when patience ends.
+    A host that is unreachable or slow to answer is observed again; every other error ends the wait at once.
+    `patience` and `interval` are in seconds; whenever `mark` of the value changes, `patience` starts anew.
+    `notice` gets, after each value, the seconds waited, a description of the value, and the seconds without a
+    change. Raises `TimedOut` when patience ends.
     """
     import tenacity
 
-    begun = time.monotonic()
-    looks = _Looks(look, Stalled(patience, mark))
+    start = time.monotonic()
+    observer = _Observer(observe, Stalled(patience, mark))
     retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(_lost) | tenacity.retry_if_result(lambda seen: not done(seen)),
-        stop=lambda state: looks.stalled.over(),
+        retry=tenacity.retry_if_exception(_may_pass) | tenacity.retry_if_result(lambda value: not done(value)),
+        stop=lambda state: observer.stalled.over(),
         wait=tenacity.wait_fixed(interval),
-        before_sleep=lambda state: notice(time.monotonic() - begun, looks.last, looks.stalled.quiet()),
+        before_sleep=lambda state: notice(time.monotonic() - start, observer.last, observer.stalled.quiet()),
     )
     try:
-        return retrying(looks.once)
+        return retrying(observer.once)
     except tenacity.RetryError:
-        raise TimedOut(what, time.monotonic() - begun, looks.last) from None
+        raise TimedOut(what, time.monotonic() - start, observer.last) from None

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from cluster.state.status import status
-from cluster.transport.wait import again_and_again
+from cluster.transport.wait import repeatedly
 from orchestrator.cli.output import say
 from orchestrator.local.settings import Settings
 from orchestrator.render import status as shown
@@ -34,7 +34,7 @@ def run(request: Request, settings: Settings) -> None:
 def _watch(one: Session) -> None:
     """Until Ctrl-C, which is how this ends well, or until nobody reads."""
     with suppress(KeyboardInterrupt, BrokenPipeError), _view(one) as show:
-        for look in again_and_again(lambda: status(one.inventory, one.fleet), _PAUSE):
+        for look in repeatedly(lambda: status(one.inventory, one.fleet), _PAUSE):
             show(look)
 
 

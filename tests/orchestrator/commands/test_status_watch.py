@@ -32,7 +32,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             os.kill(os.getpid(), signal.SIGINT)
             yield looks[-1]
 
-        monkeypatch.setattr(status, "again_and_again", told)
+        monkeypatch.setattr(status, "repeatedly", told)
 
     return set_looks
 
