@@ -116,5 +116,5 @@ def _measure(options: BenchOptions) -> tuple[Phase, ...]:
 
 def _measure_cell(cell: Cell, options: BenchOptions) -> tuple[Phase, ...]:
     measure = Measure(cell, options.cells, options.results, options.scratch)
-    restarts = options.results.how.cold == "restart" and not options.results.valid(cell)
+    restarts = options.results.settings.cold == "restart" and not options.results.valid(cell)
     return (Restart(), WaitReady(), SmokeTest(), measure) if restarts else (measure,)

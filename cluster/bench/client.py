@@ -50,8 +50,8 @@ class Heard:
         except zlib.error as problem:
             raise ValueError(f"the result came torn: {problem}") from None
 
-    def hear(self, said: dict[str, Any]) -> None:
-        match said:
+    def hear(self, message: dict[str, Any]) -> None:
+        match message:
             case {"before": dict(counted)}:
                 self.before = Counters.model_validate(counted)
             case {"after": dict(counted)}:

@@ -11,7 +11,7 @@ from cluster.inventory import Inventory
 #: What vLLM calls its own result, in the folder where it runs.
 RESULT = "vllm.json"
 
-#: Of the inventory's arguments those that say how the tokenizer is made.
+#: The inventory's arguments that say how the tokenizer is made.
 _TOKENIZER = ("--tokenizer", "--tokenizer-mode")
 
 

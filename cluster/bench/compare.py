@@ -23,7 +23,7 @@ Pair = tuple[Run, Run]
 
 
 @dataclass(frozen=True)
-class Measure:
+class Metric:
     """A figure that is compared; `more_is_better` says which way."""
 
     name: str
@@ -32,24 +32,24 @@ class Measure:
     take: Callable[[Figures], float]
 
 
-MEASURES = (
-    Measure("output tokens", "/s", True, lambda one: one.output_per_second),
-    Measure("TTFT median", "ms", False, lambda one: one.ttft.median),
-    Measure("TTFT P99", "ms", False, lambda one: one.ttft.p99),
-    Measure("TPOT median", "ms", False, lambda one: one.tpot.median),
+METRICS = (
+    Metric("output tokens", "/s", True, lambda one: one.output_per_second),
+    Metric("TTFT median", "ms", False, lambda one: one.ttft.median),
+    Metric("TTFT P99", "ms", False, lambda one: one.ttft.p99),
+    Metric("TPOT median", "ms", False, lambda one: one.tpot.median),
 )
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Of one figure over `pairs`; `first` and `second` are its means.
+    """How one figure differs over `pairs`; `first` and `second` are its means.
 
     `change` from the first to the second (0.1: a tenth more) is the geometric mean of the pairs; the truth lies
     within `low` and `high` with a confidence of 95 %. They are None of a single pair, which says nothing of how
     much that varies.
     """
 
-    measure: Measure
+    metric: Metric
     pairs: int
     first: float
     second: float
@@ -59,12 +59,12 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """Only where the difference is larger than its spread."""
+        """Which is better, only where the difference is larger than its spread."""
         if self.low is None or self.high is None:
             return "one pair: no verdict"
         if self.low <= 0 <= self.high:
             return "no difference shown"
-        return "B is better" if (self.change > 0) == self.measure.more_is_better else "A is better"
+        return "B is better" if (self.change > 0) == self.metric.more_is_better else "A is better"
 
 
 @dataclass(frozen=True)
@@ -100,27 +100,27 @@ def compare(pairs: Sequence[Pair]) -> tuple[Group, ...]:
 
 
 def _group(workload: Workload | None, number: int | None, pairs: Sequence[Pair]) -> Group:
-    same_seed = sum(one.seed == other.seed for one, other in pairs)
+    same_seed = sum(ours.seed == theirs.seed for ours, theirs in pairs)
     return Group(workload, number, len(pairs), same_seed, tuple(_differences(pairs)))
 
 
 def _differences(pairs: Sequence[Pair]) -> Iterator[Difference]:
-    for measure in MEASURES:
-        values = [(measure.take(one.figures), measure.take(other.figures)) for one, other in pairs
-                  if one.figures and other.figures]  # fmt: skip
-        if values and all(one > 0 and other > 0 for one, other in values):
-            yield _difference(measure, values)
+    for metric in METRICS:
+        values = [(metric.take(ours.figures), metric.take(theirs.figures)) for ours, theirs in pairs
+                  if ours.figures and theirs.figures]  # fmt: skip
+        if values and all(ours > 0 and theirs > 0 for ours, theirs in values):
+            yield _difference(metric, values)
 
 
-def _difference(measure: Measure, values: Sequence[tuple[float, float]]) -> Difference:
-    """In logarithms, where twice and half are equally far."""
-    logs = [math.log(other / one) for one, other in values]
+def _difference(metric: Metric, values: Sequence[tuple[float, float]]) -> Difference:
+    """Computes in logarithms, where twice and half are equally far."""
+    logs = [math.log(theirs / ours) for ours, theirs in values]
     mean, width = fmean(logs), _half_width(logs)
     return Difference(
-        measure,
+        metric,
         len(values),
-        fmean(one for one, _ in values),
-        fmean(other for _, other in values),
+        fmean(ours for ours, _ in values),
+        fmean(theirs for _, theirs in values),
         math.expm1(mean),
         None if width is None else math.expm1(mean - width),
         None if width is None else math.expm1(mean + width),

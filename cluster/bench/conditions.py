@@ -20,18 +20,19 @@ def clocks(venv: str) -> Probe[Clocks]:
     """To be asked while the GPUs work: idle ones clock down."""
     command = program("bench.clocks", {}, title="ask for the GPUs' clocks", venv=venv)
     return Probe(
-        command, lambda said: {uuid: (now, most) for uuid, (now, most) in last_json(said)["clocks"].items()}
+        command, lambda output: {uuid: (now, most) for uuid, (now, most) in last_json(output)["clocks"].items()}
     )
 
 
 def clocks_of(fleet: Fleet, venv: str) -> Clocks:
-    """Of all hosts that answer: what is missing is no reason to end a run."""
-    answers = fleet.each(lambda host: host.ask(clocks(venv)))
-    return {uuid: both for one in answers.values() if not isinstance(one, HostError) for uuid, both in one.items()}
+    """The clocks of all hosts that answer: what is missing is no reason to end a run."""
+    answers = fleet.each(lambda host: host.ask(clocks(venv))).values()
+    known = [answer for answer in answers if not isinstance(answer, HostError)]
+    return {uuid: clock for answer in known for uuid, clock in answer.items()}
 
 
 def conditions(inventory: Inventory, seen: Observed, engine_log: str, network: tuple[str, ...]) -> Conditions:
-    """`network` are the lines of NCCL. Every host was looked at."""
+    """Returns what a run is measured on. `network` are the lines of NCCL; every host was looked at."""
     return Conditions(
         cluster=inventory.cluster,
         model=inventory.model.id,
@@ -47,7 +48,7 @@ def conditions(inventory: Inventory, seen: Observed, engine_log: str, network: t
 def _host(spec: HostSpec, facts: Facts) -> HostAt:
     return HostAt(
         name=spec.name,
-        gpus=tuple(GpuAt(name=one.name, memory_mib=one.memory_mib) for one in gpu.selected(spec, facts)),
+        gpus=tuple(GpuAt(name=card.name, memory_mib=card.memory_mib) for card in gpu.selected(spec, facts)),
         driver=facts.driver,
         python=facts.python,
         versions={name: facts.versions[name] for name in sorted(facts.versions) if facts.versions[name]},
@@ -68,12 +69,12 @@ def with_clocks(known: Conditions, inventory: Inventory, seen: Observed, clocks:
 
 def _uuids(inventory: Inventory, seen: Observed, name: str) -> list[str]:
     facts = seen[name].facts
-    return [one.uuid for one in gpu.selected(inventory.host(name), facts)] if facts else []
+    return [card.uuid for card in gpu.selected(inventory.host(name), facts)] if facts else []
 
 
 def _clocked(host: HostAt, uuids: list[str], clocks: Clocks) -> HostAt:
     gpus = []
-    for one, uuid in zip(host.gpus, uuids, strict=True):
+    for card, uuid in zip(host.gpus, uuids, strict=True):
         now, most = clocks.get(uuid, (None, None))
-        gpus.append(one.model_copy(update={"sm_clock": now, "max_sm_clock": most}))
+        gpus.append(card.model_copy(update={"sm_clock": now, "max_sm_clock": most}))
     return host.model_copy(update={"gpus": tuple(gpus)})

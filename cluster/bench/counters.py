@@ -21,7 +21,7 @@ FAMILIES = {
 }
 
 
-class Frozen(BaseModel):
+class Stored(BaseModel):
     """A value that is written to disk as JSON and read again, maybe by a later version: more is let pass."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
@@ -34,7 +34,7 @@ def _none_is_zero(value: object) -> object:
 Counted = Annotated[int, BeforeValidator(_none_is_zero)]
 
 
-class Counters(Frozen):
+class Counters(Stored):
     """Counts since the server started; `running`, `waiting` and `kv_usage` (of 1) are of this moment.
 
     Tokens of `queries` were looked up in the prefix cache, and those of `hits` found there. None where the server
@@ -63,7 +63,7 @@ class Sample(Counters):
     at: float
 
 
-class Counts(Frozen):
+class Counts(Stored):
     """What one run has made the server count. None where it does not say."""
 
     queries: int | None
@@ -75,7 +75,7 @@ class Counts(Frozen):
 
     @property
     def hit_share(self) -> float:
-        """Of the tokens that were looked up, those that were found."""
+        """The share of the tokens looked up that were found."""
         return (self.hits or 0) / self.queries if self.queries else 0.0
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cluster.bench.client import Heard
 from cluster.bench.counters import Counts, counts
-from cluster.bench.figures import Figures, measured
+from cluster.bench.figures import Figures, parse_result
 from cluster.bench.verdict import Verdict, failed, judge
 
 _FULL = "No space left on device"
@@ -24,19 +24,19 @@ class Evaluation:
     counts: Counts | None = None
 
 
-def concluded(heard: Heard, wanted: int) -> Evaluation:
-    """Of a client that has ended by itself; `wanted` requests were to be sent."""
+def evaluate(heard: Heard, requests: int) -> Evaluation:
+    """Judges a client that has ended by itself; so many `requests` were to be sent."""
     if heard.status != 0:
         return Evaluation(failed(_why(heard)))
     if heard.before is None or heard.after is None:
         return Evaluation(failed("the server's /metrics did not answer"))
     try:
-        found = measured(heard.result)
-        counted = counts(heard.before, heard.after)
+        result = parse_result(heard.result)
+        difference = counts(heard.before, heard.after)
     except ValueError as problem:
         return Evaluation(failed(str(problem)))
     return Evaluation(
-        judge(wanted, found.figures, counted, found.errors, heard.before.busy), found.figures, counted
+        judge(requests, result.figures, difference, result.errors, heard.before.busy), result.figures, difference
     )
 
 
@@ -45,5 +45,5 @@ def _why(heard: Heard) -> str:
     lines = [line.strip() for line in heard.log.splitlines() if line.strip()]
     full = (line for line in lines if _FULL in line)
     errors = (line for line in reversed(lines) if _ERROR.match(line))
-    said = next(full, None) or next(errors, None) or next(reversed(lines), "it said nothing")
-    return f"vllm bench serve ended with status {heard.status}: {said}"
+    message = next(full, None) or next(errors, None) or next(reversed(lines), "it said nothing")
+    return f"vllm bench serve ended with status {heard.status}: {message}"

@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from cluster.bench.counters import Frozen
+from cluster.bench.counters import Stored
 
 #: The guide's own run has 1.1: now and then two tokens arrive as one.
 _TOGETHER = 1.5
 
 
-class Latency(Frozen):
-    """Of all requests of a run, in milliseconds."""
+class Latency(Stored):
+    """A time over all requests of a run, in milliseconds."""
 
     mean: float
     median: float
     p99: float
 
 
-class Figures(Frozen):
+class Figures(Stored):
     """One run. Throughput is per second, `seconds` from the first request sent to the last answer.
 
     ttft: time to the first token; tpot: time per output token after the first; itl: between two tokens; e2el: to
@@ -58,7 +58,7 @@ class Figures(Frozen):
         )
 
 
-class RequestFigures(Frozen):
+class RequestFigures(Stored):
     """One request that was answered, times in milliseconds. `tpot` is None of an answer of a single token."""
 
     ttft: float
@@ -68,7 +68,7 @@ class RequestFigures(Frozen):
     output_tokens: int
 
 
-class Measured(Frozen):
+class ParsedResult(Stored):
     """The whole result: figures, requests, and what failed ones were told (each error once)."""
 
     figures: Figures
@@ -76,42 +76,43 @@ class Measured(Frozen):
     errors: tuple[str, ...]
 
 
-def measured(text: str) -> Measured:
+def parse_result(text: str) -> ParsedResult:
     """Reads vLLM's result file, of 0.26 or newer. Raises ValueError for anything else."""
     try:
-        found = json.loads(text)
-        return Measured(figures=_figures(found), requests=tuple(_requests(found)), errors=_errors(found))
+        result = json.loads(text)
+        return ParsedResult(figures=_figures(result), requests=tuple(_requests(result)), errors=_errors(result))
     except (KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise ValueError(f"not a result of vllm bench serve: {problem!r}") from None
 
 
-def _figures(found: dict[str, Any]) -> Figures:
+def _figures(result: dict[str, Any]) -> Figures:
     return Figures(
-        seconds=found["duration"],
-        completed=found["completed"],
+        seconds=result["duration"],
+        completed=result["completed"],
         # Older versions count the answers alone.
-        failed=found.get("failed", found["num_prompts"] - found["completed"]),
-        input_tokens=found["total_input_tokens"],
-        output_tokens=found["total_output_tokens"],
-        requests_per_second=found["request_throughput"],
-        output_per_second=found["output_throughput"],
-        total_per_second=found["total_token_throughput"],
-        ttft=_latency(found, "ttft"),
-        tpot=_latency(found, "tpot"),
-        itl=_latency(found, "itl"),
-        e2el=_latency(found, "e2el") if "mean_e2el_ms" in found else None,
-        peak_concurrency=found.get("max_concurrent_requests"),
+        failed=result.get("failed", result["num_prompts"] - result["completed"]),
+        input_tokens=result["total_input_tokens"],
+        output_tokens=result["total_output_tokens"],
+        requests_per_second=result["request_throughput"],
+        output_per_second=result["output_throughput"],
+        total_per_second=result["total_token_throughput"],
+        ttft=_latency(result, "ttft"),
+        tpot=_latency(result, "tpot"),
+        itl=_latency(result, "itl"),
+        e2el=_latency(result, "e2el") if "mean_e2el_ms" in result else None,
+        peak_concurrency=result.get("max_concurrent_requests"),
     )
 
 
-def _latency(found: dict[str, Any], name: str) -> Latency:
-    return Latency(mean=found[f"mean_{name}_ms"], median=found[f"median_{name}_ms"], p99=found[f"p99_{name}_ms"])
+def _latency(result: dict[str, Any], name: str) -> Latency:
+    mean, median, p99 = (result[f"{kind}_{name}_ms"] for kind in ("mean", "median", "p99"))
+    return Latency(mean=mean, median=median, p99=p99)
 
 
-def _requests(found: dict[str, Any]) -> list[RequestFigures]:
-    """Those without an error: a failed one has no times."""
+def _requests(result: dict[str, Any]) -> list[RequestFigures]:
+    """The requests without an error: a failed one has no times."""
     rows = zip(
-        found["ttfts"], found["itls"], found["input_lens"], found["output_lens"], found["errors"], strict=True
+        result["ttfts"], result["itls"], result["input_lens"], result["output_lens"], result["errors"], strict=True
     )
     return [_request(*row) for *row, error in rows if not error]
 
@@ -127,15 +128,15 @@ def _request(ttft: float, itls: Sequence[float], input_tokens: int, output_token
     )
 
 
-def _errors(found: dict[str, Any]) -> tuple[str, ...]:
+def _errors(result: dict[str, Any]) -> tuple[str, ...]:
     """The last line of each traceback says what it was."""
-    said = (error.strip().splitlines()[-1] for error in found["errors"] if error.strip())
-    return tuple(dict.fromkeys(said))
+    messages = (error.strip().splitlines()[-1] for error in result["errors"] if error.strip())
+    return tuple(dict.fromkeys(messages))
 
 
 def average(figures: Sequence[Figures]) -> Figures:
-    """Of runs of the same cell: the mean of each figure. Raises ValueError for none."""
-    return Figures.model_validate(_mean([one.model_dump() for one in figures]))
+    """Returns the mean of each figure over runs of the same cell. Raises ValueError for none."""
+    return Figures.model_validate(_mean([run.model_dump() for run in figures]))
 
 
 def _mean(values: Sequence[Any]) -> Any:

@@ -6,18 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
-from cluster.bench.counters import Counts, Frozen, Sample
+from cluster.bench.counters import Counts, Sample, Stored
 from cluster.bench.figures import Figures
 from cluster.bench.verdict import Verdict
-from cluster.bench.workload import Cell, Workload, workload
-
-#: How the prefix cache is made to hold nothing of use: a salt of the run's own, that only its own requests share;
-#: a new seed alone; a reset by the server; or a restart of vLLM before each run, as the published guide does.
-Cold = Literal["salt", "seed", "reset", "restart"]
-COLD: tuple[Cold, ...] = ("salt", "seed", "reset", "restart")
+from cluster.bench.workload import Cell, Cold, Workload, workload
 
 
-class GpuAt(Frozen):
+class GpuAt(Stored):
     """One GPU: its clocks in MHz while it worked, None where nobody could ask."""
 
     name: str
@@ -26,7 +21,7 @@ class GpuAt(Frozen):
     max_sm_clock: int | None = None
 
 
-class HostAt(Frozen):
+class HostAt(Stored):
     """One host as it was."""
 
     name: str
@@ -36,7 +31,7 @@ class HostAt(Frozen):
     versions: dict[str, str]
 
 
-class Conditions(Frozen):
+class Conditions(Stored):
     """What was measured: two runs of equal conditions can be averaged.
 
     `engine` is the argument list of `vllm serve`; `transport` is what carries data between the hosts, gloo where
@@ -96,12 +91,12 @@ def _versions(host: HostAt) -> str:
     return ", ".join(f"{name} {version}" for name, version in sorted(host.versions.items()))
 
 
-def _named(word: str) -> str:
+def _known_workload(word: str) -> str:
     workload(word)
     return word
 
 
-class Run(Frozen):
+class Run(Stored):
     """`seed` and `command` are those of `vllm bench serve`, which ran on `origin`.
 
     `began` is ISO 8601, `seconds` the time of the whole command with its own start. `counts` and `figures` are
@@ -109,7 +104,7 @@ class Run(Frozen):
     """
 
     schema_version: Literal[1] = 1
-    workload: Annotated[str, AfterValidator(_named)]
+    workload: Annotated[str, AfterValidator(_known_workload)]
     num_prompts: int
     repeat: int
     attempt: int

@@ -23,12 +23,12 @@ class Row:
     @property
     def output_range(self) -> tuple[float, float] | None:
         """The least and the most tokens generated per second; None where one run says nothing of a spread."""
-        found = [run.figures.output_per_second for run in self.valid if run.figures]
-        return (min(found), max(found)) if len(found) > 1 else None
+        rates = [run.figures.output_per_second for run in self.valid if run.figures]
+        return (min(rates), max(rates)) if len(rates) > 1 else None
 
 
 def rows(runs: Iterable[Run]) -> tuple[Row, ...]:
-    """In the guide's order of workloads, others after them by their lengths; small numbers of prompts first."""
+    """Returns a row each, in the guide's order of workloads, others by their lengths, few prompts first."""
     groups: dict[tuple[Workload, int], list[Run]] = {}
     for run in runs:
         groups.setdefault((run.of, run.num_prompts), []).append(run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from cluster.bench.counters import Counts, Frozen
+from cluster.bench.counters import Counts, Stored
 from cluster.bench.figures import Figures
 
 Outcome = Literal["valid", "invalid", "failed"]
@@ -19,7 +19,7 @@ CHANCE = 0.01
 _EXTRAS = 16
 
 
-class Verdict(Frozen):
+class Verdict(Stored):
     """`invalid` runs were measured but prove nothing, `failed` ones were not; both are kept out of every average.
 
     `reasons` says why, `notes` what is worth knowing of a valid one.
@@ -30,13 +30,13 @@ class Verdict(Frozen):
     notes: tuple[str, ...] = ()
 
 
-def judge(wanted: int, found: Figures, counted: Counts, errors: tuple[str, ...], busy: int) -> Verdict:
-    """`wanted` requests were to be sent; `busy` are those of others that the server had in hand before."""
-    failures = tuple(_failures(wanted, found, errors))
+def judge(requests: int, figures: Figures, counts: Counts, errors: tuple[str, ...], busy: int) -> Verdict:
+    """Judges a run that was to send `requests`; `busy` are those of others that the server had in hand before."""
+    failures = tuple(_failures(requests, figures, errors))
     if failures:
         return Verdict(outcome="failed", reasons=failures)
-    reasons = (*_warm(counted), *_shared(found, counted, busy))
-    notes = tuple(_notes(counted))
+    reasons = (*_warm(counts), *_shared(figures, counts, busy))
+    notes = tuple(_notes(counts))
     return Verdict(outcome="invalid" if reasons else "valid", reasons=reasons, notes=notes)
 
 
@@ -44,30 +44,30 @@ def failed(*reasons: str) -> Verdict:
     return Verdict(outcome="failed", reasons=reasons)
 
 
-def _failures(wanted: int, found: Figures, errors: tuple[str, ...]) -> Iterator[str]:
-    missing = wanted - found.completed
-    if missing or found.failed:
+def _failures(requests: int, figures: Figures, errors: tuple[str, ...]) -> Iterator[str]:
+    missing = requests - figures.completed
+    if missing or figures.failed:
         why = f": {'; '.join(errors[:3])}" if errors else ""
-        yield f"{max(missing, found.failed)} of {wanted} requests failed{why}"
+        yield f"{max(missing, figures.failed)} of {requests} requests failed{why}"
 
 
-def _warm(counted: Counts) -> Iterator[str]:
-    if counted.hits is None or counted.queries is None or not counted.prompt_tokens:
+def _warm(counts: Counts) -> Iterator[str]:
+    if counts.hits is None or counts.queries is None or not counts.prompt_tokens:
         yield "the server does not count what its prefix cache gives: nothing proves that it was cold"
-    elif counted.hits and counted.hit_share >= CHANCE:
-        looked_up = f"{counted.hits:,} of {counted.queries:,} tokens ({100 * counted.hit_share:.1f} %)"
+    elif counts.hits and counts.hit_share >= CHANCE:
+        looked_up = f"{counts.hits:,} of {counts.queries:,} tokens ({100 * counts.hit_share:.1f} %)"
         yield f"not cold: {looked_up} came from the prefix cache"
 
 
-def _shared(found: Figures, counted: Counts, busy: int) -> Iterator[str]:
+def _shared(figures: Figures, counts: Counts, busy: int) -> Iterator[str]:
     if busy:
         yield f"not alone: the server had {busy} requests of others in hand before"
-    if counted.generated_tokens is None or counted.prompt_tokens is None:
+    if counts.generated_tokens is None or counts.prompt_tokens is None:
         return
-    requests = max(counted.finished, found.completed)
+    requests = max(counts.finished, figures.completed)
     for what, seen, ours in (
-        ("generated", counted.generated_tokens, found.output_tokens),
-        ("read", counted.prompt_tokens, found.input_tokens),
+        ("generated", counts.generated_tokens, figures.output_tokens),
+        ("read", counts.prompt_tokens, figures.input_tokens),
     ):
         foreign = seen - ours
         if foreign > CHANCE * ours + _EXTRAS * requests:
@@ -75,10 +75,10 @@ def _shared(found: Figures, counted: Counts, busy: int) -> Iterator[str]:
             return
 
 
-def _notes(counted: Counts) -> Iterator[str]:
-    if counted.queries == 0:
+def _notes(counts: Counts) -> Iterator[str]:
+    if counts.queries == 0:
         yield "the server looked nothing up in a prefix cache: it is turned off there"
-    elif counted.hits:
-        yield f"{counted.hits:,} of {counted.queries:,} tokens were cached: prompts that are equal by chance"
-    if counted.preemptions:
-        yield f"{counted.preemptions} requests were put back for want of KV cache, and read again"
+    elif counts.hits:
+        yield f"{counts.hits:,} of {counts.queries:,} tokens were cached: prompts that are equal by chance"
+    if counts.preemptions:
+        yield f"{counts.preemptions} requests were put back for want of KV cache, and read again"

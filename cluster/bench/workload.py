@@ -6,12 +6,22 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 #: `--num-prompts` of the published guide for ERNIE-4.5-VL.
 NUM_PROMPTS = (1, 16, 32, 64, 128, 256, 512)
 
 #: Requests a second, of the published guide.
 RATE = 10.0
+
+#: How the prefix cache is made to hold nothing of use: a salt of the run's own, that only its own requests share;
+#: a new seed alone; a reset by the server; or a restart of vLLM before each run, as the published guide does.
+Cold = Literal["salt", "seed", "reset", "restart"]
+COLD: tuple[Cold, ...] = ("salt", "seed", "reset", "restart")
+
+#: Where the client runs: on the head, or on the machine of whoever measures.
+Origin = Literal["head", "here"]
+ORIGINS: tuple[Origin, ...] = ("head", "here")
 
 
 @dataclass(frozen=True)
@@ -24,7 +34,7 @@ class Workload:
 
     @property
     def tokens(self) -> int:
-        """Of one request, in and out: what must fit into the model's length."""
+        """The tokens of one request, in and out: what must fit into the model's length."""
         return self.input_len + self.output_len
 
     @property
@@ -45,13 +55,13 @@ GUIDE = (
 
 
 def workload(word: str) -> Workload:
-    """One of the guide's by its name, or IN/OUT in tokens. Raises ValueError for anything else."""
-    for one in GUIDE:
-        if word in (one.name, one.lengths):
-            return one
+    """Returns one of the guide's by its name, or IN/OUT in tokens. Raises ValueError for anything else."""
+    for known in GUIDE:
+        if word in (known.name, known.lengths):
+            return known
     lengths = re.fullmatch(r"([1-9]\d{0,6})/([1-9]\d{0,6})", word)
     if not lengths:
-        names = ", ".join(one.name for one in GUIDE)
+        names = ", ".join(known.name for known in GUIDE)
         raise ValueError(f"{word} is no workload: {names}, or IN/OUT in tokens, such as 8000/1000")
     return Workload(_named_by(word), int(lengths[1]), int(lengths[2]))
 
@@ -80,14 +90,14 @@ class Cell:
         return f"{self.workload.shown}, {prompts}" + (f", run {self.repeat}" if self.repeat > 1 else "")
 
     def seed(self, base: int, attempt: int) -> int:
-        """Of its own for each cell and each attempt, and the same again for the same base: two layouts can be
-        measured with the same prompts that arrive at the same times."""
+        """Returns a seed of its own for each cell and each attempt, and the same again for the same base: two
+        layouts can be measured with the same prompts that arrive at the same times."""
         key = f"{self.workload.lengths}/{self.num_prompts}/{self.repeat}/{attempt}"
         return (base + zlib.crc32(key.encode())) % 2**31
 
 
 def matrix(workloads: Sequence[Workload], num_prompts: Sequence[int], repeat: int) -> Iterator[Cell]:
     """Small runs before large ones, and every size once before any is repeated."""
-    for one in workloads:
+    for workload in workloads:
         for time in range(1, repeat + 1):
-            yield from (Cell(one, number, time) for number in sorted(num_prompts))
+            yield from (Cell(workload, number, time) for number in sorted(num_prompts))

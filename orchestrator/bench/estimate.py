@@ -13,7 +13,7 @@ from cluster.bench.workload import Cell
 _GROWTH = 0.5
 
 
-def left(cells: Iterable[Cell], runs: Sequence[Run]) -> float | None:
+def remaining_seconds(cells: Iterable[Cell], runs: Sequence[Run]) -> float | None:
     """Seconds for `cells`; None before the first run has ended well."""
     known = [run for run in runs if run.figures and run.figures.completed]
     if not known:
@@ -23,14 +23,15 @@ def left(cells: Iterable[Cell], runs: Sequence[Run]) -> float | None:
 
 def _seconds(cell: Cell, known: Sequence[Run]) -> float:
     """From the runs of the same workload, or of the nearest in length of the answers, which take the time."""
-    length = min({run.of.output_len for run in known}, key=lambda one: abs(one - cell.workload.output_len))
+    lengths = {run.of.output_len for run in known}
+    length = min(lengths, key=lambda known_length: abs(known_length - cell.workload.output_len))
     alike = {run.num_prompts: run.seconds for run in known if run.of.output_len == length}
     return _power(alike, cell.num_prompts) * cell.workload.output_len / length
 
 
 def _power(seconds: dict[int, float], number: int) -> float:
     """Along a power law through the two nearest sizes, never faster than in proportion."""
-    nearest = sorted(seconds, key=lambda one: abs(math.log(one / number)))[:2]
+    nearest = sorted(seconds, key=lambda known_number: abs(math.log(known_number / number)))[:2]
     growth = _GROWTH
     if len(nearest) == 2:
         first, second = nearest

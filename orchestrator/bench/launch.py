@@ -16,7 +16,7 @@ from cluster.errors import UsageError
 from cluster.launch.environment import environment
 from cluster.transport.host import Host
 from cluster.transport.local import LocalTransport
-from orchestrator.bench.settings import BenchSettings
+from orchestrator.bench.results import BenchSettings
 from orchestrator.run.phase import Stage
 
 
@@ -29,12 +29,14 @@ class Launch:
     command: Command
 
 
-def launch(stage: Stage, cell: Cell, how: BenchSettings, seed: int, scratch: Path) -> Launch:
+def launch(stage: Stage, cell: Cell, settings: BenchSettings, seed: int, scratch: Path) -> Launch:
     """`scratch` is a private folder of this machine. Raises UsageError where no vLLM is here to measure with."""
-    return _here(stage, cell, how, seed, scratch) if how.origin == "here" else _head(stage, cell, how, seed)
+    if settings.origin == "here":
+        return _here(stage, cell, settings, seed, scratch)
+    return _head(stage, cell, settings, seed)
 
 
-def _head(stage: Stage, cell: Cell, how: BenchSettings, seed: int) -> Launch:
+def _head(stage: Stage, cell: Cell, settings: BenchSettings, seed: int) -> Launch:
     inventory, facts = stage.inventory, stage.facts(stage.head.name)
     words = command.argv(
         inventory,
@@ -42,9 +44,9 @@ def _head(stage: Stage, cell: Cell, how: BenchSettings, seed: int) -> Launch:
         vllm=f"{stage.venv}/bin/vllm",
         url=local_url(inventory, ""),
         tokenizer=facts.model.path or inventory.model.id,
-        rate=how.rate,
+        rate=settings.rate,
         seed=seed,
-        salt=_salt(how),
+        salt=_salt(settings),
     )
     env = environment(inventory, inventory.head, facts) | _key(stage)
     metrics = local_url(inventory, "/metrics")
@@ -53,8 +55,8 @@ def _head(stage: Stage, cell: Cell, how: BenchSettings, seed: int) -> Launch:
     )
 
 
-def _here(stage: Stage, cell: Cell, how: BenchSettings, seed: int, scratch: Path) -> Launch:
-    """With the environment of whoever started us, and the model's tokenizer as it is found here."""
+def _here(stage: Stage, cell: Cell, settings: BenchSettings, seed: int, scratch: Path) -> Launch:
+    """Has the environment of whoever started us, and the model's tokenizer as it is found here."""
     inventory, where = stage.inventory, stage.endpoint()
     words = command.argv(
         inventory,
@@ -62,32 +64,34 @@ def _here(stage: Stage, cell: Cell, how: BenchSettings, seed: int, scratch: Path
         vllm=_vllm_here(),
         url=where.url,
         tokenizer=inventory.model.id,
-        rate=how.rate,
+        rate=settings.rate,
         seed=seed,
-        salt=_salt(how),
+        salt=_salt(settings),
     )
-    sent = client.command(words, _key(stage), state=str(scratch), metrics=f"{where.url}/metrics", venv=sys.prefix)
-    return Launch(Host("this machine", LocalTransport()), words, sent)
+    here, metrics = Host("this machine", LocalTransport()), f"{where.url}/metrics"
+    return Launch(
+        here, words, client.command(words, _key(stage), state=str(scratch), metrics=metrics, venv=sys.prefix)
+    )
 
 
 def _vllm_here() -> str:
     """Beside this program, or on the PATH."""
     beside = Path(sys.prefix) / "bin/vllm"
-    found = str(beside) if beside.exists() else shutil.which("vllm")
-    if not found:
+    path = str(beside) if beside.exists() else shutil.which("vllm")
+    if not path:
         cure = (
             "install it into the environment of this program, or measure from the head (leave out `--from here`)"
         )
         raise UsageError("this machine has no vllm to measure with", cure=cure)
-    return found
+    return path
 
 
-def _salt(how: BenchSettings) -> str:
+def _salt(settings: BenchSettings) -> str:
     """Never the same again: a seed may be."""
-    return f"bench-{secrets.token_hex(8)}" if how.cold == "salt" else ""
+    return f"bench-{secrets.token_hex(8)}" if settings.cold == "salt" else ""
 
 
 def _key(stage: Stage) -> dict[str, str]:
-    """Into the client's environment: an argument list is for all to read."""
+    """The key goes into the client's environment: an argument list is for all to read."""
     key = stage.inventory.serve.api_key
     return {"OPENAI_API_KEY": key.get_secret_value()} if key else {}

@@ -12,16 +12,26 @@ from typing import ClassVar
 from pydantic import ValidationError
 
 from cluster.bench.command import RESULT
+from cluster.bench.counters import Stored
 from cluster.bench.record import Run
-from cluster.bench.workload import Cell
+from cluster.bench.workload import Cell, Cold, Origin
 from cluster.errors import ClusterError, UsageError
-from orchestrator.bench.settings import BenchSettings
 from orchestrator.local.atomic_write import atomic_write
 
 _HOW = "how.json"
 _RUN = "run.json"
 LOG = "log.txt"
 INVENTORY = "inventory.json"
+
+
+class BenchSettings(Stored):
+    """The same for every run of a folder of results: `rate` in requests a second, `origin` where the client runs,
+    `seed` what those of the runs are made of."""
+
+    rate: float
+    cold: Cold
+    origin: Origin
+    seed: int
 
 
 class NotKept(ClusterError):
@@ -32,14 +42,14 @@ class NotKept(ClusterError):
 
 @dataclass(frozen=True)
 class Results:
-    """`how` is the same for all runs in `folder`."""
+    """`settings` are the same for all runs in `folder`."""
 
     folder: Path
-    how: BenchSettings
+    settings: BenchSettings
 
     def runs(self) -> tuple[Run, ...]:
         """All that were kept, valid or not, by the names of their folders. Raises UsageError for a broken one."""
-        return tuple(run for _, run in kept(self.folder))
+        return tuple(run for _, run in kept_runs(self.folder))
 
     def valid(self, cell: Cell) -> Run | None:
         return next((run for run in self.runs() if run.cell == cell and run.valid), None)
@@ -50,7 +60,7 @@ class Results:
 
     def abandon(self) -> None:
         """A folder without a run says nothing: it goes, where nothing else is in it."""
-        if not any(kept(self.folder)):
+        if not any(kept_runs(self.folder)):
             with suppress(OSError):
                 (self.folder / _HOW).unlink()
                 self.folder.rmdir()
@@ -68,16 +78,16 @@ class Results:
             raise _not_kept(self.folder / name, error) from None
 
 
-def opened(folder: Path, how: BenchSettings, seeded: bool) -> Results:
-    """A new folder, or one that a benchmark goes on in; that keeps its seed unless one was asked for (`seeded`).
+def open_results(folder: Path, settings: BenchSettings, seeded: bool) -> Results:
+    """Opens a new folder, or one that a benchmark goes on in; its seed stays unless `seeded`.
 
     Raises UsageError where it cannot be written, or was measured in another way.
     """
     before = _before(folder / _HOW)
     if before is None:
-        _begin(folder, how)
-        return Results(folder, how)
-    now = how if seeded else how.model_copy(update={"seed": before.seed})
+        _begin(folder, settings)
+        return Results(folder, settings)
+    now = settings if seeded else settings.model_copy(update={"seed": before.seed})
     if now != before:
         words = ", ".join(_differences(before, now))
         cure = "ask for the same, or give another folder with --results"
@@ -94,10 +104,10 @@ def _before(path: Path) -> BenchSettings | None:
         raise _unreadable(path, problem) from None
 
 
-def _begin(folder: Path, how: BenchSettings) -> None:
+def _begin(folder: Path, settings: BenchSettings) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder, {_HOW: how.model_dump_json(indent=1)})
+        _write(folder, {_HOW: settings.model_dump_json(indent=1)})
     except OSError as error:
         message = f"{folder} cannot hold results"
         cure = "choose another folder with --results"
@@ -110,7 +120,7 @@ def _differences(before: BenchSettings, now: BenchSettings) -> Iterator[str]:
             yield f"{name} {value} then, {getattr(now, name)} now"
 
 
-def kept(folder: Path) -> Iterator[tuple[Path, Run]]:
+def kept_runs(folder: Path) -> Iterator[tuple[Path, Run]]:
     """The runs below `folder`, at any depth, each with its own folder. Raises UsageError."""
     for path in sorted(folder.rglob(_RUN)):
         if not any(part.startswith(".") for part in path.relative_to(folder).parts):
@@ -120,7 +130,7 @@ def kept(folder: Path) -> Iterator[tuple[Path, Run]]:
                 raise _unreadable(path, problem) from None
 
 
-def result_of(folder: Path) -> str | None:
+def read_result(folder: Path) -> str | None:
     """vLLM's own file of a run; None of one that brought none."""
     try:
         return (folder / RESULT).read_text(encoding="utf-8")
@@ -140,7 +150,7 @@ def _unreadable(path: Path, problem: Exception) -> UsageError:
 
 
 def _reason(problem: Exception) -> str:
-    """Of a file that is not as it must be: the first field that is wrong, and how."""
+    """The first field that is wrong in a file, and how."""
     if isinstance(problem, ValidationError):
         first = problem.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from cluster.bench.record import Run
 
 
-def told(run: Run) -> str:
+def summary_line(run: Run) -> str:
     """What it measured, and whether it counts."""
     reasons = "; ".join(run.verdict.reasons)
     if run.verdict.outcome == "failed" or run.figures is None:
         return f"{run.cell.shown}: failed, and kept out of the averages: {reasons}"
-    found = run.figures
+    figures = run.figures
     words = (
-        f"{run.cell.shown}: {found.output_per_second:,.1f} tokens/s generated, {found.total_per_second:,.1f}"
-        f" in all, TTFT {found.ttft.mean:,.0f} ms, TPOT {found.tpot.mean:,.1f} ms"
+        f"{run.cell.shown}: {figures.output_per_second:,.1f} tokens/s generated, {figures.total_per_second:,.1f}"
+        f" in all, TTFT {figures.ttft.mean:,.0f} ms, TPOT {figures.tpot.mean:,.1f} ms"
     )
     return f"{words}; invalid, and kept out of the averages: {reasons}" if reasons else f"{words}; {cache(run)}"
 
@@ -25,7 +25,7 @@ def cache(run: Run) -> str:
     return f"{run.counts.hits:,} of {run.counts.queries:,} tokens from the prefix cache"
 
 
-def about(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """A guess is not told to the second: about 40 s, about 12 min, about 2 h 10 min."""
     if seconds < 55:
         return f"about {max(round(seconds, -1), 10):.0f} s"

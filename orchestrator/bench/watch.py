@@ -1,12 +1,13 @@
-"""The server while it is measured: how far it is, whether it lives, and whether it still does anything."""
+"""The server that is measured: what it is, how far it is, whether it lives and still does anything."""
 
 from __future__ import annotations
 
 import time
 
 from cluster.bench.client import Heard
-from cluster.bench.conditions import Clocks, clocks_of
+from cluster.bench.conditions import Clocks, clocks_of, conditions
 from cluster.bench.counters import Sample
+from cluster.bench.record import Conditions
 from cluster.diagnosis.engine_failure import is_dead
 from cluster.errors import NotReady
 from cluster.transport.wait import Stalled
@@ -19,14 +20,22 @@ _LOOK_EVERY = 3.0
 _UNDER_LOAD = 2.0
 
 
+def current_conditions(stage: Stage) -> Conditions:
+    """What would be measured now."""
+    engine = stage.engine()
+    engine.look()
+    network = stage.nccl_lines() if stage.inventory.uses_ray else ()
+    return conditions(stage.inventory, stage.seen, engine.log, network)
+
+
 class Watch:
     """`clocks` are those of the GPUs under load, empty until they were asked for."""
 
-    def __init__(self, stage: Stage, heard: Heard, wanted: int, what: str) -> None:
+    def __init__(self, stage: Stage, heard: Heard, requests: int, title: str) -> None:
         self._stage = stage
         self._heard = heard
-        self._wanted = wanted
-        self._what = what
+        self._requests = requests
+        self._title = title
         self._engine = stage.engine()
         self._looked = time.monotonic()
         self._seen = 0
@@ -44,9 +53,9 @@ class Watch:
 
     def fail_if_dead(self) -> None:
         """Raises EngineDied with the root cause, out of the engine's log."""
-        seen = self._engine.look()
-        if is_dead(seen, self._engine.log):
-            raise died(self._stage, self._engine, seen)
+        status = self._engine.look()
+        if is_dead(status, self._engine.log):
+            raise died(self._stage, self._engine, status)
 
     def _show(self) -> None:
         samples = self._heard.samples
@@ -54,12 +63,12 @@ class Watch:
             return
         self._seen = len(samples)
         before = self._heard.before.finished if self._heard.before else 0
-        self._stage.sink(Progress(self._what, samples[-1].finished - before, self._wanted, "requests"))
+        self._stage.sink(Progress(self._title, samples[-1].finished - before, self._requests, "requests"))
         self._ask_for_clocks()
 
     def _ask_for_clocks(self) -> None:
         """Once, as soon as the load is there."""
-        busy = [one for one in self._heard.samples if one.running]
+        busy = [sample for sample in self._heard.samples if sample.running]
         if not self.clocks and busy and busy[-1].at - busy[0].at >= _UNDER_LOAD:
             self.clocks = clocks_of(self._stage.fleet, self._stage.venv)
 

@@ -9,14 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cluster.bench.workload import GUIDE, NUM_PROMPTS, RATE, Workload, workload
-from orchestrator.bench.arguments import BenchArguments
+from cluster.bench.workload import COLD, GUIDE, NUM_PROMPTS, ORIGINS, RATE, Workload, workload
 from orchestrator.cli.argument_types import real, whole
+from orchestrator.session.request import BenchArguments
 
 #: What may stand behind `bench`, instead of an inventory.
 MORE = ("report", "compare", "layouts")
-
-COLD = ("salt", "seed", "reset", "restart")
 
 
 def joined(words: list[str]) -> list[str]:
@@ -86,7 +84,7 @@ def _add_matrix(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--repeat", metavar="N", type=_positive, default=1, help="runs of each (default: 1)")
     verb.add_argument(
-        "--from", dest="origin", choices=("head", "here"), type=str.lower, default="head",
+        "--from", dest="origin", choices=ORIGINS, type=str.lower, default="head",
         help="where the client runs: on the head (default), or on this machine",
     )  # fmt: skip
     verb.add_argument(

@@ -7,34 +7,31 @@ import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
-from cluster.bench.record import Cold
 from cluster.bench.workload import Cell, matrix
 from cluster.errors import ClusterError
 from orchestrator import plans
-from orchestrator.bench.arguments import BenchArguments
-from orchestrator.bench.results import Results, opened
-from orchestrator.bench.settings import BenchSettings, Origin
+from orchestrator.bench.results import BenchSettings, Results, open_results
 from orchestrator.cli.exit_codes import COMMAND
 from orchestrator.cli.output import say
 from orchestrator.local.settings import Settings
 from orchestrator.plans import BenchOptions
 from orchestrator.render import bench as shown
 from orchestrator.render.text import count, marks_for
-from orchestrator.session.session import Request, session
+from orchestrator.session.request import BenchArguments, Request
+from orchestrator.session.session import session
 
 
 def run(request: Request, settings: Settings) -> int:
-    wanted = request.bench
-    assert wanted is not None
-    cells = cells_of(wanted)
-    with session(request, settings) as one:
-        results = opened_for(wanted, wanted.results or new_folder(one.inventory.cluster))
+    arguments = request.bench
+    assert arguments is not None
+    cells = requested_cells(arguments)
+    with session(request, settings) as opened:
+        results = results_for(arguments, arguments.results or new_results_folder(opened.inventory.cluster))
         try:
-            one.run(plans.bench(BenchOptions(cells, results, one.runs)))
+            opened.run(plans.bench(BenchOptions(cells, results, opened.runs)))
         except ClusterError as error:
-            go_on(error, results)
+            note_resume(error, results)
             raise
     runs = results.runs()
     marks = marks_for(sys.stdout)
@@ -42,23 +39,21 @@ def run(request: Request, settings: Settings) -> int:
     return 0 if all(map(results.valid, cells)) else COMMAND
 
 
-def cells_of(wanted: BenchArguments) -> tuple[Cell, ...]:
-    return tuple(matrix(wanted.workloads, wanted.num_prompts, wanted.repeat))
+def requested_cells(arguments: BenchArguments) -> tuple[Cell, ...]:
+    return tuple(matrix(arguments.workloads, arguments.num_prompts, arguments.repeat))
 
 
-def new_folder(cluster: str) -> Path:
+def new_results_folder(cluster: str) -> Path:
     return Path(f"bench-{cluster}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}")
 
 
-def opened_for(wanted: BenchArguments, folder: Path) -> Results:
-    seed = wanted.seed if wanted.seed is not None else secrets.randbelow(2**31)
-    how = BenchSettings(
-        rate=wanted.rate, cold=cast(Cold, wanted.cold), origin=cast(Origin, wanted.origin), seed=seed
-    )
-    return opened(folder, how, seeded=wanted.seed is not None)
+def results_for(arguments: BenchArguments, folder: Path) -> Results:
+    seed = arguments.seed if arguments.seed is not None else secrets.randbelow(2**31)
+    bench_settings = BenchSettings(rate=arguments.rate, cold=arguments.cold, origin=arguments.origin, seed=seed)
+    return open_results(folder, bench_settings, seeded=arguments.seed is not None)
 
 
-def go_on(error: ClusterError, results: Results) -> None:
+def note_resume(error: ClusterError, results: Results) -> None:
     """What was measured is kept, and is not measured again."""
     kept = len(results.runs())
     if kept:

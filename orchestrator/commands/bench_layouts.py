@@ -11,10 +11,10 @@ from cluster.bench.workload import Cell
 from cluster.errors import ClusterError, LeaseHeld, UsageError
 from cluster.inventory import Inventory, with_layout
 from cluster.plan import plan
-from orchestrator.bench.results import NotKept, Results, opened
+from orchestrator.bench.results import NotKept, Results, open_results
 from orchestrator.cli.exit_codes import COMMAND, exit_code
 from orchestrator.cli.output import explain, say
-from orchestrator.commands.bench import cells_of, go_on, new_folder, opened_for
+from orchestrator.commands.bench import new_results_folder, note_resume, requested_cells, results_for
 from orchestrator.events import HostMessage
 from orchestrator.local.settings import Settings
 from orchestrator.plans import BenchOptions, bench_layout, down
@@ -42,18 +42,18 @@ def run(request: Request, settings: Settings) -> int:
     others to be measured."""
     wanted = request.bench
     assert wanted is not None
-    cells = cells_of(wanted)
+    cells = requested_cells(wanted)
     with session(request, settings) as one:
         inventories = {f"{t}x{p}": with_layout(one.inventory, t, p) for t, p in wanted.layouts}
         _refuse(inventories)
-        top = opened_for(wanted, wanted.results or new_folder(one.inventory.cluster))
+        top = results_for(wanted, wanted.results or new_results_folder(one.inventory.cluster))
         layouts = [_layout(name, inventory, top) for name, inventory in inventories.items()]
         try:
             for layout in layouts:
                 _measure(one, layout, cells)
         except ClusterError as error:
             _abandon(layouts)
-            go_on(error, top)
+            note_resume(error, top)
             raise
     _abandon(layouts)
     top.abandon()
@@ -70,7 +70,7 @@ def _refuse(inventories: Mapping[str, Inventory]) -> None:
 
 def _layout(name: str, inventory: Inventory, top: Results) -> Layout:
     """With the seed of all: their runs are then pairs."""
-    return Layout(name, inventory, opened(top.folder / name, top.how, seeded=True))
+    return Layout(name, inventory, open_results(top.folder / name, top.settings, seeded=True))
 
 
 def _measure(one: Session, layout: Layout, cells: Sequence[Cell]) -> None:

@@ -11,8 +11,8 @@ from cluster.engine.requests import METRICS, MODELS, RESET_PREFIX_CACHE, Load, l
 from cluster.errors import NotReady, TimedOut, UsageError
 from cluster.state.desired import vllm_runs
 from cluster.values import Presence
-from orchestrator.bench.current_conditions import present
 from orchestrator.bench.results import Results
+from orchestrator.bench.watch import current_conditions
 from orchestrator.run.phase import Phase, Stage
 
 #: Seconds for an answer, and for the engine to be idle: somebody else's requests may come to their end.
@@ -34,12 +34,12 @@ class CheckBenchTarget(Phase):
         _judge_unit(stage)
         where = stage.endpoint()
         self._judge_lengths(stage, where)
-        if self._results.how.origin == "here" and where.head:
+        if self._results.settings.origin == "here" and where.head:
             cure = "measure from the head (leave out `--from here`), or open the port for this machine"
             raise UsageError(f"{where.url} cannot be reached from this machine", cure=cure)
-        if self._results.how.cold == "reset":
+        if self._results.settings.cold == "reset":
             _judge_reset(where)
-        self._judge_conditions(present(stage))
+        self._judge_conditions(current_conditions(stage))
         _wait_until_idle(stage, where)
 
     def _judge_lengths(self, stage: Stage, where: Endpoint) -> None:
@@ -50,9 +50,9 @@ class CheckBenchTarget(Phase):
             raise NotReady(
                 "an answer of the endpoint", host=stage.head.name, cause=str(problem), cure=cure
             ) from None
-        long = [one for one in self._workloads if one.tokens > most]
+        long = [workload for workload in self._workloads if workload.tokens > most]
         if long:
-            words = "; ".join(f"{one.shown} takes {one.tokens:,} tokens a request" for one in long)
+            words = "; ".join(f"{workload.shown} takes {workload.tokens:,} tokens a request" for workload in long)
             cure = "choose others with --workload, or serve with a larger --max-model-len"
             raise UsageError(f"too long for this server, whose max_model_len is {most:,}: {words}", cure=cure)
 

@@ -12,19 +12,17 @@ from cluster.bench import client
 from cluster.bench.client import Heard
 from cluster.bench.command import RESULT
 from cluster.bench.conditions import with_clocks
-from cluster.bench.evaluate import Evaluation, concluded
+from cluster.bench.evaluate import Evaluation, evaluate
 from cluster.bench.record import Conditions, Run
 from cluster.bench.verdict import failed
 from cluster.bench.workload import Cell
 from cluster.engine.requests import RESET_PREFIX_CACHE
 from cluster.errors import ClusterError, HostError, NotReady
-from orchestrator.bench.current_conditions import present
-from orchestrator.bench.estimate import left
+from orchestrator.bench.estimate import remaining_seconds
 from orchestrator.bench.launch import Launch, launch
-from orchestrator.bench.results import INVENTORY, LOG, Results
-from orchestrator.bench.run_summary import about, told
-from orchestrator.bench.settings import BenchSettings
-from orchestrator.bench.watch import Watch
+from orchestrator.bench.results import INVENTORY, LOG, BenchSettings, Results
+from orchestrator.bench.run_summary import duration, summary_line
+from orchestrator.bench.watch import Watch, current_conditions
 from orchestrator.events import HostMessage
 from orchestrator.run.phase import Phase, Situation, Stage
 
@@ -39,28 +37,28 @@ class _Attempt:
     cell: Cell
     number: int
     seed: int
-    how: BenchSettings
+    settings: BenchSettings
     launch: Launch
     conditions: Conditions
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    def record(self, found: Evaluation, heard: Heard, conditions: Conditions) -> Run:
+    def record(self, evaluation: Evaluation, heard: Heard, conditions: Conditions) -> Run:
         return Run(
             workload=self.cell.workload.lengths,
             num_prompts=self.cell.num_prompts,
             repeat=self.cell.repeat,
             attempt=self.number,
-            rate=self.how.rate,
+            rate=self.settings.rate,
             seed=self.seed,
-            cold=self.how.cold,
+            cold=self.settings.cold,
             origin=self.launch.host.name,
             began=self.began.isoformat("T", "seconds"),
             seconds=(datetime.now(UTC) - self.began).total_seconds(),
             command=self.launch.argv,
-            verdict=found.verdict,
+            verdict=evaluation.verdict,
             conditions=conditions,
-            counts=found.counts,
-            figures=found.figures,
+            counts=evaluation.counts,
+            figures=evaluation.figures,
             samples=tuple(heard.samples),
         )
 
@@ -83,24 +81,24 @@ class Measure(Phase):
         """A run that fails, or proves nothing, is kept as such and said. Raises NotReady where no other run can do
         better (the server is dead, hangs, or answers nothing), and what keeps us from the client's host."""
         self._cool(stage)
-        one, heard = self._attempt(stage), Heard()
+        attempt, heard = self._attempt(stage), Heard()
         watch = Watch(stage, heard, self._cell.num_prompts, self._progress())
-        found, problem = _measured(one.launch, heard, watch, self._cell.num_prompts)
-        clocked = with_clocks(one.conditions, stage.inventory, stage.seen, watch.clocks)
-        run = one.record(found, heard, clocked)
-        stage.sink(HostMessage("", told(run)))
+        evaluation, problem = _measured(attempt.launch, heard, watch, self._cell.num_prompts)
+        clocked = with_clocks(attempt.conditions, stage.inventory, stage.seen, watch.clocks)
+        run = attempt.record(evaluation, heard, clocked)
+        stage.sink(HostMessage("", summary_line(run)))
         self._keep(stage, run, heard)
         if problem:
             raise problem
 
     def _attempt(self, stage: Stage) -> _Attempt:
-        number, how = self._results.attempt(self._cell), self._results.how
-        seed = self._cell.seed(how.seed, number)
-        ready = launch(stage, self._cell, how, seed, self._scratch)
-        return _Attempt(self._cell, number, seed, how, ready, present(stage))
+        number, settings = self._results.attempt(self._cell), self._results.settings
+        seed = self._cell.seed(settings.seed, number)
+        ready = launch(stage, self._cell, settings, seed, self._scratch)
+        return _Attempt(self._cell, number, seed, settings, ready, current_conditions(stage))
 
     def _cool(self, stage: Stage) -> None:
-        if self._results.how.cold != "reset":
+        if self._results.settings.cold != "reset":
             return
         answer = stage.endpoint().ask(RESET_PREFIX_CACHE, _RESET)
         if answer.status != 200:
@@ -111,8 +109,8 @@ class Measure(Phase):
     def _progress(self) -> str:
         """Which run of how many, and how long all that are left may take."""
         at = self._cells.index(self._cell)
-        rest = left(self._cells[at:], self._results.runs())
-        time_left = f", {about(rest)} left in all" if rest is not None else ""
+        seconds = remaining_seconds(self._cells[at:], self._results.runs())
+        time_left = f", {duration(seconds)} left in all" if seconds is not None else ""
         return f"run {at + 1} of {len(self._cells)}{time_left}"
 
     def _keep(self, stage: Stage, run: Run, heard: Heard) -> None:
@@ -122,23 +120,23 @@ class Measure(Phase):
         self._results.keep(run, files)
 
 
-def _measured(one: Launch, heard: Heard, watch: Watch, wanted: int) -> tuple[Evaluation, ClusterError | None]:
+def _measured(launch: Launch, heard: Heard, watch: Watch, requests: int) -> tuple[Evaluation, ClusterError | None]:
     """What it came to, and why nothing else need be tried."""
-    found: Evaluation | None = None
+    evaluation: Evaluation | None = None
     try:
-        client.run(one.host, one.command, heard, watch.news)
-        found = concluded(heard, wanted)
-        if found.verdict.outcome == "failed":
+        client.run(launch.host, launch.command, heard, watch.news)
+        evaluation = evaluate(heard, requests)
+        if evaluation.verdict.outcome == "failed":
             watch.fail_if_dead()
-        if not (found.figures and found.figures.completed):
-            raise _nothing_answered(one, found, heard)
+        if not (evaluation.figures and evaluation.figures.completed):
+            raise _nothing_answered(launch, evaluation, heard)
     except ClusterError as error:
         cause = error.cause.partition("\n")[0]
-        return found or Evaluation(failed(f"{error}: {cause}" if cause else str(error))), error
-    return found, None
+        return evaluation or Evaluation(failed(f"{error}: {cause}" if cause else str(error))), error
+    return evaluation, None
 
 
-def _nothing_answered(one: Launch, found: Evaluation, heard: Heard) -> HostError:
-    cause = "; ".join(found.verdict.reasons)
+def _nothing_answered(launch: Launch, evaluation: Evaluation, heard: Heard) -> HostError:
+    cause = "; ".join(evaluation.verdict.reasons)
     cure = "mend that, then give the same command again: it goes on"
-    return HostError(one.host.name, "measure", heard.log, cause=cause, cure=cure)
+    return HostError(launch.host.name, "measure", heard.log, cause=cause, cure=cure)

@@ -42,7 +42,7 @@ def _otherwise(said: Sequence[str]) -> list[str]:
 def _rows(group: Group) -> Iterator[tuple[str, ...]]:
     yield _HEAD
     for one in group.differences:
-        name = f"{one.measure.name}, {one.measure.unit}"
+        name = f"{one.metric.name}, {one.metric.unit}"
         yield name, f"{one.first:,.2f}", f"{one.second:,.2f}", _percent(one.change), _between(one), one.verdict
 
 
@@ -79,5 +79,5 @@ def _group(group: Group) -> dict[str, Any]:
 
 
 def _difference(one: Difference) -> dict[str, Any]:
-    figure = {"figure": one.measure.name, "unit": one.measure.unit, "first": one.first, "second": one.second}
+    figure = {"figure": one.metric.name, "unit": one.metric.unit, "first": one.first, "second": one.second}
     return {**figure, "change": one.change, "low": one.low, "high": one.high, "verdict": one.verdict}

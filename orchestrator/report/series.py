@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.bench.figures import RequestFigures, measured
+from cluster.bench.figures import RequestFigures, parse_result
 from cluster.bench.record import Conditions, Run
 from cluster.bench.summary import Row, rows
 from cluster.errors import UsageError
-from orchestrator.bench.results import kept, result_of
+from orchestrator.bench.results import kept_runs, read_result
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def load(folders: Iterable[Path]) -> tuple[Series, ...]:
     for folder in folders:
         if not folder.is_dir():
             raise UsageError(f"{folder} is no folder of results", cure="give one that `bench` wrote")
-        runs = [(path.resolve(), run) for path, run in kept(folder)]
+        runs = [(path.resolve(), run) for path, run in kept_runs(folder)]
         if not runs:
             raise UsageError(f"{folder} holds no run", cure="give a folder that `bench` wrote")
         for path, run in runs:
@@ -62,7 +62,7 @@ def load(folders: Iterable[Path]) -> tuple[Series, ...]:
 def _requests(folder: Path) -> tuple[RequestFigures, ...]:
     """None of a run whose result is not there or not whole: its verdict says so already."""
     try:
-        return measured(result_of(folder) or "").requests
+        return parse_result(read_result(folder) or "").requests
     except ValueError:
         return ()
 

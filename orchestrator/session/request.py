@@ -1,13 +1,30 @@
-"""What was asked for on the command line."""
+"""What was asked for on the command line, in plain values: `--help` must not wait for pydantic."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from orchestrator.bench.arguments import BenchArguments
-from orchestrator.local.settings import Output
+from cluster.bench.workload import Cold, Origin, Workload
+
+if TYPE_CHECKING:
+    from orchestrator.local.settings import Output
+
+
+@dataclass(frozen=True)
+class BenchArguments:
+    """`seed` None: any; `results` None: a new folder. `layouts` are tensor times pipeline parallelism."""
+
+    workloads: tuple[Workload, ...]
+    num_prompts: tuple[int, ...]
+    rate: float
+    repeat: int
+    cold: Cold
+    origin: Origin
+    seed: int | None
+    results: Path | None
+    layouts: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)

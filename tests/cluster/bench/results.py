@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from cluster.bench.counters import Counters, Counts
-from cluster.bench.figures import Figures, measured
+from cluster.bench.figures import Figures, parse_result
 from cluster.bench.record import Conditions, GpuAt, HostAt, Run
 from cluster.bench.verdict import Verdict
 
@@ -37,7 +37,7 @@ def result(prompts: int = 2, failed: int = 0, **overrides: Any) -> str:
 
 
 def figures(**overrides: Any) -> Figures:
-    return measured(result()).figures.model_copy(update=overrides)
+    return parse_result(result()).figures.model_copy(update=overrides)
 
 
 def counters(**overrides: Any) -> Counters:

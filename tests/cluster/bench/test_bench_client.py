@@ -11,7 +11,7 @@ import pytest
 
 from cluster.bench import client
 from cluster.bench.client import Heard
-from cluster.bench.evaluate import Evaluation, concluded
+from cluster.bench.evaluate import Evaluation, evaluate
 from cluster.errors import CommandFailed, MalformedAnswer, Unreachable
 from cluster.transport.host import Host
 from tests.cluster.bench.results import result
@@ -62,7 +62,7 @@ def test_all_that_is_heard_of_a_run() -> None:
     assert heard.result == result()
     assert [(one.at, one.running) for one in heard.samples] == [(1.0, 2)]
     assert channel.closed
-    found = concluded(heard, 2)
+    found = evaluate(heard, 2)
     assert found.verdict.outcome == "valid"
     assert found.counts
     assert found.counts.queries == 16_000
@@ -97,7 +97,7 @@ def test_a_program_that_ends_otherwise(channel: ScriptedChannel, error: type[Exc
 
 
 def conclusion(*lines: str | None) -> Evaluation:
-    return concluded(run(ScriptedChannel(lines)), 2)
+    return evaluate(run(ScriptedChannel(lines)), 2)
 
 
 def test_a_client_that_failed_says_why() -> None:

@@ -46,7 +46,7 @@ def test_a_difference_larger_than_its_spread() -> None:
 
 def test_less_is_better_of_a_wait() -> None:
     waits = difference(runs([100, 100], wait=500), runs([100, 100], wait=250), at=1)
-    assert waits.measure.name == "TTFT median"
+    assert waits.metric.name == "TTFT median"
     assert (waits.change, waits.verdict) == (-0.5, "B is better")
 
 
@@ -86,7 +86,7 @@ def test_a_figure_that_is_not_there_is_not_compared() -> None:
     nothing = Latency(mean=0, median=0, p99=0)
     one = [run(figures=figures(tpot=nothing))]
     (group,) = compare(paired(one, one))
-    assert [found.measure.name for found in group.differences] == ["output tokens", "TTFT median", "TTFT P99"]
+    assert [found.metric.name for found in group.differences] == ["output tokens", "TTFT median", "TTFT P99"]
 
 
 def test_many_pairs() -> None:

@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from cluster.bench.figures import Latency, average, measured
+from cluster.bench.figures import Latency, average, parse_result
 from tests.cluster.bench.results import figures, result
 from tests.cluster.recorded import recorded
 
 
 def test_figures_and_requests() -> None:
-    found = measured(result())
+    found = parse_result(result())
     assert found.figures.output_per_second == 200
     assert (found.figures.completed, found.figures.failed, found.errors) == (2, 0, ())
     assert found.figures.ttft == Latency(mean=500, median=500, p99=1000)
@@ -36,7 +36,7 @@ def test_answers_of_a_single_token_have_no_time_between() -> None:
 
 def test_what_vllm_wrote() -> None:
     """vLLM 0.32, of the tiny model on CPUs: four prompts of 160/8."""
-    found = measured(recorded("vllm/bench-serve.json"))
+    found = parse_result(recorded("vllm/bench-serve.json"))
     assert (found.figures.completed, found.figures.input_tokens, found.figures.output_tokens) == (4, 644, 32)
     assert found.figures.peak_concurrency == 4
     assert found.figures.e2el
@@ -46,7 +46,7 @@ def test_what_vllm_wrote() -> None:
 
 
 def test_failed_requests_have_no_times_and_say_why_once() -> None:
-    found = measured(result(prompts=5, failed=3))
+    found = parse_result(result(prompts=5, failed=3))
     assert len(found.requests) == 2
     assert found.errors == ("ConnectionError: refused",)
     assert found.figures.failed == 3
@@ -54,21 +54,21 @@ def test_failed_requests_have_no_times_and_say_why_once() -> None:
 
 def test_an_answer_of_one_token_has_no_time_per_token() -> None:
     said = result(prompts=1, itls=[[]], output_lens=[1])
-    assert measured(said).requests[0].tpot is None
+    assert parse_result(said).requests[0].tpot is None
 
 
 def test_an_older_version_counts_the_answers_alone() -> None:
     said = json.loads(result(prompts=5, failed=3))
     for name in ("failed", "max_concurrent_requests", "mean_e2el_ms"):
         del said[name]
-    found = measured(json.dumps(said)).figures
+    found = parse_result(json.dumps(said)).figures
     assert (found.failed, found.peak_concurrency, found.e2el) == (3, None, None)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"duration": 1}', "null", "[" * 100_000, result(ttfts=[0.1])])
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        measured(text)
+        parse_result(text)
 
 
 def test_the_average_of_several_runs() -> None:

@@ -11,7 +11,7 @@ import pytest
 from cluster.bench.workload import GUIDE, Cell
 from cluster.errors import UsageError
 from orchestrator.bench.launch import Launch, launch
-from orchestrator.bench.settings import BenchSettings
+from orchestrator.bench.results import BenchSettings
 from tests.cluster import builders
 from tests.orchestrator.fake_vllm import FakeVllm, served
 from tests.orchestrator.scripted_stage import payload, played

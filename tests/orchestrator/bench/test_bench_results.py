@@ -10,8 +10,7 @@ import pytest
 from cluster.bench.verdict import failed
 from cluster.bench.workload import GUIDE, Cell
 from cluster.errors import UsageError
-from orchestrator.bench.results import NotKept, Results, kept, opened, result_of
-from orchestrator.bench.settings import BenchSettings
+from orchestrator.bench.results import BenchSettings, NotKept, Results, kept_runs, open_results, read_result
 from tests.cluster.bench.results import run
 
 HOW = BenchSettings(rate=10, cold="salt", origin="head", seed=7)
@@ -20,17 +19,17 @@ CELL = Cell(GUIDE[0], 2)
 
 @pytest.fixture
 def results(tmp_path: Path) -> Results:
-    return opened(tmp_path / "results", HOW, seeded=True)
+    return open_results(tmp_path / "results", HOW, seeded=True)
 
 
 def test_a_run_has_a_folder_of_its_own(results: Results) -> None:
     assert results.valid(CELL) is None
     results.keep(run(), {"vllm.json": "{}", "log.txt": "a wörd"})
     assert results.valid(CELL) == run()
-    ((folder, one),) = kept(results.folder)
+    ((folder, one),) = kept_runs(results.folder)
     assert (folder.name, one) == ("prompt-heavy-0002-1", run())
     assert (folder / "log.txt").read_text(encoding="utf-8") == "a wörd"
-    assert result_of(folder) == "{}"
+    assert read_result(folder) == "{}"
     assert sorted(path.name for path in results.folder.iterdir()) == ["how.json", "prompt-heavy-0002-1"]
 
 
@@ -42,12 +41,12 @@ def test_another_try_leaves_the_first_where_it_is(results: Results) -> None:
     results.keep(run(attempt=2), {})
     assert results.runs() == (lost, run(attempt=2))
     assert results.valid(CELL) == run(attempt=2)
-    assert result_of(results.folder / "prompt-heavy-0002-1.2") is None
+    assert read_result(results.folder / "prompt-heavy-0002-1.2") is None
 
 
 def test_it_goes_on_with_its_own_seed(results: Results) -> None:
-    again = opened(results.folder, HOW.model_copy(update={"seed": 8}), seeded=False)
-    assert again.how == HOW
+    again = open_results(results.folder, HOW.model_copy(update={"seed": 8}), seeded=False)
+    assert again.settings == HOW
 
 
 @pytest.mark.parametrize(
@@ -57,13 +56,13 @@ def test_what_was_measured_in_another_way_is_not_mixed_with(
     results: Results, change: dict[str, float], said: str
 ) -> None:
     with pytest.raises(UsageError, match=said):
-        opened(results.folder, HOW.model_copy(update=change), seeded=True)
+        open_results(results.folder, HOW.model_copy(update=change), seeded=True)
 
 
 def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError) as caught:
-        opened(tmp_path / "file" / "results", HOW, seeded=True)
+        open_results(tmp_path / "file" / "results", HOW, seeded=True)
     assert caught.value.cause == "Not a directory"
 
 
@@ -72,7 +71,7 @@ def test_a_file_that_nobody_can_read(results: Results, name: str) -> None:
     results.keep(run(), {})
     (results.folder / name).write_text("{")
     with pytest.raises(UsageError, match=r"cannot be read"):
-        opened(results.folder, HOW, seeded=True).runs()
+        open_results(results.folder, HOW, seeded=True).runs()
 
 
 @pytest.mark.parametrize(
@@ -111,14 +110,14 @@ def full(descriptor: int) -> None:
 
 
 def test_a_folder_without_a_run_goes(results: Results, tmp_path: Path) -> None:
-    other = opened(tmp_path / "other", HOW, seeded=True)
+    other = open_results(tmp_path / "other", HOW, seeded=True)
     results.keep(run(), {})
     for one in (results, other):
         one.abandon()
     assert [path.name for path in tmp_path.iterdir()] == ["results"]
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes").write_text("")
-    opened(tmp_path / "mine", HOW, seeded=True).abandon()
+    open_results(tmp_path / "mine", HOW, seeded=True).abandon()
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes"]
 
 

@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cluster.bench.record import Cold
-from cluster.bench.workload import GUIDE, workload
+from cluster.bench.workload import GUIDE, Cold, Origin, workload
 from cluster.errors import ClusterError, NotReady, Unreachable, UsageError
 from cluster.inventory import Inventory
 from cluster.launch import vllm
 from cluster.views import HostView
-from orchestrator.bench.results import Results, opened
-from orchestrator.bench.settings import BenchSettings, Origin
+from orchestrator.bench.results import BenchSettings, Results, open_results
 from orchestrator.phases.bench_target import CheckBenchTarget
 from tests.cluster import builders
 from tests.cluster.bench.results import run
@@ -34,7 +32,7 @@ def server() -> Iterator[FakeVllm]:
 
 
 def results(folder: Path, cold: Cold = "salt", origin: Origin = "head") -> Results:
-    return opened(folder / "results", BenchSettings(rate=10, cold=cold, origin=origin, seed=7), seeded=True)
+    return open_results(folder / "results", BenchSettings(rate=10, cold=cold, origin=origin, seed=7), seeded=True)
 
 
 def serving(port: int) -> Inventory:

@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from cluster.bench.record import Cold, Run
-from cluster.bench.workload import GUIDE, Cell
+from cluster.bench.record import Run
+from cluster.bench.workload import GUIDE, Cell, Cold
 from cluster.errors import HostError, LeaseLost, NotReady, Unreachable
 from cluster.values import Lease, Presence
-from orchestrator.bench.results import NotKept, Results, kept, opened
-from orchestrator.bench.settings import BenchSettings
+from orchestrator.bench.results import BenchSettings, NotKept, Results, kept_runs, open_results
 from orchestrator.events import HostMessage, Progress
 from orchestrator.phases.measure import Measure
 from orchestrator.run.phase import Handover, Situation
@@ -35,7 +34,7 @@ NCCL = json.dumps({"lines": ["gpu-a:1:1 [0] NCCL INFO Channel 00/0 : 0[0] -> 1[0
 
 
 def results(folder: Path, cold: Cold = "salt") -> Results:
-    return opened(folder / "results", BenchSettings(rate=10, cold=cold, origin="head", seed=7), seeded=True)
+    return open_results(folder / "results", BenchSettings(rate=10, cold=cold, origin="head", seed=7), seeded=True)
 
 
 def playing(*lines: str | None, engine: Script = RUNS, ended: Any = None, **serve: Any) -> ScriptedRun:
@@ -81,7 +80,7 @@ def test_a_run_is_kept_with_all_that_made_it(tmp_path: Path) -> None:
     assert run.conditions.kv_cache_tokens == 640
     assert [gpu.sm_clock for gpu in run.conditions.gpus][:2] == [1755, None]
     assert len(run.samples) == 1
-    ((folder, _),) = kept(into.folder)
+    ((folder, _),) = kept_runs(into.folder)
     assert (folder / "vllm.json").read_text() == result()
     assert (folder / "log.txt").read_text() == "a word"
     assert json.loads((folder / "inventory.json").read_text())["cluster"] == "demo"

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from cluster.bench.counters import Sample
-from cluster.bench.figures import measured
+from cluster.bench.figures import parse_result
 from cluster.bench.record import Conditions, Run
 from cluster.bench.verdict import Verdict
 from cluster.bench.workload import GUIDE, Workload
-from orchestrator.bench.results import opened
-from orchestrator.bench.settings import BenchSettings
+from orchestrator.bench.results import BenchSettings, open_results
 from tests.cluster.bench.results import conditions, counts, result, run
 
 
@@ -37,7 +36,7 @@ def one_run(workload: Workload, prompts: int, faster: float = 1.0, **overrides: 
     values: dict[str, Any] = {
         "workload": workload.lengths,
         "num_prompts": prompts,
-        "figures": measured(text).figures,
+        "figures": parse_result(text).figures,
     }
     return run(**{**values, "samples": samples, **overrides}), text
 
@@ -46,7 +45,7 @@ def keep(
     folder: Path, sizes: Sequence[int] = (1, 16), faster: float = 1.0, known: Conditions | None = None
 ) -> Path:
     """The guide's three workloads in each size; of the first and smallest a run that does not count as well."""
-    results = opened(folder, BenchSettings(rate=10, cold="salt", origin="head", seed=7), seeded=True)
+    results = open_results(folder, BenchSettings(rate=10, cold="salt", origin="head", seed=7), seeded=True)
     for workload in GUIDE:
         for size in sizes:
             one, text = one_run(workload, size, faster, conditions=known or conditions())

@@ -16,8 +16,7 @@ from cluster.bench.figures import Latency
 from cluster.bench.verdict import failed
 from cluster.bench.workload import GUIDE
 from cluster.errors import UsageError
-from orchestrator.bench.results import opened
-from orchestrator.bench.settings import BenchSettings
+from orchestrator.bench.results import BenchSettings, open_results
 from orchestrator.cli import cli
 from orchestrator.report import narrative
 from orchestrator.report.data import COLUMNS
@@ -79,7 +78,7 @@ def test_a_summary_in_words(tmp_path: Path) -> None:
 
 def test_one_run_counts(tmp_path: Path) -> None:
     how = BenchSettings(rate=10, cold="salt", origin="head", seed=7)
-    opened(tmp_path / "one", how, seeded=True).keep(run(), {})
+    open_results(tmp_path / "one", how, seeded=True).keep(run(), {})
     assert narrative.summary(load([tmp_path / "one"]))[1].startswith(
         "1 of 1 run counts: by the server's own counters"
     )
@@ -88,7 +87,7 @@ def test_one_run_counts(tmp_path: Path) -> None:
 def test_tokens_that_came_together_are_told_beside_the_guide(tmp_path: Path) -> None:
     how = BenchSettings(rate=10, cold="salt", origin="head", seed=7)
     late = figures(itl=Latency(mean=315.0, median=300.0, p99=900.0))
-    opened(tmp_path / "one", how, seeded=True).keep(run(num_prompts=16, figures=late), {})
+    open_results(tmp_path / "one", how, seeded=True).keep(run(num_prompts=16, figures=late), {})
     series = load([tmp_path / "one"])
     assert otherwise(series[0])[-1].startswith("tokens came to the client about 32 at a time: ")
     assert "<b>TP8 × PP1: prompt-heavy (8000/1000), 16 prompts:</b> tokens came to the client" in page(
@@ -104,7 +103,7 @@ def test_cpus_are_called_so(tmp_path: Path) -> None:
 
 def test_nothing_to_be_proud_of(tmp_path: Path) -> None:
     how = BenchSettings(rate=10, cold="salt", origin="head", seed=7)
-    opened(tmp_path / "one", how, seeded=True).keep(run(verdict=failed("why"), figures=None), {})
+    open_results(tmp_path / "one", how, seeded=True).keep(run(verdict=failed("why"), figures=None), {})
     series = load([tmp_path / "one"])
     assert narrative.summary(series)[1] == "None of 1 run counts: see below, under what was left out."
     assert list(narrative.tiles(series)) == []
@@ -135,7 +134,7 @@ def test_one_row_a_run(tmp_path: Path, capsys: Captured) -> None:
 def test_a_row_of_a_run_without_figures(tmp_path: Path, capsys: Captured) -> None:
     how = BenchSettings(rate=10, cold="salt", origin="head", seed=7)
     lost = run(verdict=failed("why"), figures=None, counts=None)
-    opened(tmp_path / "one", how, seeded=True).keep(lost, {})
+    open_results(tmp_path / "one", how, seeded=True).keep(lost, {})
     assert report(tmp_path / "one", "--output", "csv") == 0
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert (row["outcome"], row["reasons"], row["output_per_second"], row["cache_hits"]) == (
