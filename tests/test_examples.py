@@ -44,7 +44,8 @@ def test_it_fits_as_the_plan_has_it(path: Path) -> None:
     assert (found.runs, fit.fits, found.findings, found.levers) == (True, True, (), ())
     requests = round(fit.requests or 0, 2)
     weights = round(fit.largest.weights / GIB, 2)
-    sizes = (found.tensor_parallel, found.pipeline_parallel, found.gpus, weights, fit.kv_tokens, requests)
+    ways = found.tensor_parallel_size, found.pipeline_parallel_size
+    sizes = (*ways, found.gpus, weights, fit.kv_tokens, requests)
     assert sizes == PLANNED[path.stem]
 
 

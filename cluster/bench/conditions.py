@@ -36,8 +36,8 @@ def conditions(inventory: Inventory, seen: Observed, engine_log: str, network: t
     return Conditions(
         cluster=inventory.cluster,
         model=inventory.model.id,
-        tensor_parallel=inventory.serve.tensor_parallel_size,
-        pipeline_parallel=inventory.serve.pipeline_parallel_size,
+        tensor_parallel_size=inventory.serve.tensor_parallel_size,
+        pipeline_parallel_size=inventory.serve.pipeline_parallel_size,
         hosts=tuple(_host(inventory.host(name), view.facts) for name, view in seen.items() if view.facts),
         engine=vllm.argv(inventory),
         transport=_transport(inventory, engine_log, network),

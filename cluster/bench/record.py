@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ConfigDict, Field
 
 from cluster.bench.counters import Counts, Sample, Stored
 from cluster.bench.figures import Figures
 from cluster.bench.verdict import Verdict
 from cluster.bench.workload import Cell, Cold, Workload, workload
+
+#: The names of both sizes in results, which older versions read as well.
+_TENSOR, _PIPELINE = "tensor_parallel", "pipeline_parallel"
 
 
 class GpuAt(Stored):
@@ -38,10 +41,12 @@ class Conditions(Stored):
     the ranks are CPUs, empty on one host.
     """
 
+    model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
+
     cluster: str
     model: str
-    tensor_parallel: int
-    pipeline_parallel: int
+    tensor_parallel_size: int = Field(validation_alias=_TENSOR, serialization_alias=_TENSOR)
+    pipeline_parallel_size: int = Field(validation_alias=_PIPELINE, serialization_alias=_PIPELINE)
     hosts: tuple[HostAt, ...]
     engine: tuple[str, ...]
     transport: str = ""
@@ -49,7 +54,7 @@ class Conditions(Stored):
 
     @property
     def layout(self) -> str:
-        return f"TP{self.tensor_parallel} × PP{self.pipeline_parallel}"
+        return f"TP{self.tensor_parallel_size} × PP{self.pipeline_parallel_size}"
 
     @property
     def gpus(self) -> tuple[GpuAt, ...]:

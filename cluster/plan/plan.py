@@ -68,8 +68,8 @@ def plan(inventory: Inventory, answers: Answers | None = None) -> Plan:
     unknown_options, unasked = _options(arguments, answers)
     return Plan(
         cluster=inventory.cluster,
-        tensor_parallel=inventory.serve.tensor_parallel_size,
-        pipeline_parallel=inventory.serve.pipeline_parallel_size,
+        tensor_parallel_size=inventory.serve.tensor_parallel_size,
+        pipeline_parallel_size=inventory.serve.pipeline_parallel_size,
         gpus=inventory.gpus,
         asked=answers is not None,
         model=weighed.model,

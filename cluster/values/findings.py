@@ -96,8 +96,8 @@ class Announcement:
     url: str
     model: str
     served_name: str
-    tensor_parallel: int
-    pipeline_parallel: int
+    tensor_parallel_size: int
+    pipeline_parallel_size: int
     hosts: tuple[str, ...]
     gpus: int
     transport: NcclTransport | None

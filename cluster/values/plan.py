@@ -113,8 +113,8 @@ class Plan:
     arguments are in none of the figures that would change them."""
 
     cluster: str
-    tensor_parallel: int
-    pipeline_parallel: int
+    tensor_parallel_size: int
+    pipeline_parallel_size: int
     gpus: int
     asked: bool
     model: PlannedModel

@@ -44,7 +44,12 @@ def run(request: Request, settings: Settings) -> int:
     assert wanted is not None
     cells = requested_cells(wanted)
     with session(request, settings) as one:
-        inventories = {f"{t}x{p}": with_layout(one.inventory, t, p) for t, p in wanted.layouts}
+        inventories = {
+            f"{tensor_parallel_size}x{pipeline_parallel_size}": with_layout(
+                one.inventory, tensor_parallel_size, pipeline_parallel_size
+            )
+            for tensor_parallel_size, pipeline_parallel_size in wanted.layouts
+        }
         _refuse(inventories)
         top = results_for(wanted, wanted.results or new_results_folder(one.inventory.cluster))
         layouts = [_layout(name, inventory, top) for name, inventory in inventories.items()]

@@ -30,15 +30,28 @@ def text(announcement: Announcement, marks: Marks = UNICODE) -> str:
 
 def document(announcement: Announcement) -> dict[str, Any]:
     """The same for a program."""
-    phases = [{"title": title, "seconds": seconds} for title, seconds in announcement.seconds]
-    told = asdict(announcement) | {"hosts": list(announcement.hosts)}
-    del told["seconds"]
-    return told | {"phases": phases, "curl": curl(announcement)}
+    transport = announcement.transport
+    return {
+        "url": announcement.url,
+        "model": announcement.model,
+        "served_name": announcement.served_name,
+        "tensor_parallel": announcement.tensor_parallel_size,
+        "pipeline_parallel": announcement.pipeline_parallel_size,
+        "hosts": list(announcement.hosts),
+        "gpus": announcement.gpus,
+        "transport": asdict(transport) if transport else None,
+        "kv_cache_tokens": announcement.kv_cache_tokens,
+        "proved_from": announcement.proved_from,
+        "token": announcement.token,
+        "needs_key": announcement.needs_key,
+        "phases": [{"title": title, "seconds": seconds} for title, seconds in announcement.seconds],
+        "curl": curl(announcement),
+    }
 
 
 def layout(announcement: Announcement, marks: Marks = UNICODE) -> str:
     """TP16 × PP1 over 2 hosts, 16 GPUs."""
-    ways = f"TP{announcement.tensor_parallel} {marks.times} PP{announcement.pipeline_parallel}"
+    ways = f"TP{announcement.tensor_parallel_size} {marks.times} PP{announcement.pipeline_parallel_size}"
     hosts = len(announcement.hosts)
     where = f"{'on' if hosts == 1 else 'over'} {count(hosts, 'host')}"
     return f"{ways} {where}, {count(announcement.gpus, 'GPU')}"

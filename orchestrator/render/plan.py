@@ -40,8 +40,25 @@ def document(plan: Plan, phases: Sequence[PlannedPhase]) -> dict[str, Any]:
         "weights_bytes_per_gpu": fit.largest.weights if fit else None,
         "kv_bytes_per_token_per_gpu": max(stage.kv_per_token for stage in fit.stages) if fit else None,
         "kv_cache_tokens": fit.kv_tokens if fit else None,
-        "plan": asdict(plan),
+        "plan": _plan(plan),
         "phases": [asdict(phase) for phase in phases],
+    }
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    return {
+        "cluster": plan.cluster,
+        "tensor_parallel": plan.tensor_parallel_size,
+        "pipeline_parallel": plan.pipeline_parallel_size,
+        "gpus": plan.gpus,
+        "asked": plan.asked,
+        "model": asdict(plan.model),
+        "fit": asdict(plan.fit) if plan.fit else None,
+        "findings": [asdict(finding) for finding in plan.findings],
+        "levers": [asdict(lever) for lever in plan.levers],
+        "unknown": plan.unknown,
+        "hosts": [asdict(host) for host in plan.hosts],
+        "exact": plan.exact,
     }
 
 
@@ -83,7 +100,9 @@ def _sizes(plan: Plan, fit: PlannedFit, stage: PlannedStage, marks: Marks) -> li
     """What one GPU holds; of several pipeline stages, one GPU of each."""
     hosts = len(plan.hosts)
     layers = f", layers {stage.first} to {stage.last}" if len(fit.stages) > 1 else ""
-    layout = f"TP{plan.tensor_parallel} {marks.times} PP{plan.pipeline_parallel} over {count(hosts, 'host')}"
+    layout = (
+        f"TP{plan.tensor_parallel_size} {marks.times} PP{plan.pipeline_parallel_size} over {count(hosts, 'host')}"
+    )
     rows = [(part.what, part.size, "") for part in sorted(stage.parts, key=lambda part: -part.size)]
     if stage.offloaded:
         rows.append(("of it in the memory of the host", -stage.offloaded, ""))
@@ -94,7 +113,10 @@ def _sizes(plan: Plan, fit: PlannedFit, stage: PlannedStage, marks: Marks) -> li
     rows += _budget(fit)
     width = max(len(name) for name, _, _ in rows)
     lines = [f"  {name:<{width}}  {_gib(size):>8}  {note}".rstrip() for name, size, note in rows]
-    return [f"on each of {count(plan.gpus // plan.pipeline_parallel, 'GPU')}, in GiB ({layout}{layers})", *lines]
+    return [
+        f"on each of {count(plan.gpus // plan.pipeline_parallel_size, 'GPU')}, in GiB ({layout}{layers})",
+        *lines,
+    ]
 
 
 def _budget(fit: PlannedFit) -> list[tuple[str, int, str]]:

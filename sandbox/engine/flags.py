@@ -27,14 +27,14 @@ class Flags(NamedTuple):
     served_name: str
     host: str
     port: int
-    tensor_parallel: int
-    pipeline_parallel: int
+    tensor_parallel_size: int
+    pipeline_parallel_size: int
     backend: str
     api_keys: tuple[str, ...]
 
     @property
     def world_size(self) -> int:
-        return self.tensor_parallel * self.pipeline_parallel
+        return self.tensor_parallel_size * self.pipeline_parallel_size
 
 
 def parse(argv: Sequence[str]) -> Flags:
@@ -46,8 +46,8 @@ def parse(argv: Sequence[str]) -> Flags:
         served_name=words.get("--served-model-name", [model])[0],
         host=words.get("--host", ["0.0.0.0"])[0],
         port=_number(words, "--port", 8000),
-        tensor_parallel=_number(words, "--tensor-parallel-size", 1),
-        pipeline_parallel=_number(words, "--pipeline-parallel-size", 1),
+        tensor_parallel_size=_number(words, "--tensor-parallel-size", 1),
+        pipeline_parallel_size=_number(words, "--pipeline-parallel-size", 1),
         backend=words.get("--distributed-executor-backend", ["mp"])[0],
         api_keys=tuple(keys),
     )

@@ -49,7 +49,7 @@ def configured(flags: Flags, version: str) -> None:
     log.api_server("api_utils.py:286", f"non-default args: {{'model_tag': '{flags.model}', 'port': {flags.port}}}")
     log.api_server("model.py:733", "Resolved architecture: Ernie4_5_VLMoeForConditionalGeneration")
     log.api_server("model.py:2152", "Using max model len 512")
-    about = f"model='{flags.model}', tensor_parallel_size={flags.tensor_parallel}"
+    about = f"model='{flags.model}', tensor_parallel_size={flags.tensor_parallel_size}"
     log.engine_core("core.py:133", f"Initializing a V1 LLM engine (v{version}) with config: {about}")
 
 

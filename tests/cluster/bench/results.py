@@ -57,8 +57,8 @@ def conditions(**overrides: Any) -> Conditions:
     values: dict[str, Any] = {
         "cluster": "demo",
         "model": "baidu/ERNIE-4.5-VL-424B-A47B-PT",
-        "tensor_parallel": 8,
-        "pipeline_parallel": 1,
+        "tensor_parallel_size": 8,
+        "pipeline_parallel_size": 1,
         "hosts": (host,),
         "engine": ("/opt/vllm/bin/vllm", "serve", "--trust-remote-code"),
     }

@@ -22,7 +22,7 @@ def test_equal_conditions_and_others() -> None:
     clocked = host.gpus[0].model_copy(update={"sm_clock": 1980})
     assert one.differences(conditions(transport="NET/IB", kv_cache_tokens=5)) == ()
     assert one.differences(conditions(hosts=(host.model_copy(update={"gpus": (clocked, *host.gpus[1:])}),))) == ()
-    other = conditions(tensor_parallel=4, engine=("vllm", "serve"))
+    other = conditions(tensor_parallel_size=4, engine=("vllm", "serve"))
     assert one.differences(other) == (
         ("layout", "TP8 × PP1", "TP4 × PP1"),
         ("vllm serve", "/opt/vllm/bin/vllm serve --trust-remote-code", "vllm serve"),

@@ -1,8 +1,9 @@
 """What vLLM itself builds for one rank: its own classes of a model, on the meta device, as one rank of many.
 
 Run as a program in a venv with vLLM: cases as JSON on stdin, one line of JSON for each on stdout. A case has
-config (of a model), tp, pp, stage and text_only; an answer has the elements of all parameters, the bytes of
-parameters and buffers, and the bytes once `--quantization fp8_per_tensor` has gone over them; or an error.
+config (of a model), tensor_parallel_size, pipeline_parallel_size, stage and text_only; an answer has the elements
+of all parameters, the bytes of parameters and buffers, and the bytes once `--quantization fp8_per_tensor` has gone
+over them; or an error.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ def engine_config(case: dict[str, Any], folder: str) -> Any:
         max_model_len=256, language_model_only=case["text_only"],
     ).create_engine_config()  # fmt: skip
     # Not as arguments: this machine does not have so many devices.
-    config.parallel_config.tensor_parallel_size = case["tp"]
-    config.parallel_config.pipeline_parallel_size = case["pp"]
+    config.parallel_config.tensor_parallel_size = case["tensor_parallel_size"]
+    config.parallel_config.pipeline_parallel_size = case["pipeline_parallel_size"]
     return config
 
 
@@ -65,8 +66,8 @@ def become_rank(case: dict[str, Any]) -> None:
 
     for name in ("_TP", "_PP", "_DP", "_EP", "_PCP", "_DCP"):
         setattr(parallel_state, name, group(1, 0))
-    parallel_state._TP = parallel_state._EP = group(case["tp"], 0)
-    parallel_state._PP = group(case["pp"], case["stage"])
+    parallel_state._TP = parallel_state._EP = group(case["tensor_parallel_size"], 0)
+    parallel_state._PP = group(case["pipeline_parallel_size"], case["stage"])
 
 
 def built(config: Any) -> Any:

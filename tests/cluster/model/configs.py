@@ -99,8 +99,8 @@ class Case(NamedTuple):
     """One rank of a pipeline stage."""
 
     config: str
-    tp: int
-    pp: int = 1
+    tensor_parallel_size: int
+    pipeline_parallel_size: int = 1
     stage: int = 0
     text_only: bool = False
 
@@ -109,7 +109,7 @@ class Case(NamedTuple):
         return architecture(CONFIGS[self.config])
 
     def layout(self, fp8: bool = False) -> Layout:
-        return Layout(self.tp, self.pp, fp8=fp8, text_only=self.text_only)
+        return Layout(self.tensor_parallel_size, self.pipeline_parallel_size, fp8=fp8, text_only=self.text_only)
 
 
 _ERNIE_CASES = (

@@ -45,7 +45,7 @@ def test_weights_are_those_that_vllm_builds(case: Case) -> None:
     said = recorded()[case]
     parameters, rotary = tensors(case)
     assert {
-        "elements": sum(one.on_gpu(case.tp) for one in parameters),
+        "elements": sum(one.on_gpu(case.tensor_parallel_size) for one in parameters),
         "parameters": sum(map(case.layout().bytes_of, parameters)),
         "fp8": sum(map(case.layout(fp8=True).bytes_of, parameters)),
     } == {key: said[key] for key in ("elements", "parameters", "fp8")}
@@ -68,6 +68,6 @@ def test_what_vllm_does_not_build_has_one(case: Case) -> None:
 def test_the_record_is_what_vllm_builds_now() -> None:
     """An upgrade of vLLM that changes what a model weighs is seen here: `python -m tests.cluster.model.record`."""
     ours = [case for case in BUILT if case.config.startswith(("424b", "28b"))]
-    cases = (*ours, *(case for case in BUILT if case.tp == 8 and case not in ours), *REFUSED)
+    cases = (*ours, *(case for case in BUILT if case.tensor_parallel_size == 8 and case not in ours), *REFUSED)
     now = dict(zip(cases, builds(cases), strict=True))
     assert now == {case: recorded()[case] for case in cases}

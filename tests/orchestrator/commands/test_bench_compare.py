@@ -19,7 +19,7 @@ def compare(*given: object) -> int:
 
 
 def test_a_table_for_each_cell(tmp_path: Path, capsys: Captured) -> None:
-    other = keep(tmp_path / "b", faster=1.5, known=conditions(driver="x", tensor_parallel=4))
+    other = keep(tmp_path / "b", faster=1.5, known=conditions(driver="x", tensor_parallel_size=4))
     assert compare(keep(tmp_path / "a"), other) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "- layout: A TP8 × PP1, B TP4 × PP1" in lines[:4]

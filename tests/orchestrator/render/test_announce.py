@@ -38,7 +38,7 @@ curl -sS http://10.0.0.1:8000/v1/completions -H 'Content-Type: application/json'
 
 def test_one_host() -> None:
     alone = replace(
-        ANNOUNCEMENT, hosts=("gpu-a",), gpus=8, tensor_parallel=8, transport=None, kv_cache_tokens=None
+        ANNOUNCEMENT, hosts=("gpu-a",), gpus=8, tensor_parallel_size=8, transport=None, kv_cache_tokens=None
     )
     shown = announce.text(alone, ASCII).splitlines()
     assert shown[3] == "layout     TP8 x PP1 on 1 host, 8 GPUs"

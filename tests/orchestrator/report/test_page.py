@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: scri
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     base = tmp_path_factory.mktemp("results")
-    dummy = conditions(tensor_parallel=16, engine=("vllm", "serve", "--load-format", "dummy"))
+    dummy = conditions(tensor_parallel_size=16, engine=("vllm", "serve", "--load-format", "dummy"))
     return [keep(base / "one"), keep(base / "two", faster=1.5, known=dummy)]
 
 

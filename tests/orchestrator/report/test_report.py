@@ -36,7 +36,7 @@ def report(*given: object) -> int:
 def test_series_go_by_what_tells_them_apart(tmp_path: Path) -> None:
     (tmp_path / "all").mkdir()
     keep(tmp_path / "all" / "one")
-    keep(tmp_path / "all" / "two", known=conditions(tensor_parallel=4))
+    keep(tmp_path / "all" / "two", known=conditions(tensor_parallel_size=4))
     keep(tmp_path / "other")
     assert [one.name for one in load([tmp_path / "all"])] == ["TP8 × PP1", "TP4 × PP1"]
     assert [one.name for one in load([tmp_path / "all", tmp_path / "other"])] == ["one", "two", "other"]

@@ -22,7 +22,8 @@ def test_everything_is_from_the_inventory_and_the_run() -> None:
     said = announcement(TWO, [*done, PROOF])
     assert (said.url, said.proved_from, said.token) == ("http://10.0.0.1:8000", "this machine", " Paris")
     assert (said.model, said.served_name) == (TWO.model.id, "ernie")
-    assert (said.tensor_parallel, said.pipeline_parallel, said.gpus, said.hosts) == (16, 1, 16, ("gpu-a", "gpu-b"))
+    assert (said.tensor_parallel_size, said.pipeline_parallel_size) == (16, 1)
+    assert (said.gpus, said.hosts) == (16, ("gpu-a", "gpu-b"))
     assert (said.kv_cache_tokens, said.needs_key) == (640, False)
     assert said.seconds == (("B", 1.5), ("C", 2.5))
 
