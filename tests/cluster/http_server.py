@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.timing import LIMIT
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -61,7 +63,7 @@ def serving(answers: Mapping[str, tuple[int, str] | bytes]) -> Iterator[Served]:
             yield served
         finally:
             server.shutdown()
-            thread.join(5)
+            thread.join(LIMIT)
 
 
 def closed_port() -> int:

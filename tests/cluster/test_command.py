@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cluster.command import Command, Hint, json_lines, last_json, program, remote_source
+from tests.timing import LIMIT
 
 WORD = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
 SAY = (sys.executable, "-c", "import json, os, sys; sys.stdout.write(json.dumps(sys.argv[1:]))")
@@ -33,7 +34,7 @@ def test_every_word_arrives_as_it_is(words: list[str]) -> None:
 
 def test_the_time_limit_is_kept_on_the_host() -> None:
     line = Command(("sleep", "60"), "sleep", timeout=0.1).line()
-    assert subprocess.run(["/bin/sh", "-c", line], timeout=10).returncode == 124
+    assert subprocess.run(["/bin/sh", "-c", line], timeout=LIMIT).returncode == 124
 
 
 def test_one_that_ignores_the_limit_is_killed() -> None:

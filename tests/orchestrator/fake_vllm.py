@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.timing import LIMIT
+
 TOKEN = json.dumps({"usage": {"completion_tokens": 1}, "choices": [{"text": " Paris"}]})
 HANG = "hang"
 
@@ -56,7 +58,7 @@ def _handler(what: FakeVllm) -> type[BaseHTTPRequestHandler]:
             self.rfile.read(int(self.headers["Content-Length"] or 0))
             body = what.next(self.path)
             if body == HANG:
-                what.over.wait(30)
+                what.over.wait(LIMIT)
                 self.close_connection = True
                 return
             self.send_response(404 if body is None else 200)

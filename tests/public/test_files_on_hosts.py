@@ -14,10 +14,11 @@ import pytest
 
 from tests.cluster.remote.cell import Cell, collect
 from tests.cluster.remote.conftest import orphans_come_here as orphans_come_here
-from tests.cluster.remote.local import LocalChannel, LocalTransport, eventually
+from tests.cluster.remote.local import LocalChannel, LocalTransport
 from tests.public.golden import holds, shape
 from tests.public.test_programs_on_hosts import answers_of, moved, sample
 from tests.public.whole import Whole
+from tests.timing import eventually
 
 
 @pytest.fixture

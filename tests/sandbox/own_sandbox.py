@@ -4,11 +4,11 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.timing import LIMIT
 
 ROOT = Path(__file__).parents[2]
 STATES = Path("/run/orchestrator-sandbox")
@@ -16,16 +16,7 @@ STATES = Path("/run/orchestrator-sandbox")
 
 def sandbox(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "sandbox", *words]
-    return subprocess.run(argv, cwd=ROOT, input=stdin, text=True, capture_output=True, timeout=60, check=False)
-
-
-def within(seconds: float, done: Callable[[], object]) -> bool:
-    until = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.01)
-    return True
+    return subprocess.run(argv, cwd=ROOT, input=stdin, text=True, capture_output=True, timeout=LIMIT, check=False)
 
 
 def exists(pid: int) -> bool:
@@ -72,7 +63,7 @@ class Up:
         options = ["BatchMode=yes", "StrictHostKeyChecking=yes", f"UserKnownHostsFile={self.folder}/known_hosts"]
         argv = ["ssh", "-F", "none", *(word for option in options for word in ("-o", option))]
         argv += ["-i", f"{self.folder}/client_key", "-p", str(port), f"root@{self.hosts()[host]['address']}"]
-        return subprocess.run([*argv, command], capture_output=True, text=True, timeout=20, check=False)
+        return subprocess.run([*argv, command], capture_output=True, text=True, timeout=LIMIT, check=False)
 
 
 def up(name: str, *words: str, owner: int | None = None) -> Up:

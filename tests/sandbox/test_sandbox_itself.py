@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .own_sandbox import ROOT, Up, exists, links, sandbox, up, within
+from tests.timing import LIMIT, eventually
+
+from .own_sandbox import ROOT, Up, exists, links, sandbox, up
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the sandbox needs root")
 
@@ -43,7 +45,7 @@ def test_another_host_key_is_refused(two: Up, tmp_path: Path) -> None:
     (tmp_path / "known_hosts").write_text(f"{address} {key}\n")
     argv = ["ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
     argv += ["-o", f"UserKnownHostsFile={tmp_path}/known_hosts", f"root@{two.hosts()[0]['address']}", "true"]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT, check=False)
     assert "Host key verification failed" in done.stderr
 
 
@@ -84,7 +86,7 @@ def test_home_is_clean(two: Up) -> None:
 
 def test_an_orphan_is_reaped(two: Up) -> None:
     two.said("node0", "sh", "-c", "setsid -f sh -c 'sleep 0.05 & exec sleep 0.02'")
-    assert within(5, lambda: "sleep" not in two.said("node0", "ps", "-eo", "comm="))
+    eventually(lambda: "sleep" not in two.said("node0", "ps", "-eo", "comm="))
 
 
 def test_exec_passes_status_and_streams(two: Up) -> None:
@@ -99,12 +101,12 @@ def test_nvidia_smi_follows_who_holds_a_gpu(two: Up) -> None:
     argv = [sys.executable, "-m", "sandbox", "exec", "--name", two.name, "node1", "--", "hold-gpu", "1"]
     holder = subprocess.Popen(argv, cwd=ROOT)
     try:
-        assert within(5, lambda: two.said("node1", *used).split() == ["0", "61000"])
+        eventually(lambda: two.said("node1", *used).split() == ["0", "61000"])
         pid, memory = two.said("node1", *apps).strip().split(", ")
         assert memory == "61000 MiB"
     finally:
         two.said("node1", "kill", pid)
-        holder.wait(5)
+        holder.wait(LIMIT)
     assert two.said("node1", *used).split() == ["0", "0"]
 
 
@@ -130,9 +132,9 @@ def test_nothing_outlives_a_killed_supervisor(doomed: Up) -> None:
     link = doomed.state("hosts.json")["link"]
     mounts = Path("/proc/self/mounts").read_text()
     os.kill(doomed.supervisor(), signal.SIGKILL)
-    assert within(2, lambda: not any(exists(pid) for pid in pids))
-    assert within(2, lambda: link not in links())
-    assert within(2, lambda: not doomed.folder.exists())
+    eventually(lambda: not any(exists(pid) for pid in pids))
+    eventually(lambda: link not in links())
+    eventually(lambda: not doomed.folder.exists())
     assert str(doomed.folder) not in mounts
     assert Path("/proc/self/mounts").read_text() == mounts
 
@@ -140,7 +142,7 @@ def test_nothing_outlives_a_killed_supervisor(doomed: Up) -> None:
 def test_pulling_a_plug_ends_one_host_alone(doomed: Up) -> None:
     second = doomed.hosts()[1]
     os.kill(second["pid"], signal.SIGKILL)
-    assert within(2, lambda: not exists(second["pid"]))
+    eventually(lambda: not exists(second["pid"]))
     assert doomed.said("node0", "hostname") == "node0\n"
     assert "no longer running" in doomed.on("node1", "true").stderr
 
@@ -149,8 +151,8 @@ def test_a_sandbox_ends_with_its_owner() -> None:
     owner = subprocess.Popen(["sleep", "60"])
     made = up(f"owned-{os.getpid()}", "--hosts", "1", "--gpus", "1", owner=owner.pid)
     owner.kill()
-    owner.wait(5)
-    assert within(5, lambda: not made.folder.exists())
+    owner.wait(LIMIT)
+    eventually(lambda: not made.folder.exists())
 
 
 def test_two_sandboxes_stand_side_by_side(two: Up, doomed: Up) -> None:

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -12,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from .own_sandbox import ROOT, Up, sandbox, up, within
+from tests.timing import LIMIT, Stopwatch, eventually
+
+from .own_sandbox import ROOT, Up, sandbox, up
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the sandbox needs root")
 
@@ -44,7 +45,7 @@ class Engine:
         return self.process is not None and self.process.poll() is None
 
     def wait(self) -> int:
-        return self.process.wait(10) if self.process else 0
+        return self.process.wait(LIMIT) if self.process else 0
 
     def log(self) -> str:
         return self.up.on("node0", "cat", "/tmp/log").stdout
@@ -69,7 +70,7 @@ class Engine:
         return f"http://{self.up.hosts()[0]['address']}:8000{path}"
 
     def _ask(self, request: urllib.request.Request) -> str:
-        with urllib.request.urlopen(request, timeout=1) as answer:
+        with urllib.request.urlopen(request, timeout=3) as answer:
             return str(answer.read().decode())
 
 
@@ -89,19 +90,19 @@ def engine(one: Up) -> Iterator[Engine]:
 
 def test_it_serves_tokens_and_holds_the_gpus(engine: Engine) -> None:
     engine.start()
-    assert within(10, engine.healthy)
+    eventually(engine.healthy)
     assert engine.complete()["usage"]["completion_tokens"] == 3
     assert "vllm:generation_tokens_total" in engine.get("/metrics")
     used = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
     assert engine.up.said("node0", *used).split() == ["61000", "61000"]
-    began = time.monotonic()
-    assert engine.stop() == 0
-    assert time.monotonic() - began < 1
+    with Stopwatch() as watch:
+        assert engine.stop() == 0
+    assert watch.seconds < 1
 
 
 def test_a_key_is_asked_for(engine: Engine) -> None:
     engine.start("--api-key", "secret")
-    assert within(10, engine.healthy)
+    eventually(engine.healthy)
     with pytest.raises(urllib.error.HTTPError, match="401"):
         engine.complete()
 
@@ -119,7 +120,7 @@ def test_it_stays_and_never_serves(engine: Engine, behaviour: str) -> None:
     engine.told(behaviour=behaviour)
     engine.start()
     last = {"linger": "initialization failed", "hang": "40% Completed", "placement": "for 30 seconds"}
-    assert within(10, lambda: last[behaviour] in engine.log())
+    eventually(lambda: last[behaviour] in engine.log())
     assert engine.runs()
     assert not engine.healthy()
 
@@ -127,7 +128,7 @@ def test_it_stays_and_never_serves(engine: Engine, behaviour: str) -> None:
 def test_it_is_healthy_and_gives_no_token(engine: Engine) -> None:
     engine.told(behaviour="tokenless")
     engine.start()
-    assert within(10, engine.healthy)
+    eventually(engine.healthy)
     with pytest.raises(TimeoutError):
         engine.complete()
     assert 'num_requests_running{engine="0",model_name="tiny"} 1.0' in engine.get("/metrics")
@@ -138,7 +139,7 @@ def test_it_is_healthy_and_gives_no_token(engine: Engine) -> None:
 def test_it_wedges_after_its_first_tokens(engine: Engine) -> None:
     engine.told(behaviour="wedge", tokens_before_wedge=1)
     engine.start()
-    assert within(10, engine.healthy)
+    eventually(engine.healthy)
     assert engine.complete()["usage"]["completion_tokens"] == 3
     with pytest.raises(TimeoutError):
         engine.complete()
@@ -146,7 +147,7 @@ def test_it_wedges_after_its_first_tokens(engine: Engine) -> None:
 
 def test_a_taken_port_fails_at_once(engine: Engine) -> None:
     engine.start()
-    assert within(10, engine.healthy)
+    eventually(engine.healthy)
     done = engine.up.on("node0", *engine.argv())
     assert done.returncode == 1
     assert "Address already in use" in done.stdout

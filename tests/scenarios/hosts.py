@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,22 +15,22 @@ from typing import Any
 import yaml
 
 from sandbox.inside import inside
+from sandbox.network import tool
+from sandbox.processes import Process, processes
+from tests.timing import LIMIT, eventually
 
 ROOT = Path(__file__).parents[2]
 _OTHERWISE = ("--tokenizer-mode", "auto")
 
 
-def wait_for(what: str, condition: Callable[[], object], bound: float = 60.0) -> None:
-    """Until `condition` holds; fails with `what` when it does not within `bound` seconds."""
-    end = time.monotonic() + bound
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {bound:g} s"
-        time.sleep(0.1)
+def wait_for(what: str, condition: Callable[[], object]) -> None:
+    """Until `condition` holds; fails with `what` when it never does."""
+    eventually(condition, what, pause=0.1)
 
 
-def sandbox(*words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def sandbox(*words: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "sandbox", *words]
-    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT)
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class Hosts:
     def run(self, host: str, *argv: str, check: bool = True) -> str:
         """As `python -m sandbox exec` does, without a Python that starts first."""
         words, environment = inside(self.name, host, list(argv))
-        done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=LIMIT)
         assert not check or done.returncode == 0, done.stderr
         return done.stdout
 
@@ -89,30 +88,35 @@ class Hosts:
         self.write(host, "/etc/sandbox/engine.json", json.dumps(behaviour))
 
     def processes(self, host: str) -> dict[int, str]:
-        """Command lines by pid, but for sshd and for this very look."""
-        return {pid: args for pid, _, args in self._rows(host)}
+        """Command lines by pid, but for sshd."""
+        return {one.pid: one.command for one in self._running(host)}
 
-    def _rows(self, host: str) -> list[tuple[int, int, str]]:
-        """Of processes: pid, process group, command line."""
-        listed = self.run(host, "ps", "-eo", "pid=,pgid=,stat=,args=").splitlines()
-        rows = [line.split(None, 3) for line in listed]
-        own = ("sshd", "ps -eo")
-        return [
-            (int(pid), int(group), args)
-            for pid, group, stat, args in rows
-            if not args.startswith(own) and stat[0] != "Z"
-        ]
+    def _running(self, host: str) -> list[Process]:
+        """A connection begins with an sshd that is called by its path."""
+        return [one for one in processes(self.init(host)) if not one.command.startswith(("sshd", tool("sshd")))]
 
     def _lasting(self, host: str) -> dict[int, str]:
         """Without the programs of a session, which leave when they hear that their connection has ended: that may
         be a moment after the orchestrator has. Each has a `timeout` of ours at the head of its process group."""
-        rows = self._rows(host)
-        sessions = {group for _, group, args in rows if args.startswith("timeout -k ")}
-        return {pid: args for pid, group, args in rows if group not in sessions}
+        running = self._running(host)
+        sessions = {one.group for one in running if one.command.startswith("timeout -k ")}
+        return {one.pid: one.command for one in running if one.group not in sessions}
 
     def pids(self, host: str, word: str) -> list[int]:
-        """Of processes with `word` in their command line."""
-        return [pid for pid, args in self.processes(host).items() if word in args]
+        """Of processes with `word` in their command line.
+
+        A copy that a process has made of itself to start another program has its command line until it does.
+        """
+        running = {one.pid: one for one in self._running(host)}
+        copies = {
+            one.pid for one in running.values() if one.command == getattr(running.get(one.parent), "command", None)
+        }
+        return [pid for pid, one in running.items() if word in one.command and pid not in copies]
+
+    def kill(self, host: str, *pids: int) -> None:
+        """Until they are gone: a signal is delivered when the process next has a core."""
+        self.run(host, "kill", "-9", *map(str, pids), check=False)  # one may have ended by itself
+        wait_for(f"{pids} to be gone", lambda: not self.processes(host).keys() & set(pids))
 
     def gpus_in_use(self, host: str) -> int:
         query = ("nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits")
@@ -135,7 +139,7 @@ class Hosts:
             left = self._lasting(host)
             assert left == {}, f"{host}: {left}"
             assert self.gpus_in_use(host) == 0, host
-            wait_for(f"no program of a session on {host}", partial(self._silent, host), 5)
+            wait_for(f"no program of a session on {host}", partial(self._silent, host))
 
     def assert_clean(self, *hosts: str) -> None:
         """Idle, and no file is left but compile caches, which a `down` keeps."""

@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.scenarios.hosts import ROOT
+from tests.timing import LIMIT
+
+#: Seconds that the program may take on however busy a machine.
+_LONGEST = 3 * LIMIT
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Operator:
         own = {"ORCHESTRATOR_STATE": str(self.state), "PYTHONWARNINGS": "error"}
         return {**os.environ, **own, **self.settings, **more}
 
-    def run(self, *words: str | Path, timeout: float = 240, **more: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str | Path, timeout: float = _LONGEST, **more: str) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "orchestrator", *map(str, words)]
         return subprocess.run(
             argv, cwd=self.code, env=self.environment(**more), capture_output=True, text=True, timeout=timeout
@@ -49,7 +53,7 @@ class Operator:
 
     def up(self, inventory: Path, **more: str) -> dict[str, Any]:
         """The announcement."""
-        done = self.run("up", inventory, "--output", "json", timeout=240, **more)
+        done = self.run("up", inventory, "--output", "json", timeout=_LONGEST, **more)
         assert done.returncode == 0, done.stderr[-3000:]
         announced: dict[str, Any] = json.loads(done.stdout)
         return announced

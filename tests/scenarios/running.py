@@ -7,7 +7,6 @@ import queue
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,15 +15,13 @@ from typing import Any
 
 from tests.scenarios.hosts import Hosts
 from tests.scenarios.operator import Operator
-
-#: Seconds within which any phase of a healthy run begins.
-_BOUND = 90.0
+from tests.timing import LIMIT, Stopwatch
 
 #: Seconds after which a second Ctrl-C is a person's.
 _ECHO = 0.7
 
 #: Seconds from Ctrl-C to a clean prompt, where the hosts are well.
-_SOON = 20.0
+SOON = 20.0
 
 
 @dataclass(frozen=True)
@@ -56,31 +53,31 @@ class Running:
 
     def send(self, number: signal.Signals) -> float:
         """The seconds from this signal to the end of the process."""
-        begun = time.monotonic()
-        self.process.send_signal(number)
-        self.process.wait(60)
-        return time.monotonic() - begun
+        with Stopwatch() as watch:
+            self.process.send_signal(number)
+            self.process.wait(LIMIT)
+        return watch.seconds
 
     def hurry(self) -> float:
         """Ctrl-C once, and once more as soon as that cannot be an echo of the first; the seconds to the end."""
-        begun = time.monotonic()
-        self.process.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(_ECHO)
-        assert self.process.poll() is None, "the first one was no undo"
-        self.send(signal.SIGINT)
-        return time.monotonic() - begun
+        with Stopwatch() as watch:
+            self.process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(_ECHO)
+            assert self.process.poll() is None, "the first one was no undo"
+            self.send(signal.SIGINT)
+        return watch.seconds
 
     def finish(self) -> int:
         """Waits for its own end; the exit code."""
         for _ in self.events():
             pass
-        return self.process.wait(10)
+        return self.process.wait(LIMIT)
 
     def rest(self) -> list[str]:
         """What it said last that is no event: a program that breaks says why."""
         found = []
-        while (line := self._lines.get(timeout=_BOUND)) is not None:
+        while (line := self._lines.get(timeout=LIMIT)) is not None:
             found.append(line)
         return [line for line in found if not line.startswith("{")][-20:]
 
@@ -90,7 +87,7 @@ class Running:
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Those that come from now on."""
-        while (line := self._lines.get(timeout=_BOUND)) is not None:
+        while (line := self._lines.get(timeout=LIMIT)) is not None:
             if line.startswith("{"):
                 self.said.append(json.loads(line))
                 yield self.said[-1]
@@ -107,13 +104,13 @@ def running(operator: Operator, verb: str, inventory: Path, **more: str) -> Iter
             yield one
         finally:
             process.kill()
-            process.wait(10)
-            reader.join(10)
+            process.wait(LIMIT)
+            reader.join(LIMIT)
 
 
 def interrupt(operator: Operator, hosts: Hosts, title: str) -> None:
     """Ctrl-C as soon as this phase of `up` has begun."""
     with running(operator, "up", hosts.inventory) as run:
         run.until_phase(title)
-        assert run.send(signal.SIGINT) < _SOON, title
+        assert run.send(signal.SIGINT) < SOON, title
         assert run.process.returncode == 130, (title, run.process.returncode, run.rest())

@@ -18,6 +18,7 @@ import pytest
 from tests.scenarios.conftest import HOSTS
 from tests.scenarios.hosts import Hosts, wait_for
 from tests.scenarios.operator import Operator
+from tests.timing import LIMIT
 
 pytestmark = pytest.mark.scenario
 
@@ -52,7 +53,7 @@ def measuring(operator: Operator, hosts: Hosts, results: Path) -> Iterator[subpr
             yield process
         finally:
             process.kill()
-            process.wait(10)
+            process.wait(LIMIT)
 
 
 def running(hosts: Hosts) -> int:
@@ -121,14 +122,14 @@ def small_disk(folder: Path) -> Iterator[Path]:
 def who_ends_it_early(pair: Hosts, operator: Operator, tmp_path: Path) -> None:
     with measuring(operator, pair, tmp_path / "interrupted") as process:
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(LIMIT) == 130
     assert left(pair) == []
     wait_for("the server has forgotten its requests", lambda: running(pair) == 0)
 
     with measuring(operator, pair, tmp_path / "killed") as process:
         os.kill(process.pid, signal.SIGKILL)
-        process.wait(10)
-        wait_for("nothing of it is left", lambda: left(pair) == [], 10)
+        process.wait(LIMIT)
+        wait_for("nothing of it is left", lambda: left(pair) == [])
     wait_for("the server has forgotten its requests", lambda: running(pair) == 0)
 
 
@@ -139,8 +140,8 @@ def a_server_that_dies(pair: Hosts, operator: Operator, tmp_path: Path) -> None:
     pair.behave(token_seconds=0.5)
     with operator.start("bench", *_slow(tmp_path / "dies")) as process:
         wait_for("the requests are under way", lambda: running(pair) == 2)
-        pair.run("node0", "kill", "-9", *map(str, pair.pids("node0", "vllm serve")))
-        out, _ = process.communicate(timeout=30)
+        pair.kill("node0", *pair.pids("node0", "vllm serve"))
+        out, _ = process.communicate(timeout=LIMIT)
     failure = json.loads(out)
     assert process.returncode == 6
     assert (failure["kind"], failure["host"]) == ("NotReady", "node0")

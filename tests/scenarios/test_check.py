@@ -45,8 +45,7 @@ def test_a_rank_that_cannot_be_met_is_a_finding(untouched: Hosts, operator: Oper
         assert {(one["name"], one["host"]) for one in found["findings"]} >= {("fabric", "node0")}
         assert "address already in use" in found["findings"][0]["found"].lower()
     finally:
-        for pid in untouched.pids("node0", "signal.pause"):
-            untouched.run("node0", "kill", "-9", str(pid))
+        untouched.kill("node0", *untouched.pids("node0", "signal.pause"))
 
 
 def test_what_is_accepted_is_shown_and_forbids_nothing(

@@ -72,8 +72,7 @@ def holder(hosts: Hosts) -> Iterator[None]:
     try:
         yield
     finally:
-        for pid in hosts.pids("node1", "sleep infinity"):
-            hosts.run("node1", "kill", "-9", str(pid), check=False)
+        hosts.kill("node1", *hosts.pids("node1", "sleep infinity"))
         wait_for("node1 to be idle", lambda: not hosts.gpus_in_use("node1"))
 
 

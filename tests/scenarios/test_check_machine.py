@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.hosts import Hosts, wait_for
+from tests.scenarios.hosts import Hosts
 from tests.scenarios.operator import Operator
 
 pytestmark = pytest.mark.scenario
@@ -140,9 +140,8 @@ def foreign(untouched: Hosts) -> Iterator[list[int]]:
     """Somebody's Ray on node1, started by hand: its processes."""
     untouched.run("node1", *_RAY)
     yield untouched.pids("node1", "/run/theirs")
-    left = map(str, untouched.processes("node1"))
-    untouched.run("node1", "sh", "-c", 'kill -9 "$@"; rm -rf /root/.ray /run/theirs', "sh", *left)
-    wait_for("the foreign Ray to be gone", lambda: not untouched.processes("node1"))
+    untouched.kill("node1", *untouched.processes("node1"))
+    untouched.run("node1", "rm", "-rf", "/root/.ray", "/run/theirs")
 
 
 def test_another_ray_is_told_and_left_alone(untouched: Hosts, operator: Operator, foreign: list[int]) -> None:

@@ -16,6 +16,7 @@ from tests.scenarios.conftest import HOSTS
 from tests.scenarios.hosts import ROOT, Hosts
 from tests.scenarios.operator import Operator
 from tests.test_docs import commands
+from tests.timing import LIMIT
 
 pytestmark = pytest.mark.scenario
 
@@ -39,7 +40,6 @@ def distinct() -> list[str]:
     return sorted(here, key=lambda one: one.startswith("down"))
 
 
-@pytest.mark.timeout(900)
 def test_every_command_does_what_it_says(pair: Hosts, operator: Operator, tmp_path: Path) -> None:
     """A cluster is taken down in more ways than one, so this machine remembers it again."""
     mine = pair.edited(tmp_path / "mine.yaml", renamed)
@@ -63,5 +63,5 @@ def typed(operator: Operator, folder: Path, words: list[str]) -> tuple[int, str]
         assert process.stdout
         assert process.stdout.readline()
         process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=LIMIT)
     return process.returncode, said[-1500:]

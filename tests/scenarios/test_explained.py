@@ -15,6 +15,7 @@ from tests.scenarios.conftest import HOSTS
 from tests.scenarios.hosts import Hosts
 from tests.scenarios.operator import Operator
 from tests.scenarios.running import Running, running
+from tests.timing import LIMIT, Stopwatch
 
 pytestmark = pytest.mark.scenario
 
@@ -66,13 +67,14 @@ def last_word(hosts: Hosts) -> float:
 def test_a_crash_is_explained_within_seconds_and_leaves_a_bundle_without_secrets(
     pair: Hosts, operator: Operator, tmp_path: Path
 ) -> None:
-    done = operator.run("up", secretive(pair, tmp_path), "--output", "json")
+    with Stopwatch() as watch:
+        done = operator.run("up", secretive(pair, tmp_path), "--output", "json")
     assert done.returncode == 6, done.stderr
     assert "Traceback (most recent call last)" not in done.stderr.splitlines()
     (failed,) = operator.events(done, "phase_failed")
     told = failed["error"]
     assert (told["host"], "the model does not fit" in told["cause"], bool(told["cure"])) == ("node0", True, True)
-    assert datetime.fromisoformat(failed["time"]).timestamp() - last_word(pair) < _SOON, told
+    assert (datetime.fromisoformat(failed["time"]).timestamp() - last_word(pair)) * watch.share < _SOON, told
     error = json.loads(done.stdout)
     ray_token = pair.run("node0", "sh", "-c", "cat /var/tmp/o-0/*/ray.token")
     assert len(ray_token) > 20
@@ -99,9 +101,10 @@ def test_a_rank_killed_on_the_other_host_is_named_within_five_seconds(pair: Host
         (victim, *_) = pair.pids("node1", "ray::RayWorkerProc")
         pair.run("node1", "kill", "-9", str(victim))
         killed = float(pair.run("node1", "date", "+%s.%N"))
-        failed = failure(run)
+        with Stopwatch() as watch:
+            failed = failure(run)
     error = failed["error"]
-    assert datetime.fromisoformat(failed["time"]).timestamp() - killed < _SOON
+    assert (datetime.fromisoformat(failed["time"]).timestamp() - killed) * watch.share < _SOON
     assert error["host"] == "node1"
     assert error["cause"].startswith("rank ")
     assert "its process has died without a word" in error["cause"]
@@ -110,7 +113,7 @@ def test_a_rank_killed_on_the_other_host_is_named_within_five_seconds(pair: Host
 
 def test_a_start_that_hangs_tells_what_every_rank_is_at(pair: Hosts, operator: Operator) -> None:
     pair.behave(behaviour="hang")
-    with running(operator, "up", pair.inventory, ORCHESTRATOR_PATIENCE_LOAD="2") as run:
+    with running(operator, "up", pair.inventory, ORCHESTRATOR_PATIENCE_LOAD="6") as run:
         run.until_phase("Wait until the engine is ready")
         (victim, *_) = pair.pids("node1", "ray::RayWorkerProc")
         pair.run("node1", "kill", "-STOP", str(victim))
@@ -134,5 +137,5 @@ def test_diagnose_and_a_watched_status_of_hosts_on_which_nothing_runs(
         assert watching.stdout
         first = json.loads(watching.stdout.readline())
         watching.send_signal(2)
-        assert watching.wait(10) == 0
+        assert watching.wait(LIMIT) == 0
     assert [host["ray"] for host in first["hosts"]] == ["absent", "absent"]

@@ -31,8 +31,7 @@ def somebody_elses(hosts: Hosts, host: str, word: str, *argv: str) -> Iterator[N
         yield
         assert hosts.pids(host, word) == [pid]
     finally:
-        hosts.run(host, "kill", "-9", str(pid), check=False)
-        wait_for(f"{host} to be idle", lambda: not hosts.pids(host, word))
+        hosts.kill(host, pid)
 
 
 @contextmanager

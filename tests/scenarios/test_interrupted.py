@@ -28,7 +28,7 @@ def test_nothing_is_left_of_what_a_run_started(pair: Hosts, operator: Operator) 
     for title in _TITLES:
         interrupt(operator, pair, title)
         # A look that was under way ends by itself, once nobody listens.
-        wait_for("looks to end", lambda: not any(map(pair.processes, HOSTS)), 5)
+        wait_for("looks to end", lambda: not any(map(pair.processes, HOSTS)))
         pair.assert_idle(*HOSTS)
 
 

@@ -14,7 +14,7 @@ from orchestrator.plans import UpOptions, down, up
 from tests.scenarios.conftest import HOSTS
 from tests.scenarios.hosts import Hosts
 from tests.scenarios.operator import Operator
-from tests.scenarios.running import running
+from tests.scenarios.running import SOON, running
 
 pytestmark = pytest.mark.scenario
 
@@ -59,7 +59,7 @@ def ended_while_it_stops_what_is_outdated(pair: Hosts, operator: Operator, tmp_p
         changed = pair.edited(tmp_path / f"{number}.yaml", seeded(int(number)))
         with running(operator, "up", changed) as run:
             run.until_phase(_CLEAR)
-            assert run.send(number) < 20
+            assert run.send(number) < SOON
         assert run.process.returncode == code
         operator.up(changed)
         assert raylets(pair) == before

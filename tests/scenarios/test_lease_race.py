@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from tests.scenarios.hosts import ROOT, Hosts
 from tests.scenarios.operator import Operator
+from tests.timing import LIMIT, Stopwatch
 
 pytestmark = pytest.mark.scenario
 
@@ -59,7 +59,7 @@ class Racer:
 
     def end(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(LIMIT)
         for stream in (self.process.stdin, self.process.stdout):
             assert stream
             stream.close()
@@ -112,7 +112,7 @@ def _end(ending: str, winner: Racer, loser: Racer, racers: list[Racer], hosts: H
 
 def _wins(loser: Racer) -> None:
     """The lease of whoever is gone is free; the host may need a moment to notice a connection that broke."""
-    end = time.monotonic() + _SOON
-    while (said := loser.ask("take")) != "won":
-        assert said.startswith("held by "), said
-        assert time.monotonic() < end, said
+    with Stopwatch() as watch:
+        while (said := loser.ask("take")) != "won":
+            assert said.startswith("held by "), said
+    assert watch.seconds < _SOON

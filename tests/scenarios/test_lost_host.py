@@ -29,7 +29,7 @@ def test_a_worker_that_never_joins_is_named(pair: Hosts, operator: Operator) -> 
     deaf = [word for check in ("routes", "reach") for word in ("--skip", check)]
     pair.run("node1", "ip", "link", "set", "fab0", "down")
     try:
-        done = operator.run("up", pair.inventory, *deaf, "--output", "json", ORCHESTRATOR_PATIENCE_GATE="12")
+        done = operator.run("up", pair.inventory, *deaf, "--output", "json", ORCHESTRATOR_PATIENCE_GATE="20")
     finally:
         pair.run("node1", "ip", "link", "set", "fab0", "up")
     assert done.returncode == 6, done.stderr
@@ -40,7 +40,7 @@ def test_a_worker_that_never_joins_is_named(pair: Hosts, operator: Operator) -> 
 def test_a_host_lost_between_up_and_down(mortal: Hosts, operator: Operator) -> None:
     operator.up(mortal.inventory)
     os.kill(mortal.init("node1"), signal.SIGKILL)
-    done = operator.run("down", "--output", "json", ORCHESTRATOR_PATIENCE_CONNECT="1")
+    done = operator.run("down", "--output", "json", ORCHESTRATOR_PATIENCE_CONNECT="5")
     assert done.returncode == 7, done.stderr
     assert [(one["host"], one["provable"]) for one in json.loads(done.stdout)["leftovers"]] == [("node1", False)]
     mortal.assert_clean("node0")
@@ -50,7 +50,7 @@ def test_a_head_lost_between_up_and_down(mortal: Hosts, operator: Operator) -> N
     """Without it there is no lease either; its worker is taken down all the same."""
     operator.up(mortal.inventory)
     os.kill(mortal.init("node0"), signal.SIGKILL)
-    done = operator.run("down", "--output", "json", ORCHESTRATOR_PATIENCE_CONNECT="1")
+    done = operator.run("down", "--output", "json", ORCHESTRATOR_PATIENCE_CONNECT="5")
     assert done.returncode == 7, done.stderr
     assert [(one["host"], one["provable"]) for one in json.loads(done.stdout)["leftovers"]] == [("node0", False)]
     mortal.assert_clean("node1")

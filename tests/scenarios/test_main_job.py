@@ -13,6 +13,7 @@ from tests.scenarios.conftest import HOSTS
 from tests.scenarios.hosts import Hosts
 from tests.scenarios.operator import Operator
 from tests.scenarios.test_plan import planned
+from tests.timing import LIMIT
 
 pytestmark = pytest.mark.scenario
 
@@ -38,7 +39,7 @@ def completion(announced: dict[str, Any]) -> int:
     request = urllib.request.Request(
         announced["url"] + "/v1/completions", body.encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=LIMIT) as answer:
         return int(json.load(answer)["usage"]["completion_tokens"])
 
 

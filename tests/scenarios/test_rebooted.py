@@ -27,8 +27,7 @@ def foreign(pair: Hosts) -> Iterator[int]:
     wait_for("their server", lambda: pair.pids("node1", "8123"))
     (pid,) = pair.pids("node1", "8123")
     yield pid
-    pair.run("node1", "kill", "-9", str(pid))
-    wait_for("their server to be gone", lambda: not pair.pids("node1", "8123"))
+    pair.kill("node1", pid)
 
 
 @pytest.fixture
@@ -40,8 +39,7 @@ def boots(pair: Hosts) -> Iterator[None]:
 
 def reboot(hosts: Hosts, host: str, spared: int = 0) -> None:
     """What a host is after it: the disk as it was, no process, another boot."""
-    pids = [str(pid) for pid in hosts.processes(host) if pid != spared]
-    hosts.run(host, "kill", "-9", *pids, check=False)  # one may have ended by itself
+    hosts.kill(host, *(pid for pid in hosts.processes(host) if pid != spared))
     hosts.write(host, "/run/boot_id", f"{uuid4()}\n")
     hosts.run(host, "mount", "--bind", "/run/boot_id", _BOOT_ID)
     hosts.run(host, "sh", "-c", "rm -rf /dev/shm/*")
@@ -68,11 +66,11 @@ def test_hosts_that_were_rebooted(pair: Hosts, operator: Operator, foreign: int,
 def test_keepers_that_were_killed(pair: Hosts, operator: Operator) -> None:
     """Their trees live on; the next run knows them for ours all the same."""
     operator.up(pair.inventory)
-    pair.run("node1", "kill", "-9", str(keeper(pair, "node1", "ray")))
+    pair.kill("node1", keeper(pair, "node1", "ray"))
     assert pair.pids("node1", "raylet/raylet")
     operator.up(pair.inventory)
     assert [len(pair.pids(host, "raylet/raylet")) for host in HOSTS] == [1, 1]
     for host, unit in (("node0", "vllm"), ("node0", "ray"), ("node1", "ray")):
-        pair.run(host, "kill", "-9", str(keeper(pair, host, unit)))
+        pair.kill(host, keeper(pair, host, unit))
     operator.down(pair.inventory)
     pair.assert_clean(*HOSTS)

@@ -18,6 +18,7 @@ from tests.scenarios.conftest import HOSTS
 from tests.scenarios.hosts import ROOT, Hosts, wait_for
 from tests.scenarios.operator import Operator
 from tests.scenarios.test_check_gpus import check, machine
+from tests.timing import LIMIT
 
 pytestmark = pytest.mark.scenario
 
@@ -37,9 +38,8 @@ def foreign(pair: Hosts) -> Iterator[set[int]]:
     pair.write("node0", "/root/.ray/auth_token", "ab" * 32)
     pair.run("node0", *_RAY)
     yield set(pair.pids("node0", "/run/theirs"))
-    left = map(str, pair.processes("node0"))
-    pair.run("node0", "sh", "-c", 'kill -9 "$@"; rm -rf /root/.ray /run/theirs', "sh", *left)
-    wait_for("the foreign Ray to be gone", lambda: not pair.processes("node0"))
+    pair.kill("node0", *pair.processes("node0"))
+    pair.run("node0", "rm", "-rf", "/root/.ray", "/run/theirs")
 
 
 @pytest.fixture
@@ -114,12 +114,12 @@ def _read_its_logs(operator: Operator) -> None:
 def _follow_its_logs(hosts: Hosts, operator: Operator, tmp_path: Path, announced: dict[str, Any]) -> None:
     with _following(operator, tmp_path, "--lines", "0") as (process, heard):
         wait_for("both hosts are read", lambda: all(hosts.pids(host, " tail") for host in HOSTS))
-        wait_for("a request is seen", lambda: _asked(announced, heard), 10)
+        wait_for("a request is seen", lambda: _asked(announced, heard))
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(LIMIT) == 0
         assert process.stderr
         assert process.stderr.read() == ""
-    wait_for("nothing is left behind", lambda: not any(hosts.pids(host, " tail") for host in HOSTS), 10)
+    wait_for("nothing is left behind", lambda: not any(hosts.pids(host, " tail") for host in HOSTS))
 
 
 @contextmanager
@@ -142,7 +142,7 @@ def _asked(announced: dict[str, Any], heard: Path) -> bool:
     """Asks once, and tells whether any request was seen so far: what came before the logs were open was not."""
     body = json.dumps({"model": announced["served_name"], "prompt": "1", "max_tokens": 1}).encode()
     request = urllib.request.Request(announced["url"] + "/v1/completions", body)
-    urllib.request.urlopen(request, timeout=30).close()
+    urllib.request.urlopen(request, timeout=LIMIT).close()
     return '"POST /v1/completions HTTP/1.1" 200 OK' in heard.read_text()
 
 

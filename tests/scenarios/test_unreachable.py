@@ -21,7 +21,7 @@ _KEYS = "/root/.ssh/authorized_keys"
 
 def refused(operator: Operator, inventory: Path) -> str:
     """What a person reads of an `up` that ended because node1, and it alone, could not be reached."""
-    done = operator.run("up", inventory, "--output", "plain", ORCHESTRATOR_PATIENCE_CONNECT="3")
+    done = operator.run("up", inventory, "--output", "plain", ORCHESTRATOR_PATIENCE_CONNECT="6")
     assert done.returncode == 4, done.stderr
     assert "node1: could not" in done.stderr
     assert "(unreachable)" in done.stderr
@@ -59,7 +59,7 @@ def test_an_sshd_that_hangs(untouched: Hosts, operator: Operator) -> None:
         said = refused(operator, untouched.inventory)
     finally:
         os.kill(sshd, signal.SIGCONT)
-    assert "no SSH server spoke within 3 s" in said
+    assert "no SSH server spoke within 6 s" in said
 
 
 def test_a_key_that_the_host_does_not_know(untouched: Hosts, operator: Operator, tmp_path: Path) -> None:

@@ -15,11 +15,12 @@ from tests.scenarios.faults.breakages import cut, heal, signal
 from tests.scenarios.faults.parsed_report import of_report
 from tests.scenarios.hosts import Hosts, wait_for
 from tests.scenarios.operator import Operator
+from tests.timing import LIMIT
 
 _HOSTS = ("node0", "node1")
 _WORDS = {"up": 4, "restart": 1, "recreate": 1, "down": 2, "kill": 4, "cut": 1, "abandon": 1}
 #: Seconds in which a process that was killed takes along what hangs on it.
-_SETTLED = 1.5
+_SETTLED = 3.0
 #: Seconds that a run may take before its operator is killed.
 _ABANDONED = 8.0
 
@@ -61,7 +62,7 @@ class Walk:
 
     def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """The lease of a program that was killed beside a host that is cut off lives for a while."""
-        return self.operator.run(*words, str(self.hosts.inventory), "--wait", "--output", "json", timeout=200)
+        return self.operator.run(*words, str(self.hosts.inventory), "--wait", "--output", "json")
 
     def _up(self, *words: str) -> str:
         """An endpoint that generates, or an error that is explained, which only a cut excuses."""
@@ -147,5 +148,5 @@ def tokens(url: str, model: str) -> int:
     """Asked as anybody may."""
     body = json.dumps({"model": model, "prompt": "1", "max_tokens": 1, "ignore_eos": True}).encode()
     request = urllib.request.Request(f"{url}/v1/completions", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=LIMIT) as answer:
         return int(json.load(answer)["usage"]["completion_tokens"])

@@ -75,7 +75,7 @@ def a_loading_engine_is_attached_to(upgrade: Upgrade) -> None:
     hosts, (old, new) = upgrade.hosts, (upgrade.old("loading"), upgrade.new("somebody"))
     hosts.behave(slow_rank=_SLOW)
     with running(old, "up", upgrade.inventory) as run:
-        wait_for("the engine to load", lambda: log_has_begun(hosts, _HEAD, "vllm"), 90)
+        wait_for("the engine to load", lambda: log_has_begun(hosts, _HEAD, "vllm"))
         before, held = units(hosts, *HOSTS), lease(hosts, _HEAD)
         engine = str(before[f"{_HEAD}/vllm"]["leader"])
         hosts.run(_HEAD, "kill", "-STOP", engine)

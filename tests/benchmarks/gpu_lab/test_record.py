@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.gpu_lab.record import Record
-from tests.sandbox.own_sandbox import exists, within
+from tests.sandbox.own_sandbox import exists
+from tests.timing import eventually
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_a_step_that_takes_too_long_is_ended_with_its_children(record: Record) -
     stubborn = "(trap '' TERM; echo $(exec sh -c 'echo $PPID'); sleep 60 & wait) & wait"
     done = record.step("long", ["sh", "-c", stubborn], 0.5)
     assert (done.status, done.remark) == (None, "timed out")
-    assert within(5, lambda: not exists(int(done.out)))
+    eventually(lambda: not exists(int(done.out)))
 
 
 def test_without_time_a_step_is_skipped_but_for_what_must_be(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from cluster.values import LogLine
 from tests.cluster.builders import inventory
 from tests.cluster.launch.test_unit import sent
 from tests.doubles import ScriptedChannel, ScriptedTransport, failed
+from tests.timing import LIMIT
 
 INVENTORY = inventory(runtime={"state_directory": "/local"})
 FOLLOWING = logs.following(INVENTORY, "gpu-b", ["vllm"], 7)
@@ -82,7 +83,7 @@ def test_the_program_hears_of_us_while_we_read(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(channel, "send", lambda data: beaten.set() if data == b"\n" else None)
 
     def hear(one: int | LogLine) -> None:
-        assert beaten.wait(20)
+        assert beaten.wait(LIMIT)
         done.set()
 
     host = Host("gpu-b", ScriptedTransport(channels={"tail": channel}))

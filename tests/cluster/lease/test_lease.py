@@ -15,6 +15,7 @@ from cluster.values import Lease
 from tests.cluster.builders import STATE
 from tests.cluster.launch.test_unit import sent
 from tests.doubles import ScriptedChannel, ScriptedTransport
+from tests.timing import LIMIT
 
 MINE = Lease("ann", "laptop", "2026-11-22T10:00:00+00:00", "up demo")
 THEIRS = {"owner": "bob", "machine": "desk", "since": "2026-11-22T09:00:00+00:00", "reason": "up demo", "pid": 7}
@@ -82,7 +83,7 @@ def test_the_lease_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     channel = ScriptedChannel([TAKEN])
     monkeypatch.setattr(channel, "send", lambda data: beaten.set() if data != b"bye\n" else None)
     held = take(channel)
-    assert beaten.wait(5)
+    assert beaten.wait(LIMIT)
     held.release()
 
 
@@ -92,7 +93,7 @@ def test_a_lost_connection_ends_the_beating_and_the_release_quietly(monkeypatch:
     channel = ScriptedChannel([TAKEN], broken_after=0, error=Unreachable("gpu-a", "send"))
     held = take(channel)
     for thread in set(threading.enumerate()) - before:
-        thread.join(5)
+        thread.join(LIMIT)
         assert not thread.is_alive()
     held.release()
     assert channel.closed

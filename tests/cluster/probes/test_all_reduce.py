@@ -19,6 +19,7 @@ from cluster.transport.host import Host
 from cluster.values import NcclTransport
 from tests.cluster.builders import inventory, seen
 from tests.cluster.remote.local import VENV, LocalTransport
+from tests.timing import LIMIT
 
 LOOPBACK = {"lo": ("127.0.0.1",)}
 
@@ -43,7 +44,8 @@ def test_ranks_of_two_hosts_meet_and_reduce() -> None:
     assert found.gb_per_second > 0
 
 
-def test_a_rank_that_never_comes_is_named_by_those_that_wait() -> None:
+def test_a_rank_that_never_comes_is_named_by_those_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster.fabric._GRACE", LIMIT)
     one = on_loopback(2, 1)
     head = Fleet([Host("gpu-a", LocalTransport()), Host("gpu-b", Silent())])
     found = measure(one, head, seen(one, addresses=LOOPBACK), patience=8)

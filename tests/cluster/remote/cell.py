@@ -16,7 +16,8 @@ from cluster.command import Command, last_json
 from cluster.launch import unit
 from cluster.launch.unit import Name, Unit, UnitStatus
 from cluster.remote.common.processes import process, processes, unit_pids, writers
-from tests.cluster.remote.local import VENV, eventually, here
+from tests.cluster.remote.local import VENV, here
+from tests.timing import eventually
 
 FOREVER = ("sleep", "600")
 HOST = here()

@@ -6,16 +6,12 @@ import os
 import select
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Mapping
-from typing import TypeVar
 
 from cluster.command import Command, Result
 from cluster.errors import Unreachable
 from cluster.transport.host import Host
-
-T = TypeVar("T")
+from tests.timing import LIMIT
 
 #: Programs run under the Python of the tests.
 VENV = sys.prefix
@@ -55,13 +51,13 @@ class LocalChannel:
         return line.decode()
 
     def result(self) -> Result:
-        return Result(self.process.wait(10), "", "")
+        return Result(self.process.wait(LIMIT), "", "")
 
     def close(self) -> None:
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.close()
-        self.process.wait(10)
+        self.process.wait(LIMIT)
         self.process.stdout.close()
 
 
@@ -89,13 +85,3 @@ class LocalTransport:
 
 def here(environ: Mapping[str, str] | None = None) -> Host:
     return Host("here", LocalTransport(environ))
-
-
-def eventually(look: Callable[[], T], patience: float = 15.0) -> T:
-    """What `look` sees once it is true."""
-    end = time.monotonic() + patience
-    pause = threading.Event()
-    while not (seen := look()):
-        assert time.monotonic() < end, f"not within {patience} s"
-        pause.wait(0.01)
-    return seen

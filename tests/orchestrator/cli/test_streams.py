@@ -11,6 +11,7 @@ import pytest
 
 from tests.orchestrator.simulated_cluster import written
 from tests.orchestrator.test_plans import LAUNCHES
+from tests.timing import LIMIT
 
 UP = [sys.executable, "-m", "tests.orchestrator.simulated_cluster", "up", "--output"]
 
@@ -25,7 +26,7 @@ def test_stderr_that_nobody_reads(tmp_path: Path) -> None:
     try:
         done = subprocess.run(
             [*UP, "plain", str(written(tmp_path))],
-            env=environment(), stdout=subprocess.PIPE, stderr=writing, text=True, timeout=30,
+            env=environment(), stdout=subprocess.PIPE, stderr=writing, text=True, timeout=LIMIT,
         )  # fmt: skip
     finally:
         os.close(writing)
@@ -35,7 +36,7 @@ def test_stderr_that_nobody_reads(tmp_path: Path) -> None:
 
 def test_streams_that_were_closed_from_the_start(tmp_path: Path) -> None:
     argv = ["/bin/sh", "-c", 'exec "$@" 0<&- 2>&-', "sh", *UP, "plain", str(written(tmp_path))]
-    done = subprocess.run(argv, env=environment(), stdout=subprocess.PIPE, text=True, timeout=30)
+    done = subprocess.run(argv, env=environment(), stdout=subprocess.PIPE, text=True, timeout=LIMIT)
     assert done.returncode == 0
     assert "curl -sS" in done.stdout
 
@@ -47,7 +48,7 @@ def test_stdout_that_nobody_reads(words: list[str]) -> None:
     try:
         done = subprocess.run(
             [sys.executable, "-m", "orchestrator", *words],
-            env=environment(), stdout=writing, stderr=subprocess.PIPE, text=True, timeout=30,
+            env=environment(), stdout=writing, stderr=subprocess.PIPE, text=True, timeout=LIMIT,
         )  # fmt: skip
     finally:
         os.close(writing)

@@ -16,6 +16,7 @@ from cluster.command import Command, Result
 from cluster.errors import Unreachable
 from tests.doubles import Answer, ScriptedTransport, failed
 from tests.orchestrator.commands.program import run
+from tests.timing import LIMIT
 
 Captured = pytest.CaptureFixture[str]
 LOST = Unreachable("gpu-b", "connect", cause="no route")
@@ -96,7 +97,7 @@ class Hanging(ScriptedTransport):
     def execute(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
         os.kill(os.getpid(), signal.SIGINT)
         self._hung_up = threading.Event()
-        self._hung_up.wait(20)
+        self._hung_up.wait(LIMIT)
         return Result(0, "", "")
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from orchestrator.commands import logs
 from tests.cluster.launch.test_unit import sent
 from tests.doubles import Answer, ScriptedChannel, ScriptedTransport, failed
 from tests.orchestrator.commands.program import run
+from tests.timing import LIMIT
 
 Captured = pytest.CaptureFixture[str]
 LOST = Unreachable("gpu-a", "connect", cause="no route")
@@ -131,7 +132,7 @@ class Following(ScriptedTransport):
 
 def ctrl_c_after(what: threading.Event) -> Callable[[], None]:
     def wait() -> None:
-        assert what.wait(20)
+        assert what.wait(LIMIT)
         os.kill(os.getpid(), signal.SIGINT)
 
     return wait

@@ -6,13 +6,13 @@ import io
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 from rich.live import Live
 
 from orchestrator.events import PhaseStarted, RunStarted
 from orchestrator.render.live import LiveScreen, LiveText, fits
+from tests.timing import eventually
 
 OPENED, CLOSED = "\x1b[?1049h", "\x1b[?1049l"
 HIDDEN, SHOWN = "\x1b[?25l", "\x1b[?25h"
@@ -44,7 +44,7 @@ def test_frames_overwrite_each_other_and_erase_nothing() -> None:
     stream = io.StringIO()
     with LiveScreen(stream) as screen:
         screen(RunStarted("up", "ernie", ("gpu-a", "gpu-b")))
-        time.sleep(0.7)
+        eventually(lambda: stream.getvalue().count("up ernie") >= 2)
     painted = stream.getvalue().partition(OPENED)[2].partition(CLOSED)[0]
     assert painted.count("up ernie") >= 2
     assert not re.search(r"\x1b\[[0-9]*[JK]", painted)
@@ -131,10 +131,9 @@ def test_nothing_else_imports_rich() -> None:
 def test_a_text_is_replaced_in_place_and_its_last_state_stays() -> None:
     stream = io.StringIO()
     with LiveText(stream) as screen:
-        screen.text = "first"
-        time.sleep(0.6)
-        screen.text = "second"
-        time.sleep(0.6)
+        for text in ("first", "second"):
+            screen.text = text
+            eventually(lambda text=text: text in stream.getvalue())  # type: ignore[misc]
     painted, _, kept = stream.getvalue().partition(OPENED)[2].rpartition(CLOSED)
     assert "first" in painted
     assert "second" in painted

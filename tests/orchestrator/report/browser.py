@@ -11,6 +11,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from tests.timing import LIMIT
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 _OPTIONS = (
@@ -100,7 +102,7 @@ def look(page: Path, scratch: Path, dark: bool = False) -> Looked:
         f"--user-data-dir={scratch / 'profile'}",
         copy.as_uri(),
     ]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT)
     assert done.returncode == 0, done.stderr[-2000:]
     said = re.findall(r"CONSOLE[^]]*\] (.*)", done.stderr)
     return Looked(done.stdout, tuple(said))

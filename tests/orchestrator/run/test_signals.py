@@ -17,6 +17,7 @@ import pytest
 from orchestrator.local import last_inventory
 from tests.orchestrator.simulated_cluster import written
 from tests.orchestrator.test_plans import LAUNCHES, STOPS
+from tests.timing import LIMIT
 
 LOADING, STOPPING = "unit_status vllm", "stop ray"
 
@@ -53,7 +54,7 @@ class Run:
 
     def ends(self) -> tuple[int, list[str], str]:
         """The exit code, what it had done on the hosts, and its stderr."""
-        out, err = self._process.communicate(timeout=20)
+        out, err = self._process.communicate(timeout=LIMIT)
         return self._process.returncode, out.decode().splitlines(), (err or b"").decode()
 
 

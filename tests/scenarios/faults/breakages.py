@@ -55,7 +55,7 @@ def detached(hosts: Hosts, host: str, *argv: str) -> int:
     """A process that is none of ours; its pid."""
     before = set(hosts.processes(host))
     hosts.run(host, "sh", "-c", 'exec setsid -f "$@" >/dev/null 2>&1 </dev/null', "sh", *argv)
-    wait_for("it to run", lambda: set(hosts.processes(host)) - before, 10)
+    wait_for("it to run", lambda: set(hosts.processes(host)) - before)
     return min(set(hosts.processes(host)) - before)
 
 
@@ -115,7 +115,7 @@ def short_of_memory(hosts: Hosts, host: str) -> Iterator[Callable[[int], object]
     try:
         yield lambda pid: hosts.run(host, "sh", "-c", move, "sh", str(pid))
     finally:
-        wait_for("the group to be empty", lambda: not (group / "cgroup.procs").read_text(), 10)
+        wait_for("the group to be empty", lambda: not (group / "cgroup.procs").read_text())
         group.rmdir()
 
 

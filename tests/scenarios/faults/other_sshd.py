@@ -36,7 +36,7 @@ class OtherSshd:
         script = f'(printf %s "$1"; {others}) > /run/other && exec "$3" -f /run/other -p "$4"'
         words = ("sh", own, kinds, "/usr/sbin/sshd", str(self.port))
         self.case.hosts.run("node1", "sh", "-c", script, *words)
-        wait_for("its pid", lambda: self.case.hosts.run("node1", "cat", _PID, check=False), 10)
+        wait_for("its pid", lambda: self.case.hosts.run("node1", "cat", _PID, check=False))
 
     @property
     def listener(self) -> int:

@@ -39,7 +39,7 @@ def test_the_engine_fails(case: Case) -> None:
         case.fault = f"the engine {what} while it loads (`CUDA out of memory`)"
         case.hosts.behave(behaviour=behaviour)
         with case.during("Launch vLLM") as run:
-            wait_for("the failure", lambda: failed(case), 30)
+            wait_for("the failure", lambda: failed(case))
             case.strike()
             assert case.ended(run, 6).host == "node0"
         assert (case.rows[-1].seconds or 0) <= 5

@@ -63,7 +63,7 @@ def test_the_head_is_cut_off(case: Case) -> None:
     with case.during("Wait until the engine is ready") as run:
         case.strike(lambda: cut(case.hosts, "node0"))
         assert case.warned(run, "node0").host == "node0"
-        wait_for("the lease to be free", lambda: not case.hosts.pids("node0", "lease"), 40)
+        wait_for("the lease to be free", lambda: not case.hosts.pids("node0", "lease"))
         heal(case.hosts, "node0")
         case.announced(run, "the run took its lease again, went on and announced")
 

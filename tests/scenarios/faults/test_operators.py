@@ -66,7 +66,7 @@ def test_a_laptop_that_sleeps(case: Case, tmp_path: Path) -> None:
     case.hosts.behave(behaviour="hang")
     with case.during(_READY) as run:
         run.process.send_signal(signals.SIGSTOP)
-        wait_for("the lease to be free", lambda: not case.hosts.pids("node0", "lease"), 40)
+        wait_for("the lease to be free", lambda: not case.hosts.pids("node0", "lease"))
         other = Operator(tmp_path / "other")
         case.hosts.behave()
         engine = other_up(case, other)
@@ -88,7 +88,7 @@ def test_a_laptop_that_sleeps_for_a_moment(case: Case) -> None:
     case.hosts.behave(load_seconds=32)
     with case.during(_READY) as run:
         run.process.send_signal(signals.SIGSTOP)
-        wait_for("the lease to be free", lambda: not case.hosts.pids("node0", "lease"), 40)
+        wait_for("the lease to be free", lambda: not case.hosts.pids("node0", "lease"))
         run.process.send_signal(signals.SIGCONT)
         code = run.finish()
     assert code == 0, run.said[-3:]
@@ -149,7 +149,7 @@ def test_operators_at_one_engine(case: Case) -> None:
     case.quiet("the engine goes on loading")
     case.fault = "the program that holds the lease on the head is killed while vLLM loads"
     with case.during(_READY) as run:
-        wait_for("the lease", lambda: case.hosts.pids("node0", " lease"), 10)
+        wait_for("the lease", lambda: case.hosts.pids("node0", " lease"))
         signal(case.hosts, "node0", "KILL", *case.hosts.pids("node0", " lease"))
         case.quiet("")
         case.announced(run, "the run took its lease again, went on and announced")

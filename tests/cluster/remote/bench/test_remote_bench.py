@@ -19,7 +19,8 @@ from cluster.transport.host import Host
 from cluster.transport.local import LocalTransport
 from tests.cluster.http_server import Served, serving
 from tests.cluster.recorded import recorded
-from tests.cluster.remote.local import VENV, eventually
+from tests.cluster.remote.local import VENV
+from tests.timing import eventually
 
 #: Writes its result, says where it is and who it is, and has a child that leaves its session.
 CLIENT = """

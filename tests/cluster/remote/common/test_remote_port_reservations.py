@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,7 +15,8 @@ from cluster.launch import unit
 from cluster.remote.common.port_reservations import CHECKED, for_check, given
 from cluster.transport.conversation import first_answer
 from tests.cluster.remote.cell import FOREVER, HOST, Cell, after, kill
-from tests.cluster.remote.local import VENV, LocalChannel, eventually
+from tests.cluster.remote.local import VENV, LocalChannel
+from tests.timing import LIMIT, Stopwatch, eventually
 
 
 @pytest.fixture
@@ -80,11 +80,11 @@ def test_a_launch_waits_for_a_check_that_listens(cell: Cell, port: int) -> None:
     with listening(port):
         launching = threading.Thread(target=launch)
         launching.start()
-        assert began.wait(5)
+        assert began.wait(LIMIT)
         launching.join(0.5)
         assert launching.is_alive()
         assert not (cell.folder() / "record.json").exists()
-    launching.join(10)
+    launching.join(LIMIT)
     assert cell.record()["status"] is None
     assert not free(port)
 
@@ -92,9 +92,9 @@ def test_a_launch_waits_for_a_check_that_listens(cell: Cell, port: int) -> None:
 def test_another_cluster_on_the_same_host_waits_for_nobody(cell: Cell, port: int) -> None:
     """The range of Ray's workers is the same for both, which share it."""
     cell.launch(FOREVER, ports=(port, port))
-    began = time.monotonic()
-    cell.launch(FOREVER, name="ray", ports=(port,))
-    assert time.monotonic() - began < CHECKED
+    with Stopwatch() as watch:
+        cell.launch(FOREVER, name="ray", ports=(port,))
+    assert watch.seconds < CHECKED
     assert given(f"unit {port}")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ import pytest
 from cluster.command import json_lines, program, remote_source
 from cluster.remote.common.files import LOG_HEAD
 from tests.cluster.remote.cell import FOREVER, HOST, Cell
-from tests.cluster.remote.local import VENV, LocalChannel, eventually
+from tests.cluster.remote.local import VENV, LocalChannel
+from tests.timing import LIMIT, Stopwatch, eventually
 
 CUT_TO = 1 << 20
 FILES = [["vllm/log", "vllm"], ["logs/*.err", ""]]
@@ -201,9 +201,9 @@ def test_what_is_launched_again_is_followed(cell: Cell, tmp_path: Path) -> None:
 def test_it_ends_with_its_stdin(follower: Follower) -> None:
     assert follower.channel.process.stdin
     follower.channel.process.stdin.close()
-    begun = time.monotonic()
-    assert follower.channel.process.wait(10) == 0
-    assert time.monotonic() - begun < 2
+    with Stopwatch() as watch:
+        assert follower.channel.process.wait(LIMIT) == 0
+    assert watch.seconds < 2
 
 
 def test_it_ends_when_its_owner_is_silent(folder: Path) -> None:
@@ -211,5 +211,5 @@ def test_it_ends_when_its_owner_is_silent(folder: Path) -> None:
     for _ in range(8):
         follower.channel.send(b"\n")
         assert follower.channel.read_line(0.2) is None
-    assert follower.channel.process.wait(10) == 0
+    assert follower.channel.process.wait(LIMIT) == 0
     follower.channel.close()

@@ -23,7 +23,8 @@ from cluster.values import Facts, Listener, Presence
 from tests.cluster.builders import inventory
 from tests.cluster.recorded import recorded
 from tests.cluster.remote.cell import FOREVER, Cell
-from tests.cluster.remote.local import eventually, here
+from tests.cluster.remote.local import here
+from tests.timing import eventually
 
 LISTEN = (
     sys.executable,

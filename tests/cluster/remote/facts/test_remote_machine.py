@@ -14,7 +14,7 @@ from cluster.command import remote_source
 from cluster.launch.unit import folder_name
 from tests.cluster.remote.cell import Cell
 from tests.cluster.remote.facts.test_remote_facts import look, on
-from tests.cluster.remote.local import eventually
+from tests.timing import eventually
 
 PARTS = ("common.processes", "facts.model", "facts.machine")
 

@@ -19,7 +19,8 @@ from cluster.lease import lease as module
 from cluster.lease.lease import HeldLease, take
 from cluster.values import Lease
 from tests.cluster.remote.cell import HOST, kill
-from tests.cluster.remote.local import VENV, LocalChannel, eventually
+from tests.cluster.remote.local import VENV, LocalChannel
+from tests.timing import eventually
 
 
 def lease(owner: str) -> Lease:

@@ -17,7 +17,8 @@ from cluster.launch import unit
 from cluster.remote.common.processes import boot_id, command_line, process
 from cluster.values import Presence
 from tests.cluster.remote.cell import FOREVER, HOST, Cell, after, kill, without_disk
-from tests.cluster.remote.local import VENV, eventually, here
+from tests.cluster.remote.local import VENV, here
+from tests.timing import eventually
 
 SHOW = (sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)), flush=True)")
 

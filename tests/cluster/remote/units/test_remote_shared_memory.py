@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.remote.cell import Cell
-from tests.cluster.remote.local import eventually
+from tests.timing import eventually
 
 FOLDER = Path("/dev/shm")
 

@@ -16,15 +16,26 @@ import pytest
 
 from cluster.command import last_json
 from cluster.launch import unit
-from cluster.remote.common.processes import process, processes
+from cluster.remote.common.processes import command_line, process, processes
 from cluster.values import Presence
 from tests.cluster.remote.cell import FOREVER, HOST, Cell, deaf, kill, polite, without_disk
-from tests.cluster.remote.local import VENV, eventually
+from tests.cluster.remote.local import VENV
+from tests.timing import eventually
 
 #: The leader, a child in a session of its own that lost its parent, and a child of that.
 FAMILY = ("sh", "-c", "setsid -f sh -c 'sleep 601; true' & exec sleep 600")
+#: What it consists of once nobody in it is about to run something else.
+RELATIVES = {"sleep 600", "sh -c sleep 601; true", "sleep 601"}
 #: A leader that ends at once; what it left holds the log open.
 ORPHANS = ("sh", "-c", "setsid -f sleep 600; setsid -f sleep 601; echo left")
+
+
+def members(cell: Cell, commands: set[str]) -> set[int]:
+    """The keeper and those with these command lines, once they are all that there is: a shell that is forking has
+    a copy of itself beside it."""
+    pids = cell.pids()
+    others = [command_line(pid) for pid in pids - {cell.record()["keeper"]}]
+    return pids if sorted(others) == sorted(commands) else set()
 
 
 def test_what_is_not_there_is_stopped_already(cell: Cell) -> None:
@@ -78,7 +89,7 @@ def test_whoever_launches_meanwhile_waits_for_the_end_of_a_stop(cell: Cell) -> N
 
 def test_children_in_sessions_of_their_own_are_adopted(cell: Cell) -> None:
     cell.launch(FAMILY)
-    family = eventually(lambda: pids if len(pids := cell.pids()) == 4 else set())
+    family = eventually(lambda: members(cell, RELATIVES))
     assert cell.stop() == []
     assert not family & processes().keys()
 
@@ -87,7 +98,7 @@ def test_orphans_keep_the_unit_dead_but_not_gone(cell: Cell) -> None:
     cell.launch(ORPHANS)
     cell.says("left")
     keeper = cell.record()["keeper"]
-    orphans = eventually(lambda: left if len(left := cell.pids() - {keeper}) == 2 else set())
+    orphans = eventually(lambda: members(cell, {"sleep 600", "sleep 601"})) - {keeper}
     eventually(lambda: cell.record()["status"] == 0)
     assert cell.look().presence is Presence.DEAD
     assert cell.stop() == []
@@ -106,7 +117,7 @@ def test_orphans_of_a_leader_that_was_told_to_end_are_told_as_well(cell: Cell) -
 @pytest.mark.parametrize("argv", [FOREVER, FAMILY], ids=["leader", "family"])
 def test_a_killed_keeper_leaves_traces(cell: Cell, argv: tuple[str, ...]) -> None:
     cell.launch(argv)
-    everybody = eventually(lambda: pids if len(pids := cell.pids()) >= (4 if argv is FAMILY else 2) else set())
+    everybody = eventually(lambda: members(cell, RELATIVES if argv is FAMILY else {"sleep 600"}))
     keeper = cell.record()["keeper"]
     os.kill(keeper, signal.SIGKILL)
     eventually(lambda: keeper not in processes())

@@ -12,7 +12,7 @@ from cluster.remote.common.processes import command_line
 from cluster.values import Presence
 from tests.cluster.http_server import Served, closed_port, serving
 from tests.cluster.remote.cell import FOREVER, Cell, kill
-from tests.cluster.remote.local import eventually
+from tests.timing import eventually
 
 #: What stays of a Ray is whatever says that it has started; its children are named like those of Ray.
 RAY = """#!/bin/sh

@@ -12,6 +12,8 @@ import subprocess
 import threading
 from pathlib import Path
 
+from tests.timing import LIMIT
+
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 MISSING = "" if os.path.exists(SSHD) and shutil.which("ssh-keygen") else "there is no sshd or ssh-keygen here"
 
@@ -96,7 +98,7 @@ class Sshd:
         )
         listening = threading.Event()
         threading.Thread(target=self._listen, args=(self._process, listening), daemon=True).start()
-        if not listening.wait(10):
+        if not listening.wait(LIMIT):
             raise AssertionError(f"sshd did not start: {self.log}")
 
     def stop(self) -> None:

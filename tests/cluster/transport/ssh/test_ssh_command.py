@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from cluster.errors import CommandFailed, CommandTimedOut, Unreachable
 from cluster.transport.host import Host
 from tests.cluster.transport.ssh.conftest import Reach, Serve, Spec, World
 from tests.cluster.transport.ssh.sshd import Sshd, thaw
+from tests.timing import Stopwatch, eventually
 
 HOSTILE = (
     "two words", "it's", 'a "quote"', "$(touch /tmp/owned)", "`id`", "$HOME",
@@ -33,14 +32,9 @@ class Hurried(Command):
         return super().line().replace("timeout -k 5", "timeout -k 0.2")
 
 
-def gone(pid: int, patience: float = 5.0) -> bool:
-    """Whether the process ends within `patience`."""
-    deadline = time.monotonic() + patience
-    while Path(f"/proc/{pid}").exists():
-        if time.monotonic() > deadline:
-            return False
-        threading.Event().wait(0.02)
-    return True
+def gone(pid: int) -> bool:
+    """Whether the process ends."""
+    return eventually(lambda: not Path(f"/proc/{pid}").exists(), f"the end of {pid}")
 
 
 def test_words_arrive_as_they_are(host: Host) -> None:
@@ -132,10 +126,9 @@ def test_sending_to_what_has_ended_is_refused(host: Host) -> None:
 
 def test_the_limit_ends_the_process_on_the_host(host: Host) -> None:
     pids: list[str] = []
-    started = time.monotonic()
-    with pytest.raises(CommandTimedOut):
+    with Stopwatch() as watch, pytest.raises(CommandTimedOut):
         host.run(sh("echo $$; exec sleep 1000", timeout=0.3), pids.append)
-    assert time.monotonic() - started < 3
+    assert watch.seconds < 3
     assert gone(int(pids[0]))
 
 
@@ -177,11 +170,11 @@ def own(world: World, reach: Reach, serve: Serve) -> tuple[Sshd, Host]:
 
 def test_a_connection_that_breaks_is_noticed_and_made_again(own: tuple[Sshd, Host]) -> None:
     sshd, host = own
-    started = time.monotonic()
-    with pytest.raises(Unreachable) as failure:
-        host.run(sh("echo here; exec sleep 60", timeout=60), lambda _: sshd.stop())
-    assert "broke while the command ran" in failure.value.cause
-    assert time.monotonic() - started < 10
+    with Stopwatch() as watch:
+        with pytest.raises(Unreachable) as failure:
+            host.run(sh("echo here; exec sleep 60", timeout=60), lambda _: sshd.stop())
+        assert "broke while the command ran" in failure.value.cause
+    assert watch.seconds < 10
     with pytest.raises(Unreachable) as failure:
         host.run(sh("true"))
     assert "nothing listens" in failure.value.cause
@@ -193,10 +186,9 @@ def test_a_frozen_sshd_costs_no_more_than_our_patience(own: tuple[Sshd, Host]) -
     sshd, host = own
     host.run(sh("true"))
     frozen = sshd.freeze()
-    started = time.monotonic()
-    with pytest.raises(Unreachable, match="run a script"):
+    with Stopwatch() as watch, pytest.raises(Unreachable, match="run a script"):
         host.run(sh("true"))
-    assert time.monotonic() - started < 8
+    assert watch.seconds < 8
     thaw(frozen)
 
 
