@@ -1,15 +1,17 @@
 """What can be queried, by the names that nvidia-smi gives it in requests and in the heading of its answer."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from __future__ import annotations
 
-from .devices import Gpu, Machine, Process
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .devices import Gpu, Machine, Process
 
 
-class Field(NamedTuple):
-    heading: str
-    value: Callable[[Machine, Gpu], object]
-    unit: str = ""
+class Field:
+    def __init__(self, heading: str, value: Callable[[Machine, Gpu], object], unit: str = "") -> None:
+        self.heading, self.value, self.unit = heading, value, unit
 
 
 def _fact(name: str, otherwise: object) -> Callable[[Machine, Gpu], object]:
@@ -54,10 +56,9 @@ GPU_FIELDS = {
 }
 
 
-class ProcessField(NamedTuple):
-    heading: str
-    value: Callable[[Machine, Gpu, Process], object]
-    unit: str = ""
+class ProcessField:
+    def __init__(self, heading: str, value: Callable[[Machine, Gpu, Process], object], unit: str = "") -> None:
+        self.heading, self.value, self.unit = heading, value, unit
 
 
 _USED = ProcessField("used_gpu_memory", lambda machine, _, __: machine.mib_per_process, "MiB")

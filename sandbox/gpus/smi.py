@@ -1,12 +1,16 @@
 """nvidia-smi, as far as anybody here asks it."""
 
+from __future__ import annotations
+
 import sys
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from . import tables
 from .devices import Gpu, Machine, machine
 from .fields import GPU_FIELDS, PROCESS_FIELDS, Field, ProcessField
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 _INVALID = 2
 _NO_DEVICES = 6
@@ -20,9 +24,9 @@ class _Refused(Exception):
         self.status = status
 
 
-class _Question(NamedTuple):
-    names: list[str]
-    format: list[str]
+class _Question:
+    def __init__(self, names: list[str], format: list[str]) -> None:
+        self.names, self.format = names, format
 
     def picked(self, fields: dict[str, Field] | dict[str, ProcessField], refused: Sequence[str] = ()) -> list[str]:
         for name in self.names:
@@ -79,8 +83,8 @@ def _words(text: str) -> list[str]:
 def _chosen(all_: Machine, ids: str) -> Machine:
     if not ids:
         return all_
-    gpus = tuple(gpu for name in _words(ids) for gpu in all_.gpus if name in (str(gpu.minor), gpu.uuid))
-    return all_._replace(gpus=gpus)
+    all_.gpus = [gpu for name in _words(ids) for gpu in all_.gpus if name in (str(gpu.minor), gpu.uuid)]
+    return all_
 
 
 def _gpus(question: _Question, chosen: Machine) -> Iterable[str]:

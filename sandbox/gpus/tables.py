@@ -1,9 +1,14 @@
 """nvidia-smi's answers for people."""
 
-from collections.abc import Iterator
+from __future__ import annotations
 
-from .devices import Gpu, Machine
 from .fields import GPU_FIELDS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .devices import Gpu, Machine
 
 _EDGE = "+" + "-" * 89 + "+"
 _CUDA = "13.0"
