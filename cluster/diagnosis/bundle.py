@@ -29,8 +29,8 @@ _COMMANDS = {
 }
 
 
-def wanted(inventory: Inventory, host: str, state: str, seconds: float) -> CollectRequest:
-    """All of one host, in the order in which it matters; `state` is the cluster's folder there."""
+def request(inventory: Inventory, host: str, state: str, seconds: float) -> CollectRequest:
+    """What a host is to bring, in the order in which it matters; `state` is the cluster's folder there."""
     knows_ray = inventory.uses_ray and host == inventory.head.name
     ray = {"address": ray_address(inventory), "authentication": authentication(state)} if knows_ray else None
     return CollectRequest(_LOGS, processes=True, versions=True, commands=_COMMANDS, ray_state=ray, seconds=seconds)
@@ -44,37 +44,37 @@ def texts(
     own = {"inventory.yaml": _written(inventory), **_facts(seen), **more}
     brought = {
         f"{name}/{text}": without(content, values)
-        for name, one in collected.items()
-        for text, content in one.texts.items()
+        for name, answer in collected.items()
+        for text, content in answer.texts.items()
     }
     return brought | {name: redact(content, values) for name, content in own.items()}
 
 
 def _written(inventory: Inventory) -> str:
-    """As it is used, a key a line; its secrets are hidden by the models themselves."""
+    """The inventory as it is used, a key a line; the models themselves hide its secrets."""
     fields = inventory.model_dump(mode="json")
     return "".join(f"{key}: {json.dumps(value)}\n" for key, value in fields.items())
 
 
 def _facts(seen: Observed) -> dict[str, str]:
-    found = {}
+    files = {}
     for name, view in seen.items():
         if view.facts:
-            found[f"{name}/facts.json"] = view.facts.model_dump_json(indent=1)
+            files[f"{name}/facts.json"] = view.facts.model_dump_json(indent=1)
         elif view.problem:
             cause = f"{view.problem}: {view.problem.reason}"
-            found[f"{name}/could-not-be-looked-at.txt"] = f"{cause}\n"
-    return found
+            files[f"{name}/could-not-be-looked-at.txt"] = f"{cause}\n"
+    return files
 
 
 def missing(collected: Mapping[str, Collected], hosts: Sequence[str]) -> tuple[str, ...]:
-    """What was wanted and is not there, in a person's words."""
-    found = [f"{name}: it did not answer in time" for name in hosts if name not in collected]
-    for name, one in collected.items():
-        if one.problem:
-            found.append(f"{name}: {one.problem.reason}")
-        found += [f"{name}: no time or no room for {text}" for text in one.left_out]
-    return tuple(found)
+    """What was asked for and is not there, in the operator's words."""
+    lines = [f"{name}: it did not answer in time" for name in hosts if name not in collected]
+    for name, answer in collected.items():
+        if answer.problem:
+            lines.append(f"{name}: {answer.problem.reason}")
+        lines += [f"{name}: no time or no room for {text}" for text in answer.left_out]
+    return tuple(lines)
 
 
 def packed(folder: str, contents: Mapping[str, str]) -> bytes:

@@ -1,4 +1,4 @@
-"""What the hosts can say about a start that went wrong, brought in one round trip and in bounded time."""
+"""What the hosts know about a start that failed, brought in one round trip and in bounded time."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class CollectRequest:
 
 @dataclass(frozen=True)
 class Collected:
-    """Texts by name; `left_out` are names, `problem` says why there may be less than was wanted."""
+    """Texts by name; `left_out` are names, `problem` says why there may be less than was request."""
 
     host: str
     texts: dict[str, str]
@@ -57,53 +57,53 @@ class Collected:
     problem: HostError | None = None
 
 
-def collect(host: Host, inventory: Inventory, wanted: CollectRequest) -> Collected:
+def collect(host: Host, inventory: Inventory, request: CollectRequest) -> Collected:
     """Never raises a HostError: what came until it went wrong is kept."""
-    heard: list[str] = []
+    output: list[str] = []
     problem: HostError | None = None
     try:
-        host.run(_command(inventory, host.name, wanted), heard.append)
+        host.run(_command(inventory, host.name, request), output.append)
     except HostError as error:
         problem = error
-    return collected(host.name, "\n".join(heard), problem)
+    return collected(host.name, "\n".join(output), problem)
 
 
-def collected(host: str, said: str, problem: HostError | None = None) -> Collected:
-    """Out of what the program said."""
-    texts, left_out = dict(_texts(said)), list[str]()
-    for one in json_lines(said):
-        left_out += one.get("left_out", [])
+def collected(host: str, output: str, problem: HostError | None = None) -> Collected:
+    """Reads the output of the program."""
+    texts, left_out = dict(_texts(output)), list[str]()
+    for row in json_lines(output):
+        left_out += row.get("left_out", [])
     return Collected(host, texts, tuple(left_out), problem)
 
 
-def _texts(said: str) -> Iterator[tuple[str, str]]:
-    """A line that was cut off, or is somebody's greeting, is passed over."""
-    for one in json_lines(said):
-        if {"name", "packed"} <= set(one):
+def _texts(output: str) -> Iterator[tuple[str, str]]:
+    """Each text with its name; a line that was cut off, or is a greeting, is passed over."""
+    for row in json_lines(output):
+        if {"name", "packed"} <= set(row):
             try:
-                yield str(one["name"]), zlib.decompress(base64.b64decode(one["packed"])).decode(errors="replace")
+                yield str(row["name"]), zlib.decompress(base64.b64decode(row["packed"])).decode(errors="replace")
             except (ValueError, zlib.error):
                 continue
 
 
-def _command(inventory: Inventory, host: str, wanted: CollectRequest) -> Command:
+def _command(inventory: Inventory, host: str, request: CollectRequest) -> Command:
     payload = {
         "state": inventory.runtime.state_directory,
         "folder": folder_name(inventory.cluster, host),
-        "files": [asdict(one) for one in wanted.files],
-        "commands": wanted.commands,
-        "processes": wanted.processes,
-        "versions": wanted.versions,
-        "kernel": wanted.kernel,
-        "kernel_within": wanted.kernel_within,
-        "ray_state": {"program": remote_source("diagnosis.ray_state"), "data": wanted.ray_state}
-        if wanted.ray_state
+        "files": [asdict(files) for files in request.files],
+        "commands": request.commands,
+        "processes": request.processes,
+        "versions": request.versions,
+        "kernel": request.kernel,
+        "kernel_within": request.kernel_within,
+        "ray_state": {"program": remote_source("diagnosis.ray_state"), "data": request.ray_state}
+        if request.ray_state
         else None,
         "secret_names": SECRET_NAMES,
-        "seconds": wanted.seconds,
-        "most": wanted.most,
+        "seconds": request.seconds,
+        "most": request.most,
     }
     # Beyond its own time it has something to pack still, and a hung disk is no reason to wait.
-    timeout = wanted.seconds + 3
+    timeout = request.seconds + 3
     title = "collect what it says"
     return program("diagnosis.collect", payload, title=title, venv=inventory.runtime.venv, timeout=timeout)

@@ -1,4 +1,4 @@
-"""A dead engine, as the error that a person reads: which rank, on which host, of what, and what to do."""
+"""A dead engine as an error for the operator: which rank, on which host, of what, and what to do."""
 
 from __future__ import annotations
 
@@ -44,32 +44,30 @@ def _error(
 ) -> EngineDied:
     head = inventory.head
     addresses = {spec.name: "" if spec is head else spec.cluster_address for spec in inventory.hosts}
-    found = root_cause(log, {addresses[name]: words for name, words in (elsewhere or {}).items()})
-    if found is None:
-        return _without_words(head.name, engine, log)
-    host = next(
-        (spec.name for spec in inventory.hosts if spec.cluster_address == found.process.address), head.name
-    )
-    cure = found.cure or _LOGS.format(host=head.name)
-    return EngineDied(host, _cause(found), cure, _frames(found))
+    root = root_cause(log, {addresses[name]: logs for name, logs in (elsewhere or {}).items()})
+    if root is None:
+        return _unexplained(head.name, engine, log)
+    host = next((spec.name for spec in inventory.hosts if spec.cluster_address == root.process.address), head.name)
+    cure = root.cure or _LOGS.format(host=head.name)
+    return EngineDied(host, _cause(root), cure, _frames(root))
 
 
-def _frames(found: RootCause) -> str:
-    """The innermost of the traceback, without the exception: of a known cause, where it was found is enough."""
-    if found.cause and "pydantic" in "".join(found.traceback[-1:]):
+def _frames(root: RootCause) -> str:
+    """The innermost frames of the traceback, without the exception; fewer where the cause is known."""
+    if root.cause and "pydantic" in "".join(root.traceback[-1:]):
         return ""  # where an argument was looked at says nothing of what is wrong with it
-    frames = [line for line in found.traceback[:-1] if line.strip(" ^~")]
-    return "\n".join(frames[-_SHOWN_OF_KNOWN:] if found.cause else frames[-_SHOWN:])
+    frames = [line for line in root.traceback[:-1] if line.strip(" ^~")]
+    return "\n".join(frames[-_SHOWN_OF_KNOWN:] if root.cause else frames[-_SHOWN:])
 
 
-def _cause(found: RootCause) -> str:
+def _cause(root: RootCause) -> str:
     """Who died of what; and what that means, where it is known."""
-    who = f"rank {found.rank}" if found.rank is not None else _KINDS.get(found.process.kind, found.process.kind)
-    what = found.what if len(found.what) <= _LONGEST else found.what[:_LONGEST].rstrip() + " …"
-    return "\n".join(filter(None, (f"{who}: {what}" if who else what, found.cause)))
+    who = f"rank {root.rank}" if root.rank is not None else _KINDS.get(root.process.kind, root.process.kind)
+    what = root.what if len(root.what) <= _LONGEST else root.what[:_LONGEST].rstrip() + " …"
+    return "\n".join(filter(None, (f"{who}: {what}" if who else what, root.cause)))
 
 
-def _without_words(host: str, engine: UnitStatus, log: str) -> EngineDied:
+def _unexplained(host: str, engine: UnitStatus, log: str) -> EngineDied:
     last = "\n".join(log.splitlines()[-_LAST:])
     if engine.status is not None and engine.status < 0:
         cause = f"vLLM was killed by {_signal(-engine.status)}"

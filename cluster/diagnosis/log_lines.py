@@ -1,4 +1,4 @@
-"""A log of vLLM line by line: who said what. Ranks say it through Ray, which puts its own prefix before theirs."""
+"""A log of vLLM line by line: who wrote what. Those of ranks come through Ray, with its prefix before theirs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RANK = re.compile(r"world_size=\d+ rank=(\d+) |\brank (\d+) in world size \d+")
 
 @dataclass(frozen=True)
 class Process:
-    """Who said something: EngineCore, RayWorkerProc, APIServer; empty where no prefix says it.
+    """Who wrote a line: EngineCore, RayWorkerProc, APIServer; empty where no prefix says it.
 
     `address` is that of its host where Ray says it, which it does not of the host that vLLM runs on.
     """
@@ -55,9 +55,9 @@ def _split(line: str) -> Line:
 
 def rank_numbers(lines: Iterable[Line]) -> dict[tuple[str, int], int]:
     """The rank of each process that has said it, by address and pid."""
-    found: dict[tuple[str, int], int] = {}
+    ranks: dict[tuple[str, int], int] = {}
     for line in lines:
-        said = _RANK.search(line.text)
-        if said and line.process.pid:
-            found[line.process.address, line.process.pid] = int(said[1] or said[2])
-    return found
+        number = _RANK.search(line.text)
+        if number and line.process.pid:
+            ranks[line.process.address, line.process.pid] = int(number[1] or number[2])
+    return ranks

@@ -1,4 +1,4 @@
-"""What the units and their ranks have said on a host: the last lines, and the next ones as they come."""
+"""What the units and their ranks log on a host: the last lines, and the next ones as they come."""
 
 from __future__ import annotations
 
@@ -52,20 +52,20 @@ def tail(inventory: Inventory, host: str, kinds: Sequence[Kind], lines: int) -> 
 
 
 def following(inventory: Inventory, host: str, kinds: Sequence[Kind], lines: int) -> Command:
-    """The same, and what comes after it, until its stdin ends."""
+    """Brings the last lines, and what comes after them, until its stdin ends."""
     return _program(inventory, host, kinds, lines, follow=True)
 
 
-def follow(host: Host, command: Command, heard: Callable[[int | LogLine], None], done: threading.Event) -> None:
-    """Tells `heard` how many files there are, then each line as it comes, until we are `done`.
+def follow(host: Host, command: Command, receive: Callable[[int | LogLine], None], done: threading.Event) -> None:
+    """Hands to `receive` how many files there are, then each line as it comes, until we are `done`.
 
     Raises HostError when it ends before.
     """
     with Conversation(host.open(command)) as conversation:
         conversation.keep_alive(_BEAT)
         for line in conversation.lines(_ATTENTION, done.is_set):
-            for message in _understood(line or ""):
-                heard(message)
+            for message in _messages(line or ""):
+                receive(message)
         if conversation.ended:
             raise _ended(host, command, conversation.result())
 
@@ -90,18 +90,19 @@ def _program(inventory: Inventory, host: str, kinds: Sequence[Kind], lines: int,
     return program("diagnosis.tail", payload, title=title, venv=inventory.runtime.venv, timeout=timeout)
 
 
-def _logs(said: str) -> Logs:
-    """Raises ValueError where the program did not speak at all."""
-    heard = list(_understood(said))
-    files = [one for one in heard if isinstance(one, int)]
+def _logs(output: str) -> Logs:
+    """Raises ValueError where the program did not answer at all."""
+    messages = list(_messages(output))
+    files = [message for message in messages if isinstance(message, int)]
     if not files:
         raise ValueError("it does not say how many files there are")
-    return Logs(files[0], tuple(one for one in heard if isinstance(one, LogLine)))
+    return Logs(files[0], tuple(message for message in messages if isinstance(message, LogLine)))
 
 
-def _understood(said: str) -> Iterator[int | LogLine]:
-    for one in json_lines(said):
-        if {"source", "text"} <= set(one):
-            yield LogLine(one["source"], one["text"])
-        elif "files" in one:
-            yield int(one["files"])
+def _messages(output: str) -> Iterator[int | LogLine]:
+    """The number of files, and lines of logs."""
+    for row in json_lines(output):
+        if {"source", "text"} <= set(row):
+            yield LogLine(row["source"], row["text"])
+        elif "files" in row:
+            yield int(row["files"])

@@ -1,5 +1,5 @@
-"""What the ranks of a launch have said on their own hosts, beside what Ray has passed on: what killed them, and of
-crashes that no Python survives."""
+"""What the ranks of a launch wrote on their own hosts, beside what Ray passes on: what killed them, and crashes
+that no Python survives."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _ACTOR = ":actor_name:RayWorkerProc"
 _SLACK = 5.0
 
 
-def wanted(since: float, seconds: float) -> CollectRequest:
-    """Of the ranks of a launch `since` seconds ago, of the Ray under them, and of the kernel since then."""
+def request(since: float, seconds: float) -> CollectRequest:
+    """What to bring of a launch `since` seconds ago: the logs of its ranks, of Ray and of the kernel."""
     within = since + _SLACK
     files = (
         Files("ray/session_latest/logs/worker-*", head=24 << 10, tail=72 << 10, within=within),
@@ -31,7 +31,7 @@ def wanted(since: float, seconds: float) -> CollectRequest:
 
 @dataclass(frozen=True)
 class RankLog:
-    """All that one rank has said; `rank` None where it died before it knew."""
+    """What one rank wrote; `rank` is None where it died before it knew."""
 
     pid: int
     rank: int | None
@@ -47,15 +47,15 @@ class RankLogs:
     raylet: str = ""
 
 
-def words(collected: Collected) -> RankLogs:
-    """Out of what was collected on a host."""
+def read(collected: Collected) -> RankLogs:
+    """Reads what was collected on a host."""
     texts = collected.texts
     raylet = "\n".join(text for name, text in texts.items() if "/raylet." in name)
     return RankLogs(tuple(_ranks(texts)), texts.get("kernel.log", ""), raylet)
 
 
 def _ranks(texts: Mapping[str, str]) -> Iterator[RankLog]:
-    """Those of the latest job of Ray that has any: a Ray may have served several launches."""
+    """The ranks of the latest job of Ray that has any: a Ray may have served several launches."""
     of_jobs: dict[int, dict[int, list[str]]] = {}
     for name, text in sorted(texts.items()):
         file, jobs = _FILE.search(name), _JOB.findall(text)
@@ -68,7 +68,7 @@ def _ranks(texts: Mapping[str, str]) -> Iterator[RankLog]:
 
 
 def _rank(text: str) -> int | None:
-    """Its own words have its pid in them, and those of nobody else."""
+    """Its number as its own lines say it: they have its pid in them, and no other."""
     return next(iter(rank_numbers(split(text)).values()), None)
 
 
@@ -93,38 +93,38 @@ _PYTHON = re.compile(r'  File ".*\.py"')
 _AROUND, _FRAMES = 200, 3
 
 
-def death(words: RankLogs, pid: int | None) -> Death | None:
-    """Of the process `pid` of this host, or of any rank there that has one to tell (pid None)."""
-    by_kernel = _killed(words.kernel.splitlines(), pid)
+def death(logs: RankLogs, pid: int | None) -> Death | None:
+    """How the process `pid` of this host died, or any rank there of which that is known (pid None)."""
+    by_kernel = _killed(logs.kernel.splitlines(), pid)
     if by_kernel:
         return by_kernel
-    for log in words.ranks:
+    for log in logs.ranks:
         if pid is None or log.pid == pid:
-            found = _crash(log.text.splitlines())
-            if found:
-                return found
-    ray = next((line for line in words.raylet.splitlines() if _RAY_KILLED.search(line)), None)
+            crash = _crash(log.text.splitlines())
+            if crash:
+                return crash
+    ray = next((line for line in logs.raylet.splitlines() if _RAY_KILLED.search(line)), None)
     return Death(ray) if ray else None
 
 
-def last_words(log: RankLog) -> tuple[str, ...]:
-    """The end of what a rank has said: where it was."""
-    said = [line for line in log.text.splitlines() if line.strip() and not line.startswith(":")]
-    return tuple(f"its last words: {line}" for line in said[-2:])
+def last_lines(log: RankLog) -> tuple[str, ...]:
+    """The end of what a rank wrote: where it was."""
+    lines = [line for line in log.text.splitlines() if line.strip() and not line.startswith(":")]
+    return tuple(f"its last words: {line}" for line in lines[-2:])
 
 
 def _killed(kernel: Sequence[str], pid: int | None) -> Death | None:
     """The kernel counts pids of the machine, a container its own: the name counts as well."""
     for line in reversed(kernel):
-        found = _OUT_OF_MEMORY.search(line)
-        if found and (int(found["pid"]) == pid or found["name"].startswith(_NAMES)):
-            return Death(line[found.start() :].strip())
+        kill = _OUT_OF_MEMORY.search(line)
+        if kill and (int(kill["pid"]) == pid or kill["name"].startswith(_NAMES)):
+            return Death(line[kill.start() :].strip())
     return None
 
 
 def _crash(lines: Sequence[str]) -> Death | None:
     for number, line in enumerate(lines):
         if _CRASH.search(line):
-            frames = [one for one in lines[number : number + _AROUND] if _PYTHON.match(one)]
+            frames = [frame for frame in lines[number : number + _AROUND] if _PYTHON.match(frame)]
             return Death(line.strip(), tuple(reversed(frames[:_FRAMES])))
     return None

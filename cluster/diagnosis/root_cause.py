@@ -9,7 +9,7 @@ from itertools import dropwhile, islice, takewhile
 
 from cluster.diagnosis.known_failures import KNOWN, SILENT
 from cluster.diagnosis.log_lines import Line, Process, rank_numbers, split
-from cluster.diagnosis.rank_logs import Death, RankLogs, death, last_words
+from cluster.diagnosis.rank_logs import Death, RankLogs, death, last_lines
 from cluster.engine.vllm_log import FATAL
 
 _TRACEBACK = "Traceback (most recent call last):"
@@ -59,7 +59,7 @@ _OF_ANOTHER = re.compile(
 
 @dataclass(frozen=True)
 class RootCause:
-    """What killed the engine: who said it or died of it, its rank where it is known, and the exception."""
+    """What killed the engine: the process that wrote it or died of it, its rank where known, and the exception."""
 
     process: Process
     what: str
@@ -75,28 +75,28 @@ def root_cause(log: str, elsewhere: Mapping[str, RankLogs] | None = None) -> Roo
     `elsewhere` is what hosts have to say of their ranks, by address, empty for the host that vLLM runs on.
     """
     lines = split(log)
-    tracebacks = [one for one in _tracebacks(lines) if not any(noise in one.what for noise in _NOISE)]
-    of_others = [one for one in tracebacks if _OF_ANOTHER.search(one.what)]
-    real = [one for one in tracebacks if one not in of_others]
+    tracebacks = [cause for cause in _tracebacks(lines) if not any(noise in cause.what for noise in _NOISE)]
+    of_others = [cause for cause in tracebacks if _OF_ANOTHER.search(cause.what)]
+    real = [cause for cause in tracebacks if cause not in of_others]
     candidates = (
-        *(one for one in real if _ENGINE.match(one.process.kind)),
+        *(cause for cause in real if _ENGINE.match(cause.process.kind)),
         *_deaths(lines, elsewhere or {}),
         *real,
         *_fatal_lines(lines, _PLAIN),
         *of_others,
         *_fatal_lines(lines, FATAL),
     )
-    found = next(iter(candidates), None)
-    return _explained(_numbered(found, lines)) if found else None
+    first = next(iter(candidates), None)
+    return _explained(_numbered(first, lines)) if first else None
 
 
 def _tracebacks(lines: Sequence[Line]) -> Iterator[RootCause]:
-    """Whole ones, in order."""
+    """All tracebacks that are whole, in order."""
     for number, line in enumerate(lines):
         if line.text.startswith(_TRACEBACK):
-            same = [one.text for one in lines[number:] if one.source == line.source]
-            if found := _traceback(line.process, same):
-                yield found
+            of_process = [later.text for later in lines[number:] if later.source == line.source]
+            if cause := _traceback(line.process, of_process):
+                yield cause
 
 
 def _traceback(process: Process, lines: Sequence[str]) -> RootCause | None:
@@ -114,12 +114,12 @@ def _traceback(process: Process, lines: Sequence[str]) -> RootCause | None:
 
 
 def _what(line: str, after: Sequence[str]) -> str:
-    """The exception; of pydantic's, which counts problems, the first problem; of NCCL's its last error as well; of
-    a message that begins on a later line its first paragraph."""
+    """The exception. pydantic counts problems: the first of them. NCCL has a last error as well. A message that
+    begins on a later line: its first paragraph."""
     if "validation error" in line and after and after[0].startswith("  "):
         return after[0].strip().removeprefix("Value error, ").partition(" [type=")[0]
-    for number, one in enumerate(after[:4]):
-        if one.startswith("Last error:"):
+    for number, follows in enumerate(after[:4]):
+        if follows.startswith("Last error:"):
             return f"{line} {' '.join(after[number + 1 : number + 2])}".strip()
     if line.rstrip().endswith(":"):
         return " ".join([line.rstrip(), *_first_paragraph(after)])
@@ -127,47 +127,48 @@ def _what(line: str, after: Sequence[str]) -> str:
 
 
 def _first_paragraph(lines: Sequence[str]) -> Iterator[str]:
-    """Without the lines that are empty before it, and without the next traceback."""
-    words = [line.strip() for line in takewhile(lambda line: not _NEXT.match(line), lines)]
-    yield from islice(takewhile(bool, dropwhile(lambda line: not line, words)), _PARAGRAPH)
+    """The first lines that are not empty, up to the next traceback."""
+    stripped = [line.strip() for line in takewhile(lambda line: not _NEXT.match(line), lines)]
+    yield from islice(takewhile(bool, dropwhile(lambda line: not line, stripped)), _PARAGRAPH)
 
 
 def _deaths(lines: Sequence[Line], elsewhere: Mapping[str, RankLogs]) -> Iterator[RootCause]:
-    """Ranks that ended without a word of Python, with what their own hosts know of it."""
-    said = "\n".join(line.text for line in lines)
-    actor, died = _ACTOR_DIED.search(said), _DIED.search(said)
-    where, numbered = _DIED_AT.search(said) or actor, died or actor
+    """Ranks that ended without a traceback, with what their own hosts know of it."""
+    text = "\n".join(line.text for line in lines)
+    actor, died = _ACTOR_DIED.search(text), _DIED.search(text)
+    where, numbered = _DIED_AT.search(text) or actor, died or actor
     if where is None and numbered is None:
-        hows = ((place, how) for place, words in elsewhere.items() if (how := death(words, None)))
-        yield from (RootCause(Process("", 0, place), how.what, (*how.lines, how.what)) for place, how in hows)
+        for address, logs in elsewhere.items():
+            if how := death(logs, None):
+                yield RootCause(Process("", 0, address), how.what, (*how.lines, how.what))
         return
     process = Process("RayWorkerProc", int(where["pid"]), where["ip"]) if where else Process("RayWorkerProc")
     rank = int(numbered["rank"]) if numbered and numbered["rank"] else None
-    words = elsewhere.get(process.address, RankLogs())
-    how = death(words, process.pid or None)
+    logs = elsewhere.get(process.address, RankLogs())
+    how = death(logs, process.pid or None)
     if how is None:
         evidence = actor["detail"] if actor else died[0] if died else where[0] if where else ""
-        own = next((log for log in words.ranks if log.pid == process.pid), None)
-        how = Death(SILENT, (*(last_words(own) if own else ()), evidence))
+        own = next((log for log in logs.ranks if log.pid == process.pid), None)
+        how = Death(SILENT, (*(last_lines(own) if own else ()), evidence))
     yield RootCause(process, how.what, (*how.lines, how.what), rank)
 
 
 def _fatal_lines(lines: Sequence[Line], signs: Sequence[str]) -> Iterator[RootCause]:
-    """Without a traceback: lines that mean an end."""
+    """Lines that mean an end, though no traceback is with them."""
     for line in lines:
         if any(re.search(sign, line.text) for sign in signs):
             yield RootCause(line.process, line.text.strip())
 
 
-def _numbered(found: RootCause, lines: Sequence[Line]) -> RootCause:
-    """With its rank, as it has said it itself."""
-    ranks, process = rank_numbers(lines), found.process
-    said = ranks.get((process.address, process.pid), ranks.get(("", process.pid)))
-    return found if said is None or found.rank is not None else replace(found, rank=said)
+def _numbered(cause: RootCause, lines: Sequence[Line]) -> RootCause:
+    """The cause with the number of its rank, where its process wrote that."""
+    ranks, process = rank_numbers(lines), cause.process
+    number = ranks.get((process.address, process.pid), ranks.get(("", process.pid)))
+    return cause if number is None or cause.rank is not None else replace(cause, rank=number)
 
 
-def _explained(found: RootCause) -> RootCause:
-    known = next((one for one in KNOWN if re.search(one.sign, found.what)), None) or next(
-        (one for one in KNOWN if any(re.search(one.sign, line) for line in found.traceback)), None
+def _explained(cause: RootCause) -> RootCause:
+    known = next((known for known in KNOWN if re.search(known.sign, cause.what)), None) or next(
+        (known for known in KNOWN if any(re.search(known.sign, line) for line in cause.traceback)), None
     )
-    return replace(found, cause=known.cause, cure=known.cure) if known else found
+    return replace(cause, cause=known.cause, cure=known.cure) if known else cause

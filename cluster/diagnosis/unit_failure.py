@@ -1,4 +1,4 @@
-"""Why something of ours on a host is not as it must be, and what to do: out of what is left there."""
+"""Why a unit on a host has failed, and what to do: from what is left there."""
 
 from __future__ import annotations
 
@@ -23,58 +23,52 @@ class UnitFailure(NamedTuple):
     cure: str
 
 
-WELL = UnitFailure("", "")
+NONE = UnitFailure("", "")
 
 
-def ailment(inventory: Inventory, host: Host, view: HostView) -> UnitFailure:
-    """Of a host as it was seen; where a unit died, its log is read."""
+def unit_failure(inventory: Inventory, host: Host, view: HostView) -> UnitFailure:
+    """What has failed on a host as it was seen; reads the log of each unit that died."""
     if view.facts is None:
         problem = view.problem
-        return UnitFailure(problem.reason, problem.cure) if problem else WELL
+        return UnitFailure(problem.reason, problem.cure) if problem else NONE
     if view.facts.gpu_problem:
         return UnitFailure(view.facts.gpu_problem, "see what nvidia-smi says there")
     units: list[tuple[unit.Name, UnitState]] = [("ray", view.ray), ("vllm", view.vllm)]
     state = view.facts.state
-    found = [ending(inventory, host, name, seen, state) for name, seen in units if _is_dead(seen)]
-    cures = dict.fromkeys([*filter(None, (one.cure for one in found)), *([_ANEW] if found else [])])
-    return UnitFailure("; ".join(one.cause for one in found), "; ".join(cures))
+    dead = [(name, unit_state) for name, unit_state in units if unit_state.presence is Presence.DEAD]
+    failures = [exit_cause(inventory, host, name, unit_state, state) for name, unit_state in dead]
+    cures = dict.fromkeys([*filter(None, (failure.cure for failure in failures)), *([_ANEW] if failures else [])])
+    return UnitFailure("; ".join(failure.cause for failure in failures), "; ".join(cures))
 
 
-def _is_dead(seen: UnitState) -> bool:
-    return seen.presence is Presence.DEAD
-
-
-def ending(inventory: Inventory, host: Host, name: unit.Name, seen: UnitState, state: str) -> UnitFailure:
-    """Why a unit that was seen dead has died, in one line, as its log says it; `state` is our
-    folder there. The cure is what to do besides launching it anew."""
-    left = f", but {len(seen.pids)} of its processes live" if seen.pids else ""
-    if not seen.argv:
-        return UnitFailure(f"the record of {name} is gone{left}", "")
+def exit_cause(inventory: Inventory, host: Host, name: unit.Name, dead: UnitState, state: str) -> UnitFailure:
+    """Why a unit has died, in one line, by its log; `state` is the cluster's folder there. The cure is what to do
+    besides launching it anew."""
+    remaining = f", but {len(dead.pids)} of its processes live" if dead.pids else ""
+    if not dead.argv:
+        return UnitFailure(f"the record of {name} is gone{remaining}", "")
     try:
-        look = host.ask(unit.status(name, state, inventory.runtime.venv))
+        status = host.ask(unit.status(name, state, inventory.runtime.venv))
     except HostError as error:
-        return UnitFailure(f"{name} has ended{left}; its log could not be read: {error.cause}", error.cure)
-    if seen.status is None and seen.pids and not (look.alive or look.lost):
-        return UnitFailure(f"the keeper of {name} is gone{left}", "")
+        return UnitFailure(f"{name} has ended{remaining}; its log could not be read: {error.reason}", error.cure)
+    if dead.status is None and dead.pids and not (status.alive or status.lost):
+        return UnitFailure(f"the keeper of {name} is gone{remaining}", "")
     if name == "ray":
-        return _of_ray(seen, ray.exit_cause(look.text, look.lost), left)
-    failed = engine_failed(inventory, look, look.text)
-    return UnitFailure(_placed(failed, host) + left, failed.cure)
+        return _ray_failure(dead, ray.exit_cause(status.text, status.lost), remaining)
+    death = engine_failed(inventory, status, status.text)
+    return UnitFailure(_on_one_line(death, host) + remaining, death.cure)
 
 
-def _placed(failed: EngineDied, host: Host) -> str:
-    """In one line; with its host where it is another than the one of which it is told."""
-    cause = failed.cause.replace("\n", ": ")
-    if failed.host == host.name:
+def _on_one_line(error: EngineDied, host: Host) -> str:
+    """The cause, with its host where that is not `host`."""
+    cause = error.cause.replace("\n", ": ")
+    if error.host == host.name:
         return cause
     who, colon, what = cause.partition(": ")
-    return f"{who} on {failed.host}{colon}{what}" if _A_RANK.fullmatch(who) else f"on {failed.host}: {cause}"
+    return f"{who} on {error.host}{colon}{what}" if _A_RANK.fullmatch(who) else f"on {error.host}: {cause}"
 
 
-def _of_ray(seen: UnitState, why: Hint, left: str) -> UnitFailure:
+def _ray_failure(dead: UnitState, why: Hint, remaining: str) -> UnitFailure:
+    status = "" if dead.status is None else f" (exit status {dead.status})"
     cause = f": {why.cause}" if why.cause else ""
-    return UnitFailure(f"Ray has ended{_status(seen)}{cause}{left}", why.cure if why.cause else "")
-
-
-def _status(seen: UnitState) -> str:
-    return "" if seen.status is None else f" (exit status {seen.status})"
+    return UnitFailure(f"Ray has ended{status}{cause}{remaining}", why.cure if why.cause else "")

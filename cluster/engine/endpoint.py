@@ -74,10 +74,10 @@ def _bracketed(host: str) -> str:
 
 
 def _first_reached(addresses: tuple[str, ...], port: int) -> str | None:
-    """Tried all at once: one that a firewall drops must not hold up the others."""
+    """The first address that answers, tried all at once: a firewall that drops one must not hold up the others."""
     with ThreadPoolExecutor(len(addresses)) as pool:
-        answers = pool.map(lambda one: _healthy(one, port), addresses)
-    return next((one for one, healthy in zip(addresses, answers, strict=True) if healthy), None)
+        answers = pool.map(lambda address: _healthy(address, port), addresses)
+    return next((address for address, healthy in zip(addresses, answers, strict=True) if healthy), None)
 
 
 def _healthy(host: str, port: int) -> bool:
@@ -125,4 +125,4 @@ def _ask_over(head: Host, endpoint: Endpoint, request: EndpointRequest, timeout:
     }
     title = "ask the endpoint from the head"
     command = program("bench.http_request", payload, title=title, venv=endpoint.venv, timeout=timeout + 10)
-    return head.ask(Probe(command, lambda said: Answer(**last_json(said))))
+    return head.ask(Probe(command, lambda output: Answer(**last_json(output))))

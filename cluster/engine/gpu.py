@@ -18,10 +18,10 @@ def selected(spec: HostSpec, facts: Facts) -> tuple[Gpu, ...]:
 
 def foreign(gpu: Gpu) -> tuple[GpuProcess, ...]:
     """Processes on this GPU that are not in the tree of a unit of ours."""
-    return tuple(one for one in gpu.processes if not one.ours)
+    return tuple(process for process in gpu.processes if not process.ours)
 
 
 def unexplained_mib(gpu: Gpu) -> int:
     """Memory in use that no listed process accounts for, above what an idle driver holds; 0 where nobody says."""
-    listed = sum(one.used_mib or 0 for one in gpu.processes)
+    listed = sum(process.used_mib or 0 for process in gpu.processes)
     return max(0, (gpu.used_mib or 0) - listed - IDLE_MIB)

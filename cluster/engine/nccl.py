@@ -22,13 +22,13 @@ _SIGNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 def lines(state: str, venv: str) -> Probe[tuple[str, ...]]:
     """The lines about the network, of the ranks of this launch on one host."""
     command = program("diagnosis.nccl", {"state": state}, title="read what NCCL chose", venv=venv)
-    return Probe(command, lambda said: tuple(last_json(said)["lines"]))
+    return Probe(command, lambda output: tuple(last_json(output)["lines"]))
 
 
-def transport(said: tuple[str, ...]) -> NcclTransport:
+def transport(lines: tuple[str, ...]) -> NcclTransport:
     """The best that a channel or the network plugin names: a rank may fall back only as a whole."""
     for kind, sign in _SIGNS:
-        for line in said:
+        for line in lines:
             if sign.search(line):
                 return NcclTransport(kind, line.partition("NCCL INFO ")[2].strip() or line.strip())
     return NcclTransport("unknown")

@@ -53,7 +53,7 @@ RESET_PREFIX_CACHE = EndpointRequest("/reset_prefix_cache", {})
 
 
 def max_model_len(answer: Answer, served_name: str) -> int:
-    """The most tokens of a request, in and out, out of the answer to MODELS. Raises `ValueError`, in a person's
+    """Reads the answer to MODELS: the most tokens of a request, in and out. Raises `ValueError` in the operator's
     words."""
     if answer.status != 200:
         raise ValueError(
@@ -61,7 +61,7 @@ def max_model_len(answer: Answer, served_name: str) -> int:
         )
     try:
         return next(
-            int(one["max_model_len"]) for one in json.loads(answer.text)["data"] if one["id"] == served_name
+            int(model["max_model_len"]) for model in json.loads(answer.text)["data"] if model["id"] == served_name
         )
     except (ValueError, KeyError, TypeError, StopIteration, RecursionError):
         raise ValueError(f"it does not serve {served_name}: {answer.text.strip()[:300]}") from None
@@ -76,7 +76,7 @@ class Token:
 
 
 def token(answer: Answer) -> Token:
-    """Raises `ValueError`, in a person's words, for anything but at least one generated token."""
+    """Reads a completion. Raises `ValueError`, in the operator's words, where it has no generated token."""
     if answer.status == 0:
         raise ValueError(f"no answer: {answer.text}")
     if answer.status != 200:
@@ -103,15 +103,15 @@ class Load:
 
 
 def load(metrics: str) -> Load:
-    """Out of the text of /metrics; raises `ValueError` when it is not vLLM's."""
+    """Reads the text of /metrics. Raises `ValueError` when it is not vLLM's."""
     return Load(_sum(metrics, "vllm:num_requests_running"), _sum(metrics, "vllm:generation_tokens_total"))
 
 
 def _sum(metrics: str, name: str) -> int:
-    found = re.findall(rf"^{re.escape(name)}(?:\{{[^}}]*\}})? (\S+)$", metrics, re.MULTILINE)
-    if not found:
+    values = re.findall(rf"^{re.escape(name)}(?:\{{[^}}]*\}})? (\S+)$", metrics, re.MULTILINE)
+    if not values:
         raise ValueError(f"no {name} in /metrics")
     try:
-        return int(sum(map(float, found)))
+        return int(sum(map(float, values)))
     except OverflowError:
         raise ValueError(f"{name} is without bounds") from None

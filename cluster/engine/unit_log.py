@@ -1,4 +1,4 @@
-"""A unit looked at again and again: what its log has said so far, read once."""
+"""A unit that is looked at again and again: its log is read once."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class UnitLog:
 
     def look(self, health: str = "") -> unit.UnitStatus:
         """The unit now; `health` is a URL that the host asks itself. A new launch begins a new log."""
-        seen = self._host.ask(unit.status(self._name, self._state, self._venv, self._offset, health))
-        begun_anew = seen.offset < self._offset
-        self._offset = seen.offset
-        self.log = seen.text if begun_anew else self.log + seen.text
-        return seen
+        status = self._host.ask(unit.status(self._name, self._state, self._venv, self._offset, health))
+        begun_anew = status.offset < self._offset
+        self._offset = status.offset
+        self.log = status.text if begun_anew else self.log + status.text
+        return status

@@ -98,8 +98,8 @@ def failed(log: str) -> bool:
 
 def without_nccl(log: str) -> str:
     """The line that says that the ranks talk through gloo, as CPUs do; empty when they use NCCL or do not yet."""
-    found = re.search(r"world_size=\d+ rank=.* backend=gloo", log)
-    return found[0] if found else ""
+    line = re.search(r"world_size=\d+ rank=.* backend=gloo", log)
+    return line[0] if line else ""
 
 
 def loaded(log: str) -> bool:
@@ -113,8 +113,8 @@ _AFTER_WEIGHTS = tuple(name for name, _ in _STAGES[7:])
 def last_line(log: str) -> str:
     """The last line that says something, without the names of processes before it."""
     for line in reversed(log[-_RECENT:].splitlines()):
-        if words := _ORIGIN.sub("", line).strip():
-            return words
+        if text := _ORIGIN.sub("", line).strip():
+            return text
     return ""
 
 

@@ -12,7 +12,7 @@ from cluster.views import Observed
 
 def leftovers(inventory: Inventory, seen: Observed) -> tuple[Leftover, ...]:
     """Processes, ports and GPU memory of ours; and each host that could not be looked at."""
-    return tuple(one for name in seen for one in _of_host(inventory, inventory.host(name), seen))
+    return tuple(leftover for name in seen for leftover in _of_host(inventory, inventory.host(name), seen))
 
 
 def _of_host(inventory: Inventory, spec: HostSpec, seen: Observed) -> Iterator[Leftover]:
@@ -26,12 +26,13 @@ def _of_host(inventory: Inventory, spec: HostSpec, seen: Observed) -> Iterator[L
 
 
 def _processes(facts: Facts, host: str) -> Iterator[Leftover]:
-    for unit, sighting in (("ray", facts.ray), ("vllm", facts.vllm)):
-        for pid in sighting.pids:
+    for unit, state in (("ray", facts.ray), ("vllm", facts.vllm)):
+        for pid in state.pids:
             yield Leftover(host, f"pid {pid} of {unit}", f"ssh {host} kill -9 {pid}")
-    for one in facts.listeners:
-        if one.ours:
-            yield Leftover(host, f"port {one.port}, held by pid {one.pid}", f"ssh {host} kill -9 {one.pid}")
+    for listener in facts.listeners:
+        if listener.ours:
+            pid = listener.pid
+            yield Leftover(host, f"port {listener.port}, held by pid {pid}", f"ssh {host} kill -9 {pid}")
 
 
 def _memory(spec: HostSpec, facts: Facts) -> Iterator[Leftover]:

@@ -22,7 +22,8 @@ def observe(inventory: Inventory, fleet: Fleet) -> Observed:
 
 
 def _look(host: Host, inventory: Inventory) -> HostView:
-    """Its clock began after we asked, and ended before we had the answer: what is between is certain."""
+    """Asks a host for its facts. Its clock began after we asked, and ended before we had the answer: what lies
+    between is certain."""
     asked = time.time()
     known = host.ask(facts(inventory, inventory.host(host.name)))
     began, ended = known.clock

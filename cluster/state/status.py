@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cluster.diagnosis.unit_failure import UnitFailure, ailment
+from cluster.diagnosis.unit_failure import UnitFailure, unit_failure
 from cluster.engine import gpu
 from cluster.engine.endpoint import Endpoint, endpoint
 from cluster.engine.requests import METRICS, Answer, EndpointRequest, Load, completion, load, token
@@ -29,8 +29,8 @@ _ANEW = "`up --restart` launches vLLM anew"
 def status(inventory: Inventory, fleet: Fleet) -> tuple[list[HostStatus], EndpointStatus | None]:
     """Every host, and the endpoint where a vLLM of ours runs."""
     seen = observe(inventory, fleet)
-    ailments = fleet.all(lambda host: ailment(inventory, host, seen[host.name]))
-    hosts = [_host(inventory, view, ailments[name]) for name, view in seen.items()]
+    failures = fleet.all(lambda host: unit_failure(inventory, host, seen[host.name]))
+    hosts = [_host(inventory, view, failures[name]) for name, view in seen.items()]
     if seen[inventory.head.name].vllm.presence is not Presence.ALIVE:
         return hosts, None
     return hosts, _endpoint(inventory, fleet, seen)
@@ -43,11 +43,11 @@ def _engine(inventory: Inventory, fleet: Fleet, seen: Observed) -> UnitLog:
     return UnitLog(fleet[head], "vllm", facts.state, inventory.runtime.venv)
 
 
-def _host(inventory: Inventory, view: HostView, ails: UnitFailure) -> HostStatus:
+def _host(inventory: Inventory, view: HostView, failure: UnitFailure) -> HostStatus:
     if view.facts is None:
-        return HostStatus(view.name, None, None, None, None, None, *ails)
+        return HostStatus(view.name, None, None, None, None, None, *failure)
     cards = gpu.selected(inventory.host(view.name), view.facts)
-    used = sum(any(one.ours for one in card.processes) for card in cards)
+    used = sum(any(process.ours for process in card.processes) for card in cards)
     ages = [unit.age for unit in (view.ray, view.vllm) if unit.presence is Presence.ALIVE]
     return HostStatus(
         view.name,
@@ -56,7 +56,7 @@ def _host(inventory: Inventory, view: HostView, ails: UnitFailure) -> HostStatus
         used,
         len(cards),
         max(ages, default=None),
-        *ails,
+        *failure,
     )
 
 
@@ -73,11 +73,11 @@ def _endpoint(inventory: Inventory, fleet: Fleet, seen: Observed) -> EndpointSta
 
 
 def _unhealthy(url: str, health: Answer, engine: UnitLog) -> EndpointStatus:
-    """One that has been ready answers no more; of one that has not, what it says of itself."""
+    """Why it does not answer: it has been ready once, or is still on its way, as its log says."""
     try:
         engine.look()
-    except HostError as problem:
-        return EndpointStatus(url, False, None, problem.reason, problem.cure)
+    except HostError as error:
+        return EndpointStatus(url, False, None, error.reason, error.cure)
     if any(re.search(READY, line) for line in engine.log.splitlines()):
         return EndpointStatus(url, False, False, f"it does not answer any more: {_silent(health)}", _ANEW)
     detail = str(loading(engine.log)) if health.status == 0 else f"/health answers {health.status}"
@@ -89,14 +89,14 @@ def _silent(health: Answer) -> str:
 
 
 def _tokens(where: Endpoint, served_name: str) -> tuple[bool, str]:
-    """A busy engine is known by its rising counter, an idle one by asking it: its queue is not ours to join."""
+    """Whether tokens come: a busy engine shows it by its rising counter, an idle one is asked for a token."""
     try:
         before = load(where.ask(METRICS, _TOKEN_PATIENCE).text)
         if before.running == 0:
-            return _asked(where, served_name)
+            return _generates(where, served_name)
         return _rising(where, before)
     except ValueError:
-        return _asked(where, served_name)
+        return _generates(where, served_name)
 
 
 def _rising(where: Endpoint, before: Load) -> tuple[bool, str]:
@@ -115,7 +115,7 @@ def _rising(where: Endpoint, before: Load) -> tuple[bool, str]:
     return True, f"{after.running} requests under way, {after.generated} tokens so far"
 
 
-def _asked(where: Endpoint, served_name: str) -> tuple[bool, str]:
+def _generates(where: Endpoint, served_name: str) -> tuple[bool, str]:
     try:
         token(where.ask(completion(served_name), _TOKEN_PATIENCE))
     except ValueError as error:

@@ -12,7 +12,7 @@ from cluster.diagnosis.engine_failure import is_dead
 from cluster.errors import NotReady
 from cluster.transport.wait import Stalled
 from orchestrator.events import Progress
-from orchestrator.run.engine_diagnosis import died
+from orchestrator.run.engine_diagnosis import crash_error
 from orchestrator.run.phase import Stage
 
 #: Seconds between two looks at the engine, and after the first token until the GPUs' clocks are asked for.
@@ -55,7 +55,7 @@ class Watch:
         """Raises EngineDied with the root cause, out of the engine's log."""
         status = self._engine.look()
         if is_dead(status, self._engine.log):
-            raise died(self._stage, self._engine, status)
+            raise crash_error(self._stage, self._engine, status)
 
     def _show(self) -> None:
         samples = self._heard.samples

@@ -15,7 +15,7 @@ from cluster.engine.unit_log import UnitLog
 from cluster.engine.vllm_log import last_line
 from cluster.errors import ClusterError, TimedOut
 from orchestrator.events import EndpointVerified, HostMessage, TransportDetected
-from orchestrator.run.engine_diagnosis import Advice, died, stalled
+from orchestrator.run.engine_diagnosis import Advice, crash_error, stall_error
 from orchestrator.run.phase import Phase, Stage, Waits
 
 #: Seconds beyond the patience for an answer, so that it is the request that ends, and says why.
@@ -89,7 +89,7 @@ def _ask(stage: Stage, where: Endpoint, what: str, request: EndpointRequest) -> 
         none = TimedOut(what, time.monotonic() - begun, stage.public(last_line(engine.log)))
         advice = Advice(stage.head.name, str(error), _CURE)
         if answer.status == 0:
-            raise stalled(stage, engine, none, advice) from None
+            raise stall_error(stage, engine, none, advice) from None
         raise none.explained(advice.host, advice.cause, advice.cure) from None
 
 
@@ -118,5 +118,5 @@ def _look(stage: Stage, engine: UnitLog, under_way: _Request) -> _Seen:
         return _Seen(True)
     seen = engine.look()
     if is_dead(seen, engine.log):
-        raise died(stage, engine, seen)
+        raise crash_error(stage, engine, seen)
     return _Seen(under_way.done.is_set(), stage.public(last_line(engine.log)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from cluster.diagnosis.unit_failure import ending
+from cluster.diagnosis.unit_failure import exit_cause
 from cluster.launch import unit
 from cluster.state.desired import Renew, outdated, vllm_runs
 from cluster.transport.fleet import all_of
@@ -58,5 +58,6 @@ class StopOutdated(Phase):
         view = stage.seen[host.name]
         state = view.ray if name == "ray" else view.vllm
         if state.presence is Presence.DEAD:
-            return "has died: " + ending(stage.inventory, host, name, state, stage.facts(host.name).state).cause
+            folder = stage.facts(host.name).state
+            return f"has died: {exit_cause(stage.inventory, host, name, state, folder).cause}"
         return "is to be launched anew" if self._renew(stage) else "is not what it must be"

@@ -15,7 +15,7 @@ from cluster.launch import unit
 from cluster.transport.fleet import all_of, errors_of
 from cluster.transport.host import Host
 from orchestrator.events import EngineReady, HostActivity, LastLogLine, Progress
-from orchestrator.run.engine_diagnosis import Advice, died, ray_ended, stalled
+from orchestrator.run.engine_diagnosis import Advice, crash_error, ray_loss_error, stall_error
 from orchestrator.run.phase import Phase, Stage, Waits
 
 #: Looks over which the rate of reading is taken: shards are read in bursts.
@@ -57,7 +57,7 @@ class WaitReady(Phase):
         except TimedOut as error:
             if watch.lost:
                 raise _lost(error, watch.lost[0]) from None
-            raise stalled(stage, watch.engine, error, _advice(stage)) from None
+            raise stall_error(stage, watch.engine, error, _advice(stage)) from None
         stage.sink(EngineReady(seen.loading.kv_tokens))
 
 
@@ -126,10 +126,10 @@ class _Watch:
     def _fail_if_dead(self, answers: dict[str, unit.UnitStatus]) -> None:
         engine = answers.get(self._stage.head.name)
         if engine and is_dead(engine, self.engine.log):
-            raise self._with_lost(died(self._stage, self.engine, engine))
+            raise self._with_lost(crash_error(self._stage, self.engine, engine))
         for host, look in answers.items():
             if not look.alive:
-                raise ray_ended(self._stage, host, look)
+                raise ray_loss_error(self._stage, host, look)
 
     def _with_lost(self, error: EngineDied) -> EngineDied:
         for one in self.lost:

@@ -1,4 +1,4 @@
-"""Why an engine died or does not move, out of its own log and of what every host has to say of the ranks there."""
+"""Why an engine died or does not move: from its own log, and from what every host knows of the ranks there."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from cluster.transport.host import Host
 from orchestrator.events import HostMessage
 from orchestrator.run.phase import Stage
 
-#: Seconds for hosts to say it: a crash is explained within five of its happening, and who has waited for a quarter
+#: Seconds for hosts to answer: a crash is explained within five of its happening, and who has waited for a quarter
 #: of an hour can wait for stacks.
 _OF_A_CRASH, _OF_A_STALL, _GRACE = 1.5, 6.0, 1.0
-#: Of the log of a Ray that has ended.
+#: Lines that are shown of the log of a Ray that has ended.
 _LINES = 6
 
 
-def died(stage: Stage, engine: UnitLog, seen: UnitStatus) -> EngineDied:
-    """The error for a person. Hosts that do not answer in time are done without."""
-    wanted = rank_logs.wanted(_age(stage), _OF_A_CRASH)
-    collected, rays = both(lambda: _collected(stage, _OF_A_CRASH, lambda host: wanted), lambda: _rays(stage))
-    fallen = [(host, look) for host, look in rays.items() if not look.alive]
-    if fallen:
-        return ray_ended(stage, *fallen[0])
-    words = {name: rank_logs.words(one) for name, one in collected.items()}
-    # The words of ranks take a moment to come through Ray into this log.
+def crash_error(stage: Stage, engine: UnitLog, status: UnitStatus) -> EngineDied:
+    """Explains the death of the engine, without the hosts that do not answer in time."""
+    request = rank_logs.request(_age(stage), _OF_A_CRASH)
+    collected, rays = both(lambda: _collected(stage, _OF_A_CRASH, lambda host: request), lambda: _rays(stage))
+    for host, ray_status in rays.items():
+        if not ray_status.alive:
+            return ray_loss_error(stage, host, ray_status)
+    logs = {name: rank_logs.read(answer) for name, answer in collected.items()}
+    # The last lines of ranks take a moment to come through Ray into this log.
     with suppress(HostError):
-        seen = engine.look()
-    return engine_failed(stage.inventory, seen, engine.log, words)
+        status = engine.look()
+    return engine_failed(stage.inventory, status, engine.log, logs)
 
 
-def ray_ended(stage: Stage, host: str, status: UnitStatus) -> EngineDied:
-    """An engine has lost the ranks of a host as soon as its Ray goes, whatever it says itself."""
+def ray_loss_error(stage: Stage, host: str, status: UnitStatus) -> EngineDied:
+    """Explains the death by the Ray of a host: its ranks are lost with it, whatever the engine says itself."""
     end = ray_end(stage, host, status, _LINES, ", and the ranks there with it")
     return EngineDied(host, end.cause, end.cure, end.last)
 
@@ -56,7 +56,7 @@ class RayEnd:
 
 
 def ray_end(stage: Stage, host: str, status: UnitStatus, lines: int, consequence: str = "") -> RayEnd:
-    """The end of a Ray with the last `lines` of its log."""
+    """Explains the end of a Ray, with the last `lines` of its log."""
     why = ray.exit_cause(status.text, status.lost)
     cause = f"Ray on {host} has ended{consequence}{f': {why.cause}' if why.cause else ''}"
     return RayEnd(cause, why.cure, stage.public(ray.last_lines(status.text, lines)))
@@ -70,8 +70,8 @@ def _rays(stage: Stage) -> dict[str, UnitStatus]:
     def look(host: Host) -> UnitStatus:
         return host.ask(unit.status("ray", stage.state_folder(host.name), stage.venv))
 
-    found = stage.fleet.within(_OF_A_CRASH, look)
-    return {name: one for name, one in found.items() if isinstance(one, UnitStatus)}
+    answers = stage.fleet.within(_OF_A_CRASH, look)
+    return {name: answer for name, answer in answers.items() if isinstance(answer, UnitStatus)}
 
 
 @dataclass(frozen=True)
@@ -83,19 +83,18 @@ class Advice:
     cure: str
 
 
-def stalled(stage: Stage, engine: UnitLog, error: TimedOut, advice: Advice) -> NotReady:
-    """The error with what every rank is at, and what that means; `advice` where no pattern is known."""
+def stall_error(stage: Stage, engine: UnitLog, error: TimedOut, advice: Advice) -> NotReady:
+    """Explains a wait that timed out by what every rank is at; by `advice` where no pattern is known."""
     stage.sink(HostMessage("", "nothing moves any more: asking every host what its ranks are at"))
     age = _age(stage)
 
-    def wanted(host: str) -> CollectRequest:
-        return stall.wanted(stage.inventory, host, stage.state_folder(host), age, _OF_A_STALL)
+    def request(host: str) -> CollectRequest:
+        return stall.request(stage.inventory, host, stage.state_folder(host), age, _OF_A_STALL)
 
-    found = stall.evidence(_collected(stage, _OF_A_STALL, wanted))
-    last = "\n".join([error.last, *stall.told(stage.inventory, found)])
-    means = stall.meaning(stage.inventory, found, engine.log)
-    if means:
-        advice = Advice(means.host, f"{means.cause}\n{advice.cause}", means.cure)
+    evidence = stall.evidence(_collected(stage, _OF_A_STALL, request))
+    last = "\n".join([error.last, *stall.summarize(stage.inventory, evidence)])
+    if known := stall.explain(stage.inventory, evidence, engine.log):
+        advice = Advice(known.host, f"{known.cause}\n{advice.cause}", known.cure)
     return error.explained(advice.host, advice.cause, advice.cure, last)
 
 
@@ -104,6 +103,7 @@ def _age(stage: Stage) -> float:
     return stage.seen[stage.inventory.head.name].vllm.age + time.monotonic() - stage.since
 
 
-def _collected(stage: Stage, seconds: float, wanted: Callable[[str], CollectRequest]) -> dict[str, Collected]:
-    found = stage.fleet.within(seconds + _GRACE, lambda host: collect(host, stage.inventory, wanted(host.name)))
-    return {name: one for name, one in found.items() if isinstance(one, Collected)}
+def _collected(stage: Stage, seconds: float, request: Callable[[str], CollectRequest]) -> dict[str, Collected]:
+    """What the hosts bring that answer in time."""
+    answers = stage.fleet.within(seconds + _GRACE, lambda host: collect(host, stage.inventory, request(host.name)))
+    return {name: answer for name, answer in answers.items() if isinstance(answer, Collected)}

@@ -80,7 +80,7 @@ class SupportBundle:
         def look(host: Host) -> Collected:
             facts = seen[host.name].facts
             assert facts is not None
-            wanted = bundle.wanted(self.inventory, host.name, facts.state, seconds)
+            wanted = bundle.request(self.inventory, host.name, facts.state, seconds)
             return collect(host, self.inventory, wanted)
 
         known = self.fleet.subset([name for name, view in seen.items() if view.facts])

@@ -1,7 +1,7 @@
 """Why a start does not move: what every rank is at, and what that means."""
 
-from cluster.diagnosis.stall.evidence import Rank, StallEvidence, evidence, wanted
-from cluster.diagnosis.stall.patterns import StallCause, meaning
-from cluster.diagnosis.stall.summary import told
+from cluster.diagnosis.stall.evidence import Rank, StallEvidence, evidence, request
+from cluster.diagnosis.stall.patterns import StallCause, explain
+from cluster.diagnosis.stall.summary import summarize
 
-__all__ = ["Rank", "StallCause", "StallEvidence", "evidence", "meaning", "told", "wanted"]
+__all__ = ["Rank", "StallCause", "StallEvidence", "evidence", "explain", "request", "summarize"]

@@ -34,17 +34,17 @@ _DULL = re.compile(
 
 #: Of a process that does not run, in the kernel's letters.
 STATES = {"T": "stopped", "t": "stopped by a debugger", "D": "waiting for a disk or a driver", "Z": "dead"}
-_HALTED = "TtZ"
+HALTED = "TtZ"
 
 
-def told_frame(frames: Sequence[str]) -> str:
-    """The innermost that says what a program does; empty where none does."""
+def telling_frame(frames: Sequence[str]) -> str:
+    """The innermost frame that says what a program does; empty where none does."""
     return next((frame for frame in frames if not _DULL.search(frame)), "")
 
 
 @dataclass(frozen=True)
 class Rank:
-    """One rank as it was found: `at` are frames of its main thread, innermost first."""
+    """One rank as a host shows it: `at` are frames of its main thread, innermost first."""
 
     host: str
     pid: int
@@ -62,11 +62,11 @@ class Rank:
     @property
     def where(self) -> str:
         """What it is at, in a word."""
-        if self.state in _HALTED:
+        if self.state in HALTED:
             return STATES[self.state]
         if self.idle:
             return "waiting for the engine"
-        return told_frame(self.at) or ("at work" if self.cpu > 0.5 else "where nobody could look")
+        return telling_frame(self.at) or ("at work" if self.cpu > 0.5 else "where nobody could look")
 
     @property
     def idle(self) -> bool:
@@ -78,15 +78,15 @@ class Rank:
     def waits_for_others(self) -> str:
         """The call in which it does; empty where it is at something of its own."""
         for frame in self.at[:12]:
-            found = _TOGETHER.match(frame)
-            if found and _OF_TORCH.search(found["file"]):
+            call = _TOGETHER.match(frame)
+            if call and _OF_TORCH.search(call["file"]):
                 return frame
         return ""
 
 
 @dataclass(frozen=True)
 class StallEvidence:
-    """What was found on the hosts that answered: ranks, the stack of the engine, the ends of all connections, and
+    """What the hosts that answered show: ranks, the stack of the engine, the ends of all connections, and
     what Ray knows."""
 
     ranks: tuple[Rank, ...]
@@ -96,9 +96,9 @@ class StallEvidence:
     answered: tuple[str, ...]
 
 
-def wanted(inventory: Inventory, host: str, state: str, since: float, seconds: float) -> CollectRequest:
-    """Of a launch `since` seconds ago; `state` is the cluster's folder on the host."""
-    of_ranks = rank_logs.wanted(since, seconds)
+def request(inventory: Inventory, host: str, state: str, since: float, seconds: float) -> CollectRequest:
+    """What a host is asked about a launch `since` seconds ago; `state` is the cluster's folder there."""
+    of_ranks = rank_logs.request(since, seconds)
     knows_ray = inventory.uses_ray and host == inventory.head.name
     ray = {"address": ray_address(inventory), "authentication": authentication(state)} if knows_ray else None
     return CollectRequest(of_ranks.files, processes=True, kernel_within=since, ray_state=ray, seconds=seconds)
@@ -106,10 +106,10 @@ def wanted(inventory: Inventory, host: str, state: str, since: float, seconds: f
 
 def evidence(collected: Mapping[str, Collected]) -> StallEvidence:
     return StallEvidence(
-        ranks=tuple(one for name, brought in collected.items() for one in _ranks(name, brought)),
-        engine=next((frames for one in collected.values() if (frames := _engine(one))), ()),
+        ranks=tuple(rank for name, brought in collected.items() for rank in _ranks(name, brought)),
+        engine=next((frames for brought in collected.values() if (frames := _engine(brought))), ()),
         sockets={name: _json(brought, "connections.json", []) for name, brought in collected.items()},
-        ray=next((found for one in collected.values() if (found := _json(one, "ray_state.json", {}))), {}),
+        ray=next((ray for brought in collected.values() if (ray := _json(brought, "ray_state.json", {}))), {}),
         answered=tuple(collected),
     )
 
@@ -122,20 +122,21 @@ def _json(collected: Collected, name: str, otherwise: Any) -> Any:
 
 
 def _engine(collected: Collected) -> tuple[str, ...]:
-    for one in _json(collected, "processes.json", []):
-        if one["command"].startswith("VLLM::EngineCore"):
-            return _frames(one)
+    for process in _json(collected, "processes.json", []):
+        if process["command"].startswith("VLLM::EngineCore"):
+            return _frames(process)
     return ()
 
 
 def _frames(process: Mapping[str, Any]) -> tuple[str, ...]:
-    """Of its main thread."""
+    """The stack of its main thread."""
     return tuple(process["threads"][0]["frames"]) if process.get("threads") else ()
 
 
 def _ranks(host: str, collected: Collected) -> Iterator[Rank]:
-    numbers = {log.pid: log.rank for log in rank_logs.words(collected).ranks}
-    for one in _json(collected, "processes.json", []):
-        if _RANK.match(one["command"]):
-            words = one["state"], one["waits_in"], one["cpu"], one["read_per_second"]
-            yield Rank(host, one["pid"], numbers.get(one["pid"]), *words, _frames(one))
+    numbers = {log.pid: log.rank for log in rank_logs.read(collected).ranks}
+    for process in _json(collected, "processes.json", []):
+        if _RANK.match(process["command"]):
+            pid, state, waits_in = process["pid"], process["state"], process["waits_in"]
+            cpu, reads = process["cpu"], process["read_per_second"]
+            yield Rank(host, pid, numbers.get(pid), state, waits_in, cpu, reads, _frames(process))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from cluster.diagnosis.stall.evidence import STATES, Rank, StallEvidence, told_frame
+from cluster.diagnosis.stall.evidence import HALTED, STATES, Rank, StallEvidence, telling_frame
 from cluster.engine.vllm_log import loading
 from cluster.inventory import Inventory
 
@@ -19,55 +19,58 @@ class StallCause:
     cure: str
 
 
-def meaning(inventory: Inventory, found: StallEvidence, log: str) -> StallCause | None:
+def explain(inventory: Inventory, evidence: StallEvidence, log: str) -> StallCause | None:
     """The first known pattern that fits; None where none does. `log` is vLLM's."""
-    if not found.ranks:
-        return _without_ranks(inventory, found) if loading(log).stage == "reserving GPUs" else None
-    looks = (_stopped, _missing, _loopback, _no_way, _storage, _one_alone, _all_together, _all_idle)
-    return next((one for look in looks if (one := look(inventory, found))), None)
+    if not evidence.ranks:
+        return _without_ranks(inventory, evidence) if loading(log).stage == "reserving GPUs" else None
+    patterns = (_stopped, _missing, _loopback, _no_way, _storage, _one_alone, _all_together, _all_idle)
+    return next((cause for pattern in patterns if (cause := pattern(inventory, evidence))), None)
 
 
-def _without_ranks(inventory: Inventory, found: StallEvidence) -> StallCause:
+def _without_ranks(inventory: Inventory, evidence: StallEvidence) -> StallCause:
     """vLLM waits for GPUs that Ray does not give it."""
     head = inventory.head.name
-    alive = {one["address"] for one in found.ray.get("nodes", ()) if one["alive"]}
+    alive = {node["address"] for node in evidence.ray.get("nodes", ()) if node["alive"]}
     gone = [spec.name for spec in inventory.hosts if spec.cluster_address not in alive]
-    if "free_gpus" not in found.ray:
+    if "free_gpus" not in evidence.ray:
         return StallCause(
             head, "vLLM waits for GPUs, and Ray on the head does not answer", "run `down`, then `up`"
         )
     if gone:
         cause = f"{gone[0]} is no longer in Ray, so its GPUs cannot be had"
         return StallCause(gone[0], cause, f"see why: `orchestrator logs {gone[0]} --unit ray`")
-    free = f"vLLM waits for {inventory.gpus} GPUs, and Ray has {found.ray['free_gpus']:g} free"
+    free = f"vLLM waits for {inventory.gpus} GPUs, and Ray has {evidence.ray['free_gpus']:g} free"
     return StallCause(head, f"{free}: something in this Ray holds the others", "run `down`, then `up`")
 
 
-def _stopped(inventory: Inventory, found: StallEvidence) -> StallCause | None:
-    one = next((one for one in found.ranks if one.state in "TtZ"), None)
-    if one is None:
+def _stopped(inventory: Inventory, evidence: StallEvidence) -> StallCause | None:
+    rank = next((rank for rank in evidence.ranks if rank.state in HALTED), None)
+    if rank is None:
         return None
-    cause = f"{one.name} on {one.host} is {STATES[one.state]}, and the others wait for it"
+    cause = f"{rank.name} on {rank.host} is {STATES[rank.state]}, and the others wait for it"
     return StallCause(
-        one.host, cause, f"see who stopped pid {one.pid} there; `kill -CONT {one.pid}` lets it go on"
+        rank.host, cause, f"see who stopped pid {rank.pid} there; `kill -CONT {rank.pid}` lets it go on"
     )
 
 
-def _missing(inventory: Inventory, found: StallEvidence) -> StallCause | None:
+def _missing(inventory: Inventory, evidence: StallEvidence) -> StallCause | None:
     """Fewer ranks than GPUs on a host that answered."""
-    on = Counter(one.host for one in found.ranks)
+    ranks_on = Counter(rank.host for rank in evidence.ranks)
     for spec in inventory.hosts:
-        if spec.name in found.answered and on[spec.name] < spec.gpus:
-            cause = f"{spec.name} has {on[spec.name]} of {spec.gpus} ranks: one never came, or went without a word"
+        if spec.name in evidence.answered and ranks_on[spec.name] < spec.gpus:
+            count = f"{spec.name} has {ranks_on[spec.name]} of {spec.gpus} ranks"
+            cause = f"{count}: one never came, or went without a word"
             return StallCause(
                 spec.name, cause, f"see what they said: `orchestrator logs {spec.name} --unit ranks`"
             )
     return None
 
 
-def _loopback(inventory: Inventory, found: StallEvidence) -> StallCause | None:
+def _loopback(inventory: Inventory, evidence: StallEvidence) -> StallCause | None:
     """A rank that is bound to the loopback address cannot be reached from another host."""
-    bound = next((one for one in found.ranks if len(inventory.hosts) > 1 and _on_loopback(one, found)), None)
+    if len(inventory.hosts) == 1:
+        return None
+    bound = next((rank for rank in evidence.ranks if _on_loopback(rank, evidence)), None)
     if bound is None:
         return None
     cause = (
@@ -77,16 +80,16 @@ def _loopback(inventory: Inventory, found: StallEvidence) -> StallCause | None:
     return StallCause(bound.host, cause, cure)
 
 
-def _on_loopback(one: Rank, found: StallEvidence) -> bool:
+def _on_loopback(rank: Rank, evidence: StallEvidence) -> bool:
     """Gloo listens where it is bound, before it connects to the others."""
-    listens = (row["local"] for row in found.sockets.get(one.host, ()) if row["pid"] == one.pid
+    listens = (row["local"] for row in evidence.sockets.get(rank.host, ()) if row["pid"] == rank.pid
                and row["state"] == "LISTEN")  # fmt: skip
-    return "group" in one.waits_for_others and any(end.startswith("127.") for end in listens)
+    return "group" in rank.waits_for_others and any(end.startswith("127.") for end in listens)
 
 
-def _no_way(inventory: Inventory, found: StallEvidence) -> StallCause | None:
+def _no_way(inventory: Inventory, evidence: StallEvidence) -> StallCause | None:
     """A connection between hosts that nobody answers."""
-    tries = [(host, row["remote"]) for host, rows in found.sockets.items() for row in rows
+    tries = [(host, row["remote"]) for host, rows in evidence.sockets.items() for row in rows
              if row["state"] == "SYN_SENT"]  # fmt: skip
     if not tries:
         return None
@@ -97,47 +100,44 @@ def _no_way(inventory: Inventory, found: StallEvidence) -> StallCause | None:
     return StallCause(host, cause, "open all TCP ports between the cluster addresses")
 
 
-def _storage(inventory: Inventory, found: StallEvidence) -> StallCause | None:
-    hung = [one for one in found.ranks if one.state == "D" and not one.reads]
+def _storage(inventory: Inventory, evidence: StallEvidence) -> StallCause | None:
+    hung = [rank for rank in evidence.ranks if rank.state == "D" and not rank.reads]
     if not hung:
         return None
-    one = hung[0]
+    rank = hung[0]
     more = f" and {len(hung) - 1} more" if len(hung) > 1 else ""
-    kernel = f" ({one.waits_in})" if one.waits_in.strip("0") else ""
-    cause = (
-        f"{one.name} on {one.host}{more} waits in the kernel{kernel} and reads nothing: a disk or a GPU that hangs"
-    )
-    return StallCause(one.host, cause, f"`dmesg -T` on {one.host}, and the storage that the model lies on")
+    kernel = f" ({rank.waits_in})" if rank.waits_in.strip("0") else ""
+    who = f"{rank.name} on {rank.host}{more}"
+    cause = f"{who} waits in the kernel{kernel} and reads nothing: a disk or a GPU that hangs"
+    return StallCause(rank.host, cause, f"`dmesg -T` on {rank.host}, and the storage that the model lies on")
 
 
-def _one_alone(inventory: Inventory, found: StallEvidence) -> StallCause | None:
+def _one_alone(inventory: Inventory, evidence: StallEvidence) -> StallCause | None:
     """Most wait together; the few that do not are what they wait for."""
-    alone = [one for one in found.ranks if not one.waits_for_others]
-    if not alone or len(alone) * 2 > len(found.ranks) or any(not one.at for one in found.ranks):
+    alone = [rank for rank in evidence.ranks if not rank.waits_for_others]
+    if not alone or len(alone) * 2 > len(evidence.ranks) or any(not rank.at for rank in evidence.ranks):
         return None
-    one, waiting = alone[0], len(found.ranks) - len(alone)
+    rank, waiting = alone[0], len(evidence.ranks) - len(alone)
     more = f" and {len(alone) - 1} more" if len(alone) > 1 else ""
-    cause = (
-        f"{waiting} of {len(found.ranks)} ranks wait for {one.name} on {one.host}{more}, which is in {one.where}"
-    )
-    return StallCause(one.host, cause, f"see what it does there: `orchestrator logs {one.host} --unit ranks`")
+    who = f"{rank.name} on {rank.host}{more}"
+    cause = f"{waiting} of {len(evidence.ranks)} ranks wait for {who}, which is in {rank.where}"
+    return StallCause(rank.host, cause, f"see what it does there: `orchestrator logs {rank.host} --unit ranks`")
 
 
-def _all_together(inventory: Inventory, found: StallEvidence) -> StallCause | None:
-    if len(inventory.hosts) == 1 or not all(one.waits_for_others for one in found.ranks):
+def _all_together(inventory: Inventory, evidence: StallEvidence) -> StallCause | None:
+    if len(inventory.hosts) == 1 or not all(rank.waits_for_others for rank in evidence.ranks):
         return None
-    one = found.ranks[0]
-    cause = (
-        f"all {len(found.ranks)} ranks wait for each other in {one.waits_for_others}: their data does not arrive"
-    )
+    rank = evidence.ranks[0]
+    call = rank.waits_for_others
+    cause = f"all {len(evidence.ranks)} ranks wait for each other in {call}: their data does not arrive"
     cure = "`down`, then `orchestrator check --fabric`; see NCCL_IB_HCA, NCCL_SOCKET_IFNAME and firewalls"
-    return StallCause(one.host, cause, cure)
+    return StallCause(rank.host, cause, cure)
 
 
-def _all_idle(inventory: Inventory, found: StallEvidence) -> StallCause | None:
-    if not found.engine or not all(one.idle for one in found.ranks):
+def _all_idle(inventory: Inventory, evidence: StallEvidence) -> StallCause | None:
+    if not evidence.engine or not all(rank.idle for rank in evidence.ranks):
         return None
-    cause = f"all {len(found.ranks)} ranks wait for the engine, which is in {told_frame(found.engine)}"
+    cause = f"all {len(evidence.ranks)} ranks wait for the engine, which is in {telling_frame(evidence.engine)}"
     return StallCause(
         inventory.head.name, cause, "run `down`, then `up`; if it happens again, `orchestrator diagnose`"
     )

@@ -1,4 +1,4 @@
-"""What was found, in a person's words: which ranks are at what."""
+"""What the ranks are at, in the operator's words."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from cluster.diagnosis.stall.evidence import Rank, StallEvidence
 from cluster.inventory import Inventory
 
 
-def told(inventory: Inventory, found: StallEvidence) -> list[str]:
+def summarize(inventory: Inventory, evidence: StallEvidence) -> list[str]:
     """A line a host, or a few: which of its ranks are at what."""
-    return [line for spec in inventory.hosts for line in _host_told(spec.name, found)]
+    return [line for spec in inventory.hosts for line in _host_lines(spec.name, evidence)]
 
 
-def _host_told(host: str, found: StallEvidence) -> Iterator[str]:
-    if host not in found.answered:
+def _host_lines(host: str, evidence: StallEvidence) -> Iterator[str]:
+    if host not in evidence.answered:
         yield f"{host}: did not answer"
         return
     places: dict[str, list[Rank]] = {}
-    for one in found.ranks:
-        if one.host == host:
-            places.setdefault(one.where, []).append(one)
+    for rank in evidence.ranks:
+        if rank.host == host:
+            places.setdefault(rank.where, []).append(rank)
     if not places:
         yield f"{host}: no ranks"
-    for where, there in places.items():
-        yield f"{host}: {_names(there)} {'in ' if where.endswith(')') else ''}{where}"
+    for where, ranks in places.items():
+        yield f"{host}: {_names(ranks)} {'in ' if where.endswith(')') else ''}{where}"
 
 
-def _names(there: Sequence[Rank]) -> str:
-    numbers = sorted(one.number for one in there if one.number is not None)
-    if len(numbers) != len(there):
-        return f"{len(there)} ranks" if len(there) > 1 else there[0].name
+def _names(ranks: Sequence[Rank]) -> str:
+    numbers = sorted(rank.number for rank in ranks if rank.number is not None)
+    if len(numbers) != len(ranks):
+        return f"{len(ranks)} ranks" if len(ranks) > 1 else ranks[0].name
     if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
         return f"ranks {numbers[0]} to {numbers[-1]}"
     return f"rank{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

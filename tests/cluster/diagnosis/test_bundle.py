@@ -72,8 +72,8 @@ def test_all_texts_are_in_one_folder_of_the_archive() -> None:
 
 def test_ray_is_asked_on_the_head_alone() -> None:
     one = builders.inventory()
-    assert bundle.wanted(one, "gpu-a", builders.STATE, 3.0).ray_state == {
+    assert bundle.request(one, "gpu-a", builders.STATE, 3.0).ray_state == {
         "address": "192.168.0.1:6379",
         "authentication": {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": f"{builders.STATE}/ray.token"},
     }
-    assert bundle.wanted(one, "gpu-b", builders.STATE, 3.0).ray_state is None
+    assert bundle.request(one, "gpu-b", builders.STATE, 3.0).ray_state is None

@@ -71,7 +71,7 @@ def found(ranks: tuple[Rank, ...], **overrides: Any) -> StallEvidence:
 
 
 def cause(evidence: StallEvidence, log: str = "", inventory: Inventory | None = None) -> tuple[str, str]:
-    means = stall.meaning(inventory or builders.inventory(), evidence, log)
+    means = stall.explain(inventory or builders.inventory(), evidence, log)
     assert means
     assert means.cure
     return means.host, means.cause
@@ -86,7 +86,7 @@ def test_a_real_rank_that_was_stopped() -> None:
     assert [(one.host, one.number, one.state) for one in evidence.ranks] == [("gpu-a", 0, "S"), ("gpu-b", 1, "T")]
     host, why = cause(evidence, inventory=builders.inventory(gpus=1))
     assert (host, why) == ("gpu-b", "rank 1 on gpu-b is stopped, and the others wait for it")
-    assert stall.told(builders.inventory(gpus=1), evidence) == [
+    assert stall.summarize(builders.inventory(gpus=1), evidence) == [
         "gpu-a: rank 0 waiting for the engine",
         "gpu-b: rank 1 stopped",
     ]
@@ -172,27 +172,27 @@ def test_before_there_are_ranks(ray: dict[str, Any], host: str, why: str) -> Non
     ids=["nothing-yet", "all-load", "no-stack", "all-read"],
 )
 def test_what_fits_no_pattern_is_not_explained(evidence: StallEvidence, log: str) -> None:
-    assert stall.meaning(builders.inventory(), evidence, log) is None
+    assert stall.explain(builders.inventory(), evidence, log) is None
 
 
 def test_a_host_that_did_not_answer_is_not_accused() -> None:
     evidence = found(tuple(rank(n, at=LOADS) for n in range(8)), answered=("gpu-a",))
-    assert stall.meaning(builders.inventory(), evidence, "") is None
-    assert stall.told(builders.inventory(), evidence)[1] == "gpu-b: did not answer"
+    assert stall.explain(builders.inventory(), evidence, "") is None
+    assert stall.summarize(builders.inventory(), evidence)[1] == "gpu-b: did not answer"
 
 
 def test_ranks_at_the_same_place_share_a_line() -> None:
     nameless = replace(rank(9, at=()), number=None, cpu=0.9)
     evidence = found((*(one for one in sixteen(rank(3, at=LOADS)) if one.number != 9), nameless))
-    assert stall.told(builders.inventory(), evidence) == [
+    assert stall.summarize(builders.inventory(), evidence) == [
         f"gpu-a: ranks 0, 1, 2, 4, 5, 6, 7 in {BARRIER[0]}",
         f"gpu-a: rank 3 in {LOADS[0]}",
         f"gpu-b: ranks 8, 10, 11, 12, 13, 14, 15 in {BARRIER[0]}",
         "gpu-b: the rank with pid 109 at work",
     ]
     whole = found(sixteen())
-    assert stall.told(builders.inventory(), whole)[1] == f"gpu-b: ranks 8 to 15 in {BARRIER[0]}"
-    assert stall.told(builders.inventory(), found(()))[0] == "gpu-a: no ranks"
+    assert stall.summarize(builders.inventory(), whole)[1] == f"gpu-b: ranks 8 to 15 in {BARRIER[0]}"
+    assert stall.summarize(builders.inventory(), found(()))[0] == "gpu-a: no ranks"
 
 
 def test_what_cannot_be_read_is_no_failure() -> None:
@@ -203,10 +203,10 @@ def test_what_cannot_be_read_is_no_failure() -> None:
 
 def test_what_is_asked_for() -> None:
     one = builders.inventory()
-    asked = stall.wanted(one, "gpu-a", builders.STATE, since=60.0, seconds=6.0)
+    asked = stall.request(one, "gpu-a", builders.STATE, since=60.0, seconds=6.0)
     assert asked.processes
     assert asked.ray_state
-    assert stall.wanted(one, "gpu-b", builders.STATE, since=60.0, seconds=6.0).ray_state is None
+    assert stall.request(one, "gpu-b", builders.STATE, since=60.0, seconds=6.0).ray_state is None
 
 
 def test_stacks_are_worth_reading(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.diagnosis.unit_failure import WELL, UnitFailure, ailment
+from cluster.diagnosis.unit_failure import NONE, UnitFailure, unit_failure
 from cluster.errors import Unreachable
 from cluster.transport.host import Host
 from cluster.values import Presence
@@ -22,7 +22,7 @@ MEMORY = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB
 
 def found(view: HostView, **logs: Script) -> UnitFailure:
     answers = {f"unit_status {name}": log for name, log in logs.items()}
-    return ailment(builders.inventory(), Host("gpu-a", ScriptedTransport(answers)), view)
+    return unit_failure(builders.inventory(), Host("gpu-a", ScriptedTransport(answers)), view)
 
 
 def died(log: str) -> UnitFailure:
@@ -34,11 +34,11 @@ def died(log: str) -> UnitFailure:
     )
     transport = ScriptedTransport({"unit_status vllm": look(log, Presence.DEAD)})
     view = builders.view(HEAD, vllm=builders.dead(name="vllm"))
-    return ailment(one.model_copy(update={"hosts": hosts}), Host("gpu-a", transport), view)
+    return unit_failure(one.model_copy(update={"hosts": hosts}), Host("gpu-a", transport), view)
 
 
 def test_a_host_that_is_well() -> None:
-    assert found(builders.view(HEAD)) == WELL
+    assert found(builders.view(HEAD)) == NONE
 
 
 def test_a_host_that_cannot_be_looked_at() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from cluster.diagnosis.collect import Collected
 from cluster.diagnosis.engine_failure import engine_failed, is_dead
-from cluster.diagnosis.rank_logs import RankLogs, words
+from cluster.diagnosis.rank_logs import RankLogs, read
 from cluster.errors import NotReady
 from cluster.launch.unit import UnitStatus
 from cluster.values import Presence
@@ -77,7 +77,7 @@ def elsewhere(name: str) -> dict[str, RankLogs]:
         files = {path.name: path.read_text() for path in (FAILURES / name / host).glob("*")}
         kernel = files.pop("kernel.log", "")
         texts = {f"ray/session_latest/logs/{file}": text for file, text in files.items()}
-        found[host] = words(Collected(host, {**texts, "kernel.log": kernel}))
+        found[host] = read(Collected(host, {**texts, "kernel.log": kernel}))
     return found
 
 
@@ -131,5 +131,5 @@ def test_ranks_of_an_earlier_launch_are_none_of_this_one() -> None:
         "(Worker pid=8) INFO 11-26 17:15:46 [p.py:1] world_size=16 rank=9 local_rank=1 backend=nccl\n",
         "ray/session_latest/logs/worker-c-0a000000-9.out": ":job_id:0a000000\n:task_name:touch\n",
     }
-    (only,) = words(Collected("gpu-b", texts)).ranks
+    (only,) = read(Collected("gpu-b", texts)).ranks
     assert (only.pid, only.rank) == (8, 9)
