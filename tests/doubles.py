@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from cluster.command import Command, Result
 
-#: A string is stdout with status 0; an exception is raised; a function is asked.
+#: A string is stdout with status 0; an exception is raised; a function is called.
 Answer = Result | str | BaseException | Callable[[Command], Result]
 #: A command's kind, or what it must fulfil.
-Which = str | Callable[[Command], bool]
+Matcher = str | Callable[[Command], bool]
 Script = Answer | Sequence[Answer]
 
 
@@ -18,9 +18,9 @@ def failed(status: int, stderr: str = "", stdout: str = "") -> Result:
 
 
 class ScriptedChannel:
-    """A running command that says `lines` (None: nothing for a while) and then ends with `result`.
+    """A running command with these `lines` (None: nothing for a while) that then ends with `result`.
 
-    `broken_after`: how many sends succeed before the connection is gone, as `error` says.
+    After `broken_after` sends, every other one raises `error`.
     """
 
     def __init__(
@@ -55,31 +55,31 @@ class ScriptedChannel:
 
 
 class ScriptedTransport:
-    """Answers commands as told and records them.
+    """Answers commands from a script and records them.
 
     `answers` maps a kind, or a predicate, to an answer, or to a list of answers: one after the other, the
-    last for ever. The first that fits counts. What nobody foresaw is an `AssertionError`.
+    last for ever. The first that matches counts. A command without an answer is an `AssertionError`.
     """
 
     def __init__(
         self,
-        answers: Mapping[str, Script] | Iterable[tuple[Which, Script]] = (),
+        answers: Mapping[str, Script] | Iterable[tuple[Matcher, Script]] = (),
         channels: Mapping[str, ScriptedChannel] | None = None,
     ) -> None:
         pairs = answers.items() if isinstance(answers, Mapping) else answers
-        self._answers = [(which, _several(answer)) for which, answer in pairs]
+        self._answers = [(matcher, _as_list(answer)) for matcher, answer in pairs]
         self._channels = dict(channels or {})
         self.executed: list[Command] = []
         self.closed = False
 
     @property
     def kinds(self) -> list[str]:
-        """What was run and opened, in order."""
+        """The kinds of all commands that were run and opened, in order."""
         return [command.kind for command in self.executed]
 
     def execute(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
         self.executed.append(command)
-        result = _given(self._next(command), command)
+        result = _resolve(self._next(command), command)
         if on_line:
             for line in result.stdout.splitlines():
                 on_line(line)
@@ -93,19 +93,19 @@ class ScriptedTransport:
         self.closed = True
 
     def _next(self, command: Command) -> Answer:
-        for which, answers in self._answers:
-            if which == command.kind or (callable(which) and which(command)):
+        for matcher, answers in self._answers:
+            if matcher == command.kind or (callable(matcher) and matcher(command)):
                 return answers.pop(0) if len(answers) > 1 else answers[0]
-        raise AssertionError(f"nobody foresaw {command.kind!r}: {command.shown()}")
+        raise AssertionError(f"no answer for {command.kind!r}: {command.shown()}")
 
 
-def _several(answer: Script) -> list[Answer]:
+def _as_list(answer: Script) -> list[Answer]:
     if isinstance(answer, Sequence) and not isinstance(answer, str):
         return list(answer)
     return [answer]
 
 
-def _given(answer: Answer, command: Command) -> Result:
+def _resolve(answer: Answer, command: Command) -> Result:
     if isinstance(answer, BaseException):
         raise answer
     if isinstance(answer, str):

@@ -1,4 +1,4 @@
-"""A stage on which a phase acts before scripted hosts, and everything that it said and ran."""
+"""A stage on which a phase acts before scripted hosts, with all its events and commands."""
 
 from __future__ import annotations
 
@@ -24,57 +24,57 @@ E = TypeVar("E")
 Scripts = Mapping[str, Script]
 Answers = Scripts | Callable[[str], Scripts]
 
-#: As hosts say it on which all that preflight tries goes well.
-TRIALS = {"port_listener": '{"listening": [6379]}', "venv_check": '{"cuda": "", "model": ""}'}
+#: The answers to preflight's trials where all is well.
+TRIAL_ANSWERS = {"port_listener": '{"listening": [6379]}', "venv_check": '{"cuda": "", "model": ""}'}
 
 
-class Recorded(ScriptedTransport):
-    """Writes what is run into a record that all hosts share."""
+class RecordingTransport(ScriptedTransport):
+    """Records commands in a list that all hosts share."""
 
     def __init__(
-        self, host: str, record: list[tuple[str, str]], answers: Scripts, channels: Mapping[str, ScriptedChannel]
+        self, host: str, ran: list[tuple[str, str]], answers: Scripts, channels: Mapping[str, ScriptedChannel]
     ) -> None:
         super().__init__(answers, channels)
         self._host = host
-        self._record = record
+        self._ran = ran
 
     def execute(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
-        self._record.append((self._host, command.kind))
+        self._ran.append((self._host, command.kind))
         return super().execute(command, on_line)
 
     def open(self, command: Command) -> ScriptedChannel:
-        self._record.append((self._host, command.kind))
+        self._ran.append((self._host, command.kind))
         return super().open(command)
 
 
 @dataclass(frozen=True)
 class ScriptedRun:
-    """`ran` is (host, kind) in the order in which it was run; `at_end` what is to be released."""
+    """`ran` is (host, kind) of each command, in order; `at_end` holds what is released at the end."""
 
     stage: Stage
     events: list[Event]
     ran: list[tuple[str, str]]
-    transports: dict[str, Recorded]
+    transports: dict[str, RecordingTransport]
     at_end: list[Callable[[], None]]
 
-    def said(self, kind: type[E]) -> list[E]:
+    def events_of(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
 
     def payloads(self, host: str, kind: str) -> list[dict[str, Any]]:
-        return [payload(one) for one in self.transports[host].executed if one.kind == kind]
+        return [payload(command) for command in self.transports[host].executed if command.kind == kind]
 
 
-def played(
+def scripted_run(
     answers: Answers | None = None,
     inventory: Inventory | None = None,
     seen: Observed | None = None,
     channels: Mapping[str, ScriptedChannel] | None = None,
     **patience: float,
 ) -> ScriptedRun:
-    """`answers` are those of every host, or what a host's name is given; `channels` are the head's. Hosts let each
-    other through."""
+    """`answers` are those of every host, or a function of the host's name; `channels` are the head's. All hosts
+    reach each other."""
     inventory = inventory or builders.inventory()
-    fleet, ran, transports = hosts(inventory, answers or {}, channels or {})
+    fleet, ran, transports = scripted_fleet(inventory, answers or {}, channels or {})
     events: list[Event] = []
     at_end: list[Callable[[], None]] = []
     seen = builders.seen(inventory) if seen is None else seen
@@ -82,57 +82,59 @@ def played(
     return ScriptedRun(stage, events, ran, transports, at_end)
 
 
-def hosts(
+def scripted_fleet(
     inventory: Inventory, answers: Answers, channels: Mapping[str, ScriptedChannel]
-) -> tuple[Fleet, list[tuple[str, str]], dict[str, Recorded]]:
+) -> tuple[Fleet, list[tuple[str, str]], dict[str, RecordingTransport]]:
     ran: list[tuple[str, str]] = []
     transports = {
-        spec.name: Recorded(
+        spec.name: RecordingTransport(
             spec.name,
             ran,
             {
-                "port_probe": connected,
+                "port_probe": reach_answer,
                 "collect": "",
-                "unit_status ray": look(),
+                "unit_status ray": status_answer(),
                 **(answers(spec.name) if callable(answers) else answers),
             },
-            trying() | (dict(channels) if spec.role == "head" else {}),
+            trial_channels() | (dict(channels) if spec.role == "head" else {}),
         )
         for spec in inventory.hosts
     }
     return Fleet([Host(name, transport) for name, transport in transports.items()]), ran, transports
 
 
-def trying() -> dict[str, ScriptedChannel]:
-    return {kind: ScriptedChannel([said]) for kind, said in TRIALS.items()}
+def trial_channels() -> dict[str, ScriptedChannel]:
+    return {kind: ScriptedChannel([answer]) for kind, answer in TRIAL_ANSWERS.items()}
 
 
-def connected(command: Command, problem: str = "") -> Result:
-    """As one says it whom all peers let through, or whose tries all end with `problem`."""
+def reach_answer(command: Command, problem: str = "") -> Result:
+    """The answer of a host that reaches all its peers, or none of them because of `problem`."""
     keys = ("peer", "address", "port")
-    reaches = [{**{key: one[key] for key in keys}, "problem": problem} for one in payload(command)["targets"]]
+    reaches = [
+        {**{key: target[key] for key in keys}, "problem": problem} for target in payload(command)["targets"]
+    ]
     return Result(0, json.dumps({"reaches": reaches}), "")
 
 
 def payload(command: Command) -> dict[str, Any]:
-    """The data of a program for a host."""
-    found: dict[str, Any] = json.loads(command.stdin.splitlines()[-1])
-    return found
+    """Returns the data that a command sends to its program."""
+    data: dict[str, Any] = json.loads(command.stdin.splitlines()[-1])
+    return data
 
 
-def told(facts: Facts) -> str:
-    """As the probe on the host says it."""
+def facts_answer(facts: Facts) -> str:
+    """The answer of the program that collects facts."""
     return facts.model_dump_json()
 
 
-def look(text: str = "", presence: Presence = Presence.ALIVE, **overrides: Any) -> str:
-    """As the look at a unit says it."""
+def status_answer(text: str = "", presence: Presence = Presence.ALIVE, **overrides: Any) -> str:
+    """The answer about a unit that runs, or as `overrides` have it."""
     state: dict[str, Any] = {"presence": presence, "status": None, "lost": []}
     fields = {**state, "offset": len(text), "text": text, "read": 0, "health": 0}
     assert set(overrides) <= set(fields) <= set(UnitStatus.__dataclass_fields__)
     return json.dumps({**fields, **overrides})
 
 
-def left(*commands: str) -> str:
-    """As a stopped unit says it: what is still there, from pid 70 on."""
+def stop_answer(*commands: str) -> str:
+    """The answer of a stop that left these commands, from pid 70 on."""
     return json.dumps({"left": [{"pid": pid, "command": command} for pid, command in enumerate(commands, 70)]})

@@ -26,7 +26,14 @@ from orchestrator.local.settings import Settings
 from tests.cluster import builders
 from tests.doubles import ScriptedChannel
 from tests.orchestrator.fake_vllm import TOKEN, closed_port
-from tests.orchestrator.scripted_stage import TRIALS, connected, left, look, payload, told
+from tests.orchestrator.scripted_stage import (
+    TRIAL_ANSWERS,
+    facts_answer,
+    payload,
+    reach_answer,
+    status_answer,
+    stop_answer,
+)
 
 INVENTORY = """\
 cluster: demo
@@ -47,14 +54,14 @@ def written(folder: Path, cluster: str = "demo") -> Path:
     return path
 
 
-HEALTHY = look("Model loading took 3 GiB\nKV cache size: 640 tokens\n", health=200)
+HEALTHY = status_answer("Model loading took 3 GiB\nKV cache size: 640 tokens\n", health=200)
 
 
 @dataclass
-class World:
-    """What runs on the hosts. `engine` is what a look at vLLM shows; kinds in `hang` never end, those in `broken`
-    fail; hosts that are `lost` do not answer; `ran` notes all that changed something, `launched` argument lists;
-    `benched` is what a benchmark client says."""
+class SimulatedCluster:
+    """What runs on the hosts. `engine` is the status of vLLM; kinds in `hang` never end, those in `broken` fail;
+    hosts that are `lost` do not answer; `ran` records all that changed something, `launched` argument lists;
+    `bench_lines` is the output of a benchmark client."""
 
     engine: str = HEALTHY
     hang: frozenset[str] = frozenset()
@@ -63,12 +70,12 @@ class World:
     units: dict[tuple[str, str], UnitState] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
     launched: list[list[str]] = field(default_factory=list)
-    reached: Callable[[str], object] = lambda kind: None
-    benched: Callable[[Command], list[str | None]] = lambda command: []
+    on_command: Callable[[str], object] = lambda kind: None
+    bench_lines: Callable[[Command], list[str | None]] = lambda command: []
 
     def fleet(self, inventory: Inventory, settings: Settings) -> Fleet:
-        """Stands in for connections."""
-        return Fleet([Host(spec.name, Simulated(self, inventory, spec)) for spec in inventory.hosts])
+        """Replaces `connected`."""
+        return Fleet([Host(spec.name, SimulatedTransport(self, inventory, spec)) for spec in inventory.hosts])
 
 
 _ANSWERS = {
@@ -79,30 +86,30 @@ _CARDS = [{"uuid": uuid, "memory_mib": 81559, "cuda": "ok"} for uuid in ("a", "b
 _CHANNELS = {
     "lease": json.dumps({"taken": None}),
     "verify_gpus": json.dumps({"proved": _CARDS}),
-    **TRIALS,
+    **TRIAL_ANSWERS,
 }
 
 
 @dataclass
-class Simulated:
+class SimulatedTransport:
     """The transport to one of them."""
 
-    world: World
+    simulated: SimulatedCluster
     inventory: Inventory
     spec: HostSpec
 
     def execute(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
         kind = command.kind
-        self.world.reached(kind)
-        if kind in self.world.hang:
+        self.simulated.on_command(kind)
+        if kind in self.simulated.hang:
             threading.Event().wait()
-        if kind in self.world.broken or self.spec.name in self.world.lost:
+        if kind in self.simulated.broken or self.spec.name in self.simulated.lost:
             raise Unreachable(self.spec.name, command.title, cause="no route", cure="see its cable")
         return Result(0, self._answer(command), "")
 
     def open(self, command: Command) -> ScriptedChannel:
         if command.kind == "bench":
-            return ScriptedChannel(self.world.benched(command))
+            return ScriptedChannel(self.simulated.bench_lines(command))
         return ScriptedChannel([_CHANNELS[command.kind]])
 
     def close(self) -> None:
@@ -111,67 +118,67 @@ class Simulated:
     def _answer(self, command: Command) -> str:
         match command.kind.split():
             case ["facts"]:
-                return told(builders.facts(self.spec, ray=self._unit("ray"), vllm=self._unit("vllm")))
+                return facts_answer(builders.facts(self.spec, ray=self._unit("ray"), vllm=self._unit("vllm")))
             case ["keeper", name]:
                 return self._launch(name, command)
             case ["stop", name]:
-                self._note(command)
-                self.world.units.pop((self.spec.name, name), None)
-                return left()
+                self._record(command)
+                self.simulated.units.pop((self.spec.name, name), None)
+                return stop_answer()
             case ["unit_status", "vllm"]:
-                return self.world.engine
+                return self.simulated.engine
             case ["port_probe"]:
-                return connected(command).stdout
+                return reach_answer(command).stdout
             case ["http_request"]:
                 path = "/" + payload(command)["url"].split("/", 3)[3]
                 return json.dumps({"status": 200, "text": _ANSWERS.get(path, TOKEN)})
         return {
             "ray_token": '{"token": "t0ken"}',
-            "unit_status ray": look(),
+            "unit_status ray": status_answer(),
             "nccl": '{"lines": []}',
             "clocks": '{"clocks": {}}',
         }.get(command.kind, "")
 
     def _launch(self, name: str, command: Command) -> str:
-        self._note(command)
+        self._record(command)
         record = payload(command)["record"]
-        self.world.launched.append(record["argv"])
-        self.world.units[self.spec.name, name] = UnitState(
+        self.simulated.launched.append(record["argv"])
+        self.simulated.units[self.spec.name, name] = UnitState(
             presence=Presence.ALIVE, argv=record["argv"], fingerprint=record["fingerprint"], pids=(7,), age=60.0
         )
         return ""
 
     def _unit(self, name: str) -> UnitState:
-        return self.world.units.get((self.spec.name, name), builders.ABSENT)
+        return self.simulated.units.get((self.spec.name, name), builders.ABSENT)
 
-    def _note(self, command: Command) -> None:
-        self.world.ran.append(f"{self.spec.name}: {command.kind}")
+    def _record(self, command: Command) -> None:
+        self.simulated.ran.append(f"{self.spec.name}: {command.kind}")
 
 
-def run(world: World, *words: object) -> int:
-    """The program before these hosts; returns its exit code."""
-    with mock.patch("orchestrator.session.session.connected", world.fleet):
+def run(simulated: SimulatedCluster, *words: object) -> int:
+    """Runs the program before these hosts and returns its exit code."""
+    with mock.patch("orchestrator.session.session.connected", simulated.fleet):
         return cli.main([str(word) for word in words])
 
 
 def main() -> int:
-    """HANG and BROKEN are kinds, separated by commas; what is reached of HANG is said on stdout.
+    """HANG and BROKEN are kinds, separated by commas; a command of HANG is named on stdout.
 
     No second signal is taken for the echo of the first, so that nobody has to wait for it.
     """
     hang, broken = (frozenset(filter(None, os.environ.get(name, "").split(","))) for name in ("HANG", "BROKEN"))
-    world = World(hang=hang, broken=broken)
+    simulated = SimulatedCluster(hang=hang, broken=broken)
     if "unit_status vllm" in hang:
-        world.engine = look("Starting to load model\n")
+        simulated.engine = status_answer("Starting to load model\n")
 
-    def reached(kind: str) -> None:
+    def on_command(kind: str) -> None:
         if kind in hang:
             os.write(1, f"{kind}\n".encode())
 
-    world.reached = reached
+    simulated.on_command = on_command
     with mock.patch("orchestrator.run.interrupts._ECHO", 0.0):
-        code = run(world, *sys.argv[1:])
-    os.write(1, ("".join(f"{line}\n" for line in world.ran) + "the end\n").encode())
+        code = run(simulated, *sys.argv[1:])
+    os.write(1, ("".join(f"{line}\n" for line in simulated.ran) + "the end\n").encode())
     return code
 
 

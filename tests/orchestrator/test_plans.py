@@ -12,8 +12,8 @@ from cluster.values import Presence
 from orchestrator.local.settings import Settings
 from orchestrator.plans import UpOptions, down, up
 from tests.orchestrator import simulated_cluster
-from tests.orchestrator.scripted_stage import look
-from tests.orchestrator.simulated_cluster import World, run, written
+from tests.orchestrator.scripted_stage import status_answer
+from tests.orchestrator.simulated_cluster import SimulatedCluster, run, written
 
 LAUNCHES = ["gpu-a: keeper ray", "gpu-b: keeper ray", "gpu-a: keeper vllm"]
 STOPS = ["gpu-a: stop vllm", "gpu-b: stop ray", "gpu-a: stop ray"]
@@ -49,14 +49,14 @@ def test_every_phase_that_starts_something_can_take_it_back() -> None:
 
 
 def test_up_announces_and_up_again_only_proves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    world, path = World(), written(tmp_path)
-    assert run(world, "up", path, "--output", "json") == 0
-    assert world.ran == LAUNCHES
+    simulated, path = SimulatedCluster(), written(tmp_path)
+    assert run(simulated, "up", path, "--output", "json") == 0
+    assert simulated.ran == LAUNCHES
     announced = json.loads(capsys.readouterr().out)
     assert (announced["tensor_parallel"], announced["kv_cache_tokens"], announced["token"]) == (2, 640, " Paris")
     assert announced["proved_from"] == "gpu-a"
-    assert run(world, "up", path, "--output", "json") == 0
-    assert world.ran == LAUNCHES
+    assert run(simulated, "up", path, "--output", "json") == 0
+    assert simulated.ran == LAUNCHES
     phases = [one["title"] for one in json.loads(capsys.readouterr().out)["phases"]]
     assert phases[-2:] == ["Wait until the engine is ready", "Prove it with a token"]
     assert not any("Start" in title or "Launch" in title for title in phases)
@@ -66,9 +66,9 @@ def test_an_engine_that_dies_is_explained_before_all_is_taken_back_and_in_full_a
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB."
-    world = World(engine=look(log, Presence.DEAD, status=1))
-    assert run(world, "up", written(tmp_path), "--output", "plain") == 6
-    assert world.ran == [*LAUNCHES, *STOPS]
+    simulated = SimulatedCluster(engine=status_answer(log, Presence.DEAD, status=1))
+    assert run(simulated, "up", written(tmp_path), "--output", "plain") == 6
+    assert simulated.ran == [*LAUNCHES, *STOPS]
     said = capsys.readouterr()
     assert said.out == ""
     before, taken_back, after = said.err.partition("taking back what this run started")
@@ -82,7 +82,10 @@ def test_an_engine_that_dies_is_explained_before_all_is_taken_back_and_in_full_a
 def test_a_run_that_fails_leaves_a_bundle_and_says_where(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(World(engine=look("", Presence.DEAD)), "up", written(tmp_path), "--output", "json") == 6
+    assert (
+        run(SimulatedCluster(engine=status_answer("", Presence.DEAD)), "up", written(tmp_path), "--output", "json")
+        == 6
+    )
     (note,) = json.loads(capsys.readouterr().out)["notes"]
     path = Path(note.removeprefix("what every host has to say is in "))
     assert path.name.endswith("-up.tar.gz")
@@ -92,9 +95,9 @@ def test_a_run_that_fails_leaves_a_bundle_and_says_where(
 
 
 def test_a_failed_undo_names_what_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    world = World(engine=look("", Presence.DEAD), broken=frozenset({"stop ray"}))
+    simulated = SimulatedCluster(engine=status_answer("", Presence.DEAD), broken=frozenset({"stop ray"}))
     path = written(tmp_path)
-    assert run(world, "up", path, "--output", "plain") == 6
+    assert run(simulated, "up", path, "--output", "plain") == 6
     said = capsys.readouterr().err
     assert "could not be taken back: Start Ray on the workers\n" in said
     assert "gpu-b: ray could not be stopped: no route (see its cable)" in said
@@ -102,9 +105,9 @@ def test_a_failed_undo_names_what_is_left(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_keep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    world, path = World(engine=look("", Presence.DEAD)), written(tmp_path)
-    assert run(world, "up", path, "--keep", "--output", "plain") == 6
-    assert world.ran == LAUNCHES
+    simulated, path = SimulatedCluster(engine=status_answer("", Presence.DEAD)), written(tmp_path)
+    assert run(simulated, "up", path, "--keep", "--output", "plain") == 6
+    assert simulated.ran == LAUNCHES
     left = f"what this run started was left for a look: `orchestrator down {path}` takes it away"
     assert capsys.readouterr().err.count(left) == 1
 
@@ -112,29 +115,29 @@ def test_keep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_down_without_an_inventory_takes_the_last_one_and_then_forgets_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world = World()
-    assert run(world, "up", written(tmp_path), "--output", "plain") == 0
-    assert run(world, "down", "--output", "plain") == 0
-    assert world.ran == [*LAUNCHES, *STOPS]
+    simulated = SimulatedCluster()
+    assert run(simulated, "up", written(tmp_path), "--output", "plain") == 0
+    assert run(simulated, "down", "--output", "plain") == 0
+    assert simulated.ran == [*LAUNCHES, *STOPS]
     assert capsys.readouterr().out.endswith("demo is down: nothing of it is left on gpu-a, gpu-b\n")
-    assert run(world, "down", "--output", "plain") == 2
+    assert run(simulated, "down", "--output", "plain") == 2
 
 
 def test_an_up_that_is_refused_the_lease_changes_nothing_of_what_is_remembered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would be another inventory: a host that it does not name would be forgotten by a `down` without one."""
-    world, path = World(), written(tmp_path)
-    assert run(world, "up", path, "--output", "plain") == 0
+    simulated, path = SimulatedCluster(), written(tmp_path)
+    assert run(simulated, "up", path, "--output", "plain") == 0
     later = tmp_path / "later.yaml"
     later.write_text(path.read_text() + "# another\n")
     theirs = {"owner": "bob", "machine": "desk", "since": "2026-11-22T09:00:00+00:00", "reason": "up demo"}
     with monkeypatch.context() as patched:
         patched.setitem(simulated_cluster._CHANNELS, "lease", json.dumps({"held": theirs}))
-        assert run(world, "up", later, "--output", "plain") == 8
+        assert run(simulated, "up", later, "--output", "plain") == 8
     (kept,) = Settings().state.rglob("inventory.yaml")
     assert kept.read_text() == path.read_text()
-    assert run(world, "up", later, "--output", "plain") == 0
+    assert run(simulated, "up", later, "--output", "plain") == 0
     assert kept.read_text() == later.read_text()
 
 
@@ -142,13 +145,13 @@ def test_a_down_that_proved_too_little_is_not_forgotten(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORCHESTRATOR_PATIENCE_FREE", "0.01")
-    world = World()
-    assert run(world, "up", written(tmp_path), "--output", "plain") == 0
-    world.broken = frozenset({"stop ray"})
-    assert run(world, "down", "--output", "plain") == 7
+    simulated = SimulatedCluster()
+    assert run(simulated, "up", written(tmp_path), "--output", "plain") == 0
+    simulated.broken = frozenset({"stop ray"})
+    assert run(simulated, "down", "--output", "plain") == 7
     assert "gpu-b: pid 7 of ray" in capsys.readouterr().err
-    world.broken = frozenset()
-    assert run(world, "down", "--output", "json") == 0
+    simulated.broken = frozenset()
+    assert run(simulated, "down", "--output", "json") == 0
     assert json.loads(capsys.readouterr().out)["free"] is True
 
 
@@ -171,58 +174,58 @@ def three_cards(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def shrunk(tmp_path: Path, three_cards: None) -> tuple[World, Path]:
+def shrunk(tmp_path: Path, three_cards: None) -> tuple[SimulatedCluster, Path]:
     """A cluster of three, and the inventory from which one has left."""
-    world, path = World(), written(tmp_path)
-    assert run(world, "up", with_a_third(path), "--output", "plain") == 0
-    assert sorted(world.ran) == sorted(THREE)
-    world.ran.clear()
-    return world, path
+    simulated, path = SimulatedCluster(), written(tmp_path)
+    assert run(simulated, "up", with_a_third(path), "--output", "plain") == 0
+    assert sorted(simulated.ran) == sorted(THREE)
+    simulated.ran.clear()
+    return simulated, path
 
 
 def test_a_host_that_joins_the_inventory_leaves_the_ray_of_the_others(tmp_path: Path, three_cards: None) -> None:
-    world, path = World(), written(tmp_path)
-    assert run(world, "up", path, "--output", "plain") == 0
-    world.ran.clear()
-    assert run(world, "up", with_a_third(path), "--output", "plain") == 0
-    assert world.ran == ["gpu-a: stop vllm", "gpu-c: keeper ray", "gpu-a: keeper vllm"]
+    simulated, path = SimulatedCluster(), written(tmp_path)
+    assert run(simulated, "up", path, "--output", "plain") == 0
+    simulated.ran.clear()
+    assert run(simulated, "up", with_a_third(path), "--output", "plain") == 0
+    assert simulated.ran == ["gpu-a: stop vllm", "gpu-c: keeper ray", "gpu-a: keeper vllm"]
 
 
-def test_a_host_that_left_the_inventory_is_cleaned_once(shrunk: tuple[World, Path]) -> None:
-    world, path = shrunk
+def test_a_host_that_left_the_inventory_is_cleaned_once(shrunk: tuple[SimulatedCluster, Path]) -> None:
+    simulated, path = shrunk
     for ran in (["gpu-c: stop ray", "gpu-a: stop vllm", "gpu-a: keeper vllm"], []):
-        assert run(world, "up", path, "--output", "plain") == 0
-        assert world.ran == ran
-        world.ran.clear()
+        assert run(simulated, "up", path, "--output", "plain") == 0
+        assert simulated.ran == ran
+        simulated.ran.clear()
 
 
 def test_a_host_that_left_and_is_lost_is_told_until_it_is_clean(
-    shrunk: tuple[World, Path], capsys: pytest.CaptureFixture[str]
+    shrunk: tuple[SimulatedCluster, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Ray may still have it, so Ray begins anew; a cluster that then runs as wanted is left in peace."""
-    world, path = shrunk
-    world.lost = frozenset({"gpu-c"})
+    simulated, path = shrunk
+    simulated.lost = frozenset({"gpu-c"})
     anew = ["gpu-a: stop vllm", "gpu-b: stop ray", "gpu-a: stop ray", *LAUNCHES]
     for ran in (anew, []):
-        assert run(world, "up", path, "--output", "plain") == 0
-        assert world.ran == ran
+        assert run(simulated, "up", path, "--output", "plain") == 0
+        assert simulated.ran == ran
         assert "gpu-c: warning: it has left the inventory, and could not be looked at" in capsys.readouterr().err
-        world.ran.clear()
-    assert run(world, "down", "--output", "json") == 7
+        simulated.ran.clear()
+    assert run(simulated, "down", "--output", "json") == 7
     (left,) = json.loads(capsys.readouterr().out)["leftovers"]
     assert (left["host"], left["provable"]) == ("gpu-c", False)
-    assert world.ran == STOPS
-    world.ran.clear()
-    world.lost = frozenset()
-    assert run(world, "down", "--output", "plain") == 0
-    assert world.ran == ["gpu-c: stop ray"]
+    assert simulated.ran == STOPS
+    simulated.ran.clear()
+    simulated.lost = frozenset()
+    assert run(simulated, "down", "--output", "plain") == 0
+    assert simulated.ran == ["gpu-c: stop ray"]
     assert not any(Settings().state.rglob("*.json"))
 
 
-def test_a_down_with_the_new_inventory_cleans_a_host_that_left_it(shrunk: tuple[World, Path]) -> None:
-    world, path = shrunk
-    assert run(world, "down", path, "--output", "plain") == 0
-    assert world.ran == [*STOPS, "gpu-c: stop ray"]
+def test_a_down_with_the_new_inventory_cleans_a_host_that_left_it(shrunk: tuple[SimulatedCluster, Path]) -> None:
+    simulated, path = shrunk
+    assert run(simulated, "down", path, "--output", "plain") == 0
+    assert simulated.ran == [*STOPS, "gpu-c: stop ray"]
 
 
 @pytest.mark.parametrize(
@@ -233,28 +236,28 @@ def test_a_down_with_the_new_inventory_cleans_a_host_that_left_it(shrunk: tuple[
     ],
 )
 def test_anew_on_purpose(tmp_path: Path, word: str, ran: list[str]) -> None:
-    world, path = World(), written(tmp_path)
-    assert run(world, "up", path, "--output", "plain") == 0
-    world.ran.clear()
-    assert run(world, "up", path, word, "--output", "plain") == 0
-    assert world.ran == ran
+    simulated, path = SimulatedCluster(), written(tmp_path)
+    assert run(simulated, "up", path, "--output", "plain") == 0
+    simulated.ran.clear()
+    assert run(simulated, "up", path, word, "--output", "plain") == 0
+    assert simulated.ran == ran
 
 
 def test_another_cluster_by_the_same_name_takes_nothing_away(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Somebody has copied an inventory for other hosts and forgotten its first line."""
-    world, path = World(), written(tmp_path)
-    assert run(world, "up", path, "--output", "plain") == 0
-    world.ran.clear()
+    simulated, path = SimulatedCluster(), written(tmp_path)
+    assert run(simulated, "up", path, "--output", "plain") == 0
+    simulated.ran.clear()
     copy = tmp_path / "copy.yaml"
     copy.write_text(path.read_text().replace("10.0.0.", "10.9.0.").replace("gpu-", "test-"))
     for verb in ("up", "down"):
-        assert run(world, verb, copy, "--output", "plain") == 2
+        assert run(simulated, verb, copy, "--output", "plain") == 2
         said = capsys.readouterr().err
         assert "demo is in use from here on other hosts: gpu-a, gpu-b" in said
         assert "`orchestrator down --cluster demo` takes that one away" in said
-    assert world.ran == []
-    assert run(world, "down", "--cluster", "demo", "--output", "plain") == 0
-    assert world.ran == STOPS
-    assert run(world, "up", copy, "--output", "plain") == 0
+    assert simulated.ran == []
+    assert run(simulated, "down", "--cluster", "demo", "--output", "plain") == 0
+    assert simulated.ran == STOPS
+    assert run(simulated, "up", copy, "--output", "plain") == 0

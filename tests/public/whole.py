@@ -18,7 +18,7 @@ from tests.cluster.diagnosis.test_collect import line
 from tests.doubles import ScriptedChannel
 from tests.orchestrator.commands.test_bench import well
 from tests.orchestrator.scripted_stage import payload
-from tests.orchestrator.simulated_cluster import INVENTORY, Simulated, World
+from tests.orchestrator.simulated_cluster import INVENTORY, SimulatedCluster, SimulatedTransport
 
 _THEIRS = {"owner": "bob", "machine": "desk", "since": "2026-11-22T09:00:00+00:00", "reason": "up demo", "pid": 7}
 #: What hosts answer to programs that `Simulated` knows nothing of.
@@ -38,7 +38,7 @@ class Whole:
     """
 
     folder: Path
-    world: World = field(default_factory=lambda: World(benched=well))
+    simulated: SimulatedCluster = field(default_factory=lambda: SimulatedCluster(bench_lines=well))
     documents: dict[str, list[Any]] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     sent: list[Command] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Whole:
         with (
             redirect_stdout(out),
             redirect_stderr(err),
-            mock.patch("orchestrator.session.session.connected", self.world.fleet),
+            mock.patch("orchestrator.session.session.connected", self.simulated.fleet),
         ):
             self.codes[name] = cli.main([str(word) for word in words])
         self.events += [json.loads(row) for row in err.getvalue().splitlines() if row.startswith('{"event"')]
@@ -124,15 +124,15 @@ def _play(whole: Whole, inventory: Path) -> None:
     whole.ask("bench", "bench", "--results", results / "b", *_BENCH)
     whole.ask("bench report", "bench", "report", results / "a")
     whole.ask("bench compare", "bench", "compare", results / "a", results / "b")
-    whole.world.lost = frozenset({"gpu-b"})
+    whole.simulated.lost = frozenset({"gpu-b"})
     whole.ask("status", "status")
     whole.documents["exec"] += [json.loads(whole.run("exec lost", "exec", "--output", "json", "--", "ls"))]
     whole.ask("failure", "up", inventory)
     whole.ask("diagnose", "diagnose", "--to", whole.folder / "lost.tar.gz")
-    whole.world.lost = frozenset()
-    whole.world.broken = frozenset({"keeper ray"})
+    whole.simulated.lost = frozenset()
+    whole.simulated.broken = frozenset({"keeper ray"})
     whole.ask("failure", "up", inventory, "--recreate")
-    whole.world.broken = frozenset()
+    whole.simulated.broken = frozenset()
     whole.ask("down", "down", inventory)
     layouts = ("--layouts", "2x1", "--results", results / "layouts")
     whole.ask("bench layouts", "bench", "layouts", inventory, *layouts, *_BENCH)
@@ -141,9 +141,9 @@ def _play(whole: Whole, inventory: Path) -> None:
 @contextmanager
 def _recorded(sent: list[Command]) -> Iterator[None]:
     """Everything that is sent to a host, and an answer to what those hosts know nothing of."""
-    execute, opened = Simulated.execute, Simulated.open
+    execute, opened = SimulatedTransport.execute, SimulatedTransport.open
 
-    def answered(one: Simulated, command: Command, said: Callable[[str], None] | None = None) -> Result:
+    def answered(one: SimulatedTransport, command: Command, said: Callable[[str], None] | None = None) -> Result:
         sent.append(command)
         result = execute(one, command, said)
         result = Result(0, result.stdout or _ANSWERS.get(program(command), ""), "")
@@ -152,14 +152,17 @@ def _recorded(sent: list[Command]) -> Iterator[None]:
             said(row)
         return result
 
-    def channel(one: Simulated, command: Command) -> ScriptedChannel:
+    def channel(one: SimulatedTransport, command: Command) -> ScriptedChannel:
         sent.append(command)
         try:
             return opened(one, command)
         except KeyError:
             return ScriptedChannel(["{}"])
 
-    with mock.patch.object(Simulated, "execute", answered), mock.patch.object(Simulated, "open", channel):
+    with (
+        mock.patch.object(SimulatedTransport, "execute", answered),
+        mock.patch.object(SimulatedTransport, "open", channel),
+    ):
         yield
 
 

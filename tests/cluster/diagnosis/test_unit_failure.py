@@ -12,7 +12,7 @@ from cluster.views import HostView
 from tests.cluster import builders
 from tests.cluster.recorded import recorded
 from tests.doubles import Script, ScriptedTransport
-from tests.orchestrator.scripted_stage import look
+from tests.orchestrator.scripted_stage import status_answer
 
 HEAD = builders.inventory().head
 ANEW = "`up` launches it anew"
@@ -32,7 +32,7 @@ def died(log: str) -> UnitFailure:
         spec.model_copy(update={"cluster_address": address})
         for spec, address in zip(one.hosts, ("10.0.0.2", "10.0.0.3"), strict=True)
     )
-    transport = ScriptedTransport({"unit_status vllm": look(log, Presence.DEAD)})
+    transport = ScriptedTransport({"unit_status vllm": status_answer(log, Presence.DEAD)})
     view = builders.view(HEAD, vllm=builders.dead(name="vllm"))
     return unit_failure(one.model_copy(update={"hosts": hosts}), Host("gpu-a", transport), view)
 
@@ -51,7 +51,9 @@ def test_gpus_that_cannot_be_looked_at() -> None:
 
 
 def test_an_engine_says_what_it_died_of() -> None:
-    cause, cure = found(builders.view(HEAD, vllm=builders.dead(name="vllm")), vllm=look(MEMORY, Presence.DEAD))
+    cause, cure = found(
+        builders.view(HEAD, vllm=builders.dead(name="vllm")), vllm=status_answer(MEMORY, Presence.DEAD)
+    )
     assert cause == f"{MEMORY}: the model does not fit into the memory of the GPUs"
     assert cure.endswith(f"a quantized model; {ANEW}")
 
@@ -73,7 +75,7 @@ def test_what_no_numbered_rank_says_is_told_with_its_host(who: tuple[str, str]) 
 
 def test_a_ray_says_what_it_died_of_and_what_it_left() -> None:
     seen = builders.dead(7, 8).model_copy(update={"status": -9})
-    cause, cure = found(builders.view(HEAD, ray=seen), ray=look("No space left on device", Presence.DEAD))
+    cause, cure = found(builders.view(HEAD, ray=seen), ray=status_answer("No space left on device", Presence.DEAD))
     left = "but 2 of its processes live"
     assert (cause, cure) == (
         f"Ray has ended (exit status -9): a disk or /dev/shm is full, {left}",
@@ -83,7 +85,7 @@ def test_a_ray_says_what_it_died_of_and_what_it_left() -> None:
 
 def test_both_are_told_and_the_cure_once() -> None:
     view = builders.view(HEAD, ray=builders.dead(), vllm=builders.dead(7).model_copy(update={"argv": ()}))
-    cause, cure = found(view, ray=look("", Presence.DEAD))
+    cause, cure = found(view, ray=status_answer("", Presence.DEAD))
     assert cause == "Ray has ended; the record of vllm is gone, but 1 of its processes live"
     assert cure == ANEW
 
@@ -96,5 +98,5 @@ def test_a_log_that_cannot_be_read(name: str) -> None:
 
 
 def test_a_keeper_that_is_gone_while_its_tree_lives() -> None:
-    cause, cure = found(builders.view(HEAD, ray=builders.dead(7)), ray=look("all is well", Presence.DEAD))
+    cause, cure = found(builders.view(HEAD, ray=builders.dead(7)), ray=status_answer("all is well", Presence.DEAD))
     assert (cause, cure) == ("the keeper of ray is gone, but 1 of its processes live", ANEW)

@@ -16,7 +16,7 @@ from cluster.values import EndpointStatus, GpuProcess, HostStatus, Presence
 from tests.cluster import builders
 from tests.doubles import Script
 from tests.orchestrator.fake_vllm import HANG, TOKEN, FakeVllm, closed_port, served
-from tests.orchestrator.scripted_stage import hosts, look, told
+from tests.orchestrator.scripted_stage import facts_answer, scripted_fleet, status_answer
 
 OURS = GpuProcess(pid=1, name="VLLM::Worker", used_mib=70000, ours=True)
 ENDED = "Starting to load model\ntorch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB.\n"
@@ -39,14 +39,14 @@ def shown(
 ) -> tuple[list[HostStatus], EndpointStatus | None]:
     """`answers` by host, dashes written as underscores; the others are healthy, and nothing runs there."""
     looks = {name.replace("_", "-"): answer for name, answer in answers.items()}
-    healthy: dict[str, Script] = {spec.name: told(builders.facts(spec)) for spec in inventory.hosts}
+    healthy: dict[str, Script] = {spec.name: facts_answer(builders.facts(spec)) for spec in inventory.hosts}
     # What is asked from the head itself, where nothing healthy answers from here.
     asked: dict[str, Script] = {
         "http_request": answer,
-        "unit_status vllm": look(log, DEAD),
-        "unit_status ray": look("", DEAD),
+        "unit_status vllm": status_answer(log, DEAD),
+        "unit_status ray": status_answer("", DEAD),
     }
-    fleet, _, _ = hosts(inventory, lambda name: {"facts": {**healthy, **looks}[name], **asked}, {})
+    fleet, _, _ = scripted_fleet(inventory, lambda name: {"facts": {**healthy, **looks}[name], **asked}, {})
     return status(inventory, fleet)
 
 
@@ -54,7 +54,9 @@ def serving(vllm: FakeVllm, presence: Presence = ALIVE) -> tuple[Inventory, str]
     """One host on which the engine of this server runs as wanted, and how it is seen."""
     one = builders.inventory(hosts=1, serve={"host": "127.0.0.1", "port": vllm.port})
     engine = builders.alive(vllm_unit(one, builders.seen(one)), presence=presence)
-    return one, told(builders.facts(one.head, vllm=engine, gpus=(builders.card(0, OURS), builders.card(1))))
+    return one, facts_answer(
+        builders.facts(one.head, vllm=engine, gpus=(builders.card(0, OURS), builders.card(1)))
+    )
 
 
 def endpoint(vllm: FakeVllm) -> EndpointStatus:
@@ -77,7 +79,7 @@ def test_units_gpus_and_the_oldest_age() -> None:
     facts = builders.facts(
         two.head, ray=ray, vllm=builders.dead(), gpus=(builders.card(0, OURS), builders.card(1))
     )
-    status = shown(two, gpu_a=told(facts))[0][0]
+    status = shown(two, gpu_a=facts_answer(facts))[0][0]
     assert replace(status, problem="", cure="") == HostStatus("gpu-a", ALIVE, DEAD, 1, 2, 90.0)
     assert status.problem.startswith("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB.")
     assert status.cure.endswith("`up` launches it anew")
@@ -140,7 +142,7 @@ def test_one_that_is_still_loading(vllm: FakeVllm) -> None:
 def test_one_that_does_not_listen_yet_says_how_far_it_is() -> None:
     one = builders.inventory(hosts=1, serve={"host": "127.0.0.1", "port": closed_port()})
     engine = builders.alive(vllm_unit(one, builders.seen(one)))
-    found = shown(one, REFUSED, gpu_a=told(builders.facts(one.head, vllm=engine)))[1]
+    found = shown(one, REFUSED, gpu_a=facts_answer(builders.facts(one.head, vllm=engine)))[1]
     assert found
     assert (found.health, found.tokens, found.detail) == (False, None, "loading weights")
 

@@ -14,7 +14,7 @@ from orchestrator.bench.launch import Launch, launch
 from orchestrator.bench.results import BenchSettings
 from tests.cluster import builders
 from tests.orchestrator.fake_vllm import FakeVllm, served
-from tests.orchestrator.scripted_stage import payload, played
+from tests.orchestrator.scripted_stage import payload, scripted_run
 
 HOW = BenchSettings(rate=10, cold="salt", origin="here", seed=7)
 
@@ -27,7 +27,7 @@ def vllm() -> Iterator[FakeVllm]:
 
 def from_here(port: int, scratch: Path) -> Launch:
     inventory = builders.inventory(serve={"host": "127.0.0.1", "port": port})
-    return launch(played({}, inventory).stage, Cell(GUIDE[0], 16), HOW, 7, scratch)
+    return launch(scripted_run({}, inventory).stage, Cell(GUIDE[0], 16), HOW, 7, scratch)
 
 
 def test_the_client_beside_this_program(vllm: FakeVllm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

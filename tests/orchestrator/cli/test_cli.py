@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.cli import cli
 from orchestrator.cli.arguments import parse
-from tests.orchestrator.simulated_cluster import World, run, written
+from tests.orchestrator.simulated_cluster import SimulatedCluster, run, written
 
 Captured = pytest.CaptureFixture[str]
 VERBS = ("up", "down", "plan", "check", "status", "logs", "exec", "diagnose", "bench", "unlock")
@@ -159,7 +159,7 @@ except SystemExit:
 def remembered(folder: Path, *clusters: str) -> None:
     """This machine has used these."""
     for cluster in clusters:
-        assert run(World(), "up", written(folder, cluster), "--output", "plain") == 0
+        assert run(SimulatedCluster(), "up", written(folder, cluster), "--output", "plain") == 0
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from cluster.errors import ClusterError, FleetError, UsageError
 from orchestrator.cli import cli
 from orchestrator.run.interrupts import Interrupted
 from tests.orchestrator.render import story
-from tests.orchestrator.simulated_cluster import World, run, written
+from tests.orchestrator.simulated_cluster import SimulatedCluster, run, written
 
 Captured = pytest.CaptureFixture[str]
 
@@ -70,23 +70,23 @@ def test_an_impatient_person_sees_no_traceback(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_status_as_a_table_and_as_json(tmp_path: Path, capsys: Captured) -> None:
-    world, path = World(), written(tmp_path)
-    assert run(world, "up", path, "--output", "plain") == 0
+    simulated, path = SimulatedCluster(), written(tmp_path)
+    assert run(simulated, "up", path, "--output", "plain") == 0
     capsys.readouterr()
-    assert run(world, "status") == 0
+    assert run(simulated, "status") == 0
     shown = capsys.readouterr()
     assert shown.err == ""
     assert "gpu-b" in shown.out
     assert "healthy, tokens come" in shown.out
-    assert run(world, "status", path, "--output", "json") == 0
+    assert run(simulated, "status", path, "--output", "json") == 0
     document = json.loads(capsys.readouterr().out)
     assert [host["host"] for host in document["hosts"]] == ["gpu-a", "gpu-b"]
     assert document["endpoint"]["tokens"] is True
 
 
 def test_a_failing_up_is_one_json_document_and_json_lines(tmp_path: Path, capsys: Captured) -> None:
-    world = World(broken=frozenset({"facts"}))
-    assert run(world, "up", written(tmp_path), "--output", "json") == 4
+    simulated = SimulatedCluster(broken=frozenset({"facts"}))
+    assert run(simulated, "up", written(tmp_path), "--output", "json") == 4
     shown = capsys.readouterr()
     assert json.loads(shown.out)["kind"] == FleetError.__name__
     assert [json.loads(line)["event"] for line in shown.err.splitlines()][-1] == "phase_failed"

@@ -15,7 +15,7 @@ from orchestrator.cli.arguments import parse
 from tests.cluster.bench.results import result
 from tests.cluster.bench.test_bench_client import told
 from tests.orchestrator.scripted_stage import payload
-from tests.orchestrator.simulated_cluster import World, run, written
+from tests.orchestrator.simulated_cluster import SimulatedCluster, run, written
 
 Captured = pytest.CaptureFixture[str]
 
@@ -40,16 +40,16 @@ def half(command: Command) -> list[str | None]:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def simulated(tmp_path: Path) -> SimulatedCluster:
     """On which the engine runs."""
-    world = World(benched=well)
-    assert run(world, "up", written(tmp_path), "--output", "plain") == 0
-    world.ran.clear()
-    return world
+    simulated = SimulatedCluster(bench_lines=well)
+    assert run(simulated, "up", written(tmp_path), "--output", "plain") == 0
+    simulated.ran.clear()
+    return simulated
 
 
-def bench(world: World, folder: Path, *words: str) -> int:
-    return run(world, "bench", "--results", folder / "results", "--workload", "prompt-heavy", *words)
+def bench(simulated: SimulatedCluster, folder: Path, *words: str) -> int:
+    return run(simulated, "bench", "--results", folder / "results", "--workload", "prompt-heavy", *words)
 
 
 def document(capsys: Captured) -> dict[str, Any]:
@@ -83,9 +83,9 @@ def test_words_that_mean_nothing(words: str, capsys: Captured) -> None:
     assert "usage: orchestrator bench" in capsys.readouterr().err
 
 
-def test_every_cell_is_measured_and_shown(world: World, tmp_path: Path, capsys: Captured) -> None:
+def test_every_cell_is_measured_and_shown(simulated: SimulatedCluster, tmp_path: Path, capsys: Captured) -> None:
     capsys.readouterr()
-    assert bench(world, tmp_path, "--num-prompts", "16,1", "--repeat", "2", "--output", "plain") == 0
+    assert bench(simulated, tmp_path, "--num-prompts", "16,1", "--repeat", "2", "--output", "plain") == 0
     shown = capsys.readouterr()
     measured = [line for line in shown.err.splitlines() if "✓ Measure" in line]
     assert [line.split("✓ Measure ")[1].partition(":")[0] for line in measured] == [
@@ -99,16 +99,18 @@ def test_every_cell_is_measured_and_shown(world: World, tmp_path: Path, capsys: 
     assert one.split()[:6] == ["prompt-heavy", "(8000/1000)", "1", "2", "10.00", "100.00"]
     assert sixteen.split()[2:6] == ["16", "2", "10.00", "1,600.00"]
     assert f"4 runs in {tmp_path}/results" in shown.out
-    assert world.ran == []
+    assert simulated.ran == []
 
 
-def test_a_second_call_goes_on_with_what_is_missing(world: World, tmp_path: Path, capsys: Captured) -> None:
-    world.benched = half
-    assert bench(world, tmp_path, "--num-prompts", "1,16", "--output", "plain") == 5
+def test_a_second_call_goes_on_with_what_is_missing(
+    simulated: SimulatedCluster, tmp_path: Path, capsys: Captured
+) -> None:
+    simulated.bench_lines = half
+    assert bench(simulated, tmp_path, "--num-prompts", "1,16", "--output", "plain") == 5
     shown = capsys.readouterr()
     assert "✗ prompt-heavy (8000/1000), 16 prompts: failed: 1 of 16 requests failed: ConnectionError" in shown.out
-    world.benched = well
-    assert bench(world, tmp_path, "--num-prompts", "1,16", "--output", "json") == 0
+    simulated.bench_lines = well
+    assert bench(simulated, tmp_path, "--num-prompts", "1,16", "--output", "json") == 0
     found = document(capsys)
     assert [(run["num_prompts"], run["attempt"], run["verdict"]["outcome"]) for run in found["runs"]] == [
         (1, 1, "valid"),
@@ -123,37 +125,43 @@ def test_a_second_call_goes_on_with_what_is_missing(world: World, tmp_path: Path
     assert len({run["seed"] for run in found["runs"]}) == 3
 
 
-def test_a_restart_before_each_run_that_is_missing(world: World, tmp_path: Path) -> None:
+def test_a_restart_before_each_run_that_is_missing(simulated: SimulatedCluster, tmp_path: Path) -> None:
     words = ("--cold", "restart", "--output", "plain", "--num-prompts")
-    assert bench(world, tmp_path, *words, "1") == 0
+    assert bench(simulated, tmp_path, *words, "1") == 0
     once = ["gpu-a: stop vllm", "gpu-a: keeper vllm"]
-    assert world.ran == once
-    assert bench(world, tmp_path, *words, "1,16,32") == 0
-    assert world.ran == 3 * once
+    assert simulated.ran == once
+    assert bench(simulated, tmp_path, *words, "1,16,32") == 0
+    assert simulated.ran == 3 * once
 
 
-def test_what_ends_it_early_says_how_it_goes_on(world: World, tmp_path: Path, capsys: Captured) -> None:
-    world.benched = lambda command: well(command) if prompts(command) == 1 else told(result(16, failed=16))
-    assert bench(world, tmp_path, "--num-prompts", "1,16,32", "--output", "plain") == 5
+def test_what_ends_it_early_says_how_it_goes_on(
+    simulated: SimulatedCluster, tmp_path: Path, capsys: Captured
+) -> None:
+    simulated.bench_lines = lambda command: well(command) if prompts(command) == 1 else told(result(16, failed=16))
+    assert bench(simulated, tmp_path, "--num-prompts", "1,16,32", "--output", "plain") == 5
     said = capsys.readouterr().err
     assert "✗ gpu-a: could not measure" in said
     assert f"kept so far: 2 runs; `--results {tmp_path}/results` goes on where this ended" in said
 
 
 def test_nothing_runs(tmp_path: Path, capsys: Captured) -> None:
-    assert bench(World(), tmp_path, str(written(tmp_path)), "--output", "plain") == 6
+    assert bench(SimulatedCluster(), tmp_path, str(written(tmp_path)), "--output", "plain") == 6
     assert "bring it up first: `orchestrator up`" in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
 
 
-def test_a_folder_that_was_measured_in_another_way(world: World, tmp_path: Path, capsys: Captured) -> None:
-    assert bench(world, tmp_path, "--num-prompts", "1", "--output", "plain") == 0
-    assert bench(world, tmp_path, "--num-prompts", "1", "--output", "plain", "--rate", "5") == 2
+def test_a_folder_that_was_measured_in_another_way(
+    simulated: SimulatedCluster, tmp_path: Path, capsys: Captured
+) -> None:
+    assert bench(simulated, tmp_path, "--num-prompts", "1", "--output", "plain") == 0
+    assert bench(simulated, tmp_path, "--num-prompts", "1", "--output", "plain", "--rate", "5") == 2
     assert "was measured in another way: rate 10.0 then, 5.0 now" in capsys.readouterr().err
 
 
-def test_a_new_folder_where_none_is_named(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_folder_where_none_is_named(
+    simulated: SimulatedCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run(world, "bench", "--workload", "8000/1000", "--num-prompts", "1", "--output", "plain") == 0
+    assert run(simulated, "bench", "--workload", "8000/1000", "--num-prompts", "1", "--output", "plain") == 0
     (folder,) = tmp_path.glob("bench-demo-*")
     assert (folder / "prompt-heavy-0001-1" / "run.json").exists()

@@ -15,7 +15,7 @@ from orchestrator.cli.arguments import parse
 from tests.cluster.bench.results import result
 from tests.cluster.bench.test_bench_client import told
 from tests.orchestrator.commands.test_bench import well
-from tests.orchestrator.simulated_cluster import World, run, written
+from tests.orchestrator.simulated_cluster import SimulatedCluster, run, written
 
 Captured = pytest.CaptureFixture[str]
 #: What one layout does on the two hosts.
@@ -24,13 +24,13 @@ _OF_THE_28B = "model: {id: baidu/ERNIE-4.5-VL-28B-A3B-PT, served_name: ernie}\n"
 DOWN = ["gpu-a: stop vllm", "gpu-b: stop ray", "gpu-a: stop ray"]
 
 
-def layouts(world: World, folder: Path, *words: str) -> int:
+def layouts(simulated: SimulatedCluster, folder: Path, *words: str) -> int:
     asked = ["--layouts", "2x1,1x2", "--workload", "8000/1000", "--num-prompts", "1", "--output", "plain"]
-    return run(world, "bench", "layouts", written(folder), "--results", folder / "results", *asked, *words)
+    return run(simulated, "bench", "layouts", written(folder), "--results", folder / "results", *asked, *words)
 
 
-def engines(world: World) -> list[Sequence[str]]:
-    return [one for one in world.launched if "serve" in one]
+def engines(simulated: SimulatedCluster) -> list[Sequence[str]]:
+    return [one for one in simulated.launched if "serve" in one]
 
 
 def test_the_words_of_it() -> None:
@@ -49,13 +49,13 @@ def test_words_that_mean_nothing(words: str) -> None:
 
 
 def test_each_is_brought_up_measured_and_taken_down(tmp_path: Path, capsys: Captured) -> None:
-    world = World(benched=well)
-    assert layouts(world, tmp_path) == 0
-    assert sorted(world.ran) == sorted(2 * (UP + DOWN))
-    assert [one.split(": ")[1] for one in world.ran[2::6]] == ["keeper vllm"] * 2
+    simulated = SimulatedCluster(bench_lines=well)
+    assert layouts(simulated, tmp_path) == 0
+    assert sorted(simulated.ran) == sorted(2 * (UP + DOWN))
+    assert [one.split(": ")[1] for one in simulated.ran[2::6]] == ["keeper vllm"] * 2
     sizes = [
         (argv[argv.index("--tensor-parallel-size") + 1], argv[argv.index("--pipeline-parallel-size") + 1])
-        for argv in engines(world)
+        for argv in engines(simulated)
     ]
     assert sizes == [("2", "1"), ("1", "2")]
     shown = capsys.readouterr()
@@ -73,36 +73,36 @@ def test_each_is_brought_up_measured_and_taken_down(tmp_path: Path, capsys: Capt
 
 
 def test_what_is_measured_already_is_not_brought_up(tmp_path: Path, capsys: Captured) -> None:
-    world = World(benched=well)
-    assert layouts(world, tmp_path) == 0
-    world.ran.clear()
-    assert layouts(world, tmp_path) == 0
-    assert world.ran == []
+    simulated = SimulatedCluster(bench_lines=well)
+    assert layouts(simulated, tmp_path) == 0
+    simulated.ran.clear()
+    assert layouts(simulated, tmp_path) == 0
+    assert simulated.ran == []
     assert "2x1 is measured already" in capsys.readouterr().err
 
 
 def test_a_layout_that_fails_leaves_the_others(tmp_path: Path, capsys: Captured) -> None:
-    world = World()
+    simulated = SimulatedCluster()
 
     def first_fails(command: Command) -> list[str | None]:
         # The first engine answers nothing.
-        return well(command) if len(engines(world)) > 1 else told(result(1, failed=1))
+        return well(command) if len(engines(simulated)) > 1 else told(result(1, failed=1))
 
-    world.benched = first_fails
-    assert layouts(world, tmp_path) == 5
+    simulated.bench_lines = first_fails
+    assert layouts(simulated, tmp_path) == 5
     shown = capsys.readouterr()
     assert "✗ gpu-a: could not measure" in shown.err
     assert "1x2\nWORKLOAD" in shown.out
-    assert world.units == {}
-    assert world.ran.count("gpu-a: keeper vllm") == 2
+    assert simulated.units == {}
+    assert simulated.ran.count("gpu-a: keeper vllm") == 2
 
 
 def test_a_cluster_in_use_is_left_alone(tmp_path: Path, capsys: Captured) -> None:
-    world = World(benched=well)
-    assert run(world, "up", written(tmp_path), "--output", "plain") == 0
-    world.ran.clear()
-    assert layouts(world, tmp_path) == 2
-    assert world.ran == []
+    simulated = SimulatedCluster(bench_lines=well)
+    assert run(simulated, "up", written(tmp_path), "--output", "plain") == 0
+    simulated.ran.clear()
+    assert layouts(simulated, tmp_path) == 2
+    assert simulated.ran == []
     said = capsys.readouterr().err
     assert "demo is in use\n  cause  there is ray on gpu-a, vllm on gpu-a, ray on gpu-b" in said
     assert not (tmp_path / "results").exists()
@@ -113,25 +113,25 @@ def test_a_cluster_in_use_is_left_alone(tmp_path: Path, capsys: Captured) -> Non
     [("4x1", "its hosts declare 2 GPUs, and 4x1 takes 4"), ("2x1,1x1", "and 1x1 takes 1")],
 )
 def test_no_layout_of_these_hosts(tmp_path: Path, capsys: Captured, words: str, said: str) -> None:
-    world = World()
-    assert run(world, "bench", "layouts", written(tmp_path), "--layouts", words, "--output", "plain") == 2
+    simulated = SimulatedCluster()
+    assert run(simulated, "bench", "layouts", written(tmp_path), "--layouts", words, "--output", "plain") == 2
     assert said in capsys.readouterr().err
-    assert world.ran == []
+    assert simulated.ran == []
 
 
 def test_the_hosts_cannot_be_reached(tmp_path: Path) -> None:
-    world = World(benched=well, broken=frozenset({"facts"}))
-    assert layouts(world, tmp_path) == 4
-    assert world.ran == []
+    simulated = SimulatedCluster(bench_lines=well, broken=frozenset({"facts"}))
+    assert layouts(simulated, tmp_path) == 4
+    assert simulated.ran == []
     assert not (tmp_path / "results").exists()
 
 
 def test_a_layout_that_this_model_cannot_have(tmp_path: Path, capsys: Captured) -> None:
     """The 28B ties its embeddings: vLLM would load for minutes before it said so."""
-    world, path = World(benched=well), written(tmp_path)
+    simulated, path = SimulatedCluster(bench_lines=well), written(tmp_path)
     path.write_text(re.sub(r"(?m)^model:.*\n(  .*\n)*", _OF_THE_28B, path.read_text()))
-    assert run(world, "bench", "layouts", path, "--layouts", "2x1,1x2", "--output", "plain") == 2
+    assert run(simulated, "bench", "layouts", path, "--layouts", "2x1,1x2", "--output", "plain") == 2
     said = capsys.readouterr().err
     assert "1x2: " in said
     assert "next   another tensor_parallel_size or pipeline_parallel_size" in said
-    assert world.ran == []
+    assert simulated.ran == []

@@ -11,7 +11,7 @@ from cluster.errors import Unreachable
 from tests.cluster import builders
 from tests.doubles import Script, ScriptedTransport
 from tests.orchestrator.commands.program import run
-from tests.orchestrator.scripted_stage import connected, told, trying
+from tests.orchestrator.scripted_stage import facts_answer, reach_answer, trial_channels
 
 LOST = Unreachable("gpu-b", "connect", cause="no route")
 NO_PYTHON = Result(127, "", "python3: not found")
@@ -19,13 +19,13 @@ NO_PYTHON = Result(127, "", "python3: not found")
 
 def hosts(*looks: Script) -> dict[str, ScriptedTransport]:
     return {
-        spec.name: ScriptedTransport({"facts": look, "port_probe": connected}, trying())
+        spec.name: ScriptedTransport({"facts": look, "port_probe": reach_answer}, trial_channels())
         for spec, look in zip(builders.inventory(gpus=1).hosts, looks, strict=True)
     }
 
 
 def facts(**overrides: object) -> str:
-    return told(builders.facts(builders.inventory(gpus=1).hosts[0], **overrides))
+    return facts_answer(builders.facts(builders.inventory(gpus=1).hosts[0], **overrides))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.cluster import builders
 from tests.cluster.diagnosis.test_collect import line
 from tests.doubles import Script, ScriptedTransport
 from tests.orchestrator.commands.program import run
-from tests.orchestrator.scripted_stage import told
+from tests.orchestrator.scripted_stage import facts_answer
 from tests.orchestrator.simulated_cluster import written
 
 Captured = pytest.CaptureFixture[str]
@@ -21,7 +21,7 @@ LOST = Unreachable("gpu-b", "look at the host", cause="no route")
 
 
 def transports(folder: Path, **answers: Script) -> dict[str, ScriptedTransport]:
-    facts = {spec.name: told(builders.facts(spec)) for spec in load(written(folder), {}).hosts}
+    facts = {spec.name: facts_answer(builders.facts(spec)) for spec in load(written(folder), {}).hosts}
     looks = facts | {name.replace("_", "-"): answer for name, answer in answers.items()}
     return {
         name: ScriptedTransport({"facts": looks[name], "collect": line("vllm/log", "said\n")}) for name in facts

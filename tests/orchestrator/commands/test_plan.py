@@ -21,7 +21,7 @@ from tests.cluster.inventories import REFERENCE
 from tests.cluster.model.configs import CONFIGS
 from tests.doubles import ScriptedChannel, ScriptedTransport
 from tests.orchestrator.commands.program import run
-from tests.orchestrator.scripted_stage import told
+from tests.orchestrator.scripted_stage import facts_answer
 
 Captured = pytest.CaptureFixture[str]
 SAID: dict[str, Any] = {
@@ -43,7 +43,7 @@ def hosts(spec: Any = None) -> dict[str, ScriptedTransport]:
     one = inventory(gpus=1)
     return {
         host.name: ScriptedTransport(
-            {"facts": told(builders.facts(host, **(spec or {})))},
+            {"facts": facts_answer(builders.facts(host, **(spec or {})))},
             {"vllm_options": ScriptedChannel([json.dumps(SAID)])} if host.role == "head" else {},
         )
         for host in one.hosts

@@ -14,7 +14,7 @@ import pytest
 from cluster.values import EndpointStatus, HostStatus, Presence
 from orchestrator.commands import status
 from orchestrator.render.status import StatusView
-from tests.orchestrator.simulated_cluster import World, run, written
+from tests.orchestrator.simulated_cluster import SimulatedCluster, run, written
 
 Captured = pytest.CaptureFixture[str]
 HOST = HostStatus("gpu-a", Presence.ALIVE, Presence.ABSENT, 0, 8, 10.0)
@@ -41,7 +41,7 @@ def test_what_changed_a_line_each_with_its_time(
     tmp_path: Path, capsys: Captured, looks: Callable[..., None]
 ) -> None:
     looks(([HOST], LOADING), ([HOST], LOADING), ([HOST], READY))
-    assert run(World(), "status", written(tmp_path), "--watch") == 0
+    assert run(SimulatedCluster(), "status", written(tmp_path), "--watch") == 0
     out, err = capsys.readouterr()
     assert [line[10:] for line in out.splitlines()] == [
         "gpu-a: ray ✓ alive, vllm – absent, 0/8 GPUs used",
@@ -53,7 +53,7 @@ def test_what_changed_a_line_each_with_its_time(
 
 def test_a_document_for_each_change(tmp_path: Path, capsys: Captured, looks: Callable[..., None]) -> None:
     looks(([HOST], LOADING), ([HOST], LOADING), ([HOST], READY))
-    assert run(World(), "status", written(tmp_path), "--watch", "--output", "json") == 0
+    assert run(SimulatedCluster(), "status", written(tmp_path), "--watch", "--output", "json") == 0
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one["endpoint"]["health"] for one in told] == [False, True]
     assert all(one["time"] and one["hosts"][0]["host"] == "gpu-a" for one in told)
@@ -65,7 +65,7 @@ def test_a_table_in_place_on_a_terminal(
     looks(([HOST], READY))
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert run(World(), "status", written(tmp_path), "--watch") == 0
+    assert run(SimulatedCluster(), "status", written(tmp_path), "--watch") == 0
     out = capsys.readouterr().out
     assert "\x1b[?1049h" in out
     kept = out.rpartition("\x1b[?1049l")[2]
@@ -82,4 +82,4 @@ def test_it_ends_when_nobody_reads(
     looks(([HOST], READY))
     path = written(tmp_path)
     monkeypatch.setattr(sys.stdout, "write", gone)
-    assert run(World(), "status", path, "--watch") == 0
+    assert run(SimulatedCluster(), "status", path, "--watch") == 0

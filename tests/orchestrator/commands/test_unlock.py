@@ -13,7 +13,7 @@ from tests.cluster import builders
 from tests.cluster.launch.test_unit import sent
 from tests.doubles import Answer, ScriptedTransport
 from tests.orchestrator.commands.program import run
-from tests.orchestrator.scripted_stage import told
+from tests.orchestrator.scripted_stage import facts_answer
 from tests.orchestrator.simulated_cluster import written
 
 Captured = pytest.CaptureFixture[str]
@@ -22,7 +22,7 @@ HELD = json.dumps({"held": {**THEIRS, "pid": 7}})
 
 
 def head(folder: Path, held: str = HELD, look: Answer = "") -> ScriptedTransport:
-    facts = told(builders.facts(load(written(folder), {}).head))
+    facts = facts_answer(builders.facts(load(written(folder), {}).head))
     return ScriptedTransport({"facts": look or facts, "break_lease": held})
 
 

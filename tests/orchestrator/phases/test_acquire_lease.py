@@ -15,14 +15,14 @@ from orchestrator.phases.acquire_lease import AcquireLease
 from orchestrator.run.phase import Situation
 from tests.cluster import builders
 from tests.doubles import ScriptedChannel
-from tests.orchestrator.scripted_stage import ScriptedRun, payload, played
+from tests.orchestrator.scripted_stage import ScriptedRun, payload, scripted_run
 
 ANNA = {"owner": "anna", "machine": "laptop-7", "since": "2026-07-01T09:12:44+00:00", "reason": "up demo"}
 
 
 def locking(said: dict[str, object]) -> tuple[ScriptedRun, ScriptedChannel]:
     channel = ScriptedChannel([json.dumps(said)])
-    return played(channels={"lease": channel}), channel
+    return scripted_run(channels={"lease": channel}), channel
 
 
 def test_a_free_lease_is_taken_with_owner_and_reason_and_released_at_the_end() -> None:
@@ -101,5 +101,5 @@ def test_a_head_that_falls_silent_is_named() -> None:
             raise lost
 
     with pytest.raises(Unreachable) as caught:
-        AcquireLease().run(played(channels={"lease": Silent([])}).stage)
+        AcquireLease().run(scripted_run(channels={"lease": Silent([])}).stage)
     assert (caught.value.host, caught.value.cause) == ("gpu-a", "no answer within 30 s")

@@ -19,7 +19,7 @@ from tests.cluster import builders
 from tests.cluster.bench.results import run
 from tests.cluster.http_server import closed_port
 from tests.orchestrator.fake_vllm import FakeVllm, served
-from tests.orchestrator.scripted_stage import ScriptedRun, look, played
+from tests.orchestrator.scripted_stage import ScriptedRun, scripted_run, status_answer
 
 METRICS = "vllm:num_requests_running {}\nvllm:generation_tokens_total 9\n"
 MODELS = json.dumps({"data": [{"id": "ernie", "max_model_len": 9000}]})
@@ -43,7 +43,7 @@ def playing(inventory: Inventory) -> ScriptedRun:
     """On which the engine runs as wanted."""
     unit = vllm.unit(inventory, builders.facts(inventory.head))
     seen = builders.seen(inventory, vllm=builders.alive(unit))
-    return played({"unit_status vllm": look("KV cache size: 640 tokens\n")}, inventory, seen)
+    return scripted_run({"unit_status vllm": status_answer("KV cache size: 640 tokens\n")}, inventory, seen)
 
 
 def refused(play: ScriptedRun, kept: Results, word: str = "prompt-heavy") -> ClusterError:
@@ -59,17 +59,19 @@ def test_all_is_well(server: FakeVllm, tmp_path: Path) -> None:
 
 def test_nothing_serves(server: FakeVllm, tmp_path: Path) -> None:
     inventory = serving(server.port)
-    absent = refused(played({}, inventory), results(tmp_path))
+    absent = refused(scripted_run({}, inventory), results(tmp_path))
     assert (absent.cause, absent.cure) == ("no vLLM of ours runs there", "bring it up first: `orchestrator up`")
     other = builders.seen(inventory, vllm=builders.alive(vllm.unit(serving(1), builders.facts(inventory.head))))
-    assert "not what the inventory describes" in refused(played({}, inventory, other), results(tmp_path)).cause
+    assert (
+        "not what the inventory describes" in refused(scripted_run({}, inventory, other), results(tmp_path)).cause
+    )
     assert server.asked == []
 
 
 def test_a_head_that_cannot_be_looked_at_may_well_serve(server: FakeVllm, tmp_path: Path) -> None:
     lost = Unreachable("gpu-a", "look at the host", cause="no route")
     inventory = serving(server.port)
-    play = played({}, inventory, {"gpu-a": HostView("gpu-a", problem=lost)})
+    play = scripted_run({}, inventory, {"gpu-a": HostView("gpu-a", problem=lost)})
     with pytest.raises(Unreachable) as caught:
         refused(play, results(tmp_path))
     assert caught.value is lost
@@ -78,7 +80,9 @@ def test_a_head_that_cannot_be_looked_at_may_well_serve(server: FakeVllm, tmp_pa
 def test_a_dead_endpoint(tmp_path: Path) -> None:
     play = playing(serving(closed_port()))
     answers = json.dumps({"status": 0, "text": "Connection refused"})
-    dead = played({"unit_status vllm": look(), "http_request": answers}, play.stage.inventory, play.stage.seen)
+    dead = scripted_run(
+        {"unit_status vllm": status_answer(), "http_request": answers}, play.stage.inventory, play.stage.seen
+    )
     error = refused(dead, results(tmp_path))
     assert isinstance(error, NotReady)
     assert (error.host, error.what, error.cause) == ("gpu-a", "an answer of the endpoint", "Connection refused")
@@ -107,9 +111,9 @@ def test_a_reset_that_the_server_does_not_allow(server: FakeVllm, tmp_path: Path
 
 def test_a_port_that_only_the_head_reaches(tmp_path: Path) -> None:
     play = playing(serving(closed_port()))
-    asked = {"unit_status vllm": look(), "http_request": json.dumps({"status": 200, "text": MODELS})}
+    asked = {"unit_status vllm": status_answer(), "http_request": json.dumps({"status": 200, "text": MODELS})}
     kept = results(tmp_path, origin="here")
-    error = refused(played(asked, play.stage.inventory, play.stage.seen), kept)
+    error = refused(scripted_run(asked, play.stage.inventory, play.stage.seen), kept)
     assert "cannot be reached from this machine" in str(error)
 
 

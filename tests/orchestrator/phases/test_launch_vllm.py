@@ -11,7 +11,7 @@ from orchestrator.phases.launch_vllm import LaunchVllm
 from orchestrator.run.phase import Situation
 from tests.cluster import builders
 from tests.doubles import failed
-from tests.orchestrator.scripted_stage import left, played
+from tests.orchestrator.scripted_stage import scripted_run, stop_answer
 
 ONE, TWO = builders.inventory(hosts=1), builders.inventory()
 
@@ -33,44 +33,46 @@ def test_an_engine_of_ours_is_attached_to_but_not_on_another_ray() -> None:
 
 
 def test_it_is_launched_on_the_head() -> None:
-    play = played({"keeper vllm": ""})
+    play = scripted_run({"keeper vllm": ""})
     LaunchVllm().run(play.stage)
     assert play.ran == [("gpu-a", "keeper vllm")]
     assert "ray" in play.payloads("gpu-a", "keeper vllm")[0]["argv"]
 
 
 def test_one_host_serves_without_ray() -> None:
-    play = played({"keeper vllm": ""}, ONE)
+    play = scripted_run({"keeper vllm": ""}, ONE)
     LaunchVllm().run(play.stage)
     assert "--distributed-executor-backend" not in play.payloads("gpu-a", "keeper vllm")[0]["argv"]
 
 
 def test_a_head_that_cannot_launch_says_why() -> None:
     with pytest.raises(CommandFailed, match="launch vllm") as caught:
-        LaunchVllm().run(played({"keeper vllm": failed(1, "/opt/vllm/bin/vllm: No such file or directory")}).stage)
+        LaunchVllm().run(
+            scripted_run({"keeper vllm": failed(1, "/opt/vllm/bin/vllm: No such file or directory")}).stage
+        )
     assert "not in the venv" in caught.value.cause
 
 
 def test_a_head_that_was_lost_after_preflight_says_so() -> None:
     lost = Unreachable("gpu-a", "look at the host")
     with pytest.raises(Unreachable) as caught:
-        LaunchVllm().run(played(seen=builders.seen(TWO) | {"gpu-a": HostView("gpu-a", problem=lost)}).stage)
+        LaunchVllm().run(scripted_run(seen=builders.seen(TWO) | {"gpu-a": HostView("gpu-a", problem=lost)}).stage)
     assert caught.value is lost
 
 
 def test_undo_stops_it() -> None:
-    play = played({"stop vllm": left()})
+    play = scripted_run({"stop vllm": stop_answer()})
     LaunchVllm().undo(play.stage)
     assert play.ran == [("gpu-a", "stop vllm")]
 
 
 def test_undo_leaves_what_was_there_before() -> None:
-    play = played(seen=running())
+    play = scripted_run(seen=running())
     LaunchVllm().undo(play.stage)
     assert play.ran == []
 
 
 def test_what_undo_could_not_stop_is_named() -> None:
     with pytest.raises(NotReleased) as caught:
-        LaunchVllm().undo(played({"stop vllm": left("VLLM::EngineCore")}).stage)
+        LaunchVllm().undo(scripted_run({"stop vllm": stop_answer("VLLM::EngineCore")}).stage)
     assert caught.value.leftovers[0].what == "pid 70: VLLM::EngineCore"

@@ -24,11 +24,14 @@ from tests.cluster.bench.results import result
 from tests.cluster.bench.test_bench_client import told
 from tests.doubles import Script, ScriptedChannel, failed
 from tests.orchestrator.fake_vllm import FakeVllm, served
-from tests.orchestrator.scripted_stage import ScriptedRun, look, played
+from tests.orchestrator.scripted_stage import ScriptedRun, scripted_run, status_answer
 
 CELL = Cell(GUIDE[0], 2)
 CELLS = (Cell(GUIDE[0], 1), CELL)
-RUNS, DIED = look("KV cache size: 640 tokens\n"), look("EngineCore failed to start", Presence.DEAD)
+RUNS, DIED = (
+    status_answer("KV cache size: 640 tokens\n"),
+    status_answer("EngineCore failed to start", Presence.DEAD),
+)
 CLOCKS = json.dumps({"clocks": {"GPU-gpu-a-0": [1755, 1980]}})
 NCCL = json.dumps({"lines": ["gpu-a:1:1 [0] NCCL INFO Channel 00/0 : 0[0] -> 1[0] via NET/IB/0"]})
 
@@ -48,7 +51,7 @@ def playing(*lines: str | None, engine: Script = RUNS, ended: Any = None, **serv
     inventory = builders.inventory(serve=serve)
     keyed = inventory.serve.model_copy(update={"api_key": key})
     inventory = inventory.model_copy(update={"serve": keyed})
-    return played(answers, inventory, channels={"bench": channel})
+    return scripted_run(answers, inventory, channels={"bench": channel})
 
 
 def measure(play: ScriptedRun, into: Results, cell: Cell = CELL) -> Run:
@@ -84,8 +87,8 @@ def test_a_run_is_kept_with_all_that_made_it(tmp_path: Path) -> None:
     assert (folder / "vllm.json").read_text() == result()
     assert (folder / "log.txt").read_text() == "a word"
     assert json.loads((folder / "inventory.json").read_text())["cluster"] == "demo"
-    assert "0 of 16,000 tokens from the prefix cache" in play.said(HostMessage)[0].line
-    assert play.said(Progress) == [Progress("run 2 of 2", 0, 2, "requests")]
+    assert "0 of 16,000 tokens from the prefix cache" in play.events_of(HostMessage)[0].line
+    assert play.events_of(Progress) == [Progress("run 2 of 2", 0, 2, "requests")]
 
 
 def test_where_and_with_what_the_client_runs(tmp_path: Path) -> None:
@@ -195,7 +198,7 @@ def test_a_result_that_cannot_be_kept_is_still_said(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr("os.fsync", full)
     assert isinstance(stopped(play, into), NotKept)
-    assert "200.0 tokens/s generated" in play.said(HostMessage)[0].line
+    assert "200.0 tokens/s generated" in play.events_of(HostMessage)[0].line
     assert into.runs() == ()
 
 

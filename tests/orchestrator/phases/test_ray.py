@@ -12,7 +12,7 @@ from orchestrator.phases.ray import JoinWorkers, StartHead
 from orchestrator.run.phase import Phase, Situation
 from tests.cluster import builders
 from tests.doubles import Script, failed
-from tests.orchestrator.scripted_stage import left, played
+from tests.orchestrator.scripted_stage import scripted_run, stop_answer
 
 ONE, TWO, THREE = builders.inventory(hosts=1), builders.inventory(), builders.inventory(hosts=3)
 LOST = Unreachable("gpu-b", "stop ray", cause="no route", cure="see its cable")
@@ -48,14 +48,14 @@ def test_one_host_needs_no_ray(phase: Phase) -> None:
 
 
 def test_the_head_gets_a_token_and_then_ray() -> None:
-    play = played(STARTS)
+    play = scripted_run(STARTS)
     StartHead().run(play.stage)
     assert play.ran == [("gpu-a", "ray_token"), ("gpu-a", "keeper ray")]
     assert "--head" in play.payloads("gpu-a", "keeper ray")[0]["argv"]
 
 
 def test_workers_get_the_heads_token_and_join_at_once() -> None:
-    play = played(STARTS, THREE)
+    play = scripted_run(STARTS, THREE)
     JoinWorkers().run(play.stage)
     assert play.ran[0] == ("gpu-a", "ray_token")
     assert sorted(play.ran[1:]) == sorted(
@@ -68,7 +68,7 @@ def test_workers_get_the_heads_token_and_join_at_once() -> None:
 def test_a_worker_that_has_joined_is_left_alone() -> None:
     seen = builders.seen(THREE)
     runs = builders.alive(ray_unit(THREE, seen["gpu-b"]))
-    play = played(STARTS, THREE, seen | {"gpu-b": builders.view(THREE.host("gpu-b"), ray=runs)})
+    play = scripted_run(STARTS, THREE, seen | {"gpu-b": builders.view(THREE.host("gpu-b"), ray=runs)})
     JoinWorkers().run(play.stage)
     assert ("gpu-c", "keeper ray") in play.ran
     assert not any(host == "gpu-b" for host, _ in play.ran)
@@ -77,7 +77,7 @@ def test_a_worker_that_has_joined_is_left_alone() -> None:
 def test_every_worker_that_cannot_is_named() -> None:
     answers = {**STARTS, "keeper ray": failed(1, "No space left on device")}
     with pytest.raises(FleetError) as caught:
-        JoinWorkers().run(played(answers, THREE).stage)
+        JoinWorkers().run(scripted_run(answers, THREE).stage)
     assert [one.host for one in caught.value.errors] == ["gpu-b", "gpu-c"]
     assert all(isinstance(one, CommandFailed) and "full" in one.cause for one in caught.value.errors)
 
@@ -86,12 +86,12 @@ def test_every_worker_that_cannot_is_named() -> None:
 def test_a_host_that_was_lost_after_preflight_says_so(phase: Phase, host: str) -> None:
     lost = Unreachable(host, "look at the host")
     with pytest.raises(Unreachable) as caught:
-        phase.run(played(STARTS, seen=builders.seen(TWO) | {host: HostView(host, problem=lost)}).stage)
+        phase.run(scripted_run(STARTS, seen=builders.seen(TWO) | {host: HostView(host, problem=lost)}).stage)
     assert caught.value is lost
 
 
 def test_undo_stops_what_was_not_there_before() -> None:
-    play = played({"stop ray": left()}, seen=running("gpu-a"))
+    play = scripted_run({"stop ray": stop_answer()}, seen=running("gpu-a"))
     JoinWorkers().undo(play.stage)
     StartHead().undo(play.stage)
     assert play.ran == [("gpu-b", "stop ray")]
@@ -100,7 +100,7 @@ def test_undo_stops_what_was_not_there_before() -> None:
 @pytest.mark.parametrize(
     ("answer", "what", "cure"),
     [
-        (left("raylet"), "pid 70: raylet", "ssh gpu-b kill -9 70"),
+        (stop_answer("raylet"), "pid 70: raylet", "ssh gpu-b kill -9 70"),
         (LOST, "ray could not be stopped: no route", "see its cable"),
         (
             CommandTimedOut("gpu-b", Command(("x",), "stop ray")),
@@ -110,7 +110,7 @@ def test_undo_stops_what_was_not_there_before() -> None:
     ],
 )
 def test_what_undo_could_not_stop_is_named(answer: Script, what: str, cure: str) -> None:
-    play = played(lambda host: {"stop ray": answer if host == "gpu-b" else left()}, THREE)
+    play = scripted_run(lambda host: {"stop ray": answer if host == "gpu-b" else stop_answer()}, THREE)
     with pytest.raises(NotReleased) as caught:
         JoinWorkers().undo(play.stage)
     assert [(one.host, one.what, one.cure) for one in caught.value.leftovers] == [("gpu-b", what, cure)]

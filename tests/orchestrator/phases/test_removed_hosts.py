@@ -16,13 +16,13 @@ from orchestrator.phases.removed_hosts import CleanRemovedHosts, Teardown
 from orchestrator.run.phase import Situation
 from tests.cluster import builders
 from tests.doubles import ScriptedTransport
-from tests.orchestrator.scripted_stage import ScriptedRun, played, told
+from tests.orchestrator.scripted_stage import ScriptedRun, facts_answer, scripted_run
 
 THREE, TWO = builders.inventory(hosts=3), builders.inventory(hosts=2)
 GONE = single_host(THREE, "gpu-c")
 LOST = Unreachable("gpu-c", "connect", cause="no route", cure="see its cable")
 CURE = "remove places.json"
-SEEN = told(builders.facts(GONE.head, state="/var/tmp/o-0/cc"))
+SEEN = facts_answer(builders.facts(GONE.head, state="/var/tmp/o-0/cc"))
 
 Down = Callable[[Inventory, Fleet, Sink], None]
 
@@ -33,7 +33,7 @@ def ran(
     transport = ScriptedTransport({"facts": look})
     kept: list[Sequence[Inventory]] = []
     teardown = Teardown(lambda host: Fleet([Host(host.head.name, transport)]), down, kept.append, CURE)
-    play = played(inventory=TWO)
+    play = scripted_run(inventory=TWO)
     handover = CleanRemovedHosts([GONE], teardown).run(play.stage)
     assert transport.closed
     return handover.removed, play, kept
@@ -96,5 +96,5 @@ def test_another_way_to_a_host_of_the_inventory_leads_to_nothing_old() -> None:
     def down(*_: object) -> None:
         raise AssertionError("it was taken down")
 
-    removed, _, kept = ran(told(builders.facts(TWO.host("gpu-b"))), down)
+    removed, _, kept = ran(facts_answer(builders.facts(TWO.host("gpu-b"))), down)
     assert (removed, kept) == ((), [[]])

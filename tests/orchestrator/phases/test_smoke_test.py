@@ -16,7 +16,7 @@ from orchestrator.phases.smoke_test import SmokeTest
 from tests.cluster import builders
 from tests.doubles import Script
 from tests.orchestrator.fake_vllm import HANG, TOKEN, FakeVllm, closed_port, served
-from tests.orchestrator.scripted_stage import ScriptedRun, look, played
+from tests.orchestrator.scripted_stage import ScriptedRun, scripted_run, status_answer
 
 NO_TOKEN = json.dumps({"usage": {"completion_tokens": 0}, "choices": [{"text": ""}]})
 CHAT = json.dumps({"usage": {"completion_tokens": 1}, "choices": [{"message": {"content": "red"}}]})
@@ -36,8 +36,8 @@ def serving(port: int, hosts: int = 2, **serve: object) -> Inventory:
 
 
 def proving(inventory: Inventory, engine: str = "", token: float = 10.0, **answers: Script) -> ScriptedRun:
-    nccl = {"nccl": json.dumps({"lines": [IB]}), "unit_status vllm": engine or look()}
-    return played({**nccl, **answers}, inventory, token=token)
+    nccl = {"nccl": json.dumps({"lines": [IB]}), "unit_status vllm": engine or status_answer()}
+    return scripted_run({**nccl, **answers}, inventory, token=token)
 
 
 def failure(play: ScriptedRun) -> NotReady:
@@ -50,16 +50,16 @@ def test_a_token_proves_the_endpoint_and_tells_the_transport(vllm: FakeVllm) -> 
     play = proving(serving(vllm.port))
     SmokeTest().run(play.stage)
     url = f"http://127.0.0.1:{vllm.port}"
-    assert play.said(EndpointVerified) == [EndpointVerified(url, "this machine", " Paris")]
-    assert play.said(TransportDetected)[0].transport.kind == "NET/IB/GDRDMA"
-    assert play.said(HostMessage) == []
+    assert play.events_of(EndpointVerified) == [EndpointVerified(url, "this machine", " Paris")]
+    assert play.events_of(TransportDetected)[0].transport.kind == "NET/IB/GDRDMA"
+    assert play.events_of(HostMessage) == []
     assert vllm.asked == [HEALTH, COMPLETIONS]
 
 
 def test_one_host_has_no_transport(vllm: FakeVllm) -> None:
     play = proving(serving(vllm.port, hosts=1))
     SmokeTest().run(play.stage)
-    assert play.said(TransportDetected) == []
+    assert play.events_of(TransportDetected) == []
 
 
 def test_the_key_is_sent(vllm: FakeVllm) -> None:
@@ -80,8 +80,8 @@ def test_an_endpoint_that_cannot_be_reached_from_here_is_asked_from_the_head() -
     play = proving(serving(port), http_request=answer)
     SmokeTest().run(play.stage)
     url = f"http://127.0.0.1:{port}"
-    assert play.said(HostMessage)[0].line == f"{url} cannot be reached from here: asking from gpu-a"
-    assert play.said(EndpointVerified) == [EndpointVerified(url, "gpu-a", " Paris")]
+    assert play.events_of(HostMessage)[0].line == f"{url} cannot be reached from here: asking from gpu-a"
+    assert play.events_of(EndpointVerified) == [EndpointVerified(url, "gpu-a", " Paris")]
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,12 @@ def test_what_the_server_says_is_told(vllm: FakeVllm) -> None:
 
 def test_an_engine_that_dies_over_it_is_not_waited_for(vllm: FakeVllm) -> None:
     vllm.bodies[COMPLETIONS] = HANG
-    error = failure(proving(serving(vllm.port), look("killed", Presence.DEAD, status=-9), token=60.0))
+    error = failure(proving(serving(vllm.port), status_answer("killed", Presence.DEAD, status=-9), token=60.0))
     assert error.cause == "vLLM was killed by SIGKILL"
 
 
 def test_while_it_waits_the_engine_has_the_word(vllm: FakeVllm) -> None:
     vllm.bodies[COMPLETIONS] = HANG
-    play = proving(serving(vllm.port), look("one line\nCapturing CUDA graphs\n"), token=0.5)
+    play = proving(serving(vllm.port), status_answer("one line\nCapturing CUDA graphs\n"), token=0.5)
     failure(play)
-    assert {waiting.last for waiting in play.said(Waiting)} == {"Capturing CUDA graphs"}
+    assert {waiting.last for waiting in play.events_of(Waiting)} == {"Capturing CUDA graphs"}

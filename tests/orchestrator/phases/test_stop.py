@@ -11,7 +11,7 @@ from orchestrator.phases.stop import StopRay, StopVllm
 from orchestrator.run.phase import Situation
 from tests.cluster import builders
 from tests.doubles import Script
-from tests.orchestrator.scripted_stage import left, played
+from tests.orchestrator.scripted_stage import scripted_run, stop_answer
 
 THREE = builders.inventory(hosts=3)
 ALIVE = UnitState(presence=Presence.ALIVE)
@@ -31,7 +31,7 @@ def test_nothing_to_stop() -> None:
 
 
 def test_workers_before_the_head() -> None:
-    play = played({"stop ray": left()}, THREE, seen(ray=ALIVE))
+    play = scripted_run({"stop ray": stop_answer()}, THREE, seen(ray=ALIVE))
     assert StopRay().skip(Situation(THREE, play.stage.seen)) is None
     StopRay().run(play.stage)
     assert sorted(play.ran[:2]) == [("gpu-b", "stop ray"), ("gpu-c", "stop ray")]
@@ -40,7 +40,7 @@ def test_workers_before_the_head() -> None:
 
 def test_whatever_is_left_of_one_is_stopped_dead_or_alive() -> None:
     found = seen() | {"gpu-a": builders.view(THREE.host("gpu-a"), vllm=builders.dead(70, name="vllm"))}
-    play = played({"stop vllm": left()}, THREE, found)
+    play = scripted_run({"stop vllm": stop_answer()}, THREE, found)
     assert StopVllm().skip(Situation(THREE, found)) is None
     StopVllm().run(play.stage)
     assert play.ran == [("gpu-a", "stop vllm")]
@@ -48,14 +48,14 @@ def test_whatever_is_left_of_one_is_stopped_dead_or_alive() -> None:
 
 def test_a_host_that_cannot_be_looked_at_is_passed_over() -> None:
     lost = HostView("gpu-b", problem=Unreachable("gpu-b", "connect"))
-    play = played({"stop ray": left()}, THREE, seen(ray=ALIVE) | {"gpu-b": lost})
+    play = scripted_run({"stop ray": stop_answer()}, THREE, seen(ray=ALIVE) | {"gpu-b": lost})
     StopRay().run(play.stage)
     assert play.ran == [("gpu-c", "stop ray"), ("gpu-a", "stop ray")]
 
 
 def test_what_will_not_go_is_said_and_the_rest_is_stopped() -> None:
-    answers: dict[str, Script] = {"gpu-b": HUNG, "gpu-c": left("raylet"), "gpu-a": left()}
-    play = played(lambda host: {"stop ray": answers[host]}, THREE, seen(ray=ALIVE))
+    answers: dict[str, Script] = {"gpu-b": HUNG, "gpu-c": stop_answer("raylet"), "gpu-a": stop_answer()}
+    play = scripted_run(lambda host: {"stop ray": answers[host]}, THREE, seen(ray=ALIVE))
     StopRay().run(play.stage)
     assert play.events == [
         HostMessage("gpu-b", "ray could not be stopped: no answer within 30 s"),

@@ -12,7 +12,7 @@ from orchestrator.events import HostMessage
 from orchestrator.phases.stop_outdated import StopOutdated
 from orchestrator.run.phase import Situation
 from tests.cluster import builders
-from tests.orchestrator.scripted_stage import left, look, played
+from tests.orchestrator.scripted_stage import scripted_run, status_answer, stop_answer
 
 TWO = builders.inventory()
 
@@ -35,8 +35,8 @@ def test_nothing_to_do() -> None:
 def test_what_has_died_is_told_with_its_cause_before_it_goes() -> None:
     seen = running()
     seen["gpu-a"] = builders.view(TWO.host("gpu-a"), ray=seen["gpu-a"].ray, vllm=builders.dead(name="vllm"))
-    answers = {"unit_status vllm": look("torch.OutOfMemoryError: CUDA out of memory.", Presence.DEAD)}
-    play = played({"stop vllm": left(), **answers}, seen=seen)
+    answers = {"unit_status vllm": status_answer("torch.OutOfMemoryError: CUDA out of memory.", Presence.DEAD)}
+    play = scripted_run({"stop vllm": stop_answer(), **answers}, seen=seen)
     StopOutdated().run(play.stage)
     assert play.events == [
         HostMessage(
@@ -51,9 +51,11 @@ def test_what_has_died_is_told_with_its_cause_before_it_goes() -> None:
 def test_why_it_died_is_asked_of_its_own_host_alone() -> None:
     lost = Unreachable("gpu-b", "connect", cause="no route")
     seen = running() | {"gpu-b": builders.view(TWO.host("gpu-b"), ray=builders.dead(70))}
-    play = played({"stop ray": left(), "stop vllm": left(), "unit_status ray": lost}, seen=seen)
+    play = scripted_run(
+        {"stop ray": stop_answer(), "stop vllm": stop_answer(), "unit_status ray": lost}, seen=seen
+    )
     StopOutdated().run(play.stage)
-    said = {one.host: one.line for one in play.said(HostMessage) if one.line.startswith("ray")}
+    said = {one.host: one.line for one in play.events_of(HostMessage) if one.line.startswith("ray")}
     assert said == {
         "gpu-a": "ray is not what it must be; stopping it",
         "gpu-b": "ray has died: ray has ended, but 1 of its processes live; its log could not be read: no route; "
@@ -67,8 +69,10 @@ def test_a_dead_head_takes_all_with_it_in_the_order_that_hurts_least() -> None:
     assert seen["gpu-a"].facts
     facts = seen["gpu-a"].facts.model_copy(update={"ray": builders.dead(71)})
     seen["gpu-a"] = builders.view(TWO.host("gpu-a"), **dict(facts))
-    ended = look("No space left on device", Presence.DEAD)
-    play = played({"stop ray": left(), "stop vllm": left(), "unit_status ray": ended}, seen=seen)
+    ended = status_answer("No space left on device", Presence.DEAD)
+    play = scripted_run(
+        {"stop ray": stop_answer(), "stop vllm": stop_answer(), "unit_status ray": ended}, seen=seen
+    )
     assert StopOutdated().skip(Situation(TWO, seen)) is None
     StopOutdated().run(play.stage)
     assert play.ran == [
@@ -83,7 +87,11 @@ def test_a_dead_head_takes_all_with_it_in_the_order_that_hurts_least() -> None:
 def test_what_will_not_go_ends_the_run() -> None:
     seen = builders.seen(TWO, ray=builders.dead(70))
     with pytest.raises(NotReleased) as caught:
-        StopOutdated().run(played({"stop ray": left("raylet"), "unit_status ray": look("")}, seen=seen).stage)
+        StopOutdated().run(
+            scripted_run(
+                {"stop ray": stop_answer("raylet"), "unit_status ray": status_answer("")}, seen=seen
+            ).stage
+        )
     assert caught.value.leftovers[0].what == "pid 70: raylet"
 
 
@@ -92,7 +100,7 @@ def test_nothing_is_stopped_for_a_host_that_could_not_be_looked_at(lost: str) ->
     """It may run what is wanted, and serve."""
     problem = Unreachable(lost, "look at the host", cause="no route")
     seen = running() | {lost: HostView(lost, problem=problem)}
-    play = played({"stop ray": left(), "stop vllm": left()}, seen=seen)
+    play = scripted_run({"stop ray": stop_answer(), "stop vllm": stop_answer()}, seen=seen)
     with pytest.raises(Unreachable) as caught:
         StopOutdated().run(play.stage)
     assert caught.value is problem

@@ -15,11 +15,11 @@ from orchestrator.phases.verify_gpus import VerifyGpus
 from orchestrator.run.phase import Situation
 from tests.cluster import builders
 from tests.doubles import Script, ScriptedChannel
-from tests.orchestrator.scripted_stage import ScriptedRun, look, played
+from tests.orchestrator.scripted_stage import ScriptedRun, scripted_run, status_answer
 
 ONE, TWO = builders.inventory(hosts=1, gpus=2), builders.inventory(gpus=1)
 A, B = "192.168.0.1", "192.168.0.2"
-ALIVE: dict[str, Script] = {"unit_status ray": look("last words\n")}
+ALIVE: dict[str, Script] = {"unit_status ray": status_answer("last words\n")}
 
 
 def card(number: int, cuda: str = "ok") -> dict[str, object]:
@@ -29,7 +29,7 @@ def card(number: int, cuda: str = "ok") -> dict[str, object]:
 def gating(*said: object, answers: dict[str, Script] | None = None, result: Result | None = None) -> ScriptedRun:
     lines = [one if one is None or isinstance(one, str) else json.dumps(one) for one in said]
     channel = ScriptedChannel(lines, result)
-    return played(answers or ALIVE, TWO, channels={"verify_gpus": channel})
+    return scripted_run(answers or ALIVE, TWO, channels={"verify_gpus": channel})
 
 
 def failure(play: ScriptedRun) -> NotReady:
@@ -61,27 +61,27 @@ def test_what_it_sees_is_shown() -> None:
         {"proved": [card(1), card(2)]},
     )
     VerifyGpus().run(play.stage)
-    assert [(one.what, one.last) for one in play.said(Waiting)] == [
+    assert [(one.what, one.last) for one in play.events_of(Waiting)] == [
         ("the head to answer", "no route"),
         ("all hosts to join Ray", f"gpu-b ({B}) has not joined"),
         ("every GPU to answer through Ray", ""),
     ]
-    assert [(one.what, one.done, one.total) for one in play.said(Progress)] == [
+    assert [(one.what, one.done, one.total) for one in play.events_of(Progress)] == [
         ("GPUs in Ray", 1, 2),
         ("GPUs in Ray", 2, 2),
         ("GPUs touched through Ray", 2, 2),
     ]
-    assert play.said(HostActivity)[:2] == [
+    assert play.events_of(HostActivity)[:2] == [
         HostActivity("gpu-a", "in Ray with 1 of 1 GPUs"),
         HostActivity("gpu-b", "not in Ray yet"),
     ]
-    assert play.said(HostMessage) == [HostMessage("", "2 of 2 GPUs answered through Ray, all distinct")]
+    assert play.events_of(HostMessage) == [HostMessage("", "2 of 2 GPUs answered through Ray, all distinct")]
 
 
 def test_what_was_not_checked_is_said() -> None:
     play = gating({"proved": [card(1), card(2, "not checked")]})
     VerifyGpus().run(play.stage)
-    assert play.said(HostMessage)[1].line == "CUDA was not checked on 1 of them: their hosts have no libcuda"
+    assert play.events_of(HostMessage)[1].line == "CUDA was not checked on 1 of them: their hosts have no libcuda"
 
 
 def test_a_missing_host_is_named_with_the_end_of_its_log() -> None:
@@ -109,7 +109,7 @@ def test_a_host_that_cannot_be_looked_at_does_not_hide_what_the_gate_says() -> N
 
 
 def test_a_ray_that_dies_ends_the_wait() -> None:
-    dead = look("RuntimeError: Version mismatch: The cluster was started with", Presence.DEAD)
+    dead = status_answer("RuntimeError: Version mismatch: The cluster was started with", Presence.DEAD)
     error = failure(gating({"joined": {A: 1}}, None, answers={"unit_status ray": dead}))
     assert error.cause == "Ray on gpu-a has ended: Ray or Python differs between the hosts"
 
@@ -117,12 +117,14 @@ def test_a_ray_that_dies_ends_the_wait() -> None:
 def test_a_ray_that_dies_is_seen_while_the_gate_talks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.phases.verify_gpus._LOOK_EVERY", -1.0)
     talk = [{"waiting": "the head to answer", "last": "refused"}] * 3
-    assert "has ended" in failure(gating(*talk, answers={"unit_status ray": look("", Presence.DEAD)})).cause
+    assert (
+        "has ended" in failure(gating(*talk, answers={"unit_status ray": status_answer("", Presence.DEAD)})).cause
+    )
 
 
 def test_a_gate_that_goes_down_with_its_ray_tells_of_the_ray() -> None:
     """Its own last words are those of a connection that broke."""
-    dead: dict[str, Script] = {"unit_status ray": look("No space left on device", Presence.DEAD)}
+    dead: dict[str, Script] = {"unit_status ray": status_answer("No space left on device", Presence.DEAD)}
     error = failure(gating(answers=dead, result=Result(1, "", "Failed to register worker to Raylet: End of file")))
     assert (error.host, error.cause) == ("gpu-a", "Ray on gpu-a has ended: a disk or /dev/shm is full")
 

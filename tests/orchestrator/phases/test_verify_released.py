@@ -13,16 +13,16 @@ from orchestrator.phases.verify_released import VerifyReleased
 from orchestrator.run.phase import Handover
 from tests.cluster import builders
 from tests.doubles import Script, failed
-from tests.orchestrator.scripted_stage import ScriptedRun, played, told
+from tests.orchestrator.scripted_stage import ScriptedRun, facts_answer, scripted_run
 
 TWO = builders.inventory()
-CLEAN = told(builders.facts(TWO.host("gpu-a"))), told(builders.facts(TWO.host("gpu-b")))
+CLEAN = facts_answer(builders.facts(TWO.host("gpu-a"))), facts_answer(builders.facts(TWO.host("gpu-b")))
 RANK = GpuProcess(pid=5391, name="VLLM::Worker_TP3", used_mib=71204, ours=True)
 
 
 def freeing(head: Script, worker: Script, sweep: Script = "", patience: float = 5.0) -> ScriptedRun:
     looks = {"gpu-a": head, "gpu-b": worker}
-    return played(lambda host: {"facts": looks[host], "remove_state": sweep}, TWO, free=patience)
+    return scripted_run(lambda host: {"facts": looks[host], "remove_state": sweep}, TWO, free=patience)
 
 
 def failure(play: ScriptedRun) -> NotReleased:
@@ -32,7 +32,7 @@ def failure(play: ScriptedRun) -> NotReleased:
 
 
 def held(**facts: object) -> str:
-    return told(builders.facts(TWO.host("gpu-b"), **facts))
+    return facts_answer(builders.facts(TWO.host("gpu-b"), **facts))
 
 
 def test_nothing_is_left_and_the_lease_on_the_head_is_swept_last() -> None:
@@ -46,7 +46,7 @@ def test_a_rank_may_take_its_time_in_the_driver() -> None:
     busy = held(gpus=(builders.card(0, RANK),))
     play = freeing(CLEAN[0], [busy, busy, CLEAN[1]])
     VerifyReleased().run(play.stage)
-    assert [one.last for one in play.said(Waiting)] == ["gpu-b: GPU 0: pid 5391 holds 71204 MiB"] * 2
+    assert [one.last for one in play.events_of(Waiting)] == ["gpu-b: GPU 0: pid 5391 holds 71204 MiB"] * 2
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_lost_host_is_not_waited_for_but_nothing_is_proved_of_it() -> None:
     play = freeing(CLEAN[0], lost)
     error = failure(play)
     assert [(one.host, one.what) for one in error.leftovers] == [("gpu-b", "could not be looked at: no route")]
-    assert play.said(Waiting) == []
+    assert play.events_of(Waiting) == []
     assert ("gpu-a", "remove_state") in play.ran
 
 

@@ -11,14 +11,22 @@ from cluster.values import Lease, Leftover
 from orchestrator.events import HostMessage, PhaseDone, PhaseFailed, PhaseSkipped, PhaseStarted, RolledBack
 from orchestrator.run.interrupts import Interrupted, Interrupts
 from orchestrator.run.phase import Handover, Phase, Stage
-from tests.orchestrator.engine_fixtures import CLEAN, Driven, Noted, driven, phases
+from tests.orchestrator.engine_fixtures import (
+    CLEAN,
+    RecordingPhase,
+    ScriptedEngine,
+    recording_phases,
+    scripted_engine,
+)
 
 LOST = NotReady("the engine", 3.0, cause="it died")
 
 
 def test_phases_run_in_order_and_each_sees_what_the_one_before_left() -> None:
     notes: list[str] = []
-    driven().engine.run([Noted("A", notes), Noted("B", notes, acts=False), Noted("C", notes)])
+    scripted_engine().engine.run(
+        [RecordingPhase("A", notes), RecordingPhase("B", notes, acts=False), RecordingPhase("C", notes)]
+    )
     assert notes == [
         *("skip? A: python 1", "run A: python 1"),
         *("skip? B: python 2", "run B: python 2"),
@@ -27,22 +35,22 @@ def test_phases_run_in_order_and_each_sees_what_the_one_before_left() -> None:
 
 
 def test_what_is_already_so_is_skipped_with_its_reason() -> None:
-    one, notes = driven(), list[str]()
-    one.engine.run([Noted("A", notes, reason="it runs as wanted"), Noted("B", notes)])
+    one, notes = scripted_engine(), list[str]()
+    one.engine.run([RecordingPhase("A", notes, reason="it runs as wanted"), RecordingPhase("B", notes)])
     assert notes == ["skip? A: python 1", "skip? B: python 1", "run B: python 1"]
     assert one.events[0] == PhaseSkipped("A", "it runs as wanted")
     assert [type(event) for event in one.events[1:]] == [PhaseStarted, PhaseDone]
 
 
 def test_a_failure_takes_back_what_was_entered_in_reverse() -> None:
-    one, notes = driven(), list[str]()
+    one, notes = scripted_engine(), list[str]()
     with pytest.raises(NotReady) as caught:
         one.engine.run(
             [
-                Noted("A", notes),
-                Noted("skipped", notes, reason="so"),
-                Noted("B", notes, fails=LOST),
-                Noted("never", notes),
+                RecordingPhase("A", notes),
+                RecordingPhase("skipped", notes, reason="so"),
+                RecordingPhase("B", notes, run_error=LOST),
+                RecordingPhase("never", notes),
             ]
         )
     assert caught.value is LOST
@@ -52,9 +60,11 @@ def test_a_failure_takes_back_what_was_entered_in_reverse() -> None:
 
 
 def test_a_phase_that_starts_nothing_is_not_undone() -> None:
-    one, notes = driven(), list[str]()
+    one, notes = scripted_engine(), list[str]()
     with pytest.raises(NotReady):
-        one.engine.run([Noted("A", notes, starts=False), Noted("B", notes, starts=False, fails=LOST)])
+        one.engine.run(
+            [RecordingPhase("A", notes, starts=False), RecordingPhase("B", notes, starts=False, run_error=LOST)]
+        )
     assert not any(note.startswith("undo") for note in notes)
     assert not any(isinstance(event, HostMessage | RolledBack) for event in one.events)
 
@@ -74,10 +84,16 @@ def test_a_phase_that_starts_nothing_is_not_undone() -> None:
     ],
 )
 def test_what_cannot_be_taken_back_is_named_and_keeps_nothing_else(problem: Exception, remains: str) -> None:
-    one, notes = driven(), list[str]()
+    one, notes = scripted_engine(), list[str]()
     error = NotReady("the engine", 3.0)
     with pytest.raises(NotReady) as caught:
-        one.engine.run([Noted("A", notes), Noted("B", notes, stays=problem), Noted("C", notes, fails=error)])
+        one.engine.run(
+            [
+                RecordingPhase("A", notes),
+                RecordingPhase("B", notes, undo_error=problem),
+                RecordingPhase("C", notes, run_error=error),
+            ]
+        )
     assert caught.value is error
     assert [note for note in notes if note.startswith("undo")][-1] == "undo A: python 1"
     said = "\n".join(error.__notes__)
@@ -87,25 +103,27 @@ def test_what_cannot_be_taken_back_is_named_and_keeps_nothing_else(problem: Exce
 
 
 def test_what_is_to_be_released_is_released_at_the_very_end() -> None:
-    one, notes = driven(), list[str]()
-    lock = Noted("lock", notes, starts=False, during=lambda stage: stage.at_end(lambda: notes.append("released")))
+    one, notes = scripted_engine(), list[str]()
+    lock = RecordingPhase(
+        "lock", notes, starts=False, during=lambda stage: stage.at_end(lambda: notes.append("released"))
+    )
     with pytest.raises(NotReady):
-        one.engine.run([lock, Noted("A", notes), Noted("B", notes, fails=LOST)])
+        one.engine.run([lock, RecordingPhase("A", notes), RecordingPhase("B", notes, run_error=LOST)])
     assert notes[-2:] == ["undo A: python 2", "released"]
 
 
 def test_a_fault_of_ours_undoes_as_well() -> None:
-    one, notes = driven(), list[str]()
+    one, notes = scripted_engine(), list[str]()
     with pytest.raises(ZeroDivisionError):
-        one.engine.run([Noted("A", notes), Noted("B", notes, fails=ZeroDivisionError())])
+        one.engine.run([RecordingPhase("A", notes), RecordingPhase("B", notes, run_error=ZeroDivisionError())])
     assert notes[-2:] == ["undo B: python 2", "undo A: python 1"]
 
 
 def test_keep_leaves_everything_and_says_how_to_clean() -> None:
-    one, notes = driven(keep=True), list[str]()
+    one, notes = scripted_engine(keep=True), list[str]()
     error = NotReady("the engine", 3.0)
     with pytest.raises(NotReady):
-        one.engine.run([Noted("A", notes), Noted("B", notes, fails=error)])
+        one.engine.run([RecordingPhase("A", notes), RecordingPhase("B", notes, run_error=error)])
     assert not any(note.startswith("undo") for note in notes)
     assert error.__notes__ == [f"what this run started was left for a look: `{CLEAN}` takes it away"]
 
@@ -113,14 +131,16 @@ def test_keep_leaves_everything_and_says_how_to_clean() -> None:
 def test_keep_of_a_run_that_started_nothing_says_nothing() -> None:
     error = NotReady("the engine", 3.0)
     with pytest.raises(NotReady):
-        driven(keep=True).engine.run([Noted("A", starts=False, fails=error)])
+        scripted_engine(keep=True).engine.run([RecordingPhase("A", starts=False, run_error=error)])
     assert not hasattr(error, "__notes__")
 
 
 def test_ctrl_c_undoes() -> None:
-    one, notes = driven(), list[str]()
+    one, notes = scripted_engine(), list[str]()
     with pytest.raises(Interrupted) as caught:
-        one.engine.run([Noted("A", notes), Noted("B", notes, starts=False, fails=KeyboardInterrupt())])
+        one.engine.run(
+            [RecordingPhase("A", notes), RecordingPhase("B", notes, starts=False, run_error=KeyboardInterrupt())]
+        )
     assert notes[-1] == "undo A: python 1"
     assert one.events[-2:] == [
         HostMessage("", "interrupted: taking back what this run started (Ctrl-C again leaves it)"),
@@ -137,7 +157,7 @@ def test_ctrl_c_waits_for_a_launch() -> None:
         notes.append("launched")
 
     with pytest.raises(Interrupted):
-        driven(interrupts).engine.run([Noted("A", notes, during=launch)])
+        scripted_engine(interrupts).engine.run([RecordingPhase("A", notes, during=launch)])
     assert notes[-2:] == ["launched", "undo A: python 1"]
 
 
@@ -148,11 +168,13 @@ def twice(*times: float) -> Interrupts:
 
 def test_ctrl_c_in_the_undo_leaves_at_once_and_says_how_to_clean() -> None:
     interrupts, notes = twice(0.0, 1.0), list[str]()
-    released = Noted("lock", starts=False, during=lambda stage: stage.at_end(lambda: notes.append("released")))
+    released = RecordingPhase(
+        "lock", starts=False, during=lambda stage: stage.at_end(lambda: notes.append("released"))
+    )
     stuck = Stuck(interrupts)
-    loading = Noted("loading", notes, starts=False, during=lambda stage: interrupts.arrived())
+    loading = RecordingPhase("loading", notes, starts=False, during=lambda stage: interrupts.arrived())
     with pytest.raises(Interrupted) as caught:
-        driven(interrupts).engine.run([released, *phases("A", notes=notes), stuck, loading])
+        scripted_engine(interrupts).engine.run([released, *recording_phases("A", notes=notes), stuck, loading])
     assert not any(note.startswith("undo") or note == "released" for note in notes)
     assert caught.value.cure == f"`{CLEAN}` takes it away"
     assert "twice" in str(caught.value)
@@ -161,7 +183,9 @@ def test_ctrl_c_in_the_undo_leaves_at_once_and_says_how_to_clean() -> None:
 def test_in_the_undo_of_a_failure_the_first_ctrl_c_is_too_few() -> None:
     interrupts, notes = twice(0.0), list[str]()
     with pytest.raises(NotReady):
-        driven(interrupts).engine.run([Noted("A", notes), Stuck(interrupts), Noted("B", notes, fails=LOST)])
+        scripted_engine(interrupts).engine.run(
+            [RecordingPhase("A", notes), Stuck(interrupts), RecordingPhase("B", notes, run_error=LOST)]
+        )
     assert notes[-1] == "undo A: python 1"
 
 
@@ -174,7 +198,9 @@ def test_ctrl_c_twice_while_an_undo_asks_for_the_lease_leaves_as_well() -> None:
             interrupts.arrived()
 
     with pytest.raises(Interrupted) as caught:
-        driven(interrupts).engine.run([Noted("A", notes, guards=(hurry,)), Noted("B", notes, fails=LOST)])
+        scripted_engine(interrupts).engine.run(
+            [RecordingPhase("A", notes, guards=(hurry,)), RecordingPhase("B", notes, run_error=LOST)]
+        )
     assert caught.value.cure == f"`{CLEAN}` takes it away"
     assert caught.value.__cause__ is LOST
 
@@ -186,7 +212,9 @@ def test_ctrl_c_while_hosts_are_asked_why_does_not_keep_the_undo_away() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(NotReady):
-        replace(driven().engine, failed=tired).run([Noted("A", notes), Noted("B", notes, fails=LOST)])
+        replace(scripted_engine().engine, failed=tired).run(
+            [RecordingPhase("A", notes), RecordingPhase("B", notes, run_error=LOST)]
+        )
     assert notes[-2:] == ["undo B: python 2", "undo A: python 1"]
 
 
@@ -194,7 +222,9 @@ def test_a_failure_whose_undo_was_left_is_still_known() -> None:
     interrupts, notes = twice(0.0, 1.0), list[str]()
     stuck = Stuck(interrupts, times=2)
     with pytest.raises(Interrupted) as caught:
-        driven(interrupts).engine.run([Noted("A", notes), stuck, Noted("B", notes, fails=LOST)])
+        scripted_engine(interrupts).engine.run(
+            [RecordingPhase("A", notes), stuck, RecordingPhase("B", notes, run_error=LOST)]
+        )
     assert caught.value.__cause__ is LOST
     assert notes[-1] != "undo A: python 1"
 
@@ -231,29 +261,29 @@ def lose() -> None:
 
 
 def test_a_run_whose_lease_is_lost_ends_and_takes_nothing_back() -> None:
-    one, notes = driven(), list[str]()
+    one, notes = scripted_engine(), list[str]()
     with pytest.raises(LeaseLost) as caught:
-        one.engine.run([Noted("A", notes), Guarded(), Noted("B", notes)])
+        one.engine.run([RecordingPhase("A", notes), Guarded(), RecordingPhase("B", notes)])
     assert [note for note in notes if note.startswith(("run", "undo"))] == ["run A: python 1"]
     assert any(CLEAN in note for note in caught.value.__notes__)
 
 
 def test_an_undo_asks_first_whether_the_lease_is_still_ours() -> None:
-    one, notes = driven(), list[str]()
+    one, notes = scripted_engine(), list[str]()
 
     def check() -> None:
         if any(note.startswith("run B") for note in notes):
             lose()
 
     with pytest.raises(NotReady) as caught:
-        one.engine.run([Noted("A", notes, guards=(check,)), Noted("B", notes, fails=LOST)])
+        one.engine.run([RecordingPhase("A", notes, guards=(check,)), RecordingPhase("B", notes, run_error=LOST)])
     assert not [note for note in notes if note.startswith("undo")]
     assert any("somebody else may be at work" in note for note in caught.value.__notes__)
 
 
-def keeping(notes: list[str], interrupts: Interrupts | None = None) -> Driven:
+def keeping(notes: list[str], interrupts: Interrupts | None = None) -> ScriptedEngine:
     """A run that notes when it is asked to keep what hosts have to say."""
-    one = driven(interrupts)
+    one = scripted_engine(interrupts)
     engine = replace(one.engine, failed=lambda stage, error: notes.append(f"kept: {type(error).__name__}"))
     return replace(one, engine=engine)
 
@@ -261,7 +291,7 @@ def keeping(notes: list[str], interrupts: Interrupts | None = None) -> Driven:
 def test_what_hosts_have_to_say_is_kept_before_anything_is_taken_back() -> None:
     notes: list[str] = []
     with pytest.raises(NotReady):
-        keeping(notes).engine.run([Noted("A", notes), Noted("B", notes, fails=LOST)])
+        keeping(notes).engine.run([RecordingPhase("A", notes), RecordingPhase("B", notes, run_error=LOST)])
     assert notes[-3:] == ["kept: NotReady", "undo B: python 2", "undo A: python 1"]
 
 
@@ -270,5 +300,5 @@ def test_nothing_is_kept_of_what_was_interrupted_or_has_changed_nothing(error: B
     notes: list[str] = []
     acts = isinstance(error, KeyboardInterrupt)
     with pytest.raises((Interrupted, NotReady)):
-        keeping(notes).engine.run([Noted("A", notes, acts=acts, starts=acts, fails=error)])
+        keeping(notes).engine.run([RecordingPhase("A", notes, acts=acts, starts=acts, run_error=error)])
     assert not any(note.startswith("kept") for note in notes)

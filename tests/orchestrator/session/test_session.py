@@ -14,14 +14,14 @@ from cluster.errors import InventoryError, UsageError
 from orchestrator.events import HostMessage, RunStarted
 from orchestrator.local.settings import Output, Settings
 from orchestrator.session.session import Request, session
-from tests.orchestrator.simulated_cluster import World, written
+from tests.orchestrator.simulated_cluster import SimulatedCluster, written
 
 SAID = HostMessage("gpu-a", "ready")
 
 
 @pytest.fixture(autouse=True)
 def simulated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.session.session.connected", World().fleet)
+    monkeypatch.setattr("orchestrator.session.session.connected", SimulatedCluster().fleet)
 
 
 def request(path: Path | None, output: Output = "plain", cluster: str | None = None) -> Request:
@@ -102,7 +102,7 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The hosts that were hung up on."""
     names: list[str] = []
     monkeypatch.setattr(
-        "tests.orchestrator.simulated_cluster.Simulated.close", lambda host: names.append(host.spec.name)
+        "tests.orchestrator.simulated_cluster.SimulatedTransport.close", lambda host: names.append(host.spec.name)
     )
     return names
 

@@ -15,7 +15,7 @@ from orchestrator.events import HostMessage
 from orchestrator.session.support_bundle import SupportBundle, after_failure
 from tests.cluster.diagnosis.test_collect import line
 from tests.doubles import Script
-from tests.orchestrator.scripted_stage import ScriptedRun, played
+from tests.orchestrator.scripted_stage import ScriptedRun, scripted_run
 
 LOST = Unreachable("gpu-b", "collect what it says", cause="no route")
 
@@ -25,7 +25,7 @@ SAID_BY_B = line("vllm/log", "said by b\n")
 
 def diagnosis(folder: Path, *, b: Script = SAID_BY_B) -> tuple[SupportBundle, ScriptedRun]:
     said: dict[str, Script] = {"gpu-a": line("vllm/log", "said by a\n"), "gpu-b": b}
-    play = played(lambda name: {"collect": said[name]})
+    play = scripted_run(lambda name: {"collect": said[name]})
     return SupportBundle(play.stage.inventory, play.stage.fleet, folder), play
 
 
@@ -93,7 +93,7 @@ def test_a_failure_names_its_bundle(tmp_path: Path) -> None:
     path = tmp_path / "20261126T171000-up.tar.gz"
     assert error.__notes__ == [f"what every host has to say is in {path}"]
     assert "cause  it died" in contents(path)["failure.txt"]
-    assert play.said(HostMessage) == [
+    assert play.events_of(HostMessage) == [
         HostMessage("", "collecting what the hosts have to say (Ctrl-C leaves it out)")
     ]
 
@@ -110,7 +110,7 @@ def test_ctrl_c_leaves_it_out(tmp_path: Path) -> None:
     error = FleetError([LOST])
     play = failed(tmp_path, error, b=KeyboardInterrupt())
     assert not hasattr(error, "__notes__")
-    assert play.said(HostMessage)[-1].line == "what the hosts have to say was left out"
+    assert play.events_of(HostMessage)[-1].line == "what the hosts have to say was left out"
 
 
 @pytest.mark.parametrize("b", [line("vllm/log", "x"), ZeroDivisionError("a fault of ours")])
