@@ -32,7 +32,7 @@ def whole(word: str, what: str) -> int:
 
 
 def real(word: str, what: str) -> float:
-    """As `whole`, with a fraction."""
+    """Like `whole`, with a fraction."""
     try:
         return float(word)
     except ValueError:

@@ -13,7 +13,7 @@ from orchestrator.cli.argument_types import at_least_zero, check_name, inventory
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Leaves the program, with its usage, where the words mean nothing."""
-    words, command = _split(bench.joined(list(words)))
+    words, command = _split(bench.join_words(list(words)))
     arguments, more = parser().parse_known_args(words)
     if hasattr(arguments, "places") and not any(word.startswith("-") for word in more):
         # Words behind an option are hosts as well: argparse takes only those that stand together.
@@ -26,7 +26,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     arguments.skip, arguments.units = (tuple(getattr(arguments, name, ())) for name in ("skip", "units"))
     if getattr(arguments, "form", "") == "json":
         arguments.output = "json"
-    arguments.bench = bench.wanted(arguments) if hasattr(arguments, "num_prompts") else None
+    arguments.bench = bench.bench_arguments(arguments) if hasattr(arguments, "num_prompts") else None
     return arguments
 
 

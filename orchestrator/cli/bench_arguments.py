@@ -17,7 +17,7 @@ from orchestrator.session.request import BenchArguments
 MORE = ("report", "compare", "layouts")
 
 
-def joined(words: list[str]) -> list[str]:
+def join_words(words: list[str]) -> list[str]:
     """`bench report` is a command of its own."""
     return (
         [" ".join(words[:2]), *words[2:]] if words[:1] == ["bench"] and words[1:2] and words[1] in MORE else words
@@ -41,7 +41,7 @@ def _add_layouts(verbs: Any, new: Callable[..., argparse.ArgumentParser]) -> Non
     layouts = new(verbs, "bench layouts", what, "bench layouts inventory.yaml --layouts 16x1,8x2")
     _add_matrix(layouts)
     layouts.add_argument(
-        "--layouts", metavar="TxP[,TxP...]", type=_layouts, action="append", required=True,
+        "--layouts", metavar="TxP[,TxP...]", type=_layouts, action="extend", required=True,
         help="tensor times pipeline parallelism; may be given several times",
     )  # fmt: skip
 
@@ -70,13 +70,13 @@ def _tables(verbs: Any, name: str, what: str, forms: tuple[str, ...], example: s
 
 
 def _add_matrix(verb: argparse.ArgumentParser) -> None:
-    names = ", ".join(one.name for one in GUIDE)
+    names = ", ".join(known.name for known in GUIDE)
     verb.add_argument(
         "--workload", metavar="NAME|IN/OUT", type=_workload, action="append", default=[],
         help=f"{names}, or tokens in and out; may be given several times (default: these three)",
     )  # fmt: skip
     verb.add_argument(
-        "--num-prompts", metavar="N[,N...]", type=_numbers, action="append", default=[],
+        "--num-prompts", metavar="N[,N...]", type=_numbers, action="extend", default=[],
         help=f"requests of a run; may be given several times (default: {','.join(map(str, NUM_PROMPTS))})",
     )  # fmt: skip
     verb.add_argument(
@@ -101,17 +101,17 @@ def _add_matrix(verb: argparse.ArgumentParser) -> None:
     )
 
 
-def wanted(found: argparse.Namespace) -> BenchArguments:
+def bench_arguments(arguments: argparse.Namespace) -> BenchArguments:
     return BenchArguments(
-        workloads=tuple(dict.fromkeys(found.workload)) or GUIDE,
-        num_prompts=tuple(dict.fromkeys(number for some in found.num_prompts for number in some)) or NUM_PROMPTS,
-        rate=found.rate,
-        repeat=found.repeat,
-        cold=found.cold,
-        origin=found.origin,
-        seed=found.seed,
-        results=found.results,
-        layouts=tuple(dict.fromkeys(one for some in getattr(found, "layouts", ()) for one in some)),
+        workloads=tuple(dict.fromkeys(arguments.workload)) or GUIDE,
+        num_prompts=tuple(dict.fromkeys(arguments.num_prompts)) or NUM_PROMPTS,
+        rate=arguments.rate,
+        repeat=arguments.repeat,
+        cold=arguments.cold,
+        origin=arguments.origin,
+        seed=arguments.seed,
+        results=arguments.results,
+        layouts=tuple(dict.fromkeys(getattr(arguments, "layouts", ()))),
     )
 
 

@@ -36,7 +36,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def _main(arguments: argparse.Namespace) -> int:
     from cluster.errors import ClusterError
     from orchestrator.cli.exit_codes import exit_code
-    from orchestrator.cli.output import report
+    from orchestrator.cli.output import print_failure
     from orchestrator.run.interrupts import Interrupted
 
     output = arguments.output
@@ -45,10 +45,10 @@ def _main(arguments: argparse.Namespace) -> int:
         output = output or settings.output
         return _run(arguments, output, settings)
     except ClusterError as error:
-        report(error, output)
+        print_failure(error, output)
         return exit_code(error)
     except KeyboardInterrupt as error:
-        report(Interrupted("interrupted"), output)
+        print_failure(Interrupted("interrupted"), output)
         return exit_code(error)
 
 
@@ -59,7 +59,7 @@ def _run(arguments: argparse.Namespace, output: Output, settings: Settings) -> i
     from orchestrator.session.session import Request
 
     given = vars(arguments) | {"output": output, "path": arguments.inventory}
-    request = Request(**{one.name: given[one.name] for one in fields(Request) if one.name in given})
+    request = Request(**{field.name: given[field.name] for field in fields(Request) if field.name in given})
     verb = "execute" if request.verb == "exec" else request.verb.replace(" ", "_")
     run: Verb = import_module(f"orchestrator.commands.{verb}").run
     return run(request, settings) or 0
@@ -71,13 +71,15 @@ def _settings() -> Settings:
     from cluster.errors import UsageError
     from orchestrator.local.settings import Patience, Settings, misspelt
 
-    if found := misspelt():
-        names, near = ", ".join(found), ", ".join(found.values())
+    if misspelt_names := misspelt():
+        names, near = ", ".join(misspelt_names), ", ".join(misspelt_names.values())
         raise UsageError(f"the environment: {names} is no setting", cure=f"{near}? or leave it out")
     try:
         Patience()
         return Settings()
     except ValidationError as error:
         prefix = "ORCHESTRATOR_PATIENCE_" if error.title == Patience.__name__ else "ORCHESTRATOR_"
-        wrong = "; ".join(f"{prefix}{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors())
+        wrong = "; ".join(
+            f"{prefix}{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()
+        )
         raise UsageError(f"the environment: {wrong}", cure="correct it, or leave it out") from None

@@ -45,6 +45,6 @@ _CODES: dict[type[BaseException], int] = {
 def exit_code(error: BaseException) -> int:
     """The code of what ended the run; FAULT for what is not a known way to fail, which is a fault of ours."""
     if isinstance(error, FleetError):
-        lost = any(isinstance(one, Unreachable) for one in error.errors)
+        lost = any(isinstance(each, Unreachable) for each in error.errors)
         return UNREACHABLE if lost else COMMAND
     return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), FAULT)

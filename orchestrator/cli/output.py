@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from orchestrator.session.session import Request
 
 
-def say(request: Request, text: Callable[[], str], document: Callable[[], dict[str, Any]]) -> None:
+def print_result(request: Request, text: Callable[[], str], document: Callable[[], dict[str, Any]]) -> None:
     """The result, for a person or for a program."""
     write(sys.stdout, (json.dumps(document(), indent=2) if request.output == "json" else text()) + "\n")
 
 
-def explain(error: ClusterError) -> None:
+def print_error(error: ClusterError) -> None:
     write(sys.stderr, failure.lines(error, marks=marks_for(sys.stderr)) + "\n")
 
 
-def report(error: ClusterError, output: str | None) -> None:
+def print_failure(error: ClusterError, output: str | None) -> None:
     """Once: among JSON lines an event has told it already, unless it came before them or from a person."""
     if output != "json" or isinstance(error, InventoryError | UsageError | Interrupted):
-        for one in _with_its_cause(error):
-            explain(one)
+        for each in _with_its_cause(error):
+            print_error(each)
     if output == "json":
         write(sys.stdout, json.dumps(failure.report(error), indent=2) + "\n")
 

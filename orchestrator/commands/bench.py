@@ -13,7 +13,7 @@ from cluster.errors import ClusterError
 from orchestrator import plans
 from orchestrator.bench.results import BenchSettings, Results, open_results
 from orchestrator.cli.exit_codes import COMMAND
-from orchestrator.cli.output import say
+from orchestrator.cli.output import print_result
 from orchestrator.local.settings import Settings
 from orchestrator.plans import BenchOptions
 from orchestrator.render import bench as shown
@@ -35,7 +35,9 @@ def run(request: Request, settings: Settings) -> int:
             raise
     runs = results.runs()
     marks = marks_for(sys.stdout)
-    say(request, lambda: shown.text(runs, results.folder, marks), lambda: shown.document(runs, results.folder))
+    print_result(
+        request, lambda: shown.text(runs, results.folder, marks), lambda: shown.document(runs, results.folder)
+    )
     return 0 if all(map(results.valid, cells)) else COMMAND
 
 

@@ -13,7 +13,7 @@ from cluster.inventory import Inventory, with_layout
 from cluster.plan import plan
 from orchestrator.bench.results import NotKept, Results, open_results
 from orchestrator.cli.exit_codes import COMMAND, exit_code
-from orchestrator.cli.output import explain, say
+from orchestrator.cli.output import print_error, print_result
 from orchestrator.commands.bench import new_results_folder, note_resume, requested_cells, results_for
 from orchestrator.events import HostMessage
 from orchestrator.local.settings import Settings
@@ -40,22 +40,19 @@ class Layout:
 def run(request: Request, settings: Settings) -> int:
     """Raises what forbids all of them, as does one that the model cannot have; a layout that fails leaves the
     others to be measured."""
-    wanted = request.bench
-    assert wanted is not None
-    cells = requested_cells(wanted)
-    with session(request, settings) as one:
+    arguments = request.bench
+    assert arguments is not None
+    cells = requested_cells(arguments)
+    with session(request, settings) as opened:
         inventories = {
-            f"{tensor_parallel_size}x{pipeline_parallel_size}": with_layout(
-                one.inventory, tensor_parallel_size, pipeline_parallel_size
-            )
-            for tensor_parallel_size, pipeline_parallel_size in wanted.layouts
+            "x".join(map(str, sizes)): with_layout(opened.inventory, *sizes) for sizes in arguments.layouts
         }
         _refuse(inventories)
-        top = results_for(wanted, wanted.results or new_results_folder(one.inventory.cluster))
+        top = results_for(arguments, arguments.results or new_results_folder(opened.inventory.cluster))
         layouts = [_layout(name, inventory, top) for name, inventory in inventories.items()]
         try:
             for layout in layouts:
-                _measure(one, layout, cells)
+                _measure(opened, layout, cells)
         except ClusterError as error:
             _abandon(layouts)
             note_resume(error, top)
@@ -68,25 +65,25 @@ def run(request: Request, settings: Settings) -> int:
 def _refuse(inventories: Mapping[str, Inventory]) -> None:
     """What `plan` knows to be impossible: vLLM would say it after minutes, and of one rank alone."""
     for name, inventory in inventories.items():
-        for found in plan(inventory).findings:
-            if found.name == "layout":
-                raise UsageError(f"{name}: {found.found}", cause=found.why, cure=found.cure)
+        for finding in plan(inventory).findings:
+            if finding.name == "layout":
+                raise UsageError(f"{name}: {finding.found}", cause=finding.why, cure=finding.cure)
 
 
 def _layout(name: str, inventory: Inventory, top: Results) -> Layout:
-    """With the seed of all: their runs are then pairs."""
+    """A layout has the seed of all: their runs are then pairs."""
     return Layout(name, inventory, open_results(top.folder / name, top.settings, seeded=True))
 
 
-def _measure(one: Session, layout: Layout, cells: Sequence[Cell]) -> None:
+def _measure(opened: Session, layout: Layout, cells: Sequence[Cell]) -> None:
     """Up, measured, and down whatever became of it. Raises what the next layout would meet as well."""
     if all(map(layout.results.valid, cells)):
-        one.sink(HostMessage("", f"{layout.name} is measured already"))
+        opened.sink(HostMessage("", f"{layout.name} is measured already"))
         return
-    one.sink(HostMessage("", f"layout {layout.name}"))
-    there, ours = replace(one, inventory=layout.inventory), list[bool]()
+    opened.sink(HostMessage("", f"layout {layout.name}"))
+    there, ours = replace(opened, inventory=layout.inventory), list[bool]()
     options = BenchOptions(cells, layout.results, there.runs)
-    remember = there.memory.remember(one.request.path) if one.request.path else lambda: None
+    remember = there.local_state.remember(opened.request.path) if opened.request.path else lambda: None
     try:
         there.run(bench_layout(options, remember, lambda: ours.append(True)))
     except (UsageError, LeaseHeld, NotKept, Interrupted):
@@ -95,8 +92,8 @@ def _measure(one: Session, layout: Layout, cells: Sequence[Cell]) -> None:
         layout.error = error
     if ours:
         there.run(down())
-        if one.request.path:
-            there.memory.forget()
+        if opened.request.path:
+            there.local_state.forget()
 
 
 def _abandon(layouts: Sequence[Layout]) -> None:
@@ -107,13 +104,16 @@ def _abandon(layouts: Sequence[Layout]) -> None:
 def _tell(request: Request, folder: Path, layouts: Sequence[Layout], cells: Sequence[Cell]) -> int:
     for layout in layouts:
         if layout.error:
-            explain(layout.error)
+            print_error(layout.error)
     marks = marks_for(sys.stdout)
     measured = [layout for layout in layouts if layout.results.runs()]
-    text = [f"{one.name}\n{shown.text(one.results.runs(), one.results.folder, marks)}\n" for one in measured]
-    documents = {one.name: shown.document(one.results.runs(), one.results.folder) for one in measured}
+    text = [
+        f"{layout.name}\n{shown.text(layout.results.runs(), layout.results.folder, marks)}\n"
+        for layout in measured
+    ]
+    documents = {layout.name: shown.document(layout.results.runs(), layout.results.folder) for layout in measured}
     where = _page(folder) if measured else ""
-    say(request, lambda: "\n".join([*text, where]), lambda: {"layouts": documents, "page": where})
+    print_result(request, lambda: "\n".join([*text, where]), lambda: {"layouts": documents, "page": where})
     failed = next((layout.error for layout in layouts if layout.error), None)
     if failed:
         return exit_code(failed)
@@ -126,6 +126,6 @@ def _page(folder: Path) -> str:
     try:
         keep(path, page(load([folder]), made_now()))
     except UsageError as error:
-        explain(error)
+        print_error(error)
         return ""
     return str(path)

@@ -9,7 +9,7 @@ from cluster.preflight.run import everything, obstacle
 from cluster.state.observe import observe
 from cluster.values import CheckReport
 from orchestrator.cli.exit_codes import DONE, PREFLIGHT, exit_code
-from orchestrator.cli.output import say
+from orchestrator.cli.output import print_result
 from orchestrator.local.settings import Settings
 from orchestrator.render import check as shown
 from orchestrator.render.text import marks_for
@@ -17,9 +17,11 @@ from orchestrator.session.session import Request, Session, session
 
 
 def run(request: Request, settings: Settings) -> int:
-    with session(request, settings, watched=False) as opened:
+    with session(request, settings, journaled=False) as opened:
         result, error = _check(opened)
-    say(request, lambda: shown.text(result, request.all, marks_for(sys.stdout)), lambda: shown.document(result))
+    print_result(
+        request, lambda: shown.text(result, request.all, marks_for(sys.stdout)), lambda: shown.document(result)
+    )
     if error:
         return exit_code(error)
     return PREFLIGHT if request.strict and result.findings else DONE

@@ -8,7 +8,7 @@ from typing import Any
 from cluster.errors import FleetError, UsageError
 from cluster.state.observe import observe
 from orchestrator.cli.exit_codes import exit_code
-from orchestrator.cli.output import explain, say
+from orchestrator.cli.output import print_error, print_result
 from orchestrator.local.settings import Settings
 from orchestrator.render import failure
 from orchestrator.render.text import clean, count
@@ -20,43 +20,48 @@ _PATIENCE = 20.0
 
 
 def run(request: Request, settings: Settings) -> int:
-    with session(request, settings, watched=False) as one:
-        made = _made(one)
-    say(request, lambda: _text(made), lambda: _document(made))
+    with session(request, settings, journaled=False) as opened:
+        bundle = _write_bundle(opened)
+    print_result(request, lambda: _text(bundle), lambda: _document(bundle))
     if request.output != "json":
-        for problem in made.problems:
-            explain(problem)
-    return exit_code(FleetError(made.problems)) if made.problems else 0
+        for problem in bundle.problems:
+            print_error(problem)
+    return exit_code(FleetError(bundle.problems)) if bundle.problems else 0
 
 
-def _made(one: Session) -> Bundle:
+def _write_bundle(opened: Session) -> Bundle:
     """Raises UsageError before any host is asked where the file cannot be."""
-    path = _path(one)
-    seen = observe(one.inventory, one.fleet)
+    path = _path(opened)
+    observed = observe(opened.inventory, opened.fleet)
     try:
-        return one.diagnosis.write(path, seen, _PATIENCE)
+        return opened.diagnosis.write(path, observed, _PATIENCE)
     except OSError as problem:
         cure = "say where it may be: --to PATH"
         raise UsageError(f"{path} cannot be written: {problem.strerror or problem}", cure=cure) from None
 
 
-def _path(one: Session) -> Path:
+def _path(opened: Session) -> Path:
     """A folder will do; by default it is the one that we are called from."""
-    to = one.request.to or Path()
-    name = f"{one.inventory.cluster}-{one.stamp}.tar.gz"
+    to = opened.request.to or Path()
+    name = f"{opened.inventory.cluster}-{opened.stamp}.tar.gz"
     path = (to / name if to.is_dir() else to).absolute()
     if not path.parent.is_dir():
         raise UsageError(f"{path.parent} is no folder", cure="say where the bundle may be: --to PATH")
     return path
 
 
-def _text(made: Bundle) -> str:
-    of = ", ".join(f"{host}: {count(texts, 'file')}" for host, texts in made.texts.items())
-    missing = [f"  missing: {clean(one)}" for one in made.missing]
-    return "\n".join([f"{made.path}  {made.size / 2**20:.1f} MiB ({of or 'of no host'})", *missing])
+def _text(bundle: Bundle) -> str:
+    counts = ", ".join(f"{host}: {count(texts, 'file')}" for host, texts in bundle.texts.items())
+    missing = [f"  missing: {clean(problem)}" for problem in bundle.missing]
+    return "\n".join([f"{bundle.path}  {bundle.size / 2**20:.1f} MiB ({counts or 'of no host'})", *missing])
 
 
-def _document(made: Bundle) -> dict[str, Any]:
-    problems = [failure.report(one) for one in made.problems]
-    told = {"path": str(made.path), "bytes": made.size, "texts": made.texts, "missing": list(made.missing)}
-    return {**told, "problems": problems}
+def _document(bundle: Bundle) -> dict[str, Any]:
+    problems = [failure.report(problem) for problem in bundle.problems]
+    document = {
+        "path": str(bundle.path),
+        "bytes": bundle.size,
+        "texts": bundle.texts,
+        "missing": list(bundle.missing),
+    }
+    return {**document, "problems": problems}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cluster.inventory import Inventory
-from orchestrator.cli.output import say
+from orchestrator.cli.output import print_result
 from orchestrator.local.settings import Settings
 from orchestrator.plans import down
 from orchestrator.session.removed_hosts import removed_hosts, teardown
@@ -16,9 +16,9 @@ def run(request: Request, settings: Settings) -> None:
     """Raises NotReleased for removed hosts as well."""
     with session(request, settings) as opened:
         opened.run(down(removed_hosts(settings.state, opened.inventory), teardown(opened)))
-        opened.memory.forget()
+        opened.local_state.forget()
         gone = _gone(opened.inventory)
-    say(request, lambda: gone["text"], lambda: gone)
+    print_result(request, lambda: gone["text"], lambda: gone)
 
 
 def _gone(inventory: Inventory) -> dict[str, Any]:

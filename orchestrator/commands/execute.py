@@ -10,7 +10,7 @@ from cluster.transport.execute import command, execute
 from cluster.transport.host import Host
 from cluster.views import Executed
 from orchestrator.cli.exit_codes import COMMAND, UNREACHABLE, exit_code
-from orchestrator.cli.output import explain, say
+from orchestrator.cli.output import print_error, print_result
 from orchestrator.commands.ordered_output import OrderedOutput
 from orchestrator.local.settings import Settings
 from orchestrator.render import execute as shown
@@ -20,45 +20,45 @@ from orchestrator.session.session import Request, Session, session
 
 
 def run(request: Request, settings: Settings) -> int:
-    with session(request, settings, watched=False) as one:
-        outcomes = _everywhere(one)
+    with session(request, settings, journaled=False) as opened:
+        outcomes = _everywhere(opened)
     if request.output == "json":
-        say(request, str, lambda: shown.document(request.command, outcomes))
+        print_result(request, str, lambda: shown.document(request.command, outcomes))
     return _status(outcomes)
 
 
-def _everywhere(one: Session) -> list[Executed]:
-    hosts, wanted = one.chosen, one.request
-    words = command(wanted.command, one.inventory.runtime.venv, wanted.timeout)
+def _everywhere(opened: Session) -> list[Executed]:
+    hosts, request = opened.chosen, opened.request
+    words = command(request.command, opened.inventory.runtime.venv, request.timeout)
     show = OrderedOutput[Executed](hosts.names, lambda _, ended: _show(ended, len(hosts) > 1))
 
     def work(host: Host) -> Executed:
         ended = execute(host, words)
-        if wanted.output != "json":
+        if request.output != "json":
             show(host.name, ended)
         return ended
 
     try:
         return list(hosts.all(work).values())
     except KeyboardInterrupt:
-        rest = f"what it started may run on, for {wanted.timeout:g} s at most"
+        rest = f"what it started may run on, for {request.timeout:g} s at most"
         raise Interrupted("interrupted", cause=rest) from None
 
 
 def _show(ended: Executed, several: bool) -> None:
-    for stream, said in ((sys.stdout, ended.stdout), (sys.stderr, ended.stderr)):
-        write(stream, shown.output(ended.host, said, several, stream.isatty()))
+    for stream, output in ((sys.stdout, ended.stdout), (sys.stderr, ended.stderr)):
+        write(stream, shown.output(ended.host, output, several, stream.isatty()))
     if ended.problem:
-        explain(ended.problem)
+        print_error(ended.problem)
     elif ended.status and several:
         write(sys.stderr, f"{marks_for(sys.stderr).failed} {ended.host}: exit status {ended.status}\n")
 
 
 def _status(outcomes: Sequence[Executed]) -> int:
-    """Of one host its own; of several, whether all went well."""
-    if any(isinstance(one.problem, Unreachable) for one in outcomes):
+    """The status of one host; of several, whether all went well."""
+    if any(isinstance(outcome.problem, Unreachable) for outcome in outcomes):
         return UNREACHABLE
     if len(outcomes) > 1:
-        return COMMAND if any(one.status != 0 for one in outcomes) else 0
+        return COMMAND if any(outcome.status != 0 for outcome in outcomes) else 0
     (only,) = outcomes
     return exit_code(only.problem) if only.problem else only.status or 0

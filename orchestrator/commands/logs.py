@@ -11,7 +11,7 @@ from cluster.errors import FleetError, HostError
 from cluster.transport.host import Host
 from cluster.values import LogLine
 from orchestrator.cli.exit_codes import exit_code
-from orchestrator.cli.output import explain
+from orchestrator.cli.output import print_error
 from orchestrator.commands.ordered_output import OrderedOutput
 from orchestrator.local.settings import Settings
 from orchestrator.render import failure
@@ -21,20 +21,20 @@ from orchestrator.session.session import Request, Session, session
 
 
 def run(request: Request, settings: Settings) -> int:
-    with session(request, settings, watched=False) as one:
-        logs = _Logs(one)
+    with session(request, settings, journaled=False) as opened:
+        logs = _Logs(opened)
         (logs.follow if request.follow else logs.read)()
     return exit_code(FleetError(logs.failed)) if logs.failed else 0
 
 
 class _Logs:
-    """Of the hosts that were asked for; `failed` is what kept us from reading some of them."""
+    """The logs of the hosts that were asked for; `failed` is what kept us from reading some of them."""
 
-    def __init__(self, one: Session) -> None:
-        self._inventory = one.inventory
-        self._hosts = one.chosen
-        self._request = one.request
-        self._kinds: tuple[Kind, ...] = one.request.units or ("ray", "vllm")
+    def __init__(self, opened: Session) -> None:
+        self._inventory = opened.inventory
+        self._hosts = opened.chosen
+        self._request = opened.request
+        self._kinds: tuple[Kind, ...] = opened.request.units or ("ray", "vllm")
         self._several = len(self._hosts) > 1 or self._kinds not in (("ray",), ("vllm",))
         self._done = threading.Event()
         self.failed: list[HostError] = []
@@ -65,22 +65,22 @@ class _Logs:
             if not self._done.is_set():
                 self._explain(error)
 
-    def _show(self, host: str, found: Logs | HostError) -> None:
-        if isinstance(found, HostError):
-            self._explain(found)
+    def _show(self, host: str, answer: Logs | HostError) -> None:
+        if isinstance(answer, HostError):
+            self._explain(answer)
             return
-        self._hear(host, found.files)
-        for line in found.lines:
+        self._hear(host, answer.files)
+        for line in answer.lines:
             self._hear(host, line)
 
-    def _hear(self, host: str, heard: int | LogLine) -> None:
+    def _hear(self, host: str, message: int | LogLine) -> None:
         """A line, or how many files there are to read."""
-        if isinstance(heard, LogLine):
+        if isinstance(message, LogLine):
             json_wanted = self._request.output == "json"
-            said = shown.document(host, heard) if json_wanted else shown.text(host, heard, self._several)
-            if not write(sys.stdout, said + "\n"):
+            output = shown.document(host, message) if json_wanted else shown.text(host, message, self._several)
+            if not write(sys.stdout, output + "\n"):
                 self._done.set()
-        elif heard == 0:
+        elif message == 0:
             what = " or ".join(self._kinds)
             write(sys.stderr, f"{marks_for(sys.stderr).dot} {host}: there is no log of {what}\n")
 
@@ -89,4 +89,4 @@ class _Logs:
         if self._request.output == "json":
             write(sys.stderr, json.dumps(failure.report(error)) + "\n")
         else:
-            explain(error)
+            print_error(error)

@@ -10,7 +10,7 @@ from cluster.plan import Answers, ask, plan
 from cluster.values import Plan, PlannedPhase
 from cluster.views import HostView, Observed
 from orchestrator.cli.exit_codes import PREFLIGHT, UNREACHABLE
-from orchestrator.cli.output import say
+from orchestrator.cli.output import print_result
 from orchestrator.local.settings import Patience, Settings
 from orchestrator.plans import UpOptions, up
 from orchestrator.render import plan as shown
@@ -24,7 +24,7 @@ def run(request: Request, settings: Settings) -> int:
     inventory, answers = _known(request, settings)
     planned = plan(inventory, answers)
     phases = _phases(inventory, _seen(inventory, answers), removed_hosts(settings.state, inventory))
-    say(
+    print_result(
         request,
         lambda: shown.text(planned, phases, marks_for(sys.stdout)),
         lambda: shown.document(planned, phases),
@@ -41,7 +41,7 @@ def _status(planned: Plan) -> int:
 def _known(request: Request, settings: Settings) -> tuple[Inventory, Answers | None]:
     if not request.ask_hosts:
         return inventory_of(request, settings), None
-    with session(request, settings, watched=False) as opened:
+    with session(request, settings, journaled=False) as opened:
         return opened.inventory, ask(opened.inventory, opened.fleet)
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from cluster.state.status import status
 from cluster.transport.wait import repeatedly
-from orchestrator.cli.output import say
+from orchestrator.cli.output import print_result
 from orchestrator.local.settings import Settings
 from orchestrator.render import status as shown
 from orchestrator.render.text import marks_for, write
@@ -22,19 +22,19 @@ _PAUSE = 5.0
 
 
 def run(request: Request, settings: Settings) -> None:
-    with session(request, settings, watched=False) as one:
+    with session(request, settings, journaled=False) as opened:
         if request.watch:
-            _watch(one)
+            _watch(opened)
             return
-        hosts, endpoint = status(one.inventory, one.fleet)
+        hosts, endpoint = status(opened.inventory, opened.fleet)
     marks = marks_for(sys.stdout)
-    say(request, lambda: shown.table(hosts, endpoint, marks), lambda: shown.document(hosts, endpoint))
+    print_result(request, lambda: shown.table(hosts, endpoint, marks), lambda: shown.document(hosts, endpoint))
 
 
-def _watch(one: Session) -> None:
+def _watch(opened: Session) -> None:
     """Until Ctrl-C, which is how this ends well, or until nobody reads."""
-    with suppress(KeyboardInterrupt, BrokenPipeError), _view(one) as show:
-        for look in repeatedly(lambda: status(one.inventory, one.fleet), _PAUSE):
+    with suppress(KeyboardInterrupt, BrokenPipeError), _view(opened) as show:
+        for look in repeatedly(lambda: status(opened.inventory, opened.fleet), _PAUSE):
             show(look)
 
 
@@ -42,15 +42,15 @@ Show = Callable[[shown.StatusView], None]
 
 
 @contextmanager
-def _view(one: Session) -> Iterator[Show]:
+def _view(opened: Session) -> Iterator[Show]:
     """A table in place on a terminal; anywhere else what has changed: lines, or documents of one line each."""
-    output = one.request.output
+    output = opened.request.output
     if output in ("auto", "live"):
         from orchestrator.render.live import LiveText, fits
 
         if fits(sys.stdout, os.environ.get("TERM", "")):
             with LiveText(sys.stdout) as screen:
-                yield lambda look: setattr(screen, "text", _titled(one.inventory.cluster, look))
+                yield lambda look: setattr(screen, "text", _titled(opened.inventory.cluster, look))
             return
     yield _changes(_as_document if output == "json" else _as_lines)
 

@@ -8,7 +8,7 @@ from cluster.errors import Unreachable
 from cluster.lease.lease import break_lease
 from cluster.state.observe import observe
 from cluster.values import Lease
-from orchestrator.cli.output import say
+from orchestrator.cli.output import print_result
 from orchestrator.local import operator
 from orchestrator.local.settings import Settings
 from orchestrator.render.text import clean
@@ -16,21 +16,21 @@ from orchestrator.session.session import Request, Session, session
 
 
 def run(request: Request, settings: Settings) -> None:
-    with session(request, settings, watched=False) as one:
-        broken = _broken(one)
-        cluster = one.inventory.cluster
+    with session(request, settings, journaled=False) as opened:
+        broken = _broken(opened)
+        cluster = opened.inventory.cluster
     document = {"cluster": cluster, "broken": asdict(broken) if broken else None}
-    say(request, lambda: _text(cluster, broken), lambda: document)
+    print_result(request, lambda: _text(cluster, broken), lambda: document)
 
 
-def _broken(one: Session) -> Lease | None:
+def _broken(opened: Session) -> Lease | None:
     """The folder of the lease is known to the head alone: it depends on the user there."""
-    head = one.fleet[one.inventory.head.name]
-    view = observe(one.inventory, one.fleet.subset([head.name]))[head.name]
+    head = opened.fleet[opened.inventory.head.name]
+    view = observe(opened.inventory, opened.fleet.subset([head.name]))[head.name]
     if view.facts is None:
         raise view.problem or Unreachable(head.name, "look at the host")
-    by = operator.lease(one.request.reason)
-    return break_lease(head, view.facts.state, one.inventory.runtime.venv, by)
+    by = operator.lease(opened.request.reason)
+    return break_lease(head, view.facts.state, opened.inventory.runtime.venv, by)
 
 
 def _text(cluster: str, broken: Lease | None) -> str:

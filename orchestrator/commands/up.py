@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from cluster.state.desired import Renew
-from orchestrator.cli.output import say
+from orchestrator.cli.output import print_result
 from orchestrator.events import Announced
 from orchestrator.local.settings import Settings
 from orchestrator.plans import UpOptions, up
@@ -21,7 +21,7 @@ def run(request: Request, settings: Settings) -> None:
         opened.run(up(_options(opened)))
         proved = announcement(opened.inventory, opened.events)
         opened.sink(Announced(proved))
-    say(request, lambda: announce.text(proved, marks_for(sys.stdout)), lambda: announce.document(proved))
+    print_result(request, lambda: announce.text(proved, marks_for(sys.stdout)), lambda: announce.document(proved))
 
 
 def _options(session: Session) -> UpOptions:
@@ -29,7 +29,7 @@ def _options(session: Session) -> UpOptions:
     assert path is not None
     removed = removed_hosts(session.settings.state, session.inventory)
     # Refused by whoever holds the lease, we know no more of the cluster than before.
-    remember = session.memory.remember(path, removed)
+    remember = session.local_state.remember(path, removed)
     return UpOptions(remember, removed, teardown(session), _renew(session.request))
 
 

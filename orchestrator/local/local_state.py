@@ -12,16 +12,16 @@ from orchestrator.local import last_inventory, used_hosts
 
 
 @dataclass(frozen=True)
-class Memory:
-    """Below `state`; what goes wrong is said."""
+class LocalState:
+    """What is kept below `state`; what goes wrong is said."""
 
     state: Path
     inventory: Inventory
     sink: Sink
 
-    def remember(self, path: Path, former: Sequence[Inventory] = ()) -> Callable[[], None]:
-        """So that later commands need no inventory; one that cannot be remembered has to be given. `former` are
-        hosts that have left it, each alone.
+    def remember(self, path: Path, removed: Sequence[Inventory] = ()) -> Callable[[], None]:
+        """Lets later commands do without an inventory; one that is not remembered has to be given. `removed` are
+        the hosts that have left it, each alone.
 
         It is read now, as it was loaded, and kept by what comes back: for when the cluster is ours.
         """
@@ -30,12 +30,12 @@ class Memory:
         except OSError as error:
             self._cannot(error)
             return lambda: None
-        # The places first: a run that is killed in between must not forget a host.
-        return lambda: self._try(lambda: self._keep_places(former), keep)
+        # The hosts first: a run that is killed in between must not forget a host.
+        return lambda: self._try(lambda: self._keep_hosts(removed), keep)
 
-    def remember_places(self, former: Sequence[Inventory]) -> None:
-        """Every host of the inventory, and `former`, which are not clean."""
-        self._try(lambda: self._keep_places(former))
+    def remember_hosts(self, removed: Sequence[Inventory]) -> None:
+        """Remembers every host of the inventory, and the `removed` ones, which are not clean."""
+        self._try(lambda: self._keep_hosts(removed))
 
     def forget(self) -> None:
         try:
@@ -44,9 +44,9 @@ class Memory:
         except OSError as error:
             self.sink(HostMessage("", "this machine cannot forget the cluster", cause=str(error)))
 
-    def _keep_places(self, former: Sequence[Inventory]) -> None:
+    def _keep_hosts(self, removed: Sequence[Inventory]) -> None:
         own = (single_host(self.inventory, spec.name) for spec in self.inventory.hosts)
-        used_hosts.keep(self.state, self.inventory.cluster, (*own, *former))
+        used_hosts.keep(self.state, self.inventory.cluster, (*own, *removed))
 
     def _try(self, *keeping: Callable[[], None]) -> None:
         try:

@@ -11,7 +11,7 @@ from cluster.values import Lease
 
 
 def lease(reason: str) -> Lease:
-    """As of now."""
+    """A lease of the operator that begins now."""
     return Lease(_name(), socket.gethostname(), datetime.now(UTC).isoformat("T", "seconds"), reason)
 
 

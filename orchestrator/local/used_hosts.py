@@ -1,4 +1,4 @@
-"""Where something of a cluster may be: every host of its inventory, and those that have left it and were not clean
+"""The hosts where something of a cluster may be: those of its inventory, and those that left it and were not clean
 since. A pointer as well: what is there is asked of the hosts."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def path(state: Path, cluster: str) -> Path:
 
 
 def known(state: Path, cluster: str) -> tuple[Inventory, ...]:
-    """Each host alone. Raises UsageError for a torn file."""
+    """Returns the hosts, each alone. Raises UsageError for a torn file."""
     from pydantic import TypeAdapter
 
     where = path(state, cluster)
@@ -32,15 +32,15 @@ def known(state: Path, cluster: str) -> tuple[Inventory, ...]:
         raise UsageError(what, cause=f"{where}: {problem}", cure=cure) from None
 
 
-def keep(state: Path, cluster: str, places: Iterable[Inventory]) -> None:
-    """Whole or not at all. Raises OSError."""
+def keep(state: Path, cluster: str, hosts: Iterable[Inventory]) -> None:
+    """Raises OSError."""
     from pydantic import TypeAdapter
 
     where = path(state, cluster)
     where.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    atomic_write(where, TypeAdapter(tuple[Inventory, ...]).dump_json(tuple(places)))
+    atomic_write(where, TypeAdapter(tuple[Inventory, ...]).dump_json(tuple(hosts)))
 
 
 def forget(state: Path, cluster: str) -> None:
-    """Once every one of them is clean. Raises OSError."""
+    """Forgets them, once every one of them is clean. Raises OSError."""
     path(state, cluster).unlink(missing_ok=True)

@@ -9,7 +9,7 @@ _DISTRIBUTION = "ray-cluster-orchestrator"
 
 
 def number() -> str:
-    """As installed; a checkout that was never installed has none."""
+    """The version that is installed; a checkout that was never installed has none."""
     try:
         return metadata.version(_DISTRIBUTION)
     except metadata.PackageNotFoundError:

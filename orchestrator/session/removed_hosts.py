@@ -41,7 +41,7 @@ def teardown(session: Session) -> Teardown:
     """How the phase that cleans removed hosts reaches one and takes it down."""
     path = used_hosts.path(session.settings.state, session.inventory.cluster)
     cure = f"`down` again once it answers; if it is gone for good, remove {path}"
-    return Teardown(session.connect, partial(_take_down, session), session.memory.remember_places, cure)
+    return Teardown(session.connect, partial(_take_down, session), session.local_state.remember_hosts, cure)
 
 
 def _take_down(session: Session, host: Inventory, fleet: Fleet, sink: Sink) -> None:

@@ -19,7 +19,7 @@ from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from orchestrator.events import Event, RunStarted, Sink
 from orchestrator.local import last_inventory
-from orchestrator.local.local_state import Memory
+from orchestrator.local.local_state import LocalState
 from orchestrator.local.settings import Output, Patience, Settings
 from orchestrator.render import jsonl, plain
 from orchestrator.run.engine import Engine
@@ -31,7 +31,7 @@ from orchestrator.session.support_bundle import SupportBundle, after_failure
 
 
 def _stamp() -> str:
-    """Of this moment, as a part of a file's name."""
+    """This moment as a part of a file's name."""
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
 
 
@@ -74,8 +74,8 @@ class Session:
         return connected(inventory, self.settings)
 
     @property
-    def memory(self) -> Memory:
-        return Memory(self.settings.state, self.inventory, self.sink)
+    def local_state(self) -> LocalState:
+        return LocalState(self.settings.state, self.inventory, self.sink)
 
     @property
     def diagnosis(self) -> SupportBundle:
@@ -118,15 +118,15 @@ def inventory_of(request: Request, settings: Settings) -> Inventory:
 
 
 @contextmanager
-def session(request: Request, settings: Settings, watched: bool = True) -> Iterator[Session]:
-    """Opens nothing yet: each host is connected to when it is first asked. `watched`: shown, and journaled."""
+def session(request: Request, settings: Settings, journaled: bool = True) -> Iterator[Session]:
+    """Opens no connection yet: a host gets one when it is first asked. `journaled`: events are shown and kept."""
     inventory = inventory_of(request, settings)
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())
         events: list[Event] = []
         stamp = _stamp()
         journal = settings.state / inventory.cluster / f"{stamp}-{request.verb}.jsonl"
-        sink = _everyone(request, journal, events, stack) if watched else events.append
+        sink = _fan_out(request, journal, events, stack) if journaled else events.append
         fleet = connected(inventory, settings)
         stack.callback(lambda: None if interrupts.leaving else fleet.close())
         sink(RunStarted(request.verb, inventory.cluster, fleet.names))
@@ -143,7 +143,7 @@ def connected(inventory: Inventory, settings: Settings) -> Fleet:
     )
 
 
-def _everyone(request: Request, path: Path, events: list[Event], stack: ExitStack) -> Sink:
+def _fan_out(request: Request, path: Path, events: list[Event], stack: ExitStack) -> Sink:
     """Who hears of an event: the record of this run, the screen, and the journal at `path`."""
     screen = _screen(request.output, sys.stderr, stack)
     journal = Journal(path, screen)

@@ -69,9 +69,9 @@ class SupportBundle:
         late = bundle.missing(brought, [name for name in self.fleet.names if seen[name].facts])
         missing = (*_unseen(seen), *late)
         contents = bundle.texts(self.inventory, seen, brought, self._own(why, missing))
-        texts = {name: len(one.texts) for name, one in brought.items()}
+        texts = {name: len(collected.texts) for name, collected in brought.items()}
         lost = [view.problem for view in seen.values() if view.problem]
-        problems = (*lost, *(one.problem for one in brought.values() if one.problem))
+        problems = (*lost, *(collected.problem for collected in brought.values() if collected.problem))
         archive = bundle.packed(path.name.removesuffix(".tar.gz"), contents)
         atomic_write(path, archive, 0o600)
         return Bundle(path, len(archive), texts, missing, problems)
@@ -80,17 +80,17 @@ class SupportBundle:
         def look(host: Host) -> Collected:
             facts = seen[host.name].facts
             assert facts is not None
-            wanted = bundle.request(self.inventory, host.name, facts.state, seconds)
-            return collect(host, self.inventory, wanted)
+            request = bundle.request(self.inventory, host.name, facts.state, seconds)
+            return collect(host, self.inventory, request)
 
         known = self.fleet.subset([name for name, view in seen.items() if view.facts])
-        found = known.within(seconds + _GRACE, look)
-        return {name: one for name, one in found.items() if isinstance(one, Collected)}
+        answers = known.within(seconds + _GRACE, look)
+        return {name: answer for name, answer in answers.items() if isinstance(answer, Collected)}
 
     def _own(self, why: str, missing: Sequence[str]) -> dict[str, str]:
         """What this machine has of the cluster."""
-        told = "\n".join(["Missing:", *(f"- {one}" for one in missing)]) if missing else "Nothing is missing."
-        texts = {"README.txt": _GUIDE.format(version=version(), missing=told + "\n")}
+        summary = "\n".join(["Missing:", *(f"- {line}" for line in missing)]) if missing else "Nothing is missing."
+        texts = {"README.txt": _GUIDE.format(version=version(), missing=summary + "\n")}
         if why:
             texts["failure.txt"] = why + "\n"
         newest = sorted(self.journals.glob("*.jsonl"), key=lambda path: path.name)[-_JOURNALS:]

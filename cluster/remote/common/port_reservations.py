@@ -33,7 +33,7 @@ def for_check(port: int) -> Any:
 
 
 def name(words: str) -> "socket.socket | None":
-    """Of this host's network alone, as its ports are. None where it is given already."""
+    """A name of this host's network alone, as its ports are. None where it is given already."""
     one = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
         one.bind(f"\0orchestrator {words}")

@@ -11,7 +11,7 @@ STARTED = "Ray runtime started"
 
 
 def presence(folder: str) -> dict[str, Any]:
-    """Of the unit in `folder`: presence, exit status, and what it has lost."""
+    """The state of the unit in `folder`: presence, exit status, and what it has lost."""
     record = read_record(folder)
     if record is None:
         pids = unit_pids(folder, processes())
@@ -43,7 +43,7 @@ def says_started(log: str) -> bool:
 
 
 def name(pid: int) -> str:
-    """As the kernel keeps it: at most 15 characters."""
+    """The name as the kernel keeps it: at most 15 characters."""
     try:
         with open(f"/proc/{pid}/comm") as file:
             return file.read().strip()

@@ -65,7 +65,7 @@ def test_an_impatient_person_sees_no_traceback(monkeypatch: pytest.MonkeyPatch, 
         raise KeyboardInterrupt
 
     monkeypatch.setattr("orchestrator.commands.status.run", again)
-    monkeypatch.setattr("orchestrator.cli.output.report", again)
+    monkeypatch.setattr("orchestrator.cli.output.print_failure", again)
     assert cli.main(["status"]) == 130
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from cluster.command import Command
 from cluster.errors import ClusterError, Unreachable
-from orchestrator.cli.output import explain
+from orchestrator.cli.output import print_error
 from orchestrator.commands import logs
 from tests.cluster.launch.test_unit import sent
 from tests.doubles import Answer, ScriptedChannel, ScriptedTransport, failed
@@ -155,10 +155,10 @@ def test_a_lost_host_does_not_end_the_following_of_others(
     explained = threading.Event()
 
     def explain_and_say_so(error: ClusterError) -> None:
-        explain(error)
+        print_error(error)
         explained.set()
 
-    monkeypatch.setattr(logs, "explain", explain_and_say_so)
+    monkeypatch.setattr(logs, "print_error", explain_and_say_so)
     other = Endless(said("ray", "two"), ctrl_c_after(explained))
     transports = {"gpu-a": Following(LOST), "gpu-b": Following(other)}
     assert run(transports, tmp_path, "logs", "--follow") == 4

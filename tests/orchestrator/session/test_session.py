@@ -56,7 +56,7 @@ def test_a_machine_without_a_journal_says_so_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with session(request(path := written(tmp_path)), Settings(state=Path("/dev/null"))) as one:
-        one.memory.remember(path)()
+        one.local_state.remember(path)()
         one.sink(SAID)
     said = capsys.readouterr().err
     assert said.count("no journal of this run") == 1
@@ -65,7 +65,7 @@ def test_a_machine_without_a_journal_says_so_and_goes_on(
 
 
 def test_unwatched_there_is_neither_screen_nor_journal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with session(request(written(tmp_path)), Settings(state=tmp_path), watched=False) as one:
+    with session(request(written(tmp_path)), Settings(state=tmp_path), journaled=False) as one:
         one.sink(SAID)
     assert one.events[-1] == SAID
     assert journal(tmp_path) == []
@@ -134,9 +134,9 @@ def test_how_to_clean(
     monkeypatch.chdir(tmp_path)
     settings = Settings(state=tmp_path / "state")
     written(tmp_path).rename("my inventory.yaml")
-    with session(request(Path("my inventory.yaml")), settings, watched=False) as one:
-        one.memory.remember(Path("my inventory.yaml"))()
-    with session(request(Path(path) if path else None, cluster=cluster), settings, watched=False) as one:
+    with session(request(Path("my inventory.yaml")), settings, journaled=False) as one:
+        one.local_state.remember(Path("my inventory.yaml"))()
+    with session(request(Path(path) if path else None, cluster=cluster), settings, journaled=False) as one:
         assert one.cleaning == cleaning
 
 
@@ -144,7 +144,7 @@ def test_the_hosts_that_were_asked_for(tmp_path: Path) -> None:
     path, settings = written(tmp_path), Settings(state=tmp_path)
 
     def chosen(*hosts: str) -> tuple[str, ...]:
-        with session(Request("logs", path, None, "plain", hosts=hosts), settings, watched=False) as one:
+        with session(Request("logs", path, None, "plain", hosts=hosts), settings, journaled=False) as one:
             return one.chosen.names
 
     assert chosen() == chosen("gpu-b", "gpu-a", "gpu-b") == ("gpu-a", "gpu-b")
