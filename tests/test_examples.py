@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from cluster.inventory import Inventory, load
+from cluster.model import Fit
 from cluster.plan import plan
-from cluster.values import Plan, PlannedFit
+from cluster.plan.results import Plan
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
@@ -28,7 +29,7 @@ def loaded(path: Path) -> Inventory:
     return load(path, {})
 
 
-def planned(path: Path) -> tuple[Plan, PlannedFit]:
+def planned(path: Path) -> tuple[Plan, Fit]:
     found = plan(loaded(path))
     assert found.fit is not None
     return found, found.fit

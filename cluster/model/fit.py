@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from cluster.model.architecture import Architecture
 from cluster.model.layout import Layout, layers_of_stages, tensors_on_stage
-from cluster.model.overhead import Service, overhead
+from cluster.model.overhead import Service, Share, overhead
 from cluster.model.tensors import ROTARY, Tensor
-from cluster.values import Share
 
 #: What nvidia-smi counts of a GPU and CUDA does not give: an H100 has 81,559 MiB for the one, 79.1 GiB for the
 #: other.
@@ -22,28 +21,27 @@ class PipelineStage:
     """A GPU of one pipeline stage, which is like all others of it. Bytes.
 
     `weights` is what vLLM's `Model loading took` says, parameters and caches of the rotary embedding, less what is
-    offloaded. `left` is the room for a KV cache, below 0 where even the rest has none; None where the memory of
-    the GPU is not known.
+    offloaded; `parts` are the parts of both. `beside` is what else is needed. `left` is the room for a KV cache,
+    below 0 where even the rest has none; None where the memory of the GPU is not known.
     """
 
     layers: range
     weights: int
     offloaded: int
+    parts: tuple[Share, ...]
+    beside: tuple[Share, ...]
     kv_per_token: int
-    shares: tuple[Share, ...]
     left: int | None
-
-    @property
-    def beside(self) -> int:
-        return sum(share.size for share in self.shares)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A model in a layout. `budget`: bytes that vLLM may take of a GPU, None where its memory is not known."""
+    """A model in a layout. `memory` is of each GPU in bytes as nvidia-smi counts, None where it is not known;
+    `budget` is what vLLM may take of it."""
 
     layout: Layout
     service: Service
+    memory: int | None
     budget: int | None
     stages: tuple[PipelineStage, ...]
 
@@ -54,7 +52,7 @@ class Fit:
 
     @property
     def blocks(self) -> int | None:
-        """Of the KV cache: as many as the stage has that can have the fewest."""
+        """The blocks of the KV cache: as many as the stage has that can have the fewest."""
         rooms = [self._room(stage) for stage in self.stages]
         if None in rooms:
             return None
@@ -62,13 +60,14 @@ class Fit:
         return min(max(0, room or 0) // size for room, size in zip(rooms, sizes, strict=True))
 
     @property
-    def tokens(self) -> int | None:
-        """As vLLM counts them: what requests of full length would take, in whole blocks."""
+    def kv_tokens(self) -> int | None:
+        """The tokens of the whole KV cache as vLLM counts them: what requests of full length would take, in whole
+        blocks."""
         return None if self.requests is None else int(self.requests * self.service.max_model_len)
 
     @property
     def requests(self) -> float | None:
-        """Of full length, at once."""
+        """How many requests of full length fit at once."""
         return None if self.blocks is None else self.blocks / self._blocks_a_request
 
     @property
@@ -103,7 +102,7 @@ class Fit:
 
 
 def fit(shape: Architecture, layout: Layout, service: Service, memory: int | None) -> Fit:
-    """Weighs a model. `memory` is of each GPU in bytes as nvidia-smi counts, None where it is not known.
+    """Weighs a model. `memory` is as in `Fit`.
 
     A layout that vLLM would refuse is weighed as if it could be cut so.
     """
@@ -113,23 +112,25 @@ def fit(shape: Architecture, layout: Layout, service: Service, memory: int | Non
     stages = tuple(
         _stage(shape, layout, service, number, budget) for number in range(layout.pipeline_parallel_size)
     )
-    return Fit(layout, service, budget, stages)
+    return Fit(layout, service, memory, budget, stages)
 
 
 def _stage(
     shape: Architecture, layout: Layout, service: Service, number: int, budget: int | None
 ) -> PipelineStage:
     layers = layers_of_stages(shape.layers, layout.pipeline_parallel_size)[number]
-    whole = sum(map(layout.bytes_of, tensors_on_stage(shape, layout, number)))
+    parts = by_part(shape, layout, number)
+    whole = sum(parts.values())
     weights = whole - min(service.offload, whole)
-    shares = overhead(shape, layout, service, number)
+    beside = overhead(shape, layout, service, number)
     return PipelineStage(
         layers=layers,
         weights=weights,
         offloaded=whole - weights,
+        parts=tuple(Share(part, size) for part, size in parts.items()),
+        beside=beside,
         kv_per_token=len(layers) * _kv_per_token(shape, layout),
-        shares=shares,
-        left=None if budget is None else budget - weights - sum(share.size for share in shares),
+        left=None if budget is None else budget - weights - sum(share.size for share in beside),
     )
 
 
@@ -158,7 +159,7 @@ def _whole(shape: Architecture) -> Iterable[Tensor]:
 
 
 def _by_part(sizes: Iterable[tuple[Tensor, int]]) -> Counter[str]:
-    found: Counter[str] = Counter()
+    totals: Counter[str] = Counter()
     for tensor, size in sizes:
-        found[tensor.part] += size
-    return found
+        totals[tensor.part] += size
+    return totals

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from cluster.model.architecture import Architecture, Moe, Vision
 from cluster.model.layout import Layout
-from cluster.values import Share
 
 _MIB = 1 << 20
 
@@ -28,6 +27,15 @@ _QKV_COPIES = 2
 #: Copies of a patch's width in the vision tower: its input; queries, keys and values as computed, as gathered from
 #: all GPUs and as put in order (3 x 3); and both that are rotated, in 32 bits.
 _PATCH_COPIES = 14
+
+
+@dataclass(frozen=True)
+class Share:
+    """`size` bytes of one GPU, for `what`; `assumed` where no code says so."""
+
+    what: str
+    size: int
+    assumed: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """What an `up` would run, and whether the model fits: from the inventory alone, or with what hosts say as well.
 
-`sources` is where the model's shape comes from, `wanted` reads the arguments, `weighed` puts the two together,
-`units` are the commands, of the very builders that `up` uses; `asking` is the one round trip that asks hosts.
+`query` is the one round trip that asks hosts, `sources` is where the model's shape comes from, `arguments` and
+`vllm_settings` read what vLLM is told, `lint` finds what ends badly there, `units` are the commands, of the very
+builders that `up` uses. `plan` puts it all together into `results`.
 """
 
 from cluster.plan.plan import expected, plan

@@ -10,16 +10,17 @@ from typing import Any
 from cluster.engine import gpu
 from cluster.inventory import Inventory
 from cluster.launch import vllm
-from cluster.model import Architecture, Fit, UnknownModel, architecture, fit, levers
+from cluster.model import Architecture, Fit, Lever, UnknownModel, architecture, fit, levers
 from cluster.model.layout import obstacles
 from cluster.plan import lint, vllm_settings
 from cluster.plan.arguments import Arguments
+from cluster.plan.planned_model import known_model, unknown_model
 from cluster.plan.query import Answers, VllmOptions
-from cluster.plan.results import planned_fit, planned_lever, planned_model, unknown_model
+from cluster.plan.results import Plan, PlannedModel
 from cluster.plan.sources import Source, source
 from cluster.plan.units import planned_hosts
 from cluster.plan.vllm_settings import Card
-from cluster.values import Facts, Finding, Plan, PlannedFit, PlannedLever, PlannedModel
+from cluster.values import Facts, Finding
 from cluster.views import Observed
 
 _NO_MEMORY = "how much memory a GPU has: say `min_gpu_memory_mib:` in the inventory"
@@ -45,9 +46,10 @@ def _read(config: str) -> Any:
 @dataclass(frozen=True)
 class _Weighed:
     model: PlannedModel
-    fit: PlannedFit | None = None
+    fit: Fit | None = None
+    measured: bool = False
     findings: tuple[Finding, ...] = ()
-    levers: tuple[PlannedLever, ...] = ()
+    levers: tuple[Lever, ...] = ()
     unknown: tuple[str, ...] = ()
 
 
@@ -55,16 +57,10 @@ def plan(inventory: Inventory, answers: Answers | None = None) -> Plan:
     """`answers` None: no host was asked, and UID and INTERFACE stand for what depends on hosts."""
     arguments = Arguments(inventory.serve.arguments)
     seen = answers.seen if answers else {}
-    weighed, unweighed = (
-        _weigh(inventory, arguments, answers),
-        tuple(vllm_settings.unweighed(inventory, arguments)),
-    )
+    weighed = _weigh(inventory, arguments, answers)
+    unweighed = tuple(vllm_settings.unweighed(inventory, arguments))
     short = tuple(lint.short_forms(arguments))
-    own = (
-        *lint.backend(inventory, vllm.argv(inventory)),
-        *short,
-        *lint.without_value(arguments),
-    )
+    own = (*lint.backend(inventory, vllm.argv(inventory)), *short, *lint.without_value(arguments))
     unknown_options, unasked = _options(arguments, answers)
     return Plan(
         cluster=inventory.cluster,
@@ -74,6 +70,7 @@ def plan(inventory: Inventory, answers: Answers | None = None) -> Plan:
         asked=answers is not None,
         model=weighed.model,
         fit=weighed.fit,
+        measured=weighed.measured,
         findings=(*own, *unknown_options, *weighed.findings),
         levers=weighed.levers,
         unknown=(*weighed.unknown, *unweighed, *unasked),
@@ -86,22 +83,22 @@ def _options(arguments: Arguments, answers: Answers | None) -> tuple[tuple[Findi
     """Options that vLLM does not take, and why nobody knows."""
     if answers is None:
         return (), ("whether the vLLM of the head takes these options: ask it with --hosts",)
-    said = answers.serving
-    if not isinstance(said, VllmOptions):
-        return (), (f"whether the vLLM of the head takes these options: {said.reason}",)
-    if said.options is None:
-        return (), (f"whether the vLLM of the head takes these options: {said.options_problem}",)
-    return tuple(lint.unknown(arguments, said.options)), ()
+    serving = answers.serving
+    if not isinstance(serving, VllmOptions):
+        return (), (f"whether the vLLM of the head takes these options: {serving.reason}",)
+    if serving.options is None:
+        return (), (f"whether the vLLM of the head takes these options: {serving.options_problem}",)
+    return tuple(lint.unknown(arguments, serving.options)), ()
 
 
 def _weigh(inventory: Inventory, arguments: Arguments, answers: Answers | None) -> _Weighed:
-    found = source(inventory, answers)
+    origin = source(inventory, answers)
     try:
-        shape = _shape(found, arguments)
+        shape = _shape(origin, arguments)
     except ValueError as problem:
-        return _Weighed(unknown_model(inventory, found, str(problem), answers is not None))
+        return _Weighed(unknown_model(inventory, origin, str(problem), answers is not None))
     seen = answers.seen if answers else {}
-    model = planned_model(inventory, found, shape, seen)
+    model = known_model(inventory, origin, shape, seen)
     if inventory.serve.pipeline_parallel_size > shape.layers:
         # A stage without a layer has no weight to be told.
         return _Weighed(model, findings=(_too_many_stages(inventory, shape),))
@@ -123,40 +120,38 @@ def _weigh(inventory: Inventory, arguments: Arguments, answers: Answers | None) 
     )
     no_memory = _NO_MEMORY if answers else f"{_NO_MEMORY}, or ask the hosts with --hosts"
     unknown = (*([] if card.memory else [no_memory]), *vllm_settings.padded(shape, fitted.layout, card))
-    return _Weighed(
-        model, planned_fit(shape, fitted, card), findings, _levers(inventory, shape, fitted, card), unknown
-    )
+    return _Weighed(model, fitted, card.measured, findings, _levers(inventory, shape, fitted), unknown)
 
 
-def _shape(found: Source, arguments: Arguments) -> Architecture:
+def _shape(origin: Source, arguments: Arguments) -> Architecture:
     """Raises ValueError with what is in the way."""
-    if found.config is None:
-        raise UnknownModel(found.problem)
-    if not isinstance(found.config, dict):
-        raise UnknownModel(f"{found.name} is no JSON object")
-    return architecture(vllm_settings.overridden(found.config, arguments))
+    if origin.config is None:
+        raise UnknownModel(origin.problem)
+    if not isinstance(origin.config, dict):
+        raise UnknownModel(f"{origin.name} is no JSON object")
+    return architecture(vllm_settings.overridden(origin.config, arguments))
 
 
 def _fitted(inventory: Inventory, shape: Architecture, arguments: Arguments, seen: Observed) -> tuple[Fit, Card]:
     card = _card(inventory, seen)
     layout = vllm_settings.layout(inventory, shape, arguments)
     service = vllm_settings.service(inventory, shape, arguments, card)
-    found = fit(shape, layout, service, card.memory)
-    if vllm_settings.auto_length(arguments) and found.fits is False:
-        found = fit(shape, layout, replace(service, max_model_len=found.longest or 1), card.memory)
-    return found, card
+    fitted = fit(shape, layout, service, card.memory)
+    if vllm_settings.auto_length(arguments) and fitted.fits is False:
+        fitted = fit(shape, layout, replace(service, max_model_len=fitted.longest or 1), card.memory)
+    return fitted, card
 
 
 def _card(inventory: Inventory, seen: Observed) -> Card:
     """The smallest GPU of all hosts as they report them; what the inventory declares where one does not."""
     views = [seen[spec.name].facts if spec.name in seen else None for spec in inventory.hosts]
     cards = [
-        one
+        card
         for spec, facts in zip(inventory.hosts, views, strict=True)
         if facts
-        for one in gpu.selected(spec, facts)
+        for card in gpu.selected(spec, facts)
     ]
-    sizes = [one.memory_mib for one in cards if one.memory_mib]
+    sizes = [card.memory_mib for card in cards if card.memory_mib]
     if cards and None not in views and len(sizes) == len(cards):
         return Card(min(sizes) << 20, measured=True, name=cards[0].name, blackwell=_blackwell(views))
     declared = min(spec.min_gpu_memory_mib for spec in inventory.hosts)
@@ -164,12 +159,12 @@ def _card(inventory: Inventory, seen: Observed) -> Card:
 
 
 def _blackwell(views: Sequence[Facts | None]) -> bool:
-    health = [one for facts in views if facts for one in facts.hardware.health]
-    return any(one.capability.startswith("10.") for one in health)
+    health = [card for facts in views if facts for card in facts.hardware.health]
+    return any(card.capability.startswith("10.") for card in health)
 
 
 def _room(model: PlannedModel) -> Iterator[Finding]:
-    """On the fullest disk of those that lack the model."""
+    """Warns of the fullest disk of those that lack the model."""
     if model.free is not None and model.checkpoint is not None and model.free < model.checkpoint:
         yield Finding(
             "disk", "", "warning", f"{model.free >> 30} GiB for the model on the fullest disk that lacks it",
@@ -180,9 +175,9 @@ def _room(model: PlannedModel) -> Iterator[Finding]:
 
 
 def _obstacles(shape: Architecture, fitted: Fit) -> Iterator[Finding]:
-    for one in obstacles(shape, fitted.layout):
+    for obstacle in obstacles(shape, fitted.layout):
         yield Finding(
-            "layout", "", "blocking", one, "a layout that the model can be cut into",
+            "layout", "", "blocking", obstacle, "a layout that the model can be cut into",
             why="every rank would fail while it builds the model",
             cure="another tensor_parallel_size or pipeline_parallel_size",
             source="vLLM 0.32, as its own classes are built",
@@ -199,8 +194,7 @@ def _too_many_stages(inventory: Inventory, shape: Architecture) -> Finding:
     )  # fmt: skip
 
 
-def _levers(inventory: Inventory, shape: Architecture, fitted: Fit, card: Card) -> tuple[PlannedLever, ...]:
-    if fitted.fits is not False or card.memory is None:
+def _levers(inventory: Inventory, shape: Architecture, fitted: Fit) -> tuple[Lever, ...]:
+    if fitted.fits is not False or fitted.memory is None:
         return ()
-    gpus_a_host = min(spec.gpus for spec in inventory.hosts)
-    return tuple(map(planned_lever, levers(shape, fitted, card.memory, gpus_a_host)))
+    return levers(shape, fitted, fitted.memory, gpus_a_host=min(spec.gpus for spec in inventory.hosts))

@@ -1,91 +1,81 @@
-"""A model and a fit as values that say all of it."""
+"""What a plan says: how large a model is, whether it fits, and what would be run. Renderers read these values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 
-from cluster.inventory import Inventory
-from cluster.model import Architecture, Fit, Lever, PipelineStage
-from cluster.model.fit import by_part, checkpoint_bytes, parameters
-from cluster.model.layout import BYTES
-from cluster.plan.sources import Source
-from cluster.plan.vllm_settings import Card
-from cluster.values import (
-    Facts,
-    PlannedFit,
-    PlannedLever,
-    PlannedModel,
-    PlannedStage,
-    Share,
-)
-from cluster.views import Observed
-
-_HOW = "give config.json: put the model's folder or its cache here"
+from cluster.model import Fit, Lever
+from cluster.values import Finding
 
 
-def unknown_model(inventory: Inventory, source: Source, problem: str, asked: bool) -> PlannedModel:
-    """One whose shape nobody could read."""
-    how = _HOW if asked else f"{_HOW}, or ask the head with --hosts"
-    said = f"{problem} ({how})" if source.config is None else problem
-    return PlannedModel(inventory.model.id, "", source.name, "", (), None, problem=said)
+@dataclass(frozen=True)
+class PlannedModel:
+    """`source` is where its shape is known from, empty where it is not; `problem` says why not and what to do.
+
+    `parameters` by part; `checkpoint` is what its files take on the disk of each host, `free` the least that any
+    host has there, None where nobody looked.
+    """
+
+    id: str
+    architecture: str
+    source: str
+    dtype: str
+    parameters: tuple[tuple[str, int], ...]
+    checkpoint: int | None
+    free: int | None = None
+    problem: str = ""
 
 
-def planned_model(inventory: Inventory, source: Source, shape: Architecture, seen: Observed) -> PlannedModel:
-    element = BYTES.get(shape.dtype, 2)
-    return PlannedModel(
-        id=inventory.model.id,
-        architecture=shape.name,
-        source=source.name,
-        dtype=shape.dtype,
-        parameters=tuple(parameters(shape).items()),
-        checkpoint=checkpoint_bytes(shape, element),
-        free=_free(view.facts for view in seen.values()),
-    )
+@dataclass(frozen=True)
+class PlannedUnit:
+    """What would be launched. Unlike a `Unit` it has the names of secrets alone: plans are shown and kept."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...]
+    secrets: tuple[str, ...]
 
 
-def _free(facts: Iterable[Facts | None]) -> int | None:
-    """The least room of any host that has the model not yet."""
-    hubs = [one.machine.hub for one in facts if one and one.model.problem]
-    rooms = [hub.free_mib + hub.held_mib for hub in hubs if hub and hub.free_mib is not None]
-    return min(rooms) << 20 if rooms else None
+@dataclass(frozen=True)
+class PlannedHost:
+    """`problem` says why a host that was asked is shown as one that was not, `cure` what to do about it."""
+
+    name: str
+    role: str
+    units: tuple[PlannedUnit, ...]
+    problem: str = ""
+    cure: str = ""
 
 
-def planned_fit(shape: Architecture, fit: Fit, card: Card) -> PlannedFit:
-    return PlannedFit(
-        stages=tuple(_stage(shape, fit, number) for number in range(len(fit.stages))),
-        memory=card.memory,
-        measured=card.measured,
-        utilization=fit.service.utilization,
-        budget=fit.budget,
-        max_model_len=fit.service.max_model_len,
-        kv_tokens=fit.tokens,
-        requests=fit.requests,
-        fits=fit.fits,
-        lacking=fit.lacking,
-    )
+@dataclass(frozen=True)
+class Plan:
+    """`measured`: the hosts told the memory of their GPUs; otherwise it is what the inventory declares.
 
+    `findings` are about arguments and layout; `unknown` is what could not be computed, and why. Not `exact`: some
+    arguments are in none of the figures that they would change.
+    """
 
-def _stage(shape: Architecture, fit: Fit, number: int) -> PlannedStage:
-    stage: PipelineStage = fit.stages[number]
-    return PlannedStage(
-        first=stage.layers[0],
-        last=stage.layers[-1],
-        weights=stage.weights,
-        offloaded=stage.offloaded,
-        parts=tuple(Share(part, size) for part, size in by_part(shape, fit.layout, number).items()),
-        beside=stage.shares,
-        kv_per_token=stage.kv_per_token,
-        left=stage.left,
-    )
+    cluster: str
+    tensor_parallel_size: int
+    pipeline_parallel_size: int
+    gpus: int
+    asked: bool
+    model: PlannedModel
+    fit: Fit | None
+    measured: bool
+    findings: tuple[Finding, ...]
+    levers: tuple[Lever, ...]
+    unknown: tuple[str, ...]
+    hosts: tuple[PlannedHost, ...]
+    exact: bool = True
 
+    @property
+    def silent(self) -> tuple[PlannedHost, ...]:
+        """The hosts that were asked and could not be."""
+        return tuple(host for host in self.hosts if host.problem)
 
-def planned_lever(lever: Lever) -> PlannedLever:
-    found = lever.fit
-    return PlannedLever(
-        what=lever.what,
-        change=lever.change,
-        weights=found.largest.weights,
-        kv_tokens=found.tokens or 0,
-        requests=found.requests or 0.0,
-        lacking=found.lacking or 0,
-    )
+    @property
+    def runs(self) -> bool:
+        """False where it is known that it cannot."""
+        blocked = any(finding.blocking for finding in self.findings)
+        return not blocked and (self.fit is None or self.fit.fits is not False)

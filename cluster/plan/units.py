@@ -8,7 +8,8 @@ from cluster.errors import HostError
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch import ray, vllm
 from cluster.launch.unit import Unit, folder_name
-from cluster.values import LaunchTarget, PlannedHost, PlannedUnit
+from cluster.plan.results import PlannedHost, PlannedUnit
+from cluster.values import LaunchTarget
 from cluster.views import Observed
 
 #: What only the host knows: the user's number there, and the interface that holds its cluster address.

@@ -8,7 +8,8 @@ from typing import Literal
 
 from cluster.errors import HostError
 from cluster.inventory import HostSpec, Inventory
-from cluster.values import AllReduceResult, Facts, Finding, Plan
+from cluster.plan.results import Plan
+from cluster.values import AllReduceResult, Facts, Finding
 from cluster.views import Observed, TrialResults
 
 

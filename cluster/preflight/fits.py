@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cluster.inventory import Inventory
+from cluster.model import Fit
+from cluster.plan.results import Plan
 from cluster.preflight.check import Check, Evidence
 from cluster.remote.facts.model import WEIGHTS
-from cluster.values import Finding, Plan, PlannedFit
+from cluster.values import Finding
 
 #: Of what vLLM may take of a GPU, a share, and bytes at least. Of nine starts on H100s and H200s more was planned
 #: than vLLM used: by 3 % or 1.9 GiB at most, part of which does not shrink with the GPU.
@@ -31,17 +33,19 @@ def room(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
     yield Finding(
         "model-fits", "", "blocking" if _certain(inventory, evidence, evidence.plan, fit) else "warning",
         f"{lacking / (1 << 30):,.1f} GiB are lacking on a GPU",
-        f"room for the weights and the KV cache of a request of {fit.max_model_len:,} tokens",
+        f"room for the weights and the KV cache of a request of {fit.service.max_model_len:,} tokens",
         why="vLLM would load for minutes, and then be out of memory",
         cure=_cure(evidence.plan),
         source="compared with what vLLM said on H100s and H200s: docs/benchmarks.md",
     )  # fmt: skip
 
 
-def _certain(inventory: Inventory, evidence: Evidence, plan: Plan, fit: PlannedFit) -> bool:
+def _certain(inventory: Inventory, evidence: Evidence, plan: Plan, fit: Fit) -> bool:
     """Enough to forbid a start: nothing that counts was left out, and more is lacking than plans were wrong by."""
     doubt = max(_DOUBT * (fit.budget or 0), _DOUBT_AT_LEAST)
-    return plan.exact and fit.measured and (fit.lacking or 0) > doubt and not _quantized(inventory, evidence, plan)
+    return (
+        plan.exact and plan.measured and (fit.lacking or 0) > doubt and not _quantized(inventory, evidence, plan)
+    )
 
 
 def _quantized(inventory: Inventory, evidence: Evidence, plan: Plan) -> bool:
@@ -52,8 +56,8 @@ def _quantized(inventory: Inventory, evidence: Evidence, plan: Plan) -> bool:
 
 
 def _cure(plan: Plan) -> str:
-    found = next((one for one in plan.levers if not one.lacking), None)
-    change = f"{found.what} ({found.change})" if found else "none that was computed"
+    lever = next((lever for lever in plan.levers if not lever.fit.lacking), None)
+    change = f"{lever.what} ({lever.change})" if lever else "none that was computed"
     return f"{change}; `orchestrator plan` shows all, `--skip model-fits` tries it all the same"
 
 

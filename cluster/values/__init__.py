@@ -29,17 +29,6 @@ from cluster.values.findings import (
 from cluster.values.hardware import Hardware
 from cluster.values.links import Links, RdmaPort
 from cluster.values.machine import Machine
-from cluster.values.plan import (
-    Plan,
-    PlannedFit,
-    PlannedHost,
-    PlannedLever,
-    PlannedModel,
-    PlannedPhase,
-    PlannedStage,
-    PlannedUnit,
-    Share,
-)
 from cluster.values.software import Software
 from cluster.values.trials import Reach, VenvCheck
 
@@ -67,19 +56,10 @@ __all__ = [
     "Machine",
     "ModelFiles",
     "NcclTransport",
-    "Plan",
-    "PlannedFit",
-    "PlannedHost",
-    "PlannedLever",
-    "PlannedModel",
-    "PlannedPhase",
-    "PlannedStage",
-    "PlannedUnit",
     "Presence",
     "RdmaPort",
     "Reach",
     "Severity",
-    "Share",
     "Software",
     "UnitState",
     "VenvCheck",

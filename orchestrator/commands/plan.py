@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from cluster.inventory import Inventory
 from cluster.plan import Answers, ask, plan
-from cluster.values import Plan, PlannedPhase
+from cluster.plan.results import Plan
 from cluster.views import HostView, Observed
 from orchestrator.cli.exit_codes import PREFLIGHT, UNREACHABLE
 from orchestrator.cli.output import print_result
 from orchestrator.local.settings import Patience, Settings
 from orchestrator.plans import UpOptions, up
 from orchestrator.render import plan as shown
+from orchestrator.render.plan import PlannedPhase
 from orchestrator.render.text import marks_for
 from orchestrator.run.phase import Phase, Situation
 from orchestrator.session.removed_hosts import removed_hosts

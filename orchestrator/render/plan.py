@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from cluster.values import Plan, PlannedFit, PlannedHost, PlannedLever, PlannedPhase, PlannedStage, PlannedUnit
+from cluster.model import Fit, Lever, PipelineStage
+from cluster.plan.results import Plan, PlannedHost, PlannedUnit
 from orchestrator.render import findings
 from orchestrator.render.text import Marks, clean, count, duration
 
 _GIB = 1 << 30
 _HIDDEN = "**********"
+
+
+@dataclass(frozen=True)
+class PlannedPhase:
+    """A phase of `up`: what it waits for and for how long, in seconds, None for one that waits for nothing; with
+    `progress`, for as long as something moves. `skipped` is the reason why it would be left out; `only` says where
+    it has something to do, of one whose hosts nobody has looked at."""
+
+    title: str
+    waits: str
+    patience: float | None
+    progress: bool
+    skipped: str
+    only: str = ""
 
 
 def text(plan: Plan, phases: Sequence[PlannedPhase], marks: Marks) -> str:
@@ -53,12 +68,51 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "gpus": plan.gpus,
         "asked": plan.asked,
         "model": asdict(plan.model),
-        "fit": asdict(plan.fit) if plan.fit else None,
+        "fit": _fit(plan.fit, plan.measured) if plan.fit else None,
         "findings": [asdict(finding) for finding in plan.findings],
-        "levers": [asdict(lever) for lever in plan.levers],
+        "levers": [_lever(lever) for lever in plan.levers],
         "unknown": plan.unknown,
         "hosts": [asdict(host) for host in plan.hosts],
         "exact": plan.exact,
+    }
+
+
+def _fit(fit: Fit, measured: bool) -> dict[str, Any]:
+    return {
+        "stages": [_stage(stage) for stage in fit.stages],
+        "memory": fit.memory,
+        "measured": measured,
+        "utilization": fit.service.utilization,
+        "budget": fit.budget,
+        "max_model_len": fit.service.max_model_len,
+        "kv_tokens": fit.kv_tokens,
+        "requests": fit.requests,
+        "fits": fit.fits,
+        "lacking": fit.lacking,
+    }
+
+
+def _stage(stage: PipelineStage) -> dict[str, Any]:
+    return {
+        "first": stage.layers[0],
+        "last": stage.layers[-1],
+        "weights": stage.weights,
+        "offloaded": stage.offloaded,
+        "parts": [asdict(share) for share in stage.parts],
+        "beside": [asdict(share) for share in stage.beside],
+        "kv_per_token": stage.kv_per_token,
+        "left": stage.left,
+    }
+
+
+def _lever(lever: Lever) -> dict[str, Any]:
+    return {
+        "what": lever.what,
+        "change": lever.change,
+        "weights": lever.fit.largest.weights,
+        "kv_tokens": lever.fit.kv_tokens or 0,
+        "requests": lever.fit.requests or 0.0,
+        "lacking": lever.fit.lacking or 0,
     }
 
 
@@ -96,10 +150,10 @@ def _model(plan: Plan) -> Iterator[str]:
     yield f"  {total / 1e9:,.1f} billion parameters in {clean(model.dtype)}, {disk}{room}"
 
 
-def _sizes(plan: Plan, fit: PlannedFit, stage: PlannedStage, marks: Marks) -> list[str]:
-    """What one GPU holds; of several pipeline stages, one GPU of each."""
+def _sizes(plan: Plan, fit: Fit, stage: PipelineStage, marks: Marks) -> list[str]:
+    """What one GPU of this pipeline stage holds."""
     hosts = len(plan.hosts)
-    layers = f", layers {stage.first} to {stage.last}" if len(fit.stages) > 1 else ""
+    layers = f", layers {stage.layers[0]} to {stage.layers[-1]}" if len(fit.stages) > 1 else ""
     layout = (
         f"TP{plan.tensor_parallel_size} {marks.times} PP{plan.pipeline_parallel_size} over {count(hosts, 'host')}"
     )
@@ -110,7 +164,7 @@ def _sizes(plan: Plan, fit: PlannedFit, stage: PlannedStage, marks: Marks) -> li
     rows += [(share.what, share.size, "assumed" if share.assumed else "") for share in stage.beside]
     if stage.left is not None:
         rows.append(("left for the KV cache", stage.left, f"{stage.kv_per_token:,} bytes a token"))
-    rows += _budget(fit)
+    rows += _budget(fit, plan.measured)
     width = max(len(name) for name, _, _ in rows)
     lines = [f"  {name:<{width}}  {_gib(size):>8}  {note}".rstrip() for name, size, note in rows]
     return [
@@ -119,11 +173,11 @@ def _sizes(plan: Plan, fit: PlannedFit, stage: PlannedStage, marks: Marks) -> li
     ]
 
 
-def _budget(fit: PlannedFit) -> list[tuple[str, int, str]]:
+def _budget(fit: Fit, measured: bool) -> list[tuple[str, int, str]]:
     if fit.budget is None or fit.memory is None:
         return []
-    whose = "that the GPUs report" if fit.measured else "that the inventory declares"
-    note = f"{fit.utilization:.0%} of the {_gib(fit.memory)} {whose}, less what CUDA keeps to itself"
+    whose = "that the GPUs report" if measured else "that the inventory declares"
+    note = f"{fit.service.utilization:.0%} of the {_gib(fit.memory)} {whose}, less what CUDA keeps to itself"
     return [("what vLLM may take", fit.budget, note)]
 
 
@@ -131,7 +185,7 @@ def _verdict(plan: Plan, marks: Marks) -> Iterator[str]:
     fit = plan.fit
     if fit is None:
         return
-    length = f"{fit.max_model_len:,} tokens"
+    length = f"{fit.service.max_model_len:,} tokens"
     if fit.fits is None:
         kept = f", a KV cache of {fit.kv_tokens:,} tokens" if fit.kv_tokens is not None else ""
         yield f"{marks.unknown} whether it fits is not known{kept}"
@@ -143,19 +197,20 @@ def _verdict(plan: Plan, marks: Marks) -> Iterator[str]:
         yield f"{marks.failed} it does not fit: {lacking}, with a request of {length}"
 
 
-def _levers(levers: Sequence[PlannedLever], marks: Marks) -> Iterator[str]:
+def _levers(levers: Sequence[Lever], marks: Marks) -> Iterator[str]:
     if levers:
         yield "what would help, each alone"
-    for one in levers:
-        if one.lacking:
-            yield f"  {marks.failed} {one.what}: {_gib(one.lacking)} GiB would still be lacking ({one.change})"
+    for lever in levers:
+        fit = lever.fit
+        if fit.lacking:
+            yield f"  {marks.failed} {lever.what}: {_gib(fit.lacking)} GiB would still be lacking ({lever.change})"
         else:
-            rest = f"{_gib(one.weights)} GiB of weights, {one.requests:.1f} requests of full length"
-            yield f"  {marks.done} {one.what}: {rest} ({one.change})"
+            rest = f"{_gib(fit.largest.weights)} GiB of weights, {fit.requests:.1f} requests of full length"
+            yield f"  {marks.done} {lever.what}: {rest} ({lever.change})"
 
 
 def _commands(plan: Plan) -> Iterator[str]:
-    """What several have in common is said once: of all hosts at the end, of both units of a host before them."""
+    """Says once what several have in common: of all hosts at the end, of both units of a host before them."""
     common = _common([unit for host in plan.hosts for unit in host.units])
     yield "what would be run"
     for host in plan.hosts:
@@ -213,4 +268,4 @@ def _waits(phase: PlannedPhase) -> str:
 def _unknown(plan: Plan, marks: Marks) -> Iterator[str]:
     if plan.unknown:
         yield "not known"
-    yield from (f"  {marks.unknown} {clean(one)}" for one in plan.unknown)
+    yield from (f"  {marks.unknown} {clean(gap)}" for gap in plan.unknown)

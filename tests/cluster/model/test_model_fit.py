@@ -91,7 +91,7 @@ def test_the_longest_context_fits_and_one_block_more_does_not() -> None:
 
 def test_without_the_memory_only_the_cache_is_not_known() -> None:
     one = found(Layout(16), None)
-    assert (one.fits, one.tokens, one.requests, one.lacking, one.budget) == (None, None, None, None, None)
+    assert (one.fits, one.kv_tokens, one.requests, one.lacking, one.budget) == (None, None, None, None, None)
     assert one.largest.weights == found(Layout(16)).largest.weights
 
 
@@ -99,9 +99,9 @@ def test_a_cache_of_a_given_size_needs_room_but_no_share() -> None:
     given = replace(FULL, cache=4 * GIB, utilization=0.1)
     one = found(Layout(16), service=given)
     assert one.fits
-    assert one.tokens == 4 * GIB // 27_648 // 16 * 16
+    assert one.kv_tokens == 4 * GIB // 27_648 // 16 * 16
     assert found(Layout(16), service=replace(FULL, cache=60 * GIB)).fits is False
-    assert found(Layout(16), None, given).tokens == one.tokens
+    assert found(Layout(16), None, given).kv_tokens == one.kv_tokens
 
 
 def test_pipeline_stages_share_the_cache_that_the_fullest_has() -> None:
@@ -158,7 +158,7 @@ def test_the_cache_of_real_starts(tmp_path: Path, log: str, tp: int) -> None:
     layout = Layout(tp, element=4, kv_element=4, text_only=True)
     shape = architecture(tiny(tmp_path))
     cpu, gpu = (fit(shape, layout, Service(512, block=block, cache=64 << 20), None) for block in (128, 16))
-    assert f"{cpu.tokens:,}" == said[1]
+    assert f"{cpu.kv_tokens:,}" == said[1]
     assert f"{cpu.requests:.2f}" == said[2]
-    assert cpu.tokens is not None
-    assert gpu.tokens == pytest.approx(cpu.tokens, rel=0.001)
+    assert cpu.kv_tokens is not None
+    assert gpu.kv_tokens == pytest.approx(cpu.kv_tokens, rel=0.001)

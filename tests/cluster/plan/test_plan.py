@@ -13,8 +13,9 @@ from cluster.inventory import Inventory
 from cluster.launch import ray, vllm
 from cluster.plan import Answers, plan
 from cluster.plan.query import VllmOptions
+from cluster.plan.results import Plan
 from cluster.plan.units import Unseen
-from cluster.values import Gpu, ModelFiles, Plan
+from cluster.values import Gpu, ModelFiles
 from cluster.values.machine import Hub
 from cluster.views import HostView
 from tests.cluster import builders
@@ -50,7 +51,7 @@ def test_the_reference_without_a_host() -> None:
     assert (found.asked, found.runs, names(found), found.levers) == (False, True, [], ())
     assert found.model.source == "known without its config.json"
     assert found.fit is not None
-    assert (found.fit.fits, found.fit.memory, found.fit.measured) == (True, 81_000 << 20, False)
+    assert (found.fit.fits, found.fit.memory, found.measured) == (True, 81_000 << 20, False)
     assert (found.fit.kv_tokens, round(found.fit.largest.weights / GIB, 2)) == (393_008, 56.36)
     assert found.unknown == ("whether the vLLM of the head takes these options: ask it with --hosts",)
 
@@ -59,7 +60,7 @@ def test_one_that_does_not_fit_says_by_how_much_and_what_would_help() -> None:
     found = plan(wanted(hosts=1))
     assert found.fit is not None
     assert (found.runs, found.fit.fits, round((found.fit.lacking or 0) / GIB, 1)) == (False, False, 42.0)
-    assert [(one.what, one.change, one.lacking) for one in found.levers] == [
+    assert [(lever.what, lever.change, lever.fit.lacking) for lever in found.levers] == [
         ("weights in FP8", "--quantization fp8_per_tensor", 0),
         ("16 GPUs", "tensor_parallel_size: 16, pipeline_parallel_size: 1", 0),
         ("336 GiB of weights in the memory of each host, read over PCIe", "--cpu-offload-gb 42", 0),
@@ -92,7 +93,7 @@ def test_a_context_as_long_as_fits() -> None:
     assert (refused.runs, names(refused)) == (False, ["context"])
     assert found.fit is not None
     assert (found.runs, found.fit.fits) == (True, True)
-    assert refused.findings[0].cure == f"--max-model-len {found.fit.max_model_len}"
+    assert refused.findings[0].cure == f"--max-model-len {found.fit.service.max_model_len}"
 
 
 @pytest.mark.parametrize("gpus", [55, 64])
@@ -109,7 +110,7 @@ def test_as_many_stages_as_layers() -> None:
     layout = {"tensor_parallel_size": 1, "pipeline_parallel_size": 54}
     found = plan(wanted(hosts=1, gpus=54, serve=layout)).fit
     assert found is not None
-    assert [stage.first for stage in found.stages] == list(range(54))
+    assert [stage.layers[0] for stage in found.stages] == list(range(54))
 
 
 @pytest.mark.parametrize(
@@ -191,7 +192,7 @@ def test_a_folder_that_is_here(tmp_path: Path) -> None:
     found = plan(wanted(model=folder(tmp_path, json.dumps(CONFIGS["424b-8L"]))))
     assert (found.model.source, found.model.problem) == ("config.json on this machine", "")
     assert found.fit is not None
-    assert found.fit.largest.last == 7
+    assert found.fit.largest.layers[-1] == 7
 
 
 @pytest.mark.parametrize("content", ["", "[]", "7", "null", "{", '{"architectures": ["Nobody"]}'])
@@ -216,23 +217,23 @@ def test_the_head_is_believed_before_what_is_here() -> None:
     found = plan(one, answers(one, CONFIGS["424b-8L"]))
     assert (found.asked, found.model.source, found.unknown) == (True, "config.json on gpu-a", ())
     assert found.fit is not None
-    assert found.fit.largest.last == 7
+    assert found.fit.largest.layers[-1] == 7
 
 
 def test_the_memory_that_the_smallest_gpu_reports() -> None:
     one = wanted()
     cards: tuple[Gpu, ...] = tuple(card(index, memory_mib=143_771 - index) for index in range(8))
-    found = plan(one, answers(one, gpus=cards)).fit
-    assert found is not None
-    assert (found.memory, found.measured) == ((143_771 - 7) << 20, True)
+    found = plan(one, answers(one, gpus=cards))
+    assert found.fit is not None
+    assert (found.fit.memory, found.measured) == ((143_771 - 7) << 20, True)
 
 
 @pytest.mark.parametrize("cards", [(), (card(0, memory_mib=None),)])
 def test_gpus_that_do_not_say_leave_what_is_declared(cards: tuple[Gpu, ...]) -> None:
     one = wanted()
-    found = plan(one, answers(one, gpus=cards)).fit
-    assert found is not None
-    assert (found.memory, found.measured) == (81_000 << 20, False)
+    found = plan(one, answers(one, gpus=cards))
+    assert found.fit is not None
+    assert (found.fit.memory, found.measured) == (81_000 << 20, False)
 
 
 def test_a100s_are_given_smaller_batches() -> None:
@@ -272,7 +273,7 @@ def test_a_head_that_cannot_be_asked_is_said_and_the_rest_is_planned() -> None:
     assert [host.problem for host in found.hosts] == ["no route to host", ""]
     assert found.unknown == ("whether the vLLM of the head takes these options: no route to host",)
     assert found.fit is not None
-    assert (found.fit.fits, found.fit.measured) == (True, False)
+    assert (found.fit.fits, found.measured) == (True, False)
 
 
 def test_the_room_on_the_fullest_disk_that_lacks_the_model() -> None:

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from benchmarks.gpu_lab import models
+from cluster.model import Fit
 from cluster.plan import Answers, plan
 from cluster.plan.query import VllmOptions
-from cluster.values import PlannedFit
 from tests.cluster.builders import card, inventory, seen
 from tests.cluster.recorded import recorded
 
@@ -63,7 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def planned(folder: Path, start: Start) -> PlannedFit:
+def planned(folder: Path, start: Start) -> Fit:
     config: dict[str, Any] = json.loads((folder / start.model / "config.json").read_text())
     one = inventory(start.hosts, gpus=start.gpus, serve={"arguments": start.arguments})
     cards = tuple(card(index, memory_mib=start.memory_mib) for index in range(start.gpus))

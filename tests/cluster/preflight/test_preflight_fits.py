@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from cluster.inventory import Inventory
+from cluster.model import Fit
 from cluster.plan import expected
+from cluster.plan.results import Plan
 from cluster.preflight import Evidence, report
-from cluster.values import CheckReport, Finding, ModelFiles, Plan
+from cluster.values import CheckReport, Finding, ModelFiles
 from tests.cluster.builders import card, inventory, seen
 
 _28B = "baidu/ERNIE-4.5-VL-28B-A3B-PT"
@@ -55,14 +57,23 @@ def test_the_same_on_eight_larger_ones() -> None:
     assert looked(inventory(1), gpus=large).findings == ()
 
 
+def lacking(fit: Fit, size: int) -> Fit:
+    """The same model on GPUs that lack so much."""
+    more = (fit.lacking or 0) - size
+    stages = tuple(replace(stage, left=(stage.left or 0) + more) for stage in fit.stages)
+    changed = replace(fit, stages=stages)
+    assert changed.lacking == size
+    return changed
+
+
 def test_what_is_lacking_by_less_than_a_plan_can_know_is_a_warning() -> None:
     one = inventory(1)
     plan = expected(one, seen(one))
     assert plan.fit is not None
     assert plan.fit.budget is not None
-    near = replace(plan, fit=replace(plan.fit, lacking=plan.fit.budget // 25))
+    near = replace(plan, fit=lacking(plan.fit, plan.fit.budget // 25))
     assert only(looked(one, near), "model-fits").severity == "warning"
-    small = replace(plan, fit=replace(plan.fit, lacking=2 << 30, budget=22 << 30))
+    small = replace(plan, fit=lacking(replace(plan.fit, budget=22 << 30), 2 << 30))
     assert only(looked(one, small), "model-fits").severity == "warning"
 
 

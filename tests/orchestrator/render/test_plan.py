@@ -7,8 +7,7 @@ from typing import Any
 
 from cluster.inventory import Inventory
 from cluster.plan import plan
-from cluster.values import PlannedPhase
-from orchestrator.render.plan import document, text
+from orchestrator.render.plan import PlannedPhase, document, text
 from orchestrator.render.text import ASCII, UNICODE
 from tests.cluster.builders import inventory
 
