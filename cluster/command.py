@@ -27,7 +27,7 @@ _VENV_OR_HOST_PYTHON = 'test -x "$1" && p=$1 || p=python3; shift; exec "$p" "$@"
 
 @dataclass(frozen=True)
 class Hint:
-    """A cause that the words of a failed command give away, and what to do about it.
+    """A cause that the output of a failed command gives away, and what to do about it.
 
     `pattern` is a regular expression, searched in the command's stderr and stdout.
     """
@@ -36,8 +36,8 @@ class Hint:
     cause: str
     cure: str
 
-    def fits(self, said: str) -> bool:
-        return re.search(self.pattern, said) is not None
+    def fits(self, output: str) -> bool:
+        return re.search(self.pattern, output) is not None
 
 
 @dataclass(frozen=True)
@@ -59,22 +59,22 @@ class Command:
     kind: str = "execute"
 
     def line(self) -> str:
-        """The words, quoted for the host's shell, under a time limit that outlives the connection.
+        """Returns the command quoted for the host's shell, under a time limit that outlives the connection.
 
-        `sh -c` with the words as one quoted argument: the login shell of the user may be fish or csh.
+        `sh -c` with it as one quoted argument: the login shell of the user may be fish or csh.
         """
         limited = ("timeout", "-k", "5", str(self.timeout), *self.argv)
         return shlex.join(("/bin/sh", "-c", "exec " + shlex.join(limited)))
 
     def shown(self) -> str:
-        """The words as a person reads them, cut to a screen's width or so."""
+        """Returns the command as an operator reads it, cut to about the width of a screen."""
         line = shlex.join(self.argv)
         return line if len(line) <= 160 else line[:157] + "..."
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a command: its exit status and all that it said."""
+    """The exit status and the output of a command."""
 
     status: int
     stdout: str
@@ -83,7 +83,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Probe(Generic[T]):
-    """A command that brings a fact, and the pure function that reads it (raises `ValueError`)."""
+    """A command and the pure function that parses its output (raises `ValueError`)."""
 
     command: Command
     parse: Callable[[str], T]
@@ -106,8 +106,8 @@ def program(
     file. `unit` is the one that it acts on, where it serves several.
     """
     source, module = with_parts(name).encode(), name.rpartition(".")[2]
-    words = ("-I", "-c", _BOOTSTRAP, str(len(source)), module)
-    argv = ("/bin/sh", "-c", _VENV_OR_HOST_PYTHON, "sh", f"{venv}/bin/python", *words)
+    arguments = ("-I", "-c", _BOOTSTRAP, str(len(source)), module)
+    argv = ("/bin/sh", "-c", _VENV_OR_HOST_PYTHON, "sh", f"{venv}/bin/python", *arguments)
     stdin = source + json.dumps(payload).encode() + b"\n"
     return Command(argv, title, stdin, timeout, hints, kind=f"{module} {unit}".rstrip())
 
@@ -126,24 +126,24 @@ def with_parts(name: str) -> str:
 
 def _in_order(name: str) -> list[str]:
     """Returns the modules that a program imports, each after those that it needs itself, and the program last."""
-    needed = [part for one in _IMPORTED.findall(remote_source(name)) for part in _in_order(one)]
-    return [*dict.fromkeys(needed), name]
+    parts = [part for module in _IMPORTED.findall(remote_source(name)) for part in _in_order(module)]
+    return [*dict.fromkeys(parts), name]
 
 
-def last_json(said: str) -> dict[str, Any]:
-    """The JSON object on the last line that holds one: a user's shell may greet before it runs our command.
+def last_json(output: str) -> dict[str, Any]:
+    """Returns the last JSON object of the output: a user's shell may greet before it runs our command.
 
     Raises `ValueError` when there is none.
     """
-    found = list(json_lines(said))
-    if not found:
+    objects = list(json_lines(output))
+    if not objects:
         raise ValueError("no JSON in the answer")
-    return found[-1]
+    return objects[-1]
 
 
-def json_lines(said: str) -> Iterator[dict[str, Any]]:
-    """The JSON objects that stand on a line of their own; every other line is somebody's greeting."""
-    for line in said.splitlines():
+def json_lines(output: str) -> Iterator[dict[str, Any]]:
+    """Yields the JSON objects that stand on a line of their own; every other line is a greeting of the shell."""
+    for line in output.splitlines():
         if line.startswith("{"):
             try:
                 yield json.loads(line)

@@ -22,8 +22,8 @@ _OPTIONS = (
 )  # fmt: skip
 _DARK = "--blink-settings=preferredColorScheme=0"
 
-#: Tells what each plot holds, and what it has painted.
-_TELLING = """<script>
+#: Reports what each plot holds, and what it has painted.
+_REPORTING = """<script>
 document.body.append(Object.assign(document.createElement("pre"), {id: "drawn", textContent: JSON.stringify(
   [...document.querySelectorAll(".js-plotly-plot")].map((plot) => ({
     id: plot.id, ink: plot.layout.font.color, marks: plot.querySelectorAll("path").length,
@@ -34,22 +34,22 @@ document.body.append(Object.assign(document.createElement("pre"), {id: "drawn", 
 
 
 @dataclass(frozen=True)
-class Looked:
-    """`console` is everything that the page said there; `drawn` what each plot holds, by its id."""
+class Rendered:
+    """`console` is all output of the page there; `drawn` what each plot holds, by its id."""
 
     dom: str
     console: tuple[str, ...]
 
     @property
     def drawn(self) -> dict[str, dict[str, Any]]:
-        return {one["id"]: one for one in json.loads(self.text("pre", "drawn"))}
+        return {plot["id"]: plot for plot in json.loads(self.text("pre", "drawn"))}
 
     def text(self, tag: str, id: str) -> str:
-        found = re.search(rf'<{tag}[^>]*id="{id}"[^>]*>(.*?)</{tag}>', self.dom, re.DOTALL)
-        assert found, id
+        element = re.search(rf'<{tag}[^>]*id="{id}"[^>]*>(.*?)</{tag}>', self.dom, re.DOTALL)
+        assert element, id
         parser = _Text()
-        parser.feed(found[1])
-        return "".join(parser.said)
+        parser.feed(element[1])
+        return "".join(parser.pieces)
 
     def tables(self) -> list[list[list[str]]]:
         """The words of every cell, by table and row."""
@@ -61,10 +61,10 @@ class Looked:
 class _Text(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.said: list[str] = []
+        self.pieces: list[str] = []
 
     def handle_data(self, data: str) -> None:
-        self.said.append(data)
+        self.pieces.append(data)
 
 
 class _Tables(HTMLParser):
@@ -90,10 +90,10 @@ class _Tables(HTMLParser):
             self.tables[-1][-1][-1] += data
 
 
-def look(page: Path, scratch: Path, dark: bool = False) -> Looked:
-    """Opens a copy of `page` that tells what it has drawn."""
-    copy = scratch / "looked.html"
-    copy.write_text(page.read_text(encoding="utf-8").replace("</body>", _TELLING), encoding="utf-8")
+def render(page: Path, scratch: Path, dark: bool = False) -> Rendered:
+    """Opens a copy of `page` that reports what it has drawn."""
+    copy = scratch / "rendered.html"
+    copy.write_text(page.read_text(encoding="utf-8").replace("</body>", _REPORTING), encoding="utf-8")
     assert CHROMIUM
     argv = [
         CHROMIUM,
@@ -104,5 +104,5 @@ def look(page: Path, scratch: Path, dark: bool = False) -> Looked:
     ]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT)
     assert done.returncode == 0, done.stderr[-2000:]
-    said = re.findall(r"CONSOLE[^]]*\] (.*)", done.stderr)
-    return Looked(done.stdout, tuple(said))
+    console = re.findall(r"CONSOLE[^]]*\] (.*)", done.stderr)
+    return Rendered(done.stdout, tuple(console))
