@@ -32,23 +32,23 @@ class CheckBenchTarget(Phase):
         """Raises NotReady where nothing of the inventory serves, or where it is busy; UsageError for work that it
         cannot do, before any is done."""
         _judge_unit(stage)
-        where = stage.endpoint()
-        self._judge_lengths(stage, where)
-        if self._results.settings.origin == "here" and where.head:
+        endpoint = stage.endpoint()
+        self._judge_lengths(stage, endpoint)
+        if self._results.settings.origin == "here" and endpoint.head:
             cure = "measure from the head (leave out `--from here`), or open the port for this machine"
-            raise UsageError(f"{where.url} cannot be reached from this machine", cure=cure)
+            raise UsageError(f"{endpoint.url} cannot be reached from this machine", cure=cure)
         if self._results.settings.cold == "reset":
-            _judge_reset(where)
+            _judge_reset(endpoint)
         self._judge_conditions(current_conditions(stage))
-        _wait_until_idle(stage, where)
+        _wait_until_idle(stage, endpoint)
 
-    def _judge_lengths(self, stage: Stage, where: Endpoint) -> None:
+    def _judge_lengths(self, stage: Stage, endpoint: Endpoint) -> None:
         try:
-            most = max_model_len(where.ask(MODELS, _ANSWER), stage.inventory.model.served_name)
-        except ValueError as problem:
+            most = max_model_len(endpoint.ask(MODELS, _ANSWER), stage.inventory.model.served_name)
+        except ValueError as error:
             cure = "see `orchestrator status`, and what vLLM has said with `orchestrator logs`"
             raise NotReady(
-                "an answer of the endpoint", host=stage.head.name, cause=str(problem), cure=cure
+                "an answer of the endpoint", host=stage.head.name, cause=str(error), cure=cure
             ) from None
         long = [workload for workload in self._workloads if workload.tokens > most]
         if long:
@@ -75,24 +75,24 @@ def _judge_unit(stage: Stage) -> None:
     raise NotReady("the engine", host=head, cause=cause, cure="bring it up first: `orchestrator up`")
 
 
-def _judge_reset(where: Endpoint) -> None:
-    answer = where.ask(RESET_PREFIX_CACHE, _ANSWER)
+def _judge_reset(endpoint: Endpoint) -> None:
+    answer = endpoint.ask(RESET_PREFIX_CACHE, _ANSWER)
     if answer.status != 200:
         cause = f"HTTP {answer.status}: /reset_prefix_cache is there with VLLM_SERVER_DEV_MODE=1 alone"
         cure = "choose another way with --cold; set that only where no stranger reaches the port"
         raise UsageError("this server does not let its prefix cache be reset", cause=cause, cure=cure)
 
 
-def _wait_until_idle(stage: Stage, where: Endpoint) -> None:
+def _wait_until_idle(stage: Stage, endpoint: Endpoint) -> None:
     head = stage.head.name
 
     def look() -> Load:
-        answer = where.ask(METRICS, _ANSWER)
+        answer = endpoint.ask(METRICS, _ANSWER)
         try:
             return load(answer.text)
-        except ValueError as problem:
+        except ValueError as error:
             cure = "leave out --disable-log-stats: without its counters nothing proves that a run was cold"
-            raise NotReady("the server's counters", host=head, cause=str(problem), cure=cure) from None
+            raise NotReady("the server's counters", host=head, cause=str(error), cure=cure) from None
 
     try:
         stage.until("the engine to be idle", look, lambda seen: seen.running == 0, _IDLE)

@@ -35,15 +35,17 @@ class SmokeTest(Phase):
     def run(self, stage: Stage) -> None:
         """Raises NotReady for anything but a token (and, where wanted, one about an image)."""
         model = stage.inventory.model.served_name
-        where = stage.endpoint()
-        if where.head:
-            stage.sink(HostMessage("", f"{where.url} cannot be reached from here: asking from {where.origin}"))
-        found = _ask(stage, where, _TOKEN.what, completion(model))
+        endpoint = stage.endpoint()
+        if endpoint.head:
+            stage.sink(
+                HostMessage("", f"{endpoint.url} cannot be reached from here: asking from {endpoint.origin}")
+            )
+        generated = _ask(stage, endpoint, _TOKEN.what, completion(model))
         if stage.inventory.serve.prove_image:
-            _ask(stage, where, "a token about an image", image_question(model))
+            _ask(stage, endpoint, "a token about an image", image_question(model))
         if stage.inventory.uses_ray:
             _learn_transport(stage)
-        stage.sink(EndpointVerified(where.url, where.origin, found.text))
+        stage.sink(EndpointVerified(endpoint.url, endpoint.origin, generated.text))
 
 
 def _learn_transport(stage: Stage) -> None:
@@ -58,7 +60,7 @@ def _learn_transport(stage: Stage) -> None:
 class _Request:
     """A request under way in its own thread: the engine is watched while it is waited for."""
 
-    where: Endpoint
+    endpoint: Endpoint
     request: EndpointRequest
     timeout: float
     answer: Answer | None = None
@@ -71,26 +73,26 @@ class _Request:
 
     def _run(self) -> None:
         try:
-            self.answer = self.where.ask(self.request, self.timeout)
+            self.answer = self.endpoint.ask(self.request, self.timeout)
         except ClusterError as error:
             self.error = error
         finally:
             self.done.set()
 
 
-def _ask(stage: Stage, where: Endpoint, what: str, request: EndpointRequest) -> Token:
+def _ask(stage: Stage, endpoint: Endpoint, what: str, request: EndpointRequest) -> Token:
     """The token that comes. Raises NotReady for anything else, with what every rank is at where nothing comes."""
     begun = time.monotonic()
     engine = stage.engine()
-    answer = _answer(stage, engine, what, _Request(where, request, _TOKEN.patience(stage.patience)).start())
+    answer = _answer(stage, engine, what, _Request(endpoint, request, _TOKEN.patience(stage.patience)).start())
     try:
         return token(answer)
     except ValueError as error:
-        none = TimedOut(what, time.monotonic() - begun, stage.public(last_line(engine.log)))
+        no_token = TimedOut(what, time.monotonic() - begun, stage.public(last_line(engine.log)))
         advice = Advice(stage.head.name, str(error), _CURE)
         if answer.status == 0:
-            raise stall_error(stage, engine, none, advice) from None
-        raise none.explained(advice.host, advice.cause, advice.cure) from None
+            raise stall_error(stage, engine, no_token, advice) from None
+        raise no_token.explained(advice.host, advice.cause, advice.cure) from None
 
 
 def _answer(stage: Stage, engine: UnitLog, what: str, under_way: _Request) -> Answer:
@@ -116,7 +118,7 @@ def _look(stage: Stage, engine: UnitLog, under_way: _Request) -> _Seen:
     """Whether the answer is there. Raises EngineDied with the root cause when the engine dies over it."""
     if under_way.done.wait(0.2):
         return _Seen(True)
-    seen = engine.look()
-    if is_dead(seen, engine.log):
-        raise crash_error(stage, engine, seen)
+    status = engine.look()
+    if is_dead(status, engine.log):
+        raise crash_error(stage, engine, status)
     return _Seen(under_way.done.is_set(), stage.public(last_line(engine.log)))

@@ -8,18 +8,19 @@ from typing import Any
 
 from cluster.command import json_lines
 from cluster.errors import CommandFailed, NotReady, TimedOut
-from cluster.launch import ray, unit
+from cluster.launch import ray
+from cluster.launch.unit import UnitStatus
 from cluster.state.desired import vllm_runs
 from cluster.transport.conversation import Conversation
 from orchestrator.events import HostActivity, HostMessage, Progress, Waiting
-from orchestrator.run.engine_diagnosis import ray_end
+from orchestrator.run.engine_diagnosis import ray_end, ray_status
 from orchestrator.run.phase import Phase, Situation, Stage, Waits
 
 #: Seconds between two looks at the units.
 _LOOK_EVERY = 1.0
 #: Seconds in which `ray start` notices that a process of its own has died.
 _NOTICED = 3.0
-#: Of the log of a Ray.
+#: Lines that are shown of the log of a Ray.
 _LINES = 12
 
 _OTHERS = "run `down` with the inventory that has that host; `up --recreate` begins without it"
@@ -53,7 +54,7 @@ class VerifyGpus(Phase):
             raise CommandFailed(stage.head.name, command, result.status, result.stdout, result.stderr)
 
     def _follow(self, stage: Stage, conversation: Conversation, begun: float) -> dict[str, Any]:
-        """The last that the gate says. Between its lines, whether every Ray still lives."""
+        """Returns the last message of the program. Between its messages, fails where a Ray has ended."""
         last: dict[str, Any] = {}
         looked = time.monotonic()
         stage.guard()
@@ -67,32 +68,30 @@ class VerifyGpus(Phase):
         return last
 
     def _fail_if_dead(self, stage: Stage, begun: float) -> None:
-        for host, look in self._looks(stage).items():
-            if not look.alive:
-                end, waited = ray_end(stage, host, look, _LINES), time.monotonic() - begun
+        for host, status in self._rays(stage).items():
+            if not status.alive:
+                end, waited = ray_end(stage, host, status, _LINES), time.monotonic() - begun
                 raise NotReady("Ray on every host", waited, end.last, host=host, cause=end.cause, cure=end.cure)
 
     def _find_dead(self, stage: Stage, begun: float) -> None:
-        """The gate goes down with the Ray that it asks, and `ray start` takes a moment to notice a death."""
+        """The program ends with the Ray that it asks, and `ray start` takes a moment to notice a death."""
         with suppress(TimedOut):
             stage.until("a Ray that has ended", lambda: self._fail_if_dead(stage, begun), bool, _NOTICED)
 
-    def _looks(self, stage: Stage) -> dict[str, unit.UnitStatus]:
-        """Those that answer: a host that does not is for the gate to judge, which sees it through Ray."""
-        looks = stage.fleet.each(
-            lambda host: host.ask(unit.status("ray", stage.state_folder(host.name), stage.venv))
-        )
-        return {host: look for host, look in looks.items() if isinstance(look, unit.UnitStatus)}
+    def _rays(self, stage: Stage) -> dict[str, UnitStatus]:
+        """Ray on the hosts that answer. The others are for the program to judge, which sees them through Ray."""
+        answers = stage.fleet.each(lambda host: ray_status(stage, host))
+        return {host: answer for host, answer in answers.items() if isinstance(answer, UnitStatus)}
 
-    def _show(self, stage: Stage, begun: float, said: dict[str, Any]) -> None:
+    def _show(self, stage: Stage, begun: float, message: dict[str, Any]) -> None:
         waited = time.monotonic() - begun
-        match said:
+        match message:
             case {"joined": dict(joined), **rest} if "failed" not in rest:
                 stage.sink(Progress("GPUs in Ray", sum(joined.values()), stage.inventory.gpus, "GPUs"))
                 for spec in stage.inventory.hosts:
                     gpus = joined.get(spec.cluster_address)
-                    does = "not in Ray yet" if gpus is None else f"in Ray with {gpus} of {spec.gpus} GPUs"
-                    stage.sink(HostActivity(spec.name, does))
+                    activity = "not in Ray yet" if gpus is None else f"in Ray with {gpus} of {spec.gpus} GPUs"
+                    stage.sink(HostActivity(spec.name, activity))
                 if missing := ray.describe_missing(stage.inventory, joined):
                     stage.sink(Waiting(self.waits.what, waited, missing))
             case {"waiting": str(what), "last": str(last)}:
@@ -102,7 +101,7 @@ class VerifyGpus(Phase):
                 stage.sink(Waiting("every GPU to answer through Ray", waited, ""))
 
     def _report(self, stage: Stage, touched: tuple[ray.GpuAnswer, ...]) -> None:
-        unchecked = sum(one.cuda != "ok" for one in touched)
+        unchecked = sum(gpu.cuda != "ok" for gpu in touched)
         stage.sink(
             HostMessage("", f"{len(touched)} of {stage.inventory.gpus} GPUs answered through Ray, all distinct")
         )
@@ -111,16 +110,16 @@ class VerifyGpus(Phase):
                 HostMessage("", f"CUDA was not checked on {unchecked} of them: their hosts have no libcuda")
             )
 
-    def _failure(self, stage: Stage, said: dict[str, Any], waited: float) -> NotReady:
-        joined = said.get("joined")
+    def _failure(self, stage: Stage, message: dict[str, Any], waited: float) -> NotReady:
+        joined = message.get("joined")
         missing = ray.describe_missing(stage.inventory, joined) if joined is not None else ""
         host = self._suspect(stage, joined)
-        look = self._looks(stage).get(host)
-        last = stage.public(ray.last_lines(look.text, _LINES)) if look else ""
+        status = self._rays(stage).get(host)
+        last = stage.public(ray.last_lines(status.text, _LINES)) if status else ""
         strangers = set(joined or {}) - {spec.cluster_address for spec in stage.inventory.hosts}
         return NotReady(
             "the GPUs through Ray", waited, last, host=host,
-            cause=missing or said["why"],
+            cause=missing or message["why"],
             cure=_OTHERS if strangers else f"see why on {host}: its Ray's log ends as above",
         )  # fmt: skip
 

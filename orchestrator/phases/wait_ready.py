@@ -1,4 +1,4 @@
-"""Until the engine's health is good: progress is shown, death is seen within seconds, and only a stall ends it."""
+"""Waits until the engine's health is good: shows progress, sees a death within seconds, and ends at a stall."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from cluster.engine import vllm_log
 from cluster.engine.endpoint import local_url
 from cluster.engine.load_progress import LoadDetector
 from cluster.errors import EngineDied, HostError, NotReady, TimedOut
-from cluster.launch import unit
+from cluster.launch.unit import UnitStatus
 from cluster.transport.fleet import all_of, errors_of
 from cluster.transport.host import Host
 from orchestrator.events import EngineReady, HostActivity, LastLogLine, Progress
-from orchestrator.run.engine_diagnosis import Advice, crash_error, ray_loss_error, stall_error
+from orchestrator.run.engine_diagnosis import Advice, crash_error, ray_loss_error, ray_status, stall_error
 from orchestrator.run.phase import Phase, Stage, Waits
 
 #: Looks over which the rate of reading is taken: shards are read in bursts.
@@ -24,7 +24,7 @@ _LOOKS = 10
 
 @dataclass(frozen=True)
 class _Seen:
-    engine: unit.UnitStatus
+    engine: UnitStatus
     loading: vllm_log.Loading
     read: int
     loads: int
@@ -82,56 +82,56 @@ class _Watch:
         self._url = local_url(stage.inventory, "/health")
         self.engine = stage.engine()
         self._shards = (0, 0)
-        self._said = ""
+        self._last_line = ""
         self._loads = LoadDetector(stage.inventory.gpus)
         self._read: dict[str, deque[tuple[float, int]]] = {}
         self.lost: list[HostError] = []
 
     def look(self) -> _Seen:
-        """An engine that died is told of at once: it may have died of the host that is lost."""
+        """Looks once. Fails at once where the engine died: it may have died of the host that is lost."""
         outcomes = self._stage.fleet.each(self._ask)
         self.lost = errors_of(outcomes)
-        self._fail_if_dead({name: one for name, one in outcomes.items() if isinstance(one, unit.UnitStatus)})
+        self._fail_if_dead({name: status for name, status in outcomes.items() if isinstance(status, UnitStatus)})
         answers = all_of(outcomes)
         engine = answers[self._stage.head.name]
         loading = vllm_log.loading(self.engine.log)
         self._show(loading)
-        for host, answer in answers.items():
-            self._stage.sink(HostActivity(host, self._reading(host, answer.read)))
-        read = sum(one.read for one in answers.values())
+        for host, status in answers.items():
+            self._stage.sink(HostActivity(host, self._reading(host, status.read)))
+        read = sum(status.read for status in answers.values())
         return _Seen(engine, loading, read, self._loads.loads(read), vllm_log.moving_lines(self.engine.log))
 
     def _show(self, loading: vllm_log.Loading) -> None:
         if self._shards != (loading.shards, loading.of):
             self._shards = (loading.shards, loading.of)
             self._stage.sink(Progress("weights of rank 0", loading.shards, loading.of, "shards"))
-        said = vllm_log.last_line(self.engine.log)
-        if said != self._said:
-            self._said = said
-            self._stage.sink(LastLogLine(self.engine.host, self._stage.public(said)))
+        line = vllm_log.last_line(self.engine.log)
+        if line != self._last_line:
+            self._last_line = line
+            self._stage.sink(LastLogLine(self.engine.host, self._stage.public(line)))
 
     def _reading(self, host: str, read: int) -> str:
-        """What all of ours on a host have read, and how fast in the last few looks."""
+        """What the units of a host have read, and how fast in the last few looks."""
         looks = self._read.setdefault(host, deque(maxlen=_LOOKS))
         looks.append((time.monotonic(), read))
         (since, at_first), (now, _) = looks[0], looks[-1]
         rate = (read - at_first) / 2**30 / (now - since) if now > since else 0.0
         return f"{read / 2**30:.1f} GiB read" + (f", {rate:.2f} GiB/s" if rate >= 0.01 else "")
 
-    def _ask(self, host: Host) -> unit.UnitStatus:
+    def _ask(self, host: Host) -> UnitStatus:
         if host.name == self._stage.head.name:
             return self.engine.look(self._url)
-        return host.ask(unit.status("ray", self._stage.state_folder(host.name), self._stage.venv))
+        return ray_status(self._stage, host)
 
-    def _fail_if_dead(self, answers: dict[str, unit.UnitStatus]) -> None:
+    def _fail_if_dead(self, answers: dict[str, UnitStatus]) -> None:
         engine = answers.get(self._stage.head.name)
         if engine and is_dead(engine, self.engine.log):
             raise self._with_lost(crash_error(self._stage, self.engine, engine))
-        for host, look in answers.items():
-            if not look.alive:
-                raise ray_loss_error(self._stage, host, look)
+        for host, status in answers.items():
+            if not status.alive:
+                raise ray_loss_error(self._stage, host, status)
 
     def _with_lost(self, error: EngineDied) -> EngineDied:
-        for one in self.lost:
-            error.add_note(f"{one.host} does not answer: {one.reason} ({one.cure})")
+        for lost in self.lost:
+            error.add_note(f"{lost.host} does not answer: {lost.reason} ({lost.cure})")
         return error

@@ -62,15 +62,17 @@ def ray_end(stage: Stage, host: str, status: UnitStatus, lines: int, consequence
     return RayEnd(cause, why.cure, stage.public(ray.last_lines(status.text, lines)))
 
 
+def ray_status(stage: Stage, host: Host) -> UnitStatus:
+    """Asks a host for its Ray, and for the log of it."""
+    return host.ask(unit.status("ray", stage.state_folder(host.name), stage.venv))
+
+
 def _rays(stage: Stage) -> dict[str, UnitStatus]:
     """Ray on the hosts that answer in time."""
     if not stage.inventory.uses_ray:
         return {}
 
-    def look(host: Host) -> UnitStatus:
-        return host.ask(unit.status("ray", stage.state_folder(host.name), stage.venv))
-
-    answers = stage.fleet.within(_OF_A_CRASH, look)
+    answers = stage.fleet.within(_OF_A_CRASH, lambda host: ray_status(stage, host))
     return {name: answer for name, answer in answers.items() if isinstance(answer, UnitStatus)}
 
 
