@@ -1,9 +1,9 @@
-"""Everything that can go wrong, as a person has to hear it.
+"""Everything that can go wrong, as the operator has to hear it.
 
 ClusterError
 ├── UsageError              the command line, before any host is touched
 ├── InventoryError          the file, before any host is touched
-├── HostError               one host: what we were doing, what it said, the cause if known, what to do next
+├── HostError               one host: what we were doing, its output, the cause if known, what to do next
 │   ├── Unreachable         no connection, or it broke
 │   ├── CommandFailed       an exit status other than 0
 │   ├── CommandTimedOut     the time limit of a command
@@ -61,20 +61,20 @@ class InventoryError(ClusterError):
 
 
 class HostError(ClusterError):
-    """Something on one host. `said` is all that the host said (the renderer cuts it)."""
+    """Something on one host. `output` is all that the host said (the renderer cuts it)."""
 
     kind: ClassVar[str] = "HostError"
 
-    def __init__(self, host: str, doing: str, said: str = "", *, cause: str = "", cure: str = "") -> None:
+    def __init__(self, host: str, doing: str, output: str = "", *, cause: str = "", cure: str = "") -> None:
         super().__init__(f"{host}: {doing}", cause=cause, cure=cure)
         self.host = host
         self.doing = doing
-        self.said = said
+        self.output = output
 
     @property
     def reason(self) -> str:
         """Why, as well as it is known: the cause, otherwise what the host said, otherwise what did not work."""
-        return self.cause or self.said or f"could not {self.doing}"
+        return self.cause or self.output or f"could not {self.doing}"
 
 
 class Unreachable(HostError):
@@ -83,8 +83,8 @@ class Unreachable(HostError):
     kind: ClassVar[str] = "Unreachable"
 
 
-def spoken(command: Command, stdout: str, stderr: str) -> str:
-    """What a person may read of a command that went wrong: never a secret, which may be on its stdout."""
+def public_output(command: Command, stdout: str, stderr: str) -> str:
+    """The output of a failed command that the operator may read: no secret, which may be on its stdout."""
     return stderr.strip() or ("" if command.secret else stdout.strip())
 
 
@@ -94,11 +94,10 @@ class CommandFailed(HostError):
     kind: ClassVar[str] = "CommandFailed"
 
     def __init__(self, host: str, command: Command, status: int, stdout: str, stderr: str) -> None:
-        said = spoken(command, stdout, stderr)
+        output = public_output(command, stdout, stderr)
         hint = next((h for h in command.hints if h.fits(stderr + "\n" + stdout)), None)
-        super().__init__(
-            host, command.title, said, cause=hint.cause if hint else "", cure=hint.cure if hint else ""
-        )
+        cause, cure = (hint.cause, hint.cure) if hint else ("", "")
+        super().__init__(host, command.title, output, cause=cause, cure=cure)
         self.command = command
         self.status = status
         self.stdout = stdout
@@ -110,9 +109,11 @@ class CommandTimedOut(HostError):
 
     kind: ClassVar[str] = "CommandTimedOut"
 
-    def __init__(self, host: str, command: Command, said: str = "") -> None:
+    def __init__(self, host: str, command: Command, output: str = "") -> None:
         cause = f"no answer within {command.timeout:g} s"
-        super().__init__(host, command.title, said, cause=cause, cure=f"log in to {host} and see what hangs there")
+        super().__init__(
+            host, command.title, output, cause=cause, cure=f"log in to {host} and see what hangs there"
+        )
         self.command = command
 
 

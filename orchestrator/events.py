@@ -146,7 +146,7 @@ class LastLogLine:
 
 @dataclass(frozen=True)
 class TransportDetected:
-    """What NCCL carries the ranks' data over; may be said again, once more is known."""
+    """What NCCL carries the ranks' data over; comes again, once more is known."""
 
     name: ClassVar[str] = "transport_learned"
     transport: NcclTransport

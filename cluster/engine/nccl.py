@@ -37,7 +37,7 @@ def transport(lines: tuple[str, ...]) -> NcclTransport:
 SLOW = "no InfiniBand or RoCE device was usable, so every token waits for TCP"
 
 
-def judge(inventory: Inventory, transport: NcclTransport) -> None:
+def refuse_slow(inventory: Inventory, transport: NcclTransport) -> None:
     """Raises NotReady on NET/Socket where the inventory refuses it."""
     if transport.kind == "NET/Socket" and inventory.serve.refuse_socket_transport:
         cure = "see NCCL_IB_HCA, nvidia_peermem and /dev/infiniband on every host"

@@ -31,7 +31,7 @@ def execute(host: Host, command: Command) -> Executed:
     except CommandTimedOut as error:
         # It has the text of stderr, or else of stdout: the lines that came tell which it is.
         stdout = _text(lines)
-        stderr = "" if error.said == stdout.strip() else f"{error.said}\n"
+        stderr = "" if error.output == stdout.strip() else f"{error.output}\n"
         if time.monotonic() - start < command.timeout:
             return Executed(host.name, _STATUS_OF_TIMEOUT, stdout, stderr)
         return Executed(host.name, None, stdout, stderr, CommandTimedOut(host.name, command))

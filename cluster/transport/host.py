@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from cluster.command import Command, Probe, Result
-from cluster.errors import CommandFailed, CommandTimedOut, HostError, MalformedAnswer, Unreachable, spoken
+from cluster.errors import CommandFailed, CommandTimedOut, HostError, MalformedAnswer, Unreachable, public_output
 from cluster.transport.conversation import Channel, Conversation, deadline
 
 T = TypeVar("T")
@@ -86,7 +86,7 @@ class Host:
         self._transport.close()
 
     def _failure(self, command: Command, result: Result, seconds: float) -> HostError:
-        message = spoken(command, result.stdout, result.stderr)
+        message = public_output(command, result.stdout, result.stderr)
         if result.status == _NO_STATUS:
             cause = "the connection broke while the command ran"
             cure = f"see whether {self.name} is up; what runs there ends within {command.timeout:g} s"

@@ -38,7 +38,7 @@ class DetectTransport(Phase):
         if transport.kind == "unknown":
             stage.sink(HostMessage("", "the transport is not known: no rank has a word of NCCL"))
         else:
-            nccl.judge(stage.inventory, transport)
+            nccl.refuse_slow(stage.inventory, transport)
         if transport.kind == "NET/Socket":
             message = f"NCCL goes over NET/Socket ({transport.evidence})"
             stage.sink(HostMessage("", message, "warning", nccl.SLOW))

@@ -51,7 +51,7 @@ class SmokeTest(Phase):
 def _learn_transport(stage: Stage) -> None:
     """Once more: channels, and with them GDRDMA, are named only when the first data has travelled."""
     transport = nccl.transport(stage.nccl_lines())
-    nccl.judge(stage.inventory, transport)
+    nccl.refuse_slow(stage.inventory, transport)
     if transport.kind != "unknown":
         stage.sink(TransportDetected(transport))
 

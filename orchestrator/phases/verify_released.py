@@ -69,6 +69,6 @@ class VerifyReleased(Phase):
 
 def _files(error: HostError, state: str) -> Iterator[Leftover]:
     """Each is on a line of its own; where the host says nothing of them, they are in the folder of the cluster."""
-    lines = error.said.splitlines() if isinstance(error, CommandFailed) else []
+    lines = error.output.splitlines() if isinstance(error, CommandFailed) else []
     for line in lines or [f"files in {state}: {error.reason}"]:
         yield Leftover(error.host, f"could not be removed: {line}", "run `down` again once it can be", False)

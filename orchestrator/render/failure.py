@@ -1,4 +1,4 @@
-"""What a person sees of an error: where, what we were doing, what was said, the cause, what to do next.
+"""What the operator sees of an error: where, what we were doing, the output, the cause, what to do next.
 
 The errors carry everything; this module alone decides how much of it is shown.
 """
@@ -27,8 +27,8 @@ from cluster.values import Leftover
 from orchestrator.render import findings
 from orchestrator.render.text import UNICODE, Block, Marks, clean, count, duration, fold, lines_of
 
-#: Lines of what a host said; the journal has them all.
-_SAID = 12
+#: Lines of the output of a host; the journal has them all.
+_LINES = 12
 _WIDTH = 400
 
 
@@ -45,7 +45,7 @@ def headline(error: ClusterError) -> str:
         case HostError():
             return f"{clean(error.host)}: {_attempt(error)}"
         case FleetError():
-            hosts = list(dict.fromkeys(one.host for one in error.errors))
+            hosts = list(dict.fromkeys(host_error.host for host_error in error.errors))
             return f"failed on {', '.join(clean(host) for host in hosts)}"
         case InventoryError():
             return f"{clean(error.path)} cannot be used: {count(len(error.problems), 'problem')}"
@@ -71,9 +71,9 @@ def report(error: ClusterError) -> dict[str, Any]:
 def _fields(error: ClusterError) -> dict[str, Any]:
     match error:
         case HostError():
-            return {"host": error.host, "doing": error.doing, "said": error.said} | _command_fields(error)
+            return {"host": error.host, "doing": error.doing, "said": error.output} | _command_fields(error)
         case FleetError():
-            return {"errors": [report(one) for one in error.errors]}
+            return {"errors": [report(host_error) for host_error in error.errors]}
         case InventoryError():
             return {"path": error.path, "problems": list(error.problems)}
         case PreflightFailed():
@@ -102,9 +102,9 @@ def _block(error: ClusterError, marks: Marks) -> list[str]:
         case FleetError():
             return _fleet(error, marks)
         case HostError():
-            body = _host_said(error, marks)
+            body = _host_output(error, marks)
         case NotReady():
-            body = _said("last seen", error.last, marks)
+            body = _quoted("last seen", error.last, marks)
         case InventoryError():
             body = [f"  {line}" for problem in error.problems for line in lines_of(problem)]
         case PreflightFailed():
@@ -115,7 +115,7 @@ def _block(error: ClusterError, marks: Marks) -> list[str]:
 
 
 def _fleet(error: FleetError, marks: Marks) -> list[str]:
-    folded = fold(_host_block(one, marks) for one in error.errors)
+    folded = fold(_host_block(host_error, marks) for host_error in error.errors)
     blocks = [[f"{clean(hosts)}: {body[0]}", *body[1:]] for hosts, body in folded]
     if len(blocks) == 1:
         return [*blocks[0], *_advice(error)]
@@ -124,8 +124,8 @@ def _fleet(error: FleetError, marks: Marks) -> list[str]:
 
 
 def _host_block(error: HostError, marks: Marks) -> Block:
-    """Without the host's name in front, so that equal blocks can share one title."""
-    return error.host, [_attempt(error), *_host_said(error, marks), *_advice(error), *_notes(error)]
+    """A block without the host's name in front, so that equal blocks can share one title."""
+    return error.host, [_attempt(error), *_host_output(error, marks), *_advice(error), *_notes(error)]
 
 
 def _attempt(error: HostError) -> str:
@@ -146,18 +146,18 @@ def _how(error: HostError) -> str:
     return ""
 
 
-def _host_said(error: HostError, marks: Marks) -> list[str]:
+def _host_output(error: HostError, marks: Marks) -> list[str]:
     speaker = "ssh" if isinstance(error, Unreachable) else clean(error.host)
-    return _said(f"{speaker} said", error.said, marks)
+    return _quoted(f"{speaker} said", error.output, marks)
 
 
-def _said(label: str, text: str, marks: Marks) -> list[str]:
-    """The last lines of what was said, under a label; nothing where nothing was said."""
-    said = lines_of(text)
-    if not said:
+def _quoted(label: str, text: str, marks: Marks) -> list[str]:
+    """The last lines of a text, under a label; nothing where it has none."""
+    lines = lines_of(text)
+    if not lines:
         return []
-    cut = f", the last {_SAID} of {len(said)} lines" if len(said) > _SAID else ""
-    shown = (line if len(line) <= _WIDTH else line[:_WIDTH] + marks.ellipsis for line in said[-_SAID:])
+    cut = f", the last {_LINES} of {len(lines)} lines" if len(lines) > _LINES else ""
+    shown = (line if len(line) <= _WIDTH else line[:_WIDTH] + marks.ellipsis for line in lines[-_LINES:])
     return [f"  {label}{cut}:", *(f"    {line}" for line in shown)]
 
 
@@ -172,11 +172,11 @@ def _labelled(label: str, text: str) -> list[str]:
 
 def _leftovers(leftovers: tuple[Leftover, ...], marks: Marks) -> list[str]:
     """Every one with its host: each is something to do by hand."""
-    shown = []
-    for left in leftovers:
-        shown.append(f"  {marks.failed} {clean(left.host)}: {clean(left.what)}")
-        shown += [f"  {line}" for line in _labelled("next", left.cure)]
-    return shown
+    lines = []
+    for leftover in leftovers:
+        lines.append(f"  {marks.failed} {clean(leftover.host)}: {clean(leftover.what)}")
+        lines += [f"  {line}" for line in _labelled("next", leftover.cure)]
+    return lines
 
 
 def _notes(error: ClusterError) -> list[str]:

@@ -17,11 +17,11 @@ def blamed(error: ClusterError) -> list[str]:
     """The hosts that it is about."""
     match error:
         case FleetError():
-            return [one.host for one in error.errors]
+            return [host_error.host for host_error in error.errors]
         case HostError() | NotReady():
             return [error.host]
         case PreflightFailed():
             return [finding.host for finding in error.findings if finding.blocking]
         case NotReleased():
-            return [left.host for left in error.leftovers]
+            return [leftover.host for leftover in error.leftovers]
     return []

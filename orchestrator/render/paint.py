@@ -37,7 +37,7 @@ def paint(state: State, now: float, width: int, height: int, marks: Marks = UNIC
         # The phase that it belongs to stays above it.
         "doing": under_way(state, now, width, marks)[: max(height - 2, 1)],
         "why": _why(state, width)[: max(height // 2, 1)],
-        "said": _words(state),
+        "messages": _messages(state),
     }
     return _joined(chain.from_iterable(_spaced(_fitted(sections, height), height)), width, marks)
 
@@ -46,8 +46,8 @@ def summary(state: State, now: float, width: int, marks: Marks = UNICODE) -> Tex
     """What stays in the terminal after the screen is gone: the phases with their times. Why one failed comes after
     it, in full."""
     rows = tuple(_left(row, now) for row in state.rows)
-    left = replace(state, rows=rows)
-    return _joined([_header(left, now, width), *_phases(left, now, width, marks)], width, marks)
+    remaining = replace(state, rows=rows)
+    return _joined([_header(remaining, now, width), *_phases(remaining, now, width, marks)], width, marks)
 
 
 def _left(row: Row, now: float) -> Row:
@@ -64,9 +64,9 @@ def _fitted(sections: dict[str, list[Text]], height: int) -> list[list[Text]]:
     """Cut to the height: the header and what goes on now stay, then the latest phases, hosts, the latest words."""
     room = max(height, 1)
     kept = {name: list[Text]() for name in sections}
-    for name in ("header", "doing", "why", "phases", "hosts", "said"):
+    for name in ("header", "doing", "why", "phases", "hosts", "messages"):
         rows = sections[name]
-        latest = name in ("phases", "said")
+        latest = name in ("phases", "messages")
         kept[name] = rows[max(len(rows) - room, 0) :] if latest else rows[:room]
         room -= len(kept[name])
         if room <= 0:
@@ -127,14 +127,14 @@ def _host(name: str, mood: Mood, doing: str, names: int, marks: Marks) -> Text:
 
 
 def _why(state: State, width: int) -> list[Text]:
-    """What a person must read is folded, not cut."""
+    """What the operator must read is folded, not cut."""
     folded = (wrap(line, max(width, 20), subsequent_indent=" " * 9) for line in state.why)
     return [Text(line) for line in chain.from_iterable(folded)]
 
 
-def _words(state: State) -> list[Text]:
-    heard = [Text(f" {state.heard}", "italic dim")] if state.heard else []
-    return [Text(f" {line}", "dim") for line in state.said] + heard
+def _messages(state: State) -> list[Text]:
+    log_line = [Text(f" {state.log_line}", "italic dim")] if state.log_line else []
+    return [Text(f" {message}", "dim") for message in state.messages] + log_line
 
 
 def _mark(mood: Mood, marks: Marks) -> str:

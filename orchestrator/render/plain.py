@@ -1,5 +1,5 @@
-"""One line an event, for logs and for people without a live screen. Why a phase failed is one as well; at the
-end it is told in full."""
+"""One line an event, for logs and for operators without a live screen. Why a phase failed is one as well; at the
+end it is shown in full."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def sink(stream: TextIO, now: Callable[[], float] = time.monotonic) -> Sink:
 
     def show(event: Event) -> None:
         elapsed = now() - began
-        said = line(event, elapsed, marks) if worth(event, elapsed) else None
-        if said is not None:
-            write(stream, said + "\n")
+        text = line(event, elapsed, marks) if worth(event, elapsed) else None
+        if text is not None:
+            write(stream, text + "\n")
 
     return show
 
@@ -64,8 +64,8 @@ def sink(stream: TextIO, now: Callable[[], float] = time.monotonic) -> Sink:
 def line(event: Event, elapsed: float, marks: Marks = UNICODE) -> str | None:
     """The event after `elapsed` seconds; None where it goes elsewhere (the announcement, to stdout), or passes too
     fast to be read as lines (what hosts are at, and their logs: a wait says that in a word)."""
-    said = _words(event, marks)
-    return f"{clock(elapsed):>7}  {said}" if said else None
+    words = _words(event, marks)
+    return f"{clock(elapsed):>7}  {words}" if words else None
 
 
 def throttle(every: float = _EVERY) -> Callable[[Event, float], bool]:

@@ -79,9 +79,9 @@ class Bar:
 
 @dataclass(frozen=True)
 class State:
-    """All that is on the screen. Times are those of the clock that the reducer was handed.
+    """The content of the screen. Times are those of the clock that the reducer was handed.
 
-    `doing` is what hosts are at in this phase, `why` explains the phase that failed, `heard` is the last line of a
+    `doing` is what hosts are at in this phase, `why` explains the phase that failed, `log_line` is the last of a
     log.
     """
 
@@ -93,10 +93,10 @@ class State:
     bar: Bar | None = None
     waiting: Waiting | None = None
     asked: float = 0.0
-    said: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
     doing: tuple[tuple[str, str], ...] = ()
     why: tuple[str, ...] = ()
-    heard: str = ""
+    log_line: str = ""
 
 
 def reduce(state: State, event: Event, now: float) -> State:
@@ -106,28 +106,28 @@ def reduce(state: State, event: Event, now: float) -> State:
             idle = tuple((host, Mood.IDLE) for host in hosts)
             return State(began=now, verb=verb, cluster=cluster, hosts=idle)
         case FindingExcused(excused):
-            return _said(state, findings.excused_line(excused))
+            return _with_message(state, findings.excused_line(excused))
         case FindingReported(finding):
-            told = _said(state, f"{finding.severity}: {findings.one_line(finding)}")
-            return _felt(told, [finding.host], Mood.WARNING)
+            warned = _with_message(state, f"{finding.severity}: {findings.one_line(finding)}")
+            return _with_mood(warned, [finding.host], Mood.WARNING)
         case HostMessage(host):
             line = f"{host}: {event.line}" if host else event.line
-            return _felt(_said(state, line), [host], Mood.RUNNING)
+            return _with_mood(_with_message(state, line), [host], Mood.RUNNING)
         case Progress():
             return replace(state, bar=_moved(state.bar, event, now))
         case Waiting():
             return replace(state, waiting=event, asked=now)
         case HostActivity(host, what):
-            others = (one for one in state.doing if one[0] != host)
-            return _felt(replace(state, doing=(*others, (host, clean(what)))), [host], Mood.RUNNING)
+            others = ((name, activity) for name, activity in state.doing if name != host)
+            return _with_mood(replace(state, doing=(*others, (host, clean(what)))), [host], Mood.RUNNING)
         case LastLogLine(host, line):
-            return replace(state, heard=f"{host}: {clean(line)}")
+            return replace(state, log_line=f"{host}: {clean(line)}")
         case TransportDetected(transport):
-            return _said(state, f"transport: {announce.network(transport)}")
+            return _with_message(state, f"transport: {announce.network(transport)}")
         case EngineReady() | EndpointVerified():
             return replace(state, waiting=None)
         case Announced(announcement):
-            return _felt(state, announcement.hosts, Mood.DONE)
+            return _with_mood(state, announcement.hosts, Mood.DONE)
     return _phase(state, event, now)
 
 
@@ -145,8 +145,8 @@ def _phase(
             return _ended(fresh, Row(title, Mood.DONE, now, seconds))
         case PhaseFailed(title, seconds, error):
             row = Row(title, Mood.FAILED, now, seconds, failure.headline(error))
-            told = replace(_ended(fresh, row), why=tuple(failure.lines(error).splitlines()))
-            return _felt(told, blamed(error), Mood.FAILED)
+            failed = replace(_ended(fresh, row), why=tuple(failure.lines(error).splitlines()))
+            return _with_mood(failed, blamed(error), Mood.FAILED)
     return _undone(fresh, event)
 
 
@@ -182,11 +182,11 @@ def _moved(bar: Bar | None, progress: Progress, now: float) -> Bar:
     return Bar(progress, (*recent, (now, progress.done)))
 
 
-def _said(state: State, line: str) -> State:
-    return replace(state, said=(*state.said, clean(line))[-_KEPT:])
+def _with_message(state: State, line: str) -> State:
+    return replace(state, messages=(*state.messages, clean(line))[-_KEPT:])
 
 
-def _felt(state: State, names: Iterable[str], mood: Mood) -> State:
+def _with_mood(state: State, names: Iterable[str], mood: Mood) -> State:
     """A host in trouble stays so until it is announced or fails: words alone do not heal it."""
     heals = mood is not Mood.RUNNING
     touched = set(names)

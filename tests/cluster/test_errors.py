@@ -34,14 +34,19 @@ def test_the_tree_in_the_docstring_names_every_error() -> None:
 
 def test_a_failed_command_keeps_all_that_was_said() -> None:
     error = CommandFailed("a", COMMAND, 3, "out", "No space left\n")
-    assert (error.status, error.stdout, error.stderr, error.said) == (3, "out", "No space left\n", "No space left")
+    assert (error.status, error.stdout, error.stderr, error.output) == (
+        3,
+        "out",
+        "No space left\n",
+        "No space left",
+    )
     assert (error.cause, error.cure) == ("the disk is full", "free some")
     assert str(error) == "a: make a folder"
 
 
 def test_the_hint_may_lie_in_stdout() -> None:
     error = CommandFailed("a", COMMAND, 1, "No space", " ")
-    assert error.said == "No space"
+    assert error.output == "No space"
     assert error.cause == "the disk is full"
 
 

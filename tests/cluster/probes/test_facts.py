@@ -81,7 +81,7 @@ def test_another_answer_is_unintelligible(said: str) -> None:
     with pytest.raises(MalformedAnswer) as caught:
         answer(said)
     assert caught.value.host == "gpu-a"
-    assert caught.value.said == said
+    assert caught.value.output == said
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_a_token_that_cannot_be_written_says_why(cell: Cell) -> None:
     Path(cell.state, "ray.token").mkdir(parents=True)
     with pytest.raises(CommandFailed) as caught:
         token(cell)
-    assert caught.value.said.endswith("ray.token: Is a directory")
+    assert caught.value.output.endswith("ray.token: Is a directory")
     assert os.listdir(cell.state) == ["ray.token"]
 
 
@@ -123,7 +123,7 @@ def test_what_cannot_be_removed_is_named_and_does_not_keep_the_rest(cell: Cell) 
     (state / "zoo").write_text("")
     with immovable(state / "ray" / "session" / "log"), pytest.raises(CommandFailed) as caught:
         sweep(cell)
-    assert caught.value.said == f"{state}/ray: Operation not permitted"
+    assert caught.value.output == f"{state}/ray: Operation not permitted"
     assert os.listdir(state) == ["ray"]
 
 

@@ -54,7 +54,7 @@ def test_the_end_of_its_time_is_told_with_what_it_said() -> None:
     assert (ended.status, ended.stdout, ended.stderr) == (None, "out\n", "err\n")
     assert isinstance(ended.problem, CommandTimedOut)
     assert ended.problem.cause == "no answer within 0.5 s"
-    assert ended.problem.said == ""
+    assert ended.problem.output == ""
 
 
 def test_one_that_hears_no_signal_ends_as_well() -> None:

@@ -39,7 +39,7 @@ def test_a_hint_of_the_builder_becomes_cause_and_cure() -> None:
 def test_the_status_of_timeout_is_a_timeout() -> None:
     with pytest.raises(CommandTimedOut) as failure:
         host(failed(124, "half way")).run(LOOK)
-    assert (failure.value.said, failure.value.cause) == ("half way", "no answer within 30 s")
+    assert (failure.value.output, failure.value.cause) == ("half way", "no answer within 30 s")
 
 
 def test_killed_after_the_limit_is_a_timeout_and_before_it_is_not() -> None:
@@ -52,7 +52,7 @@ def test_killed_after_the_limit_is_a_timeout_and_before_it_is_not() -> None:
 def test_no_status_is_a_lost_connection() -> None:
     with pytest.raises(Unreachable) as failure:
         host(failed(-1, stdout="half")).run(LOOK)
-    assert failure.value.said == "half"
+    assert failure.value.output == "half"
     assert "broke" in failure.value.cause
     assert "gpu-1" in failure.value.cure
 
@@ -71,7 +71,7 @@ def test_a_probe_brings_what_its_parser_reads() -> None:
 def test_an_answer_that_cannot_be_read_is_kept() -> None:
     with pytest.raises(MalformedAnswer) as failure:
         host("Welcome!").ask(Probe(LOOK, float))
-    assert failure.value.said == "Welcome!"
+    assert failure.value.output == "Welcome!"
     assert "could not convert" in failure.value.cause
 
 
@@ -97,7 +97,7 @@ def test_a_secret_on_stdout_is_never_what_a_host_said(status: int) -> None:
     host = Host("a", ScriptedTransport({command.kind: Result(status, "t0ken-hush", "")}))
     with pytest.raises(HostError) as caught:
         host.run(command)
-    assert "hush" not in caught.value.said + str(caught.value)
+    assert "hush" not in caught.value.output + str(caught.value)
 
 
 def attend(channel: ScriptedChannel, timeout: float = 30.0) -> float:

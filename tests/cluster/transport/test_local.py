@@ -25,7 +25,7 @@ def test_a_command_to_its_end() -> None:
 def test_a_command_that_fails() -> None:
     with pytest.raises(CommandFailed) as caught:
         HERE.ask(Probe(command("echo why >&2; exit 3"), str))
-    assert (caught.value.status, caught.value.said) == (3, "why")
+    assert (caught.value.status, caught.value.output) == (3, "why")
 
 
 def test_a_command_whose_stdin_stays_open() -> None:

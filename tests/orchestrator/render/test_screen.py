@@ -76,7 +76,9 @@ def test_a_phase(events: list[Event], row: Row) -> None:
 
 def test_what_was_learned_is_said_and_nothing_is_waited_for_any_more() -> None:
     state = after((1, Waiting("one token", 3, "")), (2, TransportDetected(story.TRANSPORT)))
-    assert state.said == ("transport: NET/IB/GDRDMA (Channel 00/0 : 8[0] -> 0[0] [receive] via NET/IB/0/GDRDMA)",)
+    assert state.messages == (
+        "transport: NET/IB/GDRDMA (Channel 00/0 : 8[0] -> 0[0] [receive] via NET/IB/0/GDRDMA)",
+    )
     for event in (EngineReady(640), EndpointVerified("http://10.0.0.1:8000", "this machine", "")):
         assert reduce(state, event, 3.0).waiting is None
 
@@ -124,7 +126,7 @@ def test_a_failure_names_its_hosts(error: Exception, blamed: set[str]) -> None:
 
 def test_words_are_kept_clean_and_in_bounds() -> None:
     state = after(*((1.0, HostMessage("gpu-a", f"\x1b[31mline {number}\n")) for number in range(99)))
-    assert (len(state.said), state.said[-1]) == (50, "gpu-a: line 98")
+    assert (len(state.messages), state.messages[-1]) == (50, "gpu-a: line 98")
 
 
 def test_the_rate_of_a_progress() -> None:

@@ -82,7 +82,7 @@ def breaking(state: str, before: str) -> Command:
 def refusal(state: str, before: str) -> str:
     with pytest.raises(CommandFailed) as caught:
         HOST.run(breaking(state, before))
-    return caught.value.said
+    return caught.value.output
 
 
 def lives(pid: int) -> bool:

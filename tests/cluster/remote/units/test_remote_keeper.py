@@ -137,7 +137,7 @@ def test_a_second_launch_is_refused(cell: Cell) -> None:
     before = cell.record()
     with pytest.raises(CommandFailed) as caught:
         cell.launch(FOREVER)
-    assert "runs already" in caught.value.said
+    assert "runs already" in caught.value.output
     assert caught.value.cause == "another launch was faster"
     assert cell.record() == before
 
@@ -166,7 +166,7 @@ def test_the_log_begins_empty_and_older_ones_are_kept(cell: Cell) -> None:
 def test_what_cannot_be_run_is_said(cell: Cell) -> None:
     with pytest.raises(CommandFailed) as caught:
         cell.launch(("/nowhere/bin/vllm", "serve"))
-    assert caught.value.said == "/nowhere/bin/vllm: No such file or directory"
+    assert caught.value.output == "/nowhere/bin/vllm: No such file or directory"
     assert caught.value.cause == "the program is not in the venv of this host"
     eventually(lambda: not cell.pids())
     assert cell.record()["status"] == 127
@@ -182,7 +182,7 @@ def test_what_cannot_be_run_is_said(cell: Cell) -> None:
 def test_words_that_no_program_can_be_given_are_said(cell: Cell, value: str, reason: str) -> None:
     with pytest.raises(CommandFailed) as caught:
         cell.launch(FOREVER, env=(("A", value),))
-    assert caught.value.said.startswith(f"sleep: {reason}")
+    assert caught.value.output.startswith(f"sleep: {reason}")
     eventually(lambda: not cell.pids())
     assert cell.record()["status"] == 127
 
@@ -191,7 +191,7 @@ def test_whatever_else_stops_the_keeper_is_said(cell: Cell) -> None:
     broken = "import os\ndef setsid(): raise ValueError('no session')\nos.setsid = setsid"
     with pytest.raises(CommandFailed) as caught:
         HOST.run(after(broken, unit.launch(cell.unit(FOREVER), VENV)))
-    assert caught.value.said == "keeper: ValueError: no session"
+    assert caught.value.output == "keeper: ValueError: no session"
 
 
 @pytest.mark.parametrize("error", ["ValueError('above the limit')", "OSError(1, 'not permitted')"])
@@ -207,14 +207,14 @@ def test_a_folder_of_somebody_else_is_refused(cell: Cell, tmp_path: Path) -> Non
     (tmp_path / "o-0").symlink_to(tmp_path / "theirs")
     with pytest.raises(CommandFailed) as caught:
         cell.launch(FOREVER)
-    assert caught.value.said.endswith("o-0 belongs to somebody else")
+    assert caught.value.output.endswith("o-0 belongs to somebody else")
     assert list((tmp_path / "theirs").iterdir()) == []
 
 
 def test_a_record_that_cannot_be_written_is_said(cell: Cell) -> None:
     with pytest.raises(CommandFailed) as caught:
         HOST.run(without_disk(unit.launch(cell.unit(FOREVER), VENV)))
-    assert caught.value.said == "keeper: File too large"
+    assert caught.value.output == "keeper: File too large"
     assert cell.pids() == set()
     assert list(cell.folder().iterdir()) == []
 
