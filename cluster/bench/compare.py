@@ -33,10 +33,10 @@ class Metric:
 
 
 METRICS = (
-    Metric("output tokens", "/s", True, lambda one: one.output_per_second),
-    Metric("TTFT median", "ms", False, lambda one: one.ttft.median),
-    Metric("TTFT P99", "ms", False, lambda one: one.ttft.p99),
-    Metric("TPOT median", "ms", False, lambda one: one.tpot.median),
+    Metric("output tokens", "/s", True, lambda figures: figures.output_per_second),
+    Metric("TTFT median", "ms", False, lambda figures: figures.ttft.median),
+    Metric("TTFT P99", "ms", False, lambda figures: figures.ttft.p99),
+    Metric("TPOT median", "ms", False, lambda figures: figures.tpot.median),
 )
 
 

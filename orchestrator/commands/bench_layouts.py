@@ -20,9 +20,8 @@ from orchestrator.local.settings import Settings
 from orchestrator.plans import BenchOptions, bench_layout, down
 from orchestrator.render import bench as shown
 from orchestrator.render.text import marks_for
-from orchestrator.report.page import page
+from orchestrator.report.page import write_page
 from orchestrator.report.series import load
-from orchestrator.report.write import keep, made_now
 from orchestrator.run.interrupts import Interrupted
 from orchestrator.session.session import Request, Session, session
 
@@ -124,7 +123,7 @@ def _page(folder: Path) -> str:
     """Its path; empty, and said why, where it cannot be made: the results are kept all the same."""
     path = folder / "report.html"
     try:
-        keep(path, page(load([folder]), made_now()))
+        write_page(path, load([folder]))
     except UsageError as error:
         print_error(error)
         return ""

@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 from orchestrator.local.settings import Settings
 from orchestrator.render.text import write
 from orchestrator.report import data
-from orchestrator.report.page import page
+from orchestrator.report.page import write_page
 from orchestrator.report.series import Series, load
-from orchestrator.report.write import keep, made_now
 from orchestrator.session.session import Request
 
-_SAID: dict[str, Callable[[Sequence[Series]], str]] = {
+_FORMS: dict[str, Callable[[Sequence[Series]], str]] = {
     "json": lambda series: json.dumps(data.document(series), indent=1) + "\n",
     "csv": data.as_csv,
     "markdown": data.as_markdown,
@@ -24,9 +23,9 @@ _SAID: dict[str, Callable[[Sequence[Series]], str]] = {
 def run(request: Request, settings: Settings) -> None:
     """Raises UsageError for folders without results, and where the page cannot be written."""
     series = load(request.folders)
-    if request.form in _SAID:
-        write(sys.stdout, _SAID[request.form](series))
+    if request.form in _FORMS:
+        write(sys.stdout, _FORMS[request.form](series))
         return
     path = request.to or request.folders[0] / "report.html"
-    keep(path, page(series, made_now()))
+    write_page(path, series)
     write(sys.stdout, f"{path}\n")

@@ -19,7 +19,7 @@ _COLD = {
 
 
 @dataclass(frozen=True)
-class About:
+class SeriesConditions:
     """One series."""
 
     name: str
@@ -27,9 +27,9 @@ class About:
     commands: tuple[tuple[str, str], ...]
 
 
-def conditions(series: Series) -> About:
+def series_conditions(series: Series) -> SeriesConditions:
     last = series.runs[-1].run
-    return About(
+    return SeriesConditions(
         series.name,
         tuple((term, words) for term, words in _facts(series.conditions, last) if words),
         (
@@ -39,14 +39,14 @@ def conditions(series: Series) -> About:
     )
 
 
-def _facts(known: Conditions, run: Run) -> Iterator[tuple[str, str]]:
-    yield "Model", known.model + (" (random numbers in place of weights)" if known.dummy_weights else "")
-    cpus = ", played by CPUs" if known.on_cpus else ""
-    yield "Layout", f"{known.layout} on {count(len(known.gpus), 'GPU')}{cpus}"
-    for host in known.hosts:
+def _facts(conditions: Conditions, run: Run) -> Iterator[tuple[str, str]]:
+    yield "Model", conditions.model + (" (random numbers in place of weights)" if conditions.dummy_weights else "")
+    cpus = ", played by CPUs" if conditions.on_cpus else ""
+    yield "Layout", f"{conditions.layout} on {count(len(conditions.gpus), 'GPU')}{cpus}"
+    for host in conditions.hosts:
         yield f"Host {host.name}", _host(host)
-    yield "Between hosts", known.transport
-    yield "KV cache", f"{known.kv_cache_tokens:,} tokens" if known.kv_cache_tokens else ""
+    yield "Between hosts", conditions.transport
+    yield "KV cache", f"{conditions.kv_cache_tokens:,} tokens" if conditions.kv_cache_tokens else ""
     yield "Client", f"on {run.origin}, {run.rate:g} requests a second (Poisson)"
     yield "Cold cache", _COLD[run.cold]
 

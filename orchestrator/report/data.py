@@ -11,8 +11,8 @@ from cluster.bench import published_guide
 from cluster.bench.record import Run
 from cluster.bench.summary import Row
 from orchestrator.render.bench import row_document
-from orchestrator.report.guide_comparison import Line, beside, ours
-from orchestrator.report.series import Kept, Series
+from orchestrator.report.guide_comparison import GuideFigure, guide_figures, own_figures
+from orchestrator.report.series import KeptRun, Series
 
 _LATENCIES = ("ttft", "tpot", "itl")
 _KINDS = ("mean", "median", "p99")
@@ -40,17 +40,17 @@ def document(series: Sequence[Series]) -> dict[str, Any]:
             "num_prompts": published_guide.NUM_PROMPTS,
             "figures": published_guide.PRINTED.model_dump(),
         },
-        "series": [_series(one) for one in series],
+        "series": [_series(each) for each in series],
     }
 
 
-def _series(one: Series) -> dict[str, Any]:
-    rows = [row_document(row) for row in one.rows]
-    return {"name": one.name, "rows": rows, "runs": [_kept(kept) for kept in one.runs]}
+def _series(series: Series) -> dict[str, Any]:
+    rows = [row_document(row) for row in series.rows]
+    return {"name": series.name, "rows": rows, "runs": [_run(kept) for kept in series.runs]}
 
 
-def _kept(one: Kept) -> dict[str, Any]:
-    return {**one.run.model_dump(mode="json"), "requests": [request.model_dump() for request in one.requests]}
+def _run(kept: KeptRun) -> dict[str, Any]:
+    return {**kept.run.model_dump(mode="json"), "requests": [request.model_dump() for request in kept.requests]}
 
 
 def as_csv(series: Sequence[Series]) -> str:
@@ -58,28 +58,28 @@ def as_csv(series: Sequence[Series]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for one in series:
-        writer.writerows(_cells(one.name, kept.run) for kept in one.runs)
+    for each in series:
+        writer.writerows(_cells(each.name, kept.run) for kept in each.runs)
     return text.getvalue()
 
 
 def _cells(name: str, run: Run) -> list[Any]:
-    found, counted = run.figures, run.counts
+    figures, counts = run.figures, run.counts
     head = [name, run.of.name, run.of.input_len, run.of.output_len, run.num_prompts, run.repeat, run.attempt]
     how = [run.verdict.outcome, "; ".join(run.verdict.reasons), run.seed, run.cold, run.rate, run.began]
-    cache = [counted.queries, counted.hits] if counted else [None, None]
-    if found is None:
+    cache = [counts.queries, counts.hits] if counts else [None, None]
+    if figures is None:
         return [*head, *how, *[None] * (len(COLUMNS) - len(head) - len(how) - 2), *cache]
-    tokens = [found.seconds, found.completed, found.failed, found.input_tokens, found.output_tokens]
-    rates = [found.requests_per_second, found.output_per_second, found.total_per_second]
-    times = [getattr(getattr(found, latency), kind) for latency in _LATENCIES for kind in _KINDS]
+    tokens = [figures.seconds, figures.completed, figures.failed, figures.input_tokens, figures.output_tokens]
+    rates = [figures.requests_per_second, figures.output_per_second, figures.total_per_second]
+    times = [getattr(getattr(figures, latency), kind) for latency in _LATENCIES for kind in _KINDS]
     return [*head, *how, *tokens, *rates, *times, *cache]
 
 
 def as_markdown(series: Sequence[Series]) -> str:
     """A table of the averages for each series, and one beside the guide where its work was measured."""
-    parts = [f"## {one.name}\n\n{_table(one.rows)}" for one in series]
-    if any(ours(one) for one in series):
+    parts = [f"## {each.name}\n\n{_table(each.rows)}" for each in series]
+    if any(own_figures(each) for each in series):
         parts.append(f"## Beside the published guide\n\n{_beside(series)}")
     return "\n\n".join(parts) + "\n"
 
@@ -97,27 +97,27 @@ def _table(rows: Iterable[Row]) -> str:
 
 
 def _averages(row: Row) -> list[str]:
-    found = row.figures
+    figures = row.figures
     head = [row.workload.shown, str(row.num_prompts), str(len(row.valid))]
-    if found is None:
+    if figures is None:
         return [*head, *["–"] * 5]
-    times = [getattr(found, name) for name in _LATENCIES]
-    shown = [f"{one.mean:,.2f} / {one.median:,.2f} / {one.p99:,.2f}" for one in times]
-    return [*head, f"{found.output_per_second:,.2f}", f"{found.total_per_second:,.2f}", *shown]
+    times = [getattr(figures, name) for name in _LATENCIES]
+    shown = [f"{latency.mean:,.2f} / {latency.median:,.2f} / {latency.p99:,.2f}" for latency in times]
+    return [*head, f"{figures.output_per_second:,.2f}", f"{figures.total_per_second:,.2f}", *shown]
 
 
 def _beside(series: Sequence[Series]) -> str:
-    head = ("figure", f"the guide, {published_guide.HARDWARE}", *(one.name for one in series))
-    return _markdown(head, [[labelled(line), *cells(line)] for line in beside(series)])
+    head = ("figure", f"the guide, {published_guide.HARDWARE}", *(each.name for each in series))
+    return _markdown(head, [[labelled(line), *cells(line)] for line in guide_figures(series)])
 
 
-def labelled(line: Line) -> str:
+def labelled(line: GuideFigure) -> str:
     return f"{line.label}, {line.unit}" if line.unit else line.label
 
 
-def cells(line: Line) -> list[str]:
+def cells(line: GuideFigure) -> list[str]:
     """The guide's figure and ours, as they are shown."""
-    return ["–" if one is None else f"{one:,.{line.digits}f}" for one in (line.printed, *line.ours)]
+    return ["–" if value is None else f"{value:,.{line.digits}f}" for value in (line.printed, *line.ours)]
 
 
 def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -11,7 +11,7 @@ from orchestrator.report.series import Series
 
 
 @dataclass(frozen=True)
-class Line:
+class GuideFigure:
     """One figure: the guide's, and ours in the order of the series, None where it was not measured.
 
     `digits` behind the point; `compared`: it says something to have more or less of it.
@@ -26,30 +26,30 @@ class Line:
 
     @property
     def times(self) -> tuple[float | None, ...]:
-        return tuple(None if one is None else one / self.printed for one in self.ours)
+        return tuple(None if value is None else value / self.printed for value in self.ours)
 
 
-_LINES: tuple[tuple[str, str, int, Callable[[Figures], float]], ...] = (
-    ("Successful requests", "", 0, lambda one: one.completed),
-    ("Duration", "s", 2, lambda one: one.seconds),
-    ("Input tokens", "", 0, lambda one: one.input_tokens),
-    ("Generated tokens", "", 0, lambda one: one.output_tokens),
-    ("Requests", "/s", 2, lambda one: one.requests_per_second),
-    ("Output tokens", "/s", 2, lambda one: one.output_per_second),
-    ("Total tokens", "/s", 2, lambda one: one.total_per_second),
-    ("TTFT mean", "ms", 2, lambda one: one.ttft.mean),
-    ("TTFT median", "ms", 2, lambda one: one.ttft.median),
-    ("TTFT P99", "ms", 2, lambda one: one.ttft.p99),
-    ("TPOT mean", "ms", 2, lambda one: one.tpot.mean),
-    ("TPOT median", "ms", 2, lambda one: one.tpot.median),
-    ("TPOT P99", "ms", 2, lambda one: one.tpot.p99),
-    ("ITL mean", "ms", 2, lambda one: one.itl.mean),
-    ("ITL median", "ms", 2, lambda one: one.itl.median),
-    ("ITL P99", "ms", 2, lambda one: one.itl.p99),
+_FIGURES: tuple[tuple[str, str, int, Callable[[Figures], float]], ...] = (
+    ("Successful requests", "", 0, lambda figures: figures.completed),
+    ("Duration", "s", 2, lambda figures: figures.seconds),
+    ("Input tokens", "", 0, lambda figures: figures.input_tokens),
+    ("Generated tokens", "", 0, lambda figures: figures.output_tokens),
+    ("Requests", "/s", 2, lambda figures: figures.requests_per_second),
+    ("Output tokens", "/s", 2, lambda figures: figures.output_per_second),
+    ("Total tokens", "/s", 2, lambda figures: figures.total_per_second),
+    ("TTFT mean", "ms", 2, lambda figures: figures.ttft.mean),
+    ("TTFT median", "ms", 2, lambda figures: figures.ttft.median),
+    ("TTFT P99", "ms", 2, lambda figures: figures.ttft.p99),
+    ("TPOT mean", "ms", 2, lambda figures: figures.tpot.mean),
+    ("TPOT median", "ms", 2, lambda figures: figures.tpot.median),
+    ("TPOT P99", "ms", 2, lambda figures: figures.tpot.p99),
+    ("ITL mean", "ms", 2, lambda figures: figures.itl.mean),
+    ("ITL median", "ms", 2, lambda figures: figures.itl.median),
+    ("ITL P99", "ms", 2, lambda figures: figures.itl.p99),
 )
 
 
-def ours(series: Series) -> Figures | None:
+def own_figures(series: Series) -> Figures | None:
     """The mean of our valid runs of the work that the guide printed; None where there is none."""
     for row in series.rows:
         if (row.workload, row.num_prompts) == (published_guide.WORKLOAD, published_guide.NUM_PROMPTS):
@@ -57,36 +57,36 @@ def ours(series: Series) -> Figures | None:
     return None
 
 
-def beside(series: Sequence[Series]) -> tuple[Line, ...]:
+def guide_figures(series: Sequence[Series]) -> tuple[GuideFigure, ...]:
     """Every figure that the guide printed."""
-    found = [ours(one) for one in series]
+    measured = [own_figures(each) for each in series]
     return tuple(
-        Line(
+        GuideFigure(
             label,
             unit,
             take(published_guide.PRINTED),
-            tuple(take(one) if one else None for one in found),
+            tuple(take(each) if each else None for each in measured),
             digits,
             bool(unit),
         )
-        for label, unit, digits, take in _LINES
+        for label, unit, digits, take in _FIGURES
     )
 
 
-def otherwise(series: Series) -> tuple[str, ...]:
+def differences(series: Series) -> tuple[str, ...]:
     """What was not as it was for the guide, in words: a reader must know before they compare."""
-    known = series.conditions
-    names = ", ".join(sorted({gpu.name for gpu in known.gpus})) or "GPUs that nobody named"
-    cards = f"{'CPUs in place of ' if known.on_cpus else ''}{len(known.gpus)} × {names}"
-    said = [f"{cards} ({known.layout}); the guide's was {published_guide.HARDWARE}"]
-    if known.dummy_weights:
-        said.append(
+    conditions = series.conditions
+    names = ", ".join(sorted({gpu.name for gpu in conditions.gpus})) or "GPUs that nobody named"
+    cards = f"{'CPUs in place of ' if conditions.on_cpus else ''}{len(conditions.gpus)} × {names}"
+    messages = [f"{cards} ({conditions.layout}); the guide's was {published_guide.HARDWARE}"]
+    if conditions.dummy_weights:
+        messages.append(
             "its weights are random numbers (--load-format dummy): the shapes and so the work are the model's, "
             "the routing to experts is not"
         )
-    if published_guide.MODEL.rpartition("/")[2] not in known.model:
-        said.append(f"the model is {known.model}; the guide's was {published_guide.MODEL}")
-    found = ours(series)
-    if found and found.bunched:
-        said.append(found.bunched)
-    return tuple(said)
+    if published_guide.MODEL.rpartition("/")[2] not in conditions.model:
+        messages.append(f"the model is {conditions.model}; the guide's was {published_guide.MODEL}")
+    figures = own_figures(series)
+    if figures and figures.bunched:
+        messages.append(figures.bunched)
+    return tuple(messages)

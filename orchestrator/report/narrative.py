@@ -10,14 +10,14 @@ from cluster.bench.record import Conditions
 from cluster.bench.summary import Row
 from cluster.bench.workload import Workload
 from orchestrator.render.text import count
-from orchestrator.report.guide_comparison import otherwise, ours
+from orchestrator.report.guide_comparison import differences, own_figures
 from orchestrator.report.series import Series
 
 
 def title(series: Sequence[Series]) -> str:
     """The model and the GPUs."""
-    models = dict.fromkeys(_model(one.conditions.model) for one in series)
-    places = dict.fromkeys(_gpus(one.conditions) for one in series)
+    models = dict.fromkeys(_model(each.conditions.model) for each in series)
+    places = dict.fromkeys(_gpus(each.conditions) for each in series)
     return f"{', '.join(models)} on {', '.join(places)}"
 
 
@@ -28,15 +28,15 @@ def summary(series: Sequence[Series]) -> tuple[str, ...]:
 
 def findings(series: Sequence[Series]) -> Iterator[tuple[str, str]]:
     """Each workload, and what its runs show."""
-    for workload in dict.fromkeys(row.workload for one in series for row in one.rows):
-        said = [(one.name, _rows(one, workload)) for one in series]
-        words = [f"{name} {_growth(rows)}" for name, rows in said if rows]
+    for workload in dict.fromkeys(row.workload for each in series for row in each.rows):
+        rows_by_series = [(each.name, _rows(each, workload)) for each in series]
+        words = [f"{name} {_growth(rows)}" for name, rows in rows_by_series if rows]
         if words:
             yield workload.shown, "; ".join(words) + "."
 
 
-def _rows(one: Series, workload: Workload) -> list[Row]:
-    return [row for row in one.rows if row.workload == workload and row.figures]
+def _rows(series: Series, workload: Workload) -> list[Row]:
+    return [row for row in series.rows if row.workload == workload and row.figures]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Tile:
 
 def tiles(series: Sequence[Series]) -> Iterator[Tile]:
     """The highest throughput of all, the shortest waits of it, and what stands beside the guide."""
-    best = [(one.name, row) for one in series for row in one.rows if row.figures]
+    best = [(each.name, row) for each in series for row in each.rows if row.figures]
     if not best:
         return
     name, row = max(best, key=lambda pair: pair[1].figures.output_per_second if pair[1].figures else 0.0)
@@ -61,9 +61,9 @@ def tiles(series: Sequence[Series]) -> Iterator[Tile]:
     assert row.figures
     where = f"{name}, {row.workload.shown}, {count(row.num_prompts, 'prompt')}"
     yield Tile(f"{row.figures.ttft.median:,.0f}", "ms", f"to the first token at best (median): {where}")
-    compared = [(one.name, found) for one in series if (found := ours(one))]
-    for name, found in compared[:2]:
-        times = found.output_per_second / published_guide.PRINTED.output_per_second
+    compared = [(each.name, figures) for each in series if (figures := own_figures(each))]
+    for name, figures in compared[:2]:
+        times = figures.output_per_second / published_guide.PRINTED.output_per_second
         work = f"{published_guide.WORKLOAD.lengths}, {published_guide.NUM_PROMPTS} prompts"
         yield Tile(f"{times:.2f}×", "", f"the guide's output tokens a second ({work}), {name}")
 
@@ -72,29 +72,29 @@ def _model(name: str) -> str:
     return name.rstrip("/").rpartition("/")[2]
 
 
-def _gpus(known: Conditions) -> str:
+def _gpus(conditions: Conditions) -> str:
     kinds: dict[str, int] = {}
-    for gpu in known.gpus:
+    for gpu in conditions.gpus:
         kinds[gpu.name] = kinds.get(gpu.name, 0) + 1
-    hosts = f" in {len(known.hosts)} hosts" if len(known.hosts) > 1 else ""
+    hosts = f" in {len(conditions.hosts)} hosts" if len(conditions.hosts) > 1 else ""
     cards = " and ".join(f"{number} × {name}" for name, number in kinds.items())
-    return (f"CPUs in place of {cards}" if known.on_cpus else cards) + hosts
+    return (f"CPUs in place of {cards}" if conditions.on_cpus else cards) + hosts
 
 
-def _what(one: Series) -> str:
-    known = one.conditions
-    versions = known.hosts[0].versions
-    began = min(kept.run.began for kept in one.runs)[:10]
-    transport = f" over {known.transport}" if known.transport else ""
+def _what(series: Series) -> str:
+    conditions = series.conditions
+    versions = conditions.hosts[0].versions
+    began = min(kept.run.began for kept in series.runs)[:10]
+    transport = f" over {conditions.transport}" if conditions.transport else ""
     return (
-        f"{one.name}: {known.model}, served by vLLM {versions.get('vllm', 'of unknown version')} as {known.layout}"
-        f" on {_gpus(known)}{transport}. Measured on {began} with its own vllm bench serve, run on"
-        f" {one.runs[0].run.origin}."
+        f"{series.name}: {conditions.model}, served by vLLM {versions.get('vllm', 'of unknown version')}"
+        f" as {conditions.layout} on {_gpus(conditions)}{transport}. Measured on {began}"
+        f" with its own vllm bench serve, run on {series.runs[0].run.origin}."
     )
 
 
 def _counted(series: Sequence[Series]) -> str:
-    runs = [kept.run for one in series for kept in one.runs]
+    runs = [kept.run for each in series for kept in each.runs]
     valid = [run for run in runs if run.valid]
     shares = [run.counts.hit_share for run in valid if run.counts]
     if not valid:
@@ -109,18 +109,18 @@ def _counted(series: Sequence[Series]) -> str:
 
 
 def _against_the_guide(series: Sequence[Series]) -> Iterator[str]:
-    for one in series:
-        measured, printed = ours(one), published_guide.PRINTED
+    for each in series:
+        measured, printed = own_figures(each), published_guide.PRINTED
         if measured:
             ratio = measured.output_per_second / printed.output_per_second
             yield (
                 f"On the work that the published guide printed ({published_guide.WORKLOAD.lengths} tokens,"
-                f" {published_guide.NUM_PROMPTS} prompts), {one.name} generated"
+                f" {published_guide.NUM_PROMPTS} prompts), {each.name} generated"
                 f" {measured.output_per_second:,.2f} tokens a second, {ratio:.2f} times the guide's"
                 f" {printed.output_per_second:,.2f}; the mean time to the first token was"
                 f" {measured.ttft.mean:,.0f} ms against {printed.ttft.mean:,.0f}, and a token after it took"
                 f" {measured.tpot.mean:,.2f} ms against {printed.tpot.mean:,.2f}."
-                f" Not the same: {'; '.join(otherwise(one))}."
+                f" Not the same: {'; '.join(differences(each))}."
             )
 
 

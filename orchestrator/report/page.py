@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.bench import published_guide
 from cluster.bench.workload import Workload
 from cluster.errors import UsageError
+from orchestrator.local.atomic_write import atomic_write
 from orchestrator.report import data, narrative, plots, tables, timeline
-from orchestrator.report.conditions import conditions
-from orchestrator.report.guide_comparison import beside, otherwise, ours
+from orchestrator.report.conditions import series_conditions
+from orchestrator.report.guide_comparison import differences, guide_figures, own_figures
 from orchestrator.report.series import Series
 
 if TYPE_CHECKING:
@@ -30,6 +33,16 @@ class Plot:
     wide: bool = False
 
 
+def write_page(path: Path, series: Sequence[Series]) -> None:
+    """Raises UsageError where it cannot be written, or what draws it is not installed."""
+    text = page(series, f"Page made on {datetime.now(UTC).strftime('%Y-%m-%d %H:%M')} UTC")
+    try:
+        atomic_write(path, text.encode())
+    except OSError as error:
+        cure = "make room there, or give another file with --to"
+        raise UsageError(f"{path} cannot be written", cause=error.strerror or str(error), cure=cure) from None
+
+
 def page(series: Sequence[Series], when: str) -> str:
     """The HTML. Raises UsageError where what draws it is not installed."""
     try:
@@ -42,7 +55,7 @@ def page(series: Sequence[Series], when: str) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     template = environment.from_string(_file("page.html.j2"))
     raw = {name: Markup(text) for name, text in _unescaped(series, get_plotlyjs()).items()}
-    shown = {"workloads": [_workload(series, one, Markup) for one in _workloads(series)]}
+    shown = {"workloads": [_workload(series, workload, Markup) for workload in _workloads(series)]}
     return template.render(**raw, **shown, **_content(series, when))
 
 
@@ -57,8 +70,8 @@ def _file(name: str) -> str:
 
 
 def _content(series: Sequence[Series], when: str) -> dict[str, Any]:
-    compared = [one for one in series if ours(one)]
-    runs = [(one.name, kept.run) for one in series for kept in one.runs]
+    compared = [each for each in series if own_figures(each)]
+    runs = [(each.name, kept.run) for each in series for kept in each.runs]
     return {
         "title": narrative.title(series),
         "when": when,
@@ -69,12 +82,12 @@ def _content(series: Sequence[Series], when: str) -> dict[str, Any]:
         "compared": bool(compared),
         "guide_work": f"{_lengths(published_guide.WORKLOAD)}, {published_guide.NUM_PROMPTS} prompts",
         "guide_hardware": published_guide.HARDWARE,
-        "names": [one.name for one in compared],
+        "names": [each.name for each in compared],
         "lines": list(_lines(compared)),
-        "otherwise": [f"{one.name}: {said}" for one in compared for said in otherwise(one)],
+        "otherwise": [f"{each.name}: {message}" for each in compared for message in differences(each)],
         "figure_groups": tables.GROUPS,
         "figure_columns": tables.COLUMNS,
-        "tables": [{"name": one.name, "groups": list(tables.groups(one))} for one in series],
+        "tables": [{"name": each.name, "groups": list(tables.groups(each))} for each in series],
         "left_out": [
             {
                 "what": f"{name}: {run.cell.shown}",
@@ -89,28 +102,28 @@ def _content(series: Sequence[Series], when: str) -> dict[str, Any]:
             for name, run in runs
             if run.valid and run.notes
         ],
-        "conditions": [conditions(one) for one in series],
+        "conditions": [series_conditions(each) for each in series],
         "data_name": "benchmark.json",
     }
 
 
 def _contents(series: Sequence[Series]) -> Iterator[tuple[str, str]]:
     yield from (("summary", "Summary"), ("guide", "Beside the guide"))
-    yield from ((f"w-{one.name}", one.shown) for one in _workloads(series))
+    yield from ((f"w-{workload.name}", workload.shown) for workload in _workloads(series))
     yield from (("figures", "All figures"), ("conditions", "Conditions"), ("data", "Raw data"))
 
 
 def _lines(series: Sequence[Series]) -> Iterator[dict[str, Any]]:
-    for line in beside(series):
+    for line in guide_figures(series):
         printed, *cells = data.cells(line)
-        times = [None if one is None or not line.compared else f"{one:.2f}" for one in line.times]
-        own = [{"figure": cell, "times": one} for cell, one in zip(cells, times, strict=True)]
+        times = [None if ratio is None or not line.compared else f"{ratio:.2f}" for ratio in line.times]
+        own = [{"figure": cell, "times": ratio} for cell, ratio in zip(cells, times, strict=True)]
         yield {"label": data.labelled(line), "printed": printed, "ours": own}
 
 
 def _workloads(series: Sequence[Series]) -> list[Workload]:
-    """Those of which a run counts, in the order of the tables."""
-    return list(dict.fromkeys(row.workload for one in series for row in one.rows if row.figures))
+    """The workloads of which a run counts, in the order of the tables."""
+    return list(dict.fromkeys(row.workload for each in series for row in each.rows if row.figures))
 
 
 def _lengths(workload: Workload) -> str:
@@ -123,8 +136,8 @@ def _workload(series: Sequence[Series], workload: Workload, safe: type[str]) -> 
         workload.name.replace("-", " ").capitalize() if workload.name != workload.lengths.replace("/", "x") else ""
     )
     shown = [
-        {"title": one.title, "caption": one.caption, "html": safe(one.html), "wide": one.wide}
-        for one in _plots(series, workload)
+        {"title": plot.title, "caption": plot.caption, "html": safe(plot.html), "wide": plot.wide}
+        for plot in _plots(series, workload)
     ]
     return {"id": f"w-{workload.name}", "name": f"{name}: {lengths}" if name else lengths, "plots": shown}
 

@@ -14,7 +14,7 @@ from orchestrator.bench.results import kept_runs, read_result
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptRun:
     """One run, and every request of it that was answered."""
 
     run: Run
@@ -27,25 +27,25 @@ class Series:
 
     name: str
     folder: Path
-    runs: tuple[Kept, ...]
+    runs: tuple[KeptRun, ...]
 
     @property
     def conditions(self) -> Conditions:
-        """Those of the last run: a folder holds runs of one engine, and clocks may differ."""
+        """The conditions of the last run: a folder holds runs of one engine, and clocks may differ."""
         return self.runs[-1].run.conditions
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        return rows(one.run for one in self.runs)
+        return rows(kept.run for kept in self.runs)
 
     @property
-    def valid(self) -> tuple[Kept, ...]:
-        return tuple(one for one in self.runs if one.run.valid)
+    def valid(self) -> tuple[KeptRun, ...]:
+        return tuple(kept for kept in self.runs if kept.run.valid)
 
 
 def load(folders: Iterable[Path]) -> tuple[Series, ...]:
     """Every folder that holds runs, at or below those given. Raises UsageError where there is none."""
-    found: dict[Path, dict[Path, Kept]] = {}
+    by_folder: dict[Path, dict[Path, KeptRun]] = {}
     for folder in folders:
         if not folder.is_dir():
             raise UsageError(f"{folder} is no folder of results", cure="give one that `bench` wrote")
@@ -53,8 +53,8 @@ def load(folders: Iterable[Path]) -> tuple[Series, ...]:
         if not runs:
             raise UsageError(f"{folder} holds no run", cure="give a folder that `bench` wrote")
         for path, run in runs:
-            found.setdefault(path.parent, {})[path] = Kept(run, _requests(path))
-    series = {folder: tuple(runs.values()) for folder, runs in found.items()}
+            by_folder.setdefault(path.parent, {})[path] = KeptRun(run, _requests(path))
+    series = {folder: tuple(runs.values()) for folder, runs in by_folder.items()}
     names = _names([(folder, runs[-1].run) for folder, runs in series.items()])
     return tuple(Series(name, folder, runs) for name, (folder, runs) in zip(names, series.items(), strict=True))
 

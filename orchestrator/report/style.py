@@ -17,7 +17,7 @@ _FAR = 5
 
 
 def colour(at: int) -> str:
-    """Of the series at this place."""
+    """The colour of the series at this place."""
     return _COLOURS[at % len(_COLOURS)]
 
 
@@ -28,7 +28,7 @@ def figure(x: str, y: str) -> Figure:
     return styled(Figure().update_xaxes(title_text=x).update_yaxes(title_text=y))
 
 
-def logarithmic(found: Figure, values: Sequence[float | None]) -> None:
+def logarithmic(chart: Figure, values: Sequence[float | None]) -> None:
     """Ticks at 1, 2 and 5 of each power of ten; at the powers alone where there are many. Values that lie close
     together keep a linear axis."""
     known = [value for value in values if value]
@@ -39,17 +39,17 @@ def logarithmic(found: Figure, values: Sequence[float | None]) -> None:
     powers = range(math.floor(low), math.ceil(high) + 1)
     ticks = [step * 10.0**power for power in powers for step in steps]
     margin = max(0.08 * (high - low), 0.1)
-    found.update_yaxes(
+    chart.update_yaxes(
         type="log", rangemode="normal", range=[low - margin, high + margin],
         tickmode="array", tickvals=ticks, ticktext=[f"{tick:,.10g}" for tick in ticks],
     )  # fmt: skip
 
 
-def styled(found: Figure) -> Figure:
+def styled(chart: Figure) -> Figure:
     """Without colours of its own: the page has those of whoever looks at it."""
-    found.update_xaxes(zeroline=False, automargin=True)
-    found.update_yaxes(zeroline=False, rangemode="tozero", automargin=True, tickformat=",")
-    return found.update_layout(
+    chart.update_xaxes(zeroline=False, automargin=True)
+    chart.update_yaxes(zeroline=False, rangemode="tozero", automargin=True, tickformat=",")
+    return chart.update_layout(
         template="none",
         height=_HEIGHT,
         margin={"l": 60, "r": 16, "t": 28, "b": 48},

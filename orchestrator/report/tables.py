@@ -26,17 +26,17 @@ def groups(series: Series) -> Iterator[dict[str, Any]]:
 
 
 def _cells(row: Row) -> list[str]:
-    found = row.figures
+    figures = row.figures
     head = [str(row.num_prompts), str(len(row.valid))]
-    if found is None:
+    if figures is None:
         return [*head, *["–"] * (len(COLUMNS) - len(head))]
-    times = [cell for one in (found.ttft, found.tpot, found.itl) for cell in _latency(one)]
-    rates = (found.seconds, found.requests_per_second, found.output_per_second, found.total_per_second)
-    return [*head, *(f"{one:,.2f}" for one in rates), *times, _cached(row)]
+    times = [cell for latency in (figures.ttft, figures.tpot, figures.itl) for cell in _latency(latency)]
+    rates = (figures.seconds, figures.requests_per_second, figures.output_per_second, figures.total_per_second)
+    return [*head, *(f"{rate:,.2f}" for rate in rates), *times, _cached(row)]
 
 
-def _latency(one: Latency) -> list[str]:
-    return [f"{value:,.2f}" for value in (one.mean, one.median, one.p99)]
+def _latency(latency: Latency) -> list[str]:
+    return [f"{value:,.2f}" for value in (latency.mean, latency.median, latency.p99)]
 
 
 def _cached(row: Row) -> str:

@@ -23,36 +23,36 @@ def over_time(series: Sequence[Series], workload: Workload) -> Figure | None:
     no run was long enough for two samples."""
     from plotly.subplots import make_subplots
 
-    runs = [(at, kept.run) for at, one in enumerate(series) for kept in one.valid if kept.run.of == workload]
+    runs = [(at, kept.run) for at, each in enumerate(series) for kept in each.valid if kept.run.of == workload]
     runs = [(at, run) for at, run in runs if len(run.samples) > 1]
     if not runs:
         return None
     titles = ("Requests running (dotted: waiting)", "KV cache in use, %", "Tokens generated a second")
-    found = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.07, subplot_titles=titles)
+    chart = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.07, subplot_titles=titles)
     sizes = sorted({run.num_prompts for _, run in runs})
     for at, run in runs:
         name = f"{run.num_prompts}, {series[at].name}" if len(series) > 1 else str(run.num_prompts)
         colour = _STEPS[sizes.index(run.num_prompts) % len(_STEPS)]
-        _add_run(found, run, name, {"color": colour, "dash": _DASHES[at % len(_DASHES)]})
-    found.update_xaxes(title_text="Seconds since the run began", row=3, col=1)
+        _add_run(chart, run, name, {"color": colour, "dash": _DASHES[at % len(_DASHES)]})
+    chart.update_xaxes(title_text="Seconds since the run began", row=3, col=1)
     legend = {"title": {"text": "Prompts"}, "orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}
-    return styled(found).update_layout(height=640, showlegend=True, legend=legend)
+    return styled(chart).update_layout(height=640, showlegend=True, legend=legend)
 
 
-def _add_run(found: Figure, run: Run, name: str, line: dict[str, Any]) -> None:
+def _add_run(chart: Figure, run: Run, name: str, line: dict[str, Any]) -> None:
     """Runs of a name have one line in the legend, which hides and shows them."""
-    first = not any(trace.name == name for trace in found.data)
-    at = [one.at for one in run.samples]
-    share = [None if one.kv_usage is None else 100 * one.kv_usage for one in run.samples]
+    first = not any(trace.name == name for trace in chart.data)
+    at = [sample.at for sample in run.samples]
+    share = [None if sample.kv_usage is None else 100 * sample.kv_usage for sample in run.samples]
     waiting = {**line, "dash": "dot", "width": 1}
     panels: tuple[tuple[int, Sequence[Any], Sequence[Any], dict[str, Any]], ...] = (
-        (1, at, [one.running for one in run.samples], line),
-        (1, at, [one.waiting for one in run.samples], waiting),
+        (1, at, [sample.running for sample in run.samples], line),
+        (1, at, [sample.waiting for sample in run.samples], waiting),
         (2, at, share, line),
         (3, at[1:], list(_rates(run)), line),
     )
     for number, (row, x, y, style) in enumerate(panels):
-        found.add_scatter(
+        chart.add_scatter(
             row=row, col=1, x=x, y=y, name=name, legendgroup=name, showlegend=first and number == 0, mode="lines",
             line={"width": 1.8, **style}, hovertemplate="%{x:.0f} s: %{y:,.1f}<extra>" + name + "</extra>",
         )  # fmt: skip

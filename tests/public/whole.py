@@ -97,7 +97,7 @@ def play(folder: Path) -> Whole:
     inventory = folder / "demo.yaml"
     inventory.write_text(INVENTORY.format(port=1))
     # Nothing of the page with its plots is for programs, and it takes as long as all else.
-    with _recorded(whole.sent), mock.patch("orchestrator.commands.bench_layouts.page", return_value="<html>"):
+    with _recorded(whole.sent), mock.patch("orchestrator.report.page.page", return_value="<html>"):
         _play(whole, inventory)
     return whole
 

@@ -20,7 +20,7 @@ from orchestrator.bench.results import BenchSettings, open_results
 from orchestrator.cli import cli
 from orchestrator.report import narrative
 from orchestrator.report.data import COLUMNS
-from orchestrator.report.guide_comparison import otherwise
+from orchestrator.report.guide_comparison import differences
 from orchestrator.report.page import page
 from orchestrator.report.series import load
 from tests.cluster.bench.results import conditions, figures, run
@@ -89,7 +89,7 @@ def test_tokens_that_came_together_are_told_beside_the_guide(tmp_path: Path) -> 
     late = figures(itl=Latency(mean=315.0, median=300.0, p99=900.0))
     open_results(tmp_path / "one", how, seeded=True).keep(run(num_prompts=16, figures=late), {})
     series = load([tmp_path / "one"])
-    assert otherwise(series[0])[-1].startswith("tokens came to the client about 32 at a time: ")
+    assert differences(series[0])[-1].startswith("tokens came to the client about 32 at a time: ")
     assert "<b>TP8 × PP1: prompt-heavy (8000/1000), 16 prompts:</b> tokens came to the client" in page(
         series, "now"
     )
