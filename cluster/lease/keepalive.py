@@ -93,14 +93,14 @@ class LeaseKeepalive:
                 for message in json_lines(line or ""):
                     self._hear(message)
 
-    def _hear(self, said: dict[str, Any]) -> None:
+    def _hear(self, message: dict[str, Any]) -> None:
         with self._news, suppress(ValueError, KeyError, TypeError):
-            if "broken" in said:
-                self._breaker = lease_of(said["broken"])
+            if "broken" in message:
+                self._breaker = lease_of(message["broken"])
             else:
-                self._proved = max(self._proved, float(said["heard"]))
+                self._proved = max(self._proved, float(message["heard"]))
             self._news.notify_all()
 
 
-def lease_of(said: dict[str, str] | None) -> Lease | None:
-    return Lease(said["owner"], said["machine"], said["since"], said["reason"]) if said else None
+def lease_of(fields: dict[str, str] | None) -> Lease | None:
+    return Lease(fields["owner"], fields["machine"], fields["since"], fields["reason"]) if fields else None

@@ -29,7 +29,7 @@ def breaking(by: Lease, state: str, venv: str) -> Probe[Lease | None]:
     """Ends the program that holds the lease; says whose it was, None when nobody held it."""
     payload = {"folder": state, "by": _fields(by)}
     command = program("lease.break_lease", payload, title="break the lease", venv=venv)
-    return Probe(command, lambda said: lease_of(last_json(said)["held"]))
+    return Probe(command, lambda output: lease_of(last_json(output)["held"]))
 
 
 def break_lease(head: Host, state: str, venv: str, by: Lease) -> Lease | None:
@@ -38,7 +38,7 @@ def break_lease(head: Host, state: str, venv: str, by: Lease) -> Lease | None:
 
 
 class _Taken(NamedTuple):
-    hold: LeaseKeepalive
+    keepalive: LeaseKeepalive
     left_by: Lease | None
     unwritten: str
 
@@ -50,26 +50,26 @@ class HeldLease:
     it is ours, or empty.
     """
 
-    def __init__(self, host: str, cluster: str, mine: Lease, hold: Callable[[], _Taken]) -> None:
+    def __init__(self, host: str, cluster: str, mine: Lease, take: Callable[[], _Taken]) -> None:
         self._host = host
         self._cluster = cluster
         self._mine = mine
-        self._again = hold
-        self._hold, self.left_by, self.unwritten = hold()
+        self._take_again = take
+        self._keepalive, self.left_by, self.unwritten = take()
 
     def release(self) -> None:
-        self._hold.release()
+        self._keepalive.release()
 
     def check(self) -> None:
         """Raises LeaseLost when it is ours no more. One that only lost its connection is taken again."""
-        if self._hold.lives():
+        if self._keepalive.lives():
             return
-        breaker = self._hold.broken_by()
-        self._hold.abandon()
+        breaker = self._keepalive.broken_by()
+        self._keepalive.abandon()
         if breaker:
             raise LeaseLost(self._cluster, breaker)
         try:
-            self._hold, before, _ = self._again()
+            self._keepalive, before, _ = self._take_again()
         except LeaseHeld as held:
             if held.lease == self._mine:
                 # The host has not noticed yet that our old connection is gone.
@@ -95,10 +95,10 @@ def _take(host: Host, cluster: str, command: Command, patience: float) -> _Taken
     begun = now()
     channel = host.open(command)
     try:
-        said = first_answer(host.name, command, channel, {"taken", "held"}, patience)
-        if "held" in said:
-            raise LeaseHeld(cluster, lease_of(said["held"]) or _SOMEBODY)
-        return _Taken(LeaseKeepalive(channel, begun), lease_of(said["taken"]), said.get("unwritten", ""))
+        answer = first_answer(host.name, command, channel, {"taken", "held"}, patience)
+        if "held" in answer:
+            raise LeaseHeld(cluster, lease_of(answer["held"]) or _SOMEBODY)
+        return _Taken(LeaseKeepalive(channel, begun), lease_of(answer["taken"]), answer.get("unwritten", ""))
     except BaseException as error:
         channel.close()
         if isinstance(error, KeyError | TypeError):

@@ -28,7 +28,7 @@ from orchestrator.session.session import Request, Session, session
 
 @dataclass
 class Layout:
-    """One of them, and why it could not be measured to the end."""
+    """One layout, and why it could not be measured to the end."""
 
     name: str
     inventory: Inventory
@@ -48,7 +48,11 @@ def run(request: Request, settings: Settings) -> int:
         }
         _refuse(inventories)
         top = results_for(arguments, arguments.results or new_results_folder(opened.inventory.cluster))
-        layouts = [_layout(name, inventory, top) for name, inventory in inventories.items()]
+        # All have one seed: their runs are then pairs.
+        layouts = [
+            Layout(name, inventory, open_results(top.folder / name, top.settings, seeded=True))
+            for name, inventory in inventories.items()
+        ]
         try:
             for layout in layouts:
                 _measure(opened, layout, cells)
@@ -62,20 +66,15 @@ def run(request: Request, settings: Settings) -> int:
 
 
 def _refuse(inventories: Mapping[str, Inventory]) -> None:
-    """What `plan` knows to be impossible: vLLM would say it after minutes, and of one rank alone."""
+    """Raises UsageError for what `plan` knows to be impossible: vLLM says it after minutes, of one rank alone."""
     for name, inventory in inventories.items():
         for finding in plan(inventory).findings:
             if finding.name == "layout":
                 raise UsageError(f"{name}: {finding.found}", cause=finding.why, cure=finding.cure)
 
 
-def _layout(name: str, inventory: Inventory, top: Results) -> Layout:
-    """A layout has the seed of all: their runs are then pairs."""
-    return Layout(name, inventory, open_results(top.folder / name, top.settings, seeded=True))
-
-
 def _measure(opened: Session, layout: Layout, cells: Sequence[Cell]) -> None:
-    """Up, measured, and down whatever became of it. Raises what the next layout would meet as well."""
+    """Brings it up, measures it, and takes it down in any case. Raises what the next layout would meet as well."""
     if all(map(layout.results.valid, cells)):
         opened.sink(HostMessage("", f"{layout.name} is measured already"))
         return
@@ -120,7 +119,7 @@ def _tell(request: Request, folder: Path, layouts: Sequence[Layout], cells: Sequ
 
 
 def _page(folder: Path) -> str:
-    """Its path; empty, and said why, where it cannot be made: the results are kept all the same."""
+    """Returns its path; empty, and said why, where it cannot be made: the results are kept all the same."""
     path = folder / "report.html"
     try:
         write_page(path, load([folder]))

@@ -38,13 +38,13 @@ def _keep(folder: Path, base: Path, inventory: bytes) -> None:
 
 
 def forget(state: Path, cluster: str) -> None:
-    """After a `down` that proved everything free; the journals stay."""
+    """Forgets the inventory after a `down` that proved everything free; the journals stay."""
     for name in (_INVENTORY, _BASE):
         (state / cluster / name).unlink(missing_ok=True)
 
 
 def recall(state: Path, cluster: str | None) -> tuple[Path, Path]:
-    """The inventory last used and its base. Raises UsageError when there is none, or several and none is named."""
+    """Returns the inventory last used and its base. Raises UsageError for none, or for several and none named."""
     known = sorted(path.parent.name for path in state.glob(f"*/{_INVENTORY}"))
     if cluster is None and len(known) > 1:
         names = ", ".join(known)
@@ -57,7 +57,7 @@ def recall(state: Path, cluster: str | None) -> tuple[Path, Path]:
 
 
 def _base(path: Path) -> Path:
-    """Bytes, since a person's locale is not that of whoever wrote it. Raises UsageError for a torn file."""
+    """Reads bytes: the locale may not be that of whoever wrote it. Raises UsageError for a torn file."""
     try:
         return Path(json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError) as problem:

@@ -16,7 +16,7 @@ from orchestrator.report.series import Series
 
 def title(series: Sequence[Series]) -> str:
     """The model and the GPUs."""
-    models = dict.fromkeys(_model(each.conditions.model) for each in series)
+    models = dict.fromkeys(each.conditions.model.rstrip("/").rpartition("/")[2] for each in series)
     places = dict.fromkeys(_gpus(each.conditions) for each in series)
     return f"{', '.join(models)} on {', '.join(places)}"
 
@@ -66,10 +66,6 @@ def tiles(series: Sequence[Series]) -> Iterator[Tile]:
         times = figures.output_per_second / published_guide.PRINTED.output_per_second
         work = f"{published_guide.WORKLOAD.lengths}, {published_guide.NUM_PROMPTS} prompts"
         yield Tile(f"{times:.2f}×", "", f"the guide's output tokens a second ({work}), {name}")
-
-
-def _model(name: str) -> str:
-    return name.rstrip("/").rpartition("/")[2]
 
 
 def _gpus(conditions: Conditions) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cluster.bench.figures import Figures, RequestFigures
+from cluster.bench.figures import Figures
 from cluster.bench.summary import Row
 from cluster.bench.workload import Workload
 from orchestrator.report.series import KeptRun, Series
@@ -108,12 +108,8 @@ def _bars(means: Sequence[float | None], ranges: Sequence[tuple[float, float] | 
 
 
 def _values(kept: KeptRun, name: str) -> list[float]:
-    values: list[float | None] = [_value(request, name) for request in kept.requests]
+    values = [request.ttft if name == "ttft" else request.tpot for request in kept.requests]
     return [value for value in values if value is not None]
-
-
-def _value(request: RequestFigures, name: str) -> float | None:
-    return request.ttft if name == "ttft" else request.tpot
 
 
 def _against_prompts(chart: Figure, series: Sequence[Series], workload: Workload) -> Figure:

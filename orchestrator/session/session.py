@@ -6,7 +6,7 @@ import math
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from orchestrator.local.settings import Output, Patience, Settings
 from orchestrator.render import jsonl, plain
 from orchestrator.run.engine import Engine
 from orchestrator.run.interrupts import Interrupted, Interrupts
-from orchestrator.run.phase import Phase, Stage
+from orchestrator.run.phase import Phase
 from orchestrator.session.journal import Journal
 from orchestrator.session.request import Request as Request
 from orchestrator.session.support_bundle import SupportBundle, after_failure
@@ -81,11 +81,9 @@ class Session:
     def diagnosis(self) -> SupportBundle:
         return SupportBundle(self.inventory, self.fleet, self.runs)
 
-    def _keep_evidence(self) -> Callable[[Stage, BaseException], None]:
-        return after_failure(self.diagnosis, self.runs / f"{self.stamp}-up.tar.gz", self.sink)
-
     def run(self, phases: Sequence[Phase]) -> None:
         """Raises what ended it early. A `down` that was interrupted names the way on."""
+        keep_evidence = after_failure(self.diagnosis, self.runs / f"{self.stamp}-up.tar.gz", self.sink)
         engine = Engine(
             self.inventory,
             self.fleet,
@@ -96,7 +94,7 @@ class Session:
             keep=self.request.keep,
             skip=self.request.skip,
             interrupts=self.interrupts,
-            failed=self._keep_evidence() if self.request.verb == "up" else lambda *_: None,
+            failed=keep_evidence if self.request.verb == "up" else lambda *_: None,
         )
         try:
             engine.run(phases)
@@ -144,7 +142,7 @@ def connected(inventory: Inventory, settings: Settings) -> Fleet:
 
 
 def _fan_out(request: Request, path: Path, events: list[Event], stack: ExitStack) -> Sink:
-    """Who hears of an event: the record of this run, the screen, and the journal at `path`."""
+    """Returns what hands an event to the record of this run, the screen, and the journal at `path`."""
     screen = _screen(request.output, sys.stderr, stack)
     journal = Journal(path, screen)
 

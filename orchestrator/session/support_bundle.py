@@ -105,7 +105,7 @@ def _unseen(seen: Observed) -> Iterator[str]:
 
 
 def _end(path: Path) -> str:
-    """The last of it, in whole lines."""
+    """Returns the last lines of the file, whole ones alone."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -125,7 +125,7 @@ def after_failure(diagnosis: SupportBundle, path: Path, sink: Sink) -> Callable[
             return  # all that is known of them is said
         sink(HostMessage("", "collecting what the hosts have to say (Ctrl-C leaves it out)"))
         try:
-            made = diagnosis.write(path, stage.seen, _HURRY, _told(error))
+            made = diagnosis.write(path, stage.seen, _HURRY, _reason(error))
         except KeyboardInterrupt:
             sink(HostMessage("", "what the hosts have to say was left out"))
         except Exception as problem:  # whatever it is, it must not stand in for why the run failed
@@ -138,7 +138,7 @@ def after_failure(diagnosis: SupportBundle, path: Path, sink: Sink) -> Callable[
     return keep
 
 
-def _told(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     return failure.lines(error) if isinstance(error, ClusterError) else f"{type(error).__name__}: {error}"
 
 
