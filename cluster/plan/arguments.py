@@ -1,4 +1,4 @@
-"""What the words for `vllm serve` say, read as vLLM reads them."""
+"""The words for `vllm serve`, read as vLLM reads them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _POWERS = {"k": 1, "m": 2, "g": 3, "t": 4}
 
 
 class Arguments:
-    """Options by their long names; of one that is given twice, the last counts."""
+    """Options by their long names. The last counts of an option that is given twice."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = tuple(words)
@@ -31,12 +31,12 @@ class Arguments:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """As they are written, without what follows "=" or a dot."""
+        """Options as they are written, without what follows "=" or a dot."""
         return tuple(re.split("[=.+]", word)[0] for word in self._words if _is_option(word))
 
     def has(self, name: str) -> bool:
         """Whether this flag is set, or this option given: `--no-FLAG` takes it back where it comes later."""
-        order = [one for one in self._given if one in (name, "--no-" + name[2:])]
+        order = [option for option in self._given if option in (name, "--no-" + name[2:])]
         return bool(order) and order[-1] == name
 
     def text(self, name: str) -> str | None:
@@ -44,31 +44,31 @@ class Arguments:
 
     def number(self, name: str) -> int | None:
         """A whole number, also as 32k (thousands) or 32K (1024s). Raises ValueError that names the option."""
-        said = self.text(name)
-        if said is None:
+        text = self.text(name)
+        if text is None:
             return None
         try:
-            return _whole(said)
+            return _whole(text)
         except ValueError:
-            raise ValueError(f"{name} is {said!r}, which is no whole number") from None
+            raise ValueError(f"{name} is {text!r}, which is no whole number") from None
 
     def fraction(self, name: str) -> float | None:
         """Raises ValueError that names the option."""
-        said = self.text(name)
+        text = self.text(name)
         try:
-            return None if said is None else float(said)
+            return None if text is None else float(text)
         except ValueError:
-            raise ValueError(f"{name} is {said!r}, which is no number") from None
+            raise ValueError(f"{name} is {text!r}, which is no number") from None
 
     def mapping(self, name: str) -> dict[str, Any]:
         """A JSON object, whole or by dotted keys (`--hf-overrides.rope_theta 1`). Raises ValueError."""
-        found: dict[str, Any] = {}
-        for option, said in self._given.items():
+        merged: dict[str, Any] = {}
+        for option, text in self._given.items():
             if option == name:
-                found |= _object(name, said)
+                merged |= _object(name, text)
             elif option.startswith(f"{name}."):
-                _put(found, option[len(name) + 1 :].split("."), _value(said))
-        return found
+                _put(merged, option[len(name) + 1 :].split("."), _value(text))
+        return merged
 
 
 def _is_option(word: str) -> bool:
@@ -82,7 +82,7 @@ def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
             continue
         name, equals, value = word.partition("=")
         follows = words[place + 1] if place + 1 < len(words) and not _is_option(words[place + 1]) else None
-        # Taken out first, so that the order is that of the last time each was given.
+        # Each is taken out first, so that the order is that of the last time it was given.
         seen.pop(_long(name), None)
         seen[_long(name)] = value if equals else follows
     yield from seen.items()
@@ -95,28 +95,28 @@ def _long(name: str) -> str:
     return ALIASES.get(head, head) + dot + keys
 
 
-def _whole(said: str) -> int:
-    found = _SUFFIXED.fullmatch(said.strip())
-    if not found:
-        return int(said)
-    number, suffix = found.groups()
+def _whole(text: str) -> int:
+    suffixed = _SUFFIXED.fullmatch(text.strip())
+    if not suffixed:
+        return int(text)
+    number, suffix = suffixed.groups()
     power = _POWERS[suffix.lower()]
     # A fraction of 1024s is refused, as vLLM does.
     return int(number) << 10 * power if suffix.isupper() else int(float(number) * 10.0 ** (3 * power))
 
 
-def _object(name: str, said: str | None) -> dict[str, Any]:
-    value = _value(said)
+def _object(name: str, text: str | None) -> dict[str, Any]:
+    value = _value(text)
     if not isinstance(value, dict):
         raise ValueError(f"{name} is no JSON object")
     return value
 
 
-def _value(said: str | None) -> Any:
+def _value(text: str | None) -> Any:
     try:
-        return json.loads(said or "")
+        return json.loads(text or "")
     except (ValueError, RecursionError):
-        return said
+        return text
 
 
 def _put(into: dict[str, Any], keys: list[str], value: Any) -> None:

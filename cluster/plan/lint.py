@@ -48,7 +48,7 @@ def backend(inventory: Inventory, argv: Sequence[str]) -> Iterator[Finding]:
 def short_forms(arguments: Arguments) -> Iterator[Finding]:
     """vLLM takes any beginning of an option that is one of only one."""
     for option in dict.fromkeys(arguments.options):
-        whole = [one for one in (*_WHOLE, *_VALUED) if one.startswith(option) and one != option]
+        whole = [known for known in (*_WHOLE, *_VALUED) if known.startswith(option) and known != option]
         if len(option) >= _SHORTEST and whole and option not in ALIASES:
             yield Finding(
                 "short-form", "", "blocking", option, whole[0],
@@ -72,8 +72,9 @@ def unknown(arguments: Arguments, options: Sequence[str]) -> Iterator[Finding]:
     """`options` are those that the vLLM of the head takes."""
     for option in dict.fromkeys(arguments.options):
         name = option.replace("_", "-")
-        short = not name.startswith("--") and any(name.startswith(one) for one in (*options, "-O"))
-        if name in options or short or (len(name) >= _SHORTEST and any(one.startswith(name) for one in options)):
+        short = not name.startswith("--") and any(name.startswith(known) for known in (*options, "-O"))
+        begins_another = len(name) >= _SHORTEST and any(known.startswith(name) for known in options)
+        if name in options or short or begins_another:
             continue
         near = difflib.get_close_matches(name, options, 1)
         yield Finding(
@@ -85,7 +86,7 @@ def unknown(arguments: Arguments, options: Sequence[str]) -> Iterator[Finding]:
 
 
 def ernie(inventory: Inventory, shape: Architecture, arguments: Arguments, text_only: bool) -> Iterator[Finding]:
-    """What is known of models with experts for text and for vision, and code of their own."""
+    """Findings about models with experts for text and for vision, and code of their own."""
     if shape.remote_code and not arguments.has("--trust-remote-code"):
         yield Finding(
             "remote-code", "", "blocking", "no --trust-remote-code", "--trust-remote-code",
@@ -145,18 +146,19 @@ def quantization(arguments: Arguments) -> Iterator[Finding]:
 
 def length(inventory: Inventory, shape: Architecture, fit: Fit) -> Iterator[Finding]:
     """The context that is asked for: by the model, and by what is left of the GPUs."""
-    asked = fit.service.max_model_len
+    max_model_len = fit.service.max_model_len
     longer = dict(inventory.head.environment).get("VLLM_ALLOW_LONG_MAX_MODEL_LEN") == "1"
-    if asked > shape.context and not longer:
+    if max_model_len > shape.context and not longer:
         yield Finding(
-            "context", "", "blocking", f"--max-model-len {asked:,}", f"{shape.context:,} at most",
+            "context", "", "blocking", f"--max-model-len {max_model_len:,}", f"{shape.context:,} at most",
             why="vLLM refuses more than the model was made for",
             cure=f"--max-model-len {shape.context}",
         )  # fmt: skip
     elif fit.fits is False and fit.longest:
-        per_request = asked * max(stage.kv_per_token for stage in fit.stages) / _GIB
+        per_request = max_model_len * max(stage.kv_per_token for stage in fit.stages) / _GIB
         yield Finding(
-            "context", "", "blocking", f"a context of {asked:,} tokens", f"{fit.longest:,}, which is what fits",
+            "context", "", "blocking", f"a context of {max_model_len:,} tokens",
+            f"{fit.longest:,}, which is what fits",
             why=f"one request of that length takes {per_request:.1f} GiB of KV cache on a GPU, and vLLM does not "
             "start without room for one",
             cure=f"--max-model-len {fit.longest}",

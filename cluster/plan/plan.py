@@ -30,10 +30,10 @@ def expected(inventory: Inventory, seen: Observed) -> Plan:
     """The plan that a look at the hosts allows; the head's vLLM was not asked for its options."""
     head = seen.get(inventory.head.name)
     config = _read(head.facts.model.config) if head and head.facts else None
-    serving = VllmOptions(
+    not_asked = VllmOptions(
         config=config, problem="it was not seen there", options=None, options_problem="it was not asked"
     )
-    return plan(inventory, Answers(seen, serving))
+    return plan(inventory, Answers(seen, not_asked))
 
 
 def _read(config: str) -> Any:
@@ -83,12 +83,12 @@ def _options(arguments: Arguments, answers: Answers | None) -> tuple[tuple[Findi
     """Options that vLLM does not take, and why nobody knows."""
     if answers is None:
         return (), ("whether the vLLM of the head takes these options: ask it with --hosts",)
-    serving = answers.serving
-    if not isinstance(serving, VllmOptions):
-        return (), (f"whether the vLLM of the head takes these options: {serving.reason}",)
-    if serving.options is None:
-        return (), (f"whether the vLLM of the head takes these options: {serving.options_problem}",)
-    return tuple(lint.unknown(arguments, serving.options)), ()
+    answer = answers.vllm_options
+    if not isinstance(answer, VllmOptions):
+        return (), (f"whether the vLLM of the head takes these options: {answer.reason}",)
+    if answer.options is None:
+        return (), (f"whether the vLLM of the head takes these options: {answer.options_problem}",)
+    return tuple(lint.unknown(arguments, answer.options)), ()
 
 
 def _weigh(inventory: Inventory, arguments: Arguments, answers: Answers | None) -> _Weighed:
@@ -100,7 +100,7 @@ def _weigh(inventory: Inventory, arguments: Arguments, answers: Answers | None) 
     seen = answers.seen if answers else {}
     model = known_model(inventory, origin, shape, seen)
     if inventory.serve.pipeline_parallel_size > shape.layers:
-        # A stage without a layer has no weight to be told.
+        # A stage without a layer has no weight.
         return _Weighed(model, findings=(_too_many_stages(inventory, shape),))
     try:
         fitted, card = _fitted(inventory, shape, arguments, seen)

@@ -13,13 +13,13 @@ from cluster.plan.sources import Source
 from cluster.values import Facts
 from cluster.views import Observed
 
-_HOW = "give config.json: put the model's folder or its cache here"
+_ADVICE = "give config.json: put the model's folder or its cache here"
 
 
-def unknown_model(inventory: Inventory, source: Source, problem: str, asked: bool) -> PlannedModel:
+def unknown_model(inventory: Inventory, source: Source, problem: str, hosts_asked: bool) -> PlannedModel:
     """A model whose shape nobody could read."""
-    how = _HOW if asked else f"{_HOW}, or ask the head with --hosts"
-    reason = f"{problem} ({how})" if source.config is None else problem
+    advice = _ADVICE if hosts_asked else f"{_ADVICE}, or ask the head with --hosts"
+    reason = f"{problem} ({advice})" if source.config is None else problem
     return PlannedModel(inventory.model.id, "", source.name, "", (), None, problem=reason)
 
 

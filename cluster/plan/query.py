@@ -29,24 +29,24 @@ class VllmOptions(Fact):
 
 @dataclass(frozen=True)
 class Answers:
-    """`serving` is what kept us from asking where the head could not be asked."""
+    """`vllm_options` is the error that kept us from asking where the head could not be asked."""
 
     seen: Observed
-    serving: VllmOptions | HostError
+    vllm_options: VllmOptions | HostError
 
 
 def ask(inventory: Inventory, fleet: Fleet) -> Answers:
-    """Nothing is started, and nothing is left. A host that cannot be asked is an answer, too."""
+    """Starts nothing and leaves nothing. A host that cannot be asked is an answer, too."""
     head = inventory.head.name
-    seen, served = both(
+    seen, options = both(
         lambda: observe(inventory, fleet),
-        lambda: fleet.each(lambda host: host.attend(serving(inventory)), [head]),
+        lambda: fleet.each(lambda host: host.attend(vllm_options(inventory)), [head]),
     )
-    return Answers(seen, served[head])
+    return Answers(seen, options[head])
 
 
-def serving(inventory: Inventory) -> Probe[VllmOptions]:
-    """Of the head. Takes as long as the import of vLLM: 8 to 30 seconds."""
+def vllm_options(inventory: Inventory) -> Probe[VllmOptions]:
+    """Asks the head. Takes as long as the import of vLLM: 8 to 30 seconds."""
     venv, environment = inventory.runtime.venv, dict(inventory.head.environment)
     model = {
         "id": inventory.model.id,
@@ -57,4 +57,4 @@ def serving(inventory: Inventory) -> Probe[VllmOptions]:
     payload = {"venv": venv, "model": model}
     title = "ask for the model and the options of vLLM"
     command = program("facts.vllm_options", payload, title=title, venv=venv, timeout=_LIMIT)
-    return Probe(command, lambda said: VllmOptions.model_validate(last_json(said)))
+    return Probe(command, lambda output: VllmOptions.model_validate(last_json(output)))

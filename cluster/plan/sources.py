@@ -9,7 +9,7 @@ from typing import Any
 from cluster.errors import HostError
 from cluster.inventory import Inventory
 from cluster.model import known_config
-from cluster.plan.query import Answers
+from cluster.plan.query import Answers, VllmOptions
 from cluster.remote.facts.model import config_of
 
 
@@ -25,17 +25,17 @@ class Source:
 def source(inventory: Inventory, answers: Answers | None) -> Source:
     """The first that has it: what will be served goes before what lies here, and both before what is known."""
     problems = []
-    for found in _all(inventory, answers):
-        if found.config is not None:
-            return found
-        problems.append(found.problem)
+    for candidate in _candidates(inventory, answers):
+        if candidate.config is not None:
+            return candidate
+        problems.append(candidate.problem)
     return Source(None, problem="; ".join(problems))
 
 
-def _all(inventory: Inventory, answers: Answers | None) -> Iterator[Source]:
+def _candidates(inventory: Inventory, answers: Answers | None) -> Iterator[Source]:
     head = inventory.head.name
     if answers is not None:
-        yield _of_head(head, answers.serving)
+        yield _head(head, answers.vllm_options)
     config, problem = config_of(
         {"id": inventory.model.id, "revision": inventory.model.revision, "hf_home": "", "hf_hub_cache": ""}
     )
@@ -44,7 +44,7 @@ def _all(inventory: Inventory, answers: Answers | None) -> Iterator[Source]:
     yield Source(known, "known without its config.json", "it is none of the models that are known without it")
 
 
-def _of_head(head: str, said: Any) -> Source:
-    if isinstance(said, HostError):
-        return Source(None, problem=f"{head}: {said.reason}")
-    return Source(said.config, f"config.json on {head}", f"{head}: {said.problem}")
+def _head(head: str, answer: VllmOptions | HostError) -> Source:
+    if isinstance(answer, HostError):
+        return Source(None, problem=f"{head}: {answer.reason}")
+    return Source(answer.config, f"config.json on {head}", f"{head}: {answer.problem}")

@@ -35,11 +35,11 @@ def planned_hosts(inventory: Inventory, seen: Observed) -> tuple[PlannedHost, ..
 
 def _host(inventory: Inventory, spec: HostSpec, seen: Observed) -> PlannedHost:
     view = seen.get(spec.name)
-    place: LaunchTarget = view.facts if view and view.facts else _unseen(inventory, spec)
+    target: LaunchTarget = view.facts if view and view.facts else _unseen(inventory, spec)
     problem, cure = _silence(view.problem if view else None)
-    units = [ray.unit(inventory, spec, place)] if inventory.uses_ray else []
+    units = [ray.unit(inventory, spec, target)] if inventory.uses_ray else []
     if spec.role == "head":
-        units.append(vllm.unit(inventory, place))
+        units.append(vllm.unit(inventory, target))
     return PlannedHost(spec.name, spec.role, tuple(map(_unit, units)), problem, cure)
 
 

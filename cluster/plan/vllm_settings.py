@@ -1,4 +1,4 @@
-"""What the inventory wants of vLLM, as far as the memory of a GPU depends on it."""
+"""Settings of vLLM that the memory of a GPU depends on, as the inventory has them."""
 
 from __future__ import annotations
 
@@ -85,20 +85,20 @@ def text_only(arguments: Arguments) -> bool:
     return none or arguments.has("--language-model-only")
 
 
-def _element(asked: str, published: str) -> int:
-    """What is published in 32 bits is served in 16, unless it is asked for."""
-    name = published if asked == "auto" else asked
+def _element(dtype: str, published: str) -> int:
+    """Bytes of an element. A model that is published in 32 bits is served in 16, unless it is asked for."""
+    name = published if dtype == "auto" else dtype
     if name not in BYTES:
         raise UnknownModel(f"how large an element of type {name} is, is not known here")
-    return min(2, BYTES[name]) if asked == "auto" else BYTES[name]
+    return min(2, BYTES[name]) if dtype == "auto" else BYTES[name]
 
 
-def _kv_element(asked: str, element: int) -> int:
-    if asked == "auto":
+def _kv_element(dtype: str, element: int) -> int:
+    if dtype == "auto":
         return element
-    if asked not in _KV_BYTES:
-        raise UnknownModel(f"what --kv-cache-dtype {asked} takes is not known here")
-    return _KV_BYTES[asked]
+    if dtype not in _KV_BYTES:
+        raise UnknownModel(f"what --kv-cache-dtype {dtype} takes is not known here")
+    return _KV_BYTES[dtype]
 
 
 def service(inventory: Inventory, shape: Architecture, arguments: Arguments, card: Card) -> Service:
@@ -157,7 +157,7 @@ def _offload(arguments: Arguments) -> int:
 
 
 def padded(shape: Architecture, layout: Layout, card: Card) -> Iterator[str]:
-    """What vLLM may add there, whose kernels take experts with a width that is a multiple of 128."""
+    """Names what vLLM may add, whose kernels take experts with a width that is a multiple of 128."""
     narrow = [
         kind
         for kind in (shape.moe.kinds if shape.moe else ())
@@ -170,7 +170,7 @@ def padded(shape: Architecture, layout: Layout, card: Card) -> Iterator[str]:
 
 
 def unweighed(inventory: Inventory, arguments: Arguments) -> Iterator[str]:
-    """What is in no figure, although it was asked for."""
+    """Names what is in no figure, although it was asked for."""
     for option, what in _UNWEIGHED.items():
         if option in arguments.options or arguments.text(option) is not None:
             yield f"{option}: {what} is in none of these figures"

@@ -56,10 +56,10 @@ def results_for(arguments: BenchArguments, folder: Path) -> Results:
 
 
 def note_resume(error: ClusterError, results: Results) -> None:
-    """What was measured is kept, and is not measured again."""
-    kept = len(results.runs())
-    if kept:
+    """Notes on the error how to go on: what was measured is kept, and is not measured again."""
+    runs = len(results.runs())
+    if runs:
         where = shlex.quote(str(results.folder))
-        error.add_note(f"kept so far: {count(kept, 'run')}; `--results {where}` goes on where this ended")
+        error.add_note(f"kept so far: {count(runs, 'run')}; `--results {where}` goes on where this ended")
     else:
         results.abandon()

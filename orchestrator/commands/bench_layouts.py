@@ -62,7 +62,7 @@ def run(request: Request, settings: Settings) -> int:
             raise
     _abandon(layouts)
     top.abandon()
-    return _tell(request, top.folder, layouts, cells)
+    return _report(request, top.folder, layouts, cells)
 
 
 def _refuse(inventories: Mapping[str, Inventory]) -> None:
@@ -79,19 +79,19 @@ def _measure(opened: Session, layout: Layout, cells: Sequence[Cell]) -> None:
         opened.sink(HostMessage("", f"{layout.name} is measured already"))
         return
     opened.sink(HostMessage("", f"layout {layout.name}"))
-    there, ours = replace(opened, inventory=layout.inventory), list[bool]()
-    options = BenchOptions(cells, layout.results, there.runs)
-    remember = there.local_state.remember(opened.request.path) if opened.request.path else lambda: None
+    layout_session, ours = replace(opened, inventory=layout.inventory), list[bool]()
+    options = BenchOptions(cells, layout.results, layout_session.runs)
+    remember = layout_session.local_state.remember(opened.request.path) if opened.request.path else lambda: None
     try:
-        there.run(bench_layout(options, remember, lambda: ours.append(True)))
+        layout_session.run(bench_layout(options, remember, lambda: ours.append(True)))
     except (UsageError, LeaseHeld, NotKept, Interrupted):
         raise
     except ClusterError as error:
         layout.error = error
     if ours:
-        there.run(down())
+        layout_session.run(down())
         if opened.request.path:
-            there.local_state.forget()
+            layout_session.local_state.forget()
 
 
 def _abandon(layouts: Sequence[Layout]) -> None:
@@ -99,7 +99,7 @@ def _abandon(layouts: Sequence[Layout]) -> None:
         layout.results.abandon()
 
 
-def _tell(request: Request, folder: Path, layouts: Sequence[Layout], cells: Sequence[Cell]) -> int:
+def _report(request: Request, folder: Path, layouts: Sequence[Layout], cells: Sequence[Cell]) -> int:
     for layout in layouts:
         if layout.error:
             print_error(layout.error)

@@ -78,8 +78,8 @@ class Measure(Phase):
         return "measured already" if self._results.valid(self._cell) else None
 
     def run(self, stage: Stage) -> None:
-        """A run that fails, or proves nothing, is kept as such and said. Raises NotReady where no other run can do
-        better (the server is dead, hangs, or answers nothing), and what keeps us from the client's host."""
+        """Keeps and reports a run that fails, or proves nothing, as such. Raises NotReady where no other run can
+        do better (the server is dead, hangs, or answers nothing), and what keeps us from the client's host."""
         self._cool(stage)
         attempt, heard = self._attempt(stage), Heard()
         watch = Watch(stage, heard, self._cell.num_prompts, self._progress())
@@ -107,21 +107,21 @@ class Measure(Phase):
             raise NotReady("a reset of the prefix cache", host=stage.head.name, cause=cause, cure=cure)
 
     def _progress(self) -> str:
-        """Which run of how many, and how long all that are left may take."""
-        at = self._cells.index(self._cell)
-        seconds = remaining_seconds(self._cells[at:], self._results.runs())
+        """Says which run of how many it is, and how long all that are left may take."""
+        index = self._cells.index(self._cell)
+        seconds = remaining_seconds(self._cells[index:], self._results.runs())
         time_left = f", {duration(seconds)} left in all" if seconds is not None else ""
-        return f"run {at + 1} of {len(self._cells)}{time_left}"
+        return f"run {index + 1} of {len(self._cells)}{time_left}"
 
     def _keep(self, stage: Stage, run: Run, heard: Heard) -> None:
         files = {LOG: heard.log, INVENTORY: stage.inventory.model_dump_json(indent=1)}
-        with suppress(ValueError):  # The verdict has said that it came torn.
+        with suppress(ValueError):  # the verdict says that the result came torn
             files |= {RESULT: heard.result} if heard.packed else {}
         self._results.keep(run, files)
 
 
 def _measured(launch: Launch, heard: Heard, watch: Watch, requests: int) -> tuple[Evaluation, ClusterError | None]:
-    """What it came to, and why nothing else need be tried."""
+    """Returns what the run came to, and why nothing else need be tried."""
     evaluation: Evaluation | None = None
     try:
         client.run(launch.host, launch.command, heard, watch.news)

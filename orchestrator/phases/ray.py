@@ -1,4 +1,4 @@
-"""Ray on the head, then on all workers at once. Both are launched and not waited for: the gate proves them."""
+"""Ray on the head, then on all workers at once. Nothing is waited for here: a later phase proves both."""
 
 from __future__ import annotations
 

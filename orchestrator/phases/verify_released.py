@@ -16,15 +16,15 @@ from orchestrator.run.phase import Phase, Stage, Waits
 
 
 @dataclass(frozen=True)
-class _Left:
-    things: tuple[Leftover, ...]
+class _Leftovers:
+    items: tuple[Leftover, ...]
 
     def __str__(self) -> str:
-        return "; ".join(f"{one.host}: {one.what}" for one in self.things)
+        return "; ".join(f"{leftover.host}: {leftover.what}" for leftover in self.items)
 
     def is_final(self) -> bool:
         """Whether time will not change it: nothing is left, or only what nobody could look at."""
-        return not any(one.provable for one in self.things)
+        return not any(leftover.provable for leftover in self.items)
 
 
 class VerifyReleased(Phase):
@@ -34,41 +34,41 @@ class VerifyReleased(Phase):
     def run(self, stage: Stage) -> None:
         """Raises NotReleased that names host, pid and MiB, and the hosts that could not be looked at, also those
         that left the inventory."""
-        left = self._wait(stage)
+        remaining = self._wait(stage)
         # The lease lies on the head: it goes last.
         head = stage.head.name
-        left += self._sweep(stage, [name for name in stage.fleet.names if name != head])
-        left += self._sweep(stage, [head])
-        if not left:
+        remaining += self._remove_state(stage, [name for name in stage.fleet.names if name != head])
+        remaining += self._remove_state(stage, [head])
+        if not remaining:
             stage.sink(HostMessage("", "no process of ours, our ports free, and no memory of ours on any GPU"))
-        if left or stage.removed:
-            raise NotReleased((*left, *stage.removed))
+        if remaining or stage.removed:
+            raise NotReleased((*remaining, *stage.removed))
 
     def _wait(self, stage: Stage) -> tuple[Leftover, ...]:
-        """Patience for GPUs alone: a rank can stay in the driver for a while after SIGKILL (vllm#25127)."""
-        last = _Left(())
+        """Waits for GPUs alone: a rank can stay in the driver for a while after SIGKILL (vllm#25127)."""
+        last = _Leftovers(())
 
-        def look() -> _Left:
+        def look() -> _Leftovers:
             nonlocal last
-            last = _Left(leftovers(stage.inventory, observe(stage.inventory, stage.fleet)))
+            last = _Leftovers(leftovers(stage.inventory, observe(stage.inventory, stage.fleet)))
             return last
 
         with suppress(TimedOut):
-            stage.until(self.waits.what, look, _Left.is_final, self.waits.patience(stage.patience))
-        return last.things
+            stage.until(self.waits.what, look, _Leftovers.is_final, self.waits.patience(stage.patience))
+        return last.items
 
-    def _sweep(self, stage: Stage, hosts: Sequence[str]) -> tuple[Leftover, ...]:
-        """Of hosts that were seen; files that cannot be removed come back."""
-        known = [name for name in hosts if stage.seen[name].facts]
+    def _remove_state(self, stage: Stage, hosts: Sequence[str]) -> tuple[Leftover, ...]:
+        """Returns files that cannot be removed. Hosts that were not seen are left alone."""
+        seen = [name for name in hosts if stage.seen[name].facts]
         answers = stage.fleet.each(
-            lambda host: host.run(unit.remove_state(stage.facts(host.name).state, stage.venv)), among=known
+            lambda host: host.run(unit.remove_state(stage.facts(host.name).state, stage.venv)), among=seen
         )
         failed = [answer for answer in answers.values() if isinstance(answer, HostError)]
-        return tuple(left for answer in failed for left in _files(answer, stage.facts(answer.host).state))
+        return tuple(leftover for error in failed for leftover in _files(error, stage.facts(error.host).state))
 
 
 def _files(error: HostError, state: str) -> Iterator[Leftover]:
-    """Each is on a line of its own; where the host says nothing of them, they are in the folder of the cluster."""
+    """The host names each on a line of its own; otherwise they are all files in the folder of the cluster."""
     lines = error.output.splitlines() if isinstance(error, CommandFailed) else []
     for line in lines or [f"files in {state}: {error.reason}"]:
         yield Leftover(error.host, f"could not be removed: {line}", "run `down` again once it can be", False)

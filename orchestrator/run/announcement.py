@@ -23,16 +23,16 @@ def announcement(inventory: Inventory, events: Sequence[Event]) -> Announcement:
         hosts=tuple(spec.name for spec in inventory.hosts),
         gpus=inventory.gpus,
         transport=_transport(events),
-        kv_cache_tokens=next((one.kv_cache_tokens for one in events if isinstance(one, EngineReady)), None),
+        kv_cache_tokens=next((event.kv_cache_tokens for event in events if isinstance(event, EngineReady)), None),
         proved_from=proof.origin,
         token=proof.token,
         needs_key=inventory.serve.api_key is not None,
-        seconds=tuple((one.title, one.seconds) for one in events if isinstance(one, PhaseDone)),
+        seconds=tuple((event.title, event.seconds) for event in events if isinstance(event, PhaseDone)),
     )
 
 
 def _transport(events: Sequence[Event]) -> NcclTransport | None:
-    """The last that is known: channels are named later than the network."""
-    said = [event.transport for event in events if isinstance(event, TransportDetected)]
-    known = [transport for transport in said if transport.kind != "unknown"]
-    return (known or said)[-1] if said else None
+    """The last known transport: channels are named later than the network."""
+    detected = [event.transport for event in events if isinstance(event, TransportDetected)]
+    known = [transport for transport in detected if transport.kind != "unknown"]
+    return (known or detected)[-1] if detected else None

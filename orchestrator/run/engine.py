@@ -1,4 +1,4 @@
-"""Runs phases in their order, times them, and has them undone when one fails. Decides nothing else."""
+"""Runs phases in their order, times them, and rolls them back when one fails. Decides nothing else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Engine:
 
     `reason` is what the lease shows to others, `cleaning` the command that takes away what a run leaves, and with
     `keep` a run that fails leaves everything. `skip` are names of checks whose findings do not count. `failed` is
-    called, before anything is taken back, when a run fails that may have changed something.
+    called, before anything is rolled back, when a run fails that may have changed something.
     """
 
     inventory: Inventory
@@ -39,7 +39,7 @@ class Engine:
     failed: Callable[[Stage, BaseException], None] = lambda stage, error: None
 
     def run(self, phases: Sequence[Phase]) -> None:
-        """Every phase, or an error after what this run did was taken back. Raises Interrupted for Ctrl-C."""
+        """Runs every phase. Raises the error of one that fails, after the rollback; Interrupted for Ctrl-C."""
         with ExitStack() as end:
             entered: list[tuple[Phase, Stage]] = []
             try:
@@ -50,12 +50,12 @@ class Engine:
                 raise interrupted from None
             except BaseException as error:
                 if any(phase.acts for phase, _ in entered):
-                    self._tell(entered[-1][1], error)
+                    self._call_failed(entered[-1][1], error)
                 self._undo(entered, error)
                 raise
 
-    def _tell(self, stage: Stage, error: BaseException) -> None:
-        """Whoever is tired of waiting for this still wants what was started to be taken back."""
+    def _call_failed(self, stage: Stage, error: BaseException) -> None:
+        """Ctrl-C ends this alone: an operator who is tired of waiting still wants the rollback."""
         with suppress(KeyboardInterrupt):
             self.failed(stage, error)
 
@@ -93,7 +93,7 @@ class Engine:
         self.sink(PhaseStarted(phase.title))
         try:
             # An undo beside a launch under way would look for what is not there yet.
-            with self.interrupts.later() if phase.starts else nullcontext():
+            with self.interrupts.deferred() if phase.starts else nullcontext():
                 handover = phase.run(stage)
         except ClusterError as error:
             self.sink(PhaseFailed(phase.title, time.monotonic() - begun, error))

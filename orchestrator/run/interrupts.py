@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first ends the run, which takes back what it started; the second leaves at once.
+"""Ctrl-C and SIGTERM: the first ends the run, which rolls back what it started; the second leaves at once.
 
 SIGHUP is left alone: a lost terminal ends the program, and with it the watching, not what runs on the hosts.
 """
@@ -20,7 +20,7 @@ _ECHO = 0.5
 
 
 class Interrupted(ClusterError):
-    """A person wanted it to end."""
+    """An operator ended the run."""
 
     kind: ClassVar[str] = "Interrupted"
 
@@ -31,8 +31,8 @@ class Interrupts:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._first: float | None = None
-        self._deaf = False
-        self._unheard = False
+        self._defers = False
+        self._pending = False
         self._before = ExitStack()
         self.leaving = False
 
@@ -48,41 +48,41 @@ class Interrupts:
         self._before.close()
 
     def arrived(self, number: int = signal.SIGINT, frame: FrameType | None = None) -> None:
-        """What a signal does."""
+        """Handles a signal."""
         now = self._now()
         if self._first is None:
             self._first = now
-            self._unheard = self._deaf
-            if not self._deaf:
+            self._pending = self._defers
+            if not self._defers:
                 raise KeyboardInterrupt
         elif now - self._first >= _ECHO:
             self.leaving = True
             raise KeyboardInterrupt
 
     @contextmanager
-    def later(self) -> Iterator[None]:
-        """The first is heard at the end of this, the second at once; an error in here comes before it."""
-        self._deaf = True
+    def deferred(self) -> Iterator[None]:
+        """Defers the first to the end of this block, not the second; an error in the block comes before it."""
+        self._defers = True
         try:
             yield
         finally:
-            self._deaf = False
-        if self._unheard:
-            self._unheard = False
+            self._defers = False
+        if self._pending:
+            self._pending = False
             raise KeyboardInterrupt
 
-    def no_more(self) -> None:
-        """The run is ending anyway: only a second one is heard from now on."""
-        self._deaf = True
+    def ignore_first(self) -> None:
+        """Takes only a second one from now on: the run is ending anyway."""
+        self._defers = True
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Around a run within a run: that one may end badly, and the first is heard after it as before."""
-        before = self._deaf
+    def nested(self) -> Iterator[None]:
+        """Holds a run within a run: when that one fails, the first is still taken after it as before."""
+        before = self._defers
         try:
             yield
         finally:
-            self._deaf = before
-            if self._unheard and not before:
-                self._unheard = False
+            self._defers = before
+            if self._pending and not before:
+                self._pending = False
                 raise KeyboardInterrupt

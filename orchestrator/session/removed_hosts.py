@@ -48,5 +48,5 @@ def _take_down(session: Session, host: Inventory, fleet: Fleet, sink: Sink) -> N
     """Holds the lease of that host as well: one that was a head may be somebody's cluster still."""
     reason = f"take {host.head.name} out of {host.cluster}"
     interrupts = session.interrupts
-    with interrupts.aside():
+    with interrupts.nested():
         Engine(host, fleet, sink, Patience(), reason, session.cleaning, interrupts=interrupts).run(down())

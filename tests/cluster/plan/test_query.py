@@ -13,7 +13,7 @@ import pytest
 from cluster.errors import HostError, MalformedAnswer
 from cluster.inventory import Inventory
 from cluster.plan import ask
-from cluster.plan.query import VllmOptions, serving
+from cluster.plan.query import VllmOptions, vllm_options
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from tests.cluster import builders
@@ -39,7 +39,7 @@ def on(where: str, model: Path | str = "/models/ernie") -> Inventory:
 
 
 def said(one: Inventory) -> VllmOptions:
-    return Host("gpu-a", LocalTransport()).attend(serving(one))
+    return Host("gpu-a", LocalTransport()).attend(vllm_options(one))
 
 
 def folder(path: Path, content: str) -> Path:
@@ -108,7 +108,7 @@ def test_one_that_is_not_there(tmp_path: Path) -> None:
 def test_what_is_sent() -> None:
     one = inventory(each={"environment": (("HF_HOME", "/hf"), ("HF_HUB_CACHE", "/hub"))}, model={"revision": "v1"})
     model = {"id": one.model.id, "revision": "v1", "hf_home": "/hf", "hf_hub_cache": "/hub"}
-    assert sent(serving(one).command) == {"venv": "/opt/vllm", "model": model}
+    assert sent(vllm_options(one).command) == {"venv": "/opt/vllm", "model": model}
 
 
 GOOD: dict[str, Any] = {"config": {"a": 1}, "problem": "", "options": ["--a"], "options_problem": ""}
@@ -133,8 +133,8 @@ def test_each_host_is_asked_once_and_the_head_for_the_model_as_well() -> None:
         "gpu-a": ["facts", "vllm_options"],
         "gpu-b": ["facts"],
     }
-    assert isinstance(found.serving, VllmOptions)
-    assert found.serving.options == ("--a",)
+    assert isinstance(found.vllm_options, VllmOptions)
+    assert found.vllm_options.options == ("--a",)
     assert all(view.facts for view in found.seen.values())
 
 
@@ -145,5 +145,5 @@ def test_each_host_is_asked_once_and_the_head_for_the_model_as_well() -> None:
 def test_an_answer_that_cannot_be_read_is_no_end(channel: ScriptedChannel) -> None:
     one = inventory()
     found = ask(one, fleet(one, channel)[0])
-    assert isinstance(found.serving, HostError)
-    assert isinstance(found.serving, MalformedAnswer) or found.serving.host == "gpu-a"
+    assert isinstance(found.vllm_options, HostError)
+    assert isinstance(found.vllm_options, MalformedAnswer) or found.vllm_options.host == "gpu-a"

@@ -12,7 +12,7 @@ from cluster.command import Probe
 from cluster.errors import HostError, MalformedAnswer, Unreachable
 from cluster.inventory import Inventory
 from cluster.plan import Answers, expected, plan
-from cluster.plan.query import VllmOptions, serving
+from cluster.plan.query import VllmOptions, vllm_options
 from cluster.preflight import Evidence, report
 from cluster.probes.facts import facts
 from cluster.probes.venv_check import venv_trial
@@ -101,7 +101,7 @@ def test_odd_trials(said: str) -> None:
 @QUICK
 @given(mangled({"config": CONFIGS["424b"], "problem": "", "options": ["--a", "-b"], "options_problem": ""}))
 def test_odd_words_of_the_head_still_make_a_plan(said: str) -> None:
-    found = answer(serving(ONE), said)
+    found = answer(vllm_options(ONE), said)
     assert isinstance(found, VllmOptions | HostError)
     show(ONE, Answers(builders.seen(ONE), found))
 

@@ -44,7 +44,7 @@ def test_the_first_is_heard_later() -> None:
     interrupts, done = clocked(0.0), []
 
     def launch() -> None:
-        with interrupts.later():
+        with interrupts.deferred():
             interrupts.arrived()
             done.append("launched")
 
@@ -56,7 +56,7 @@ def test_the_second_is_heard_at_once() -> None:
     interrupts, done = clocked(0.0, 1.0), []
 
     def launch() -> None:
-        with interrupts.later():
+        with interrupts.deferred():
             interrupts.arrived()
             interrupts.arrived()
             done.append("launched")
@@ -70,7 +70,7 @@ def test_an_error_comes_before_what_was_to_be_heard_later() -> None:
     interrupts = clocked(0.0)
 
     def launch() -> None:
-        with interrupts.later():
+        with interrupts.deferred():
             interrupts.arrived()
             raise ZeroDivisionError
 
@@ -79,20 +79,20 @@ def test_an_error_comes_before_what_was_to_be_heard_later() -> None:
 
 
 def test_nothing_came_so_nothing_is_heard() -> None:
-    with clocked().later():
+    with clocked().deferred():
         pass
 
 
 def test_when_it_is_ending_anyway_only_the_second_is_heard() -> None:
     interrupts = clocked(0.0, 1.0)
-    interrupts.no_more()
+    interrupts.ignore_first()
     assert [heard(interrupts.arrived), heard(interrupts.arrived)] == [False, True]
 
 
 def test_after_a_run_within_a_run_the_first_is_heard_again() -> None:
     interrupts = clocked(0.0)
-    with interrupts.aside():
-        interrupts.no_more()
+    with interrupts.nested():
+        interrupts.ignore_first()
     assert heard(interrupts.arrived)
 
 
@@ -100,8 +100,8 @@ def test_one_that_came_at_the_end_of_a_run_within_a_run_is_heard_after_it() -> N
     interrupts = clocked(0.0)
 
     def inner() -> None:
-        with interrupts.aside():
-            interrupts.no_more()
+        with interrupts.nested():
+            interrupts.ignore_first()
             interrupts.arrived()
 
     assert heard(inner)
