@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cluster.engine.nccl import SLOW
 from cluster.inventory import Inventory
-from cluster.preflight.check import Check, Evidence
+from cluster.preflight.check import Check, Evidence, blocking, finding
 from cluster.values import AllReduceResult, Finding
 
 _SOURCE = "vLLM docs, distributed_troubleshooting: the sanity check script"
@@ -14,45 +14,48 @@ _SOURCE = "vLLM docs, distributed_troubleshooting: the sanity check script"
 
 def completed(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
     for host, problem in evidence.fabric.problems if evidence.fabric else ():
-        yield Finding(
-            "fabric", host, "blocking", problem, f"an all-reduce over {inventory.gpus} ranks",
+        yield blocking(
+            problem,
+            host=host,
+            wanted=f"an all-reduce over {inventory.gpus} ranks",
             why="it is the first thing that the ranks of vLLM do together: they would hang, or die after minutes",
             cure="see GLOO_SOCKET_IFNAME, NCCL_SOCKET_IFNAME and NCCL_IB_HCA, and open all TCP between the hosts",
             source=_SOURCE,
-        )  # fmt: skip
+        )
 
 
 def bandwidth(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-    wanted, fabric = inventory.preflight.fabric, evidence.fabric
-    if wanted is None or fabric is None or fabric.gb_per_second is None or fabric.ranks < 2:
+    floor, fabric = inventory.preflight.fabric, evidence.fabric
+    if floor is None or fabric is None or fabric.gb_per_second is None or fabric.ranks < 2:
         return
-    if fabric.gb_per_second < wanted.min_gb_per_second:
-        yield Finding(
-            "fabric", "", "blocking", f"{_rate(fabric)} over {fabric.ranks} ranks",
-            f"{wanted.min_gb_per_second:g} GB/s",
+    if fabric.gb_per_second < floor.min_gb_per_second:
+        yield blocking(
+            f"{_rate(fabric)} over {fabric.ranks} ranks",
+            wanted=f"{floor.min_gb_per_second:g} GB/s",
             why="each token of every request waits for several all-reduces a layer",
             cure="look for links that are down or slow: `ibstat`, `nvidia-smi topo -m`, `nvidia-smi nvlink -s`",
             source=_SOURCE,
-        )  # fmt: skip
+        )
 
 
 def transport(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-    """Between hosts alone; within one, NCCL has better ways than the network."""
+    """Only between hosts: within one, NCCL has better ways than the network."""
     fabric = evidence.fabric
     if fabric is None or not inventory.uses_ray or fabric.transport.kind != "NET/Socket":
         return
     refused = inventory.serve.refuse_socket_transport
-    yield Finding(
-        "fabric", "", "blocking" if refused else "warning",
-        f"NET/Socket, {_rate(fabric)}: {fabric.transport.evidence}", "NET/IB",
+    yield finding(
+        "blocking" if refused else "warning",
+        f"NET/Socket, {_rate(fabric)}: {fabric.transport.evidence}",
+        wanted="NET/IB",
         why=SLOW,
         cure="see NCCL_IB_HCA, nvidia_peermem and /dev/infiniband on every host",
         source="vllm#6610",
-    )  # fmt: skip
+    )
 
 
 def _rate(fabric: AllReduceResult) -> str:
     return "of unknown rate" if fabric.gb_per_second is None else f"{fabric.gb_per_second:.3g} GB/s"
 
 
-CHECKS = tuple(Check("fabric", run, "fabric") for run in (completed, bandwidth, transport))
+CHECKS = tuple(Check("fabric", look, "fabric") for look in (completed, bandwidth, transport))

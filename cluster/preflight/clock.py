@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from cluster.inventory import Inventory
-from cluster.preflight.check import Check, Evidence
+from cluster.preflight.check import Check, Evidence, warning
 from cluster.values import Finding
 
 #: Seconds from the median.
@@ -23,13 +23,14 @@ def skew(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
         off = max(least - middle, middle - most)
         if off > _MOST:
             ahead = least > middle
-            yield Finding(
-                "clock", host, "warning", f"{off:.1f} s {'ahead of' if ahead else 'behind'} the others",
-                f"within {_MOST:g} s",
+            yield warning(
+                f"{off:.1f} s {'ahead of' if ahead else 'behind'} the others",
+                host=host,
+                wanted=f"within {_MOST:g} s",
                 why="logs of the hosts cannot be laid side by side, and certificates and tokens are refused",
                 cure="`timedatectl set-ntp true`, or `chronyc makestep` where chrony runs",
                 source="k0sctl: validate hosts",
-            )  # fmt: skip
+            )
 
 
 CHECKS = (Check("clock", skew),)

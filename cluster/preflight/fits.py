@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from cluster.inventory import Inventory
 from cluster.model import Fit
 from cluster.plan.results import Plan
-from cluster.preflight.check import Check, Evidence
+from cluster.preflight.check import Check, Evidence, finding
 from cluster.remote.facts.model import WEIGHTS
 from cluster.values import Finding
 
@@ -20,9 +19,10 @@ _SMALLER = 0.8
 
 
 def layout(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-    for one in evidence.plan.findings if evidence.plan else ():
-        if one.name == "layout":
-            yield replace(one, name="model-layout")
+    """What the plan calls `layout` has the name of this check here."""
+    for planned in evidence.plan.findings if evidence.plan else ():
+        if planned.name == "layout":
+            yield planned
 
 
 def room(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
@@ -30,18 +30,18 @@ def room(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
     if evidence.plan is None or fit is None or fit.fits is not False:
         return
     lacking = fit.lacking or 0
-    yield Finding(
-        "model-fits", "", "blocking" if _certain(inventory, evidence, evidence.plan, fit) else "warning",
+    yield finding(
+        "blocking" if _certain(inventory, evidence, evidence.plan, fit) else "warning",
         f"{lacking / (1 << 30):,.1f} GiB are lacking on a GPU",
-        f"room for the weights and the KV cache of a request of {fit.service.max_model_len:,} tokens",
+        wanted=f"room for the weights and the KV cache of a request of {fit.service.max_model_len:,} tokens",
         why="vLLM would load for minutes, and then be out of memory",
         cure=_cure(evidence.plan),
         source="compared with what vLLM said on H100s and H200s: docs/benchmarks.md",
-    )  # fmt: skip
+    )
 
 
 def _certain(inventory: Inventory, evidence: Evidence, plan: Plan, fit: Fit) -> bool:
-    """Enough to forbid a start: nothing that counts was left out, and more is lacking than plans were wrong by."""
+    """Whether nothing that counts was left out, and more is lacking than plans were wrong by."""
     doubt = max(_DOUBT * (fit.budget or 0), _DOUBT_AT_LEAST)
     return (
         plan.exact and plan.measured and (fit.lacking or 0) > doubt and not _quantized(inventory, evidence, plan)
@@ -51,8 +51,8 @@ def _certain(inventory: Inventory, evidence: Evidence, plan: Plan, fit: Fit) -> 
 def _quantized(inventory: Inventory, evidence: Evidence, plan: Plan) -> bool:
     head = evidence.facts.get(inventory.head.name)
     sizes = head.model.sizes if head else {}
-    held = sum(size for name, size in sizes.items() if name.endswith(WEIGHTS))
-    return 0 < held < _SMALLER * (plan.model.checkpoint or 0)
+    weights = sum(size for name, size in sizes.items() if name.endswith(WEIGHTS))
+    return 0 < weights < _SMALLER * (plan.model.checkpoint or 0)
 
 
 def _cure(plan: Plan) -> str:

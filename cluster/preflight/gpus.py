@@ -6,29 +6,31 @@ from collections.abc import Iterator
 
 from cluster.engine import gpu
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.check import of_each
+from cluster.preflight.check import blocking, of_each, unchecked
 from cluster.values import Facts, Finding, GpuProcess
 
 
 def number(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
     if facts.gpu_problem:
-        yield Finding(
-            "gpu-number", spec.name, "blocking", facts.gpu_problem, f"{spec.gpus} GPUs",
+        yield blocking(
+            facts.gpu_problem,
+            wanted=f"{spec.gpus} GPUs",
             why="without nvidia-smi nothing can be known of the GPUs",
             cure="reboot this host: its driver was updated under a running kernel module"
             if "version mismatch" in facts.gpu_problem
             else "install the driver, or repair it until `nvidia-smi` answers",
-        )  # fmt: skip
+        )
     elif len(gpu.selected(spec, facts)) < spec.gpus or (spec.gpu_ids is None and len(facts.gpus) != spec.gpus):
-        yield Finding(
-            "gpu-number", spec.name, "blocking", _counted(spec, facts), _wanted(spec),
+        yield blocking(
+            _counted(spec, facts),
+            wanted=_wanted(spec),
             why="vLLM would wait half an hour for the missing ones",
             cure="look for the lost GPU in `dmesg | grep -i xid`, or correct `gpus:` and `gpu_ids:`",
-        )  # fmt: skip
+        )
 
 
 def _counted(spec: HostSpec, facts: Facts) -> str:
-    indices = ", ".join(str(one.index) for one in facts.gpus) or "none"
+    indices = ", ".join(str(card.index) for card in facts.gpus) or "none"
     return f"{len(facts.gpus)} GPUs (index {indices})"
 
 
@@ -39,61 +41,56 @@ def _wanted(spec: HostSpec) -> str:
 
 
 def memory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    known = [(one.index, one.memory_mib) for one in gpu.selected(spec, facts) if one.memory_mib is not None]
+    known = [(card.index, card.memory_mib) for card in gpu.selected(spec, facts) if card.memory_mib is not None]
     small = [(index, mib) for index, mib in known if mib < spec.min_gpu_memory_mib]
     if small:
-        yield Finding(
-            "gpu-memory", spec.name, "blocking",
+        yield blocking(
             f"GPU {', '.join(str(index) for index, _ in small)}: {min(mib for _, mib in small)} MiB",
-            f"{spec.min_gpu_memory_mib} MiB each",
+            wanted=f"{spec.min_gpu_memory_mib} MiB each",
             why="the share of the model that each GPU gets is equal",
             cure="correct `min_gpu_memory_mib:`, or use other GPUs",
-        )  # fmt: skip
+        )
 
 
 def reported(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
     """What nvidia-smi keeps to itself is not taken for well."""
-    silent = [one.index for one in gpu.selected(spec, facts) if None in (one.memory_mib, one.used_mib)]
+    silent = [card.index for card in gpu.selected(spec, facts) if None in (card.memory_mib, card.used_mib)]
     if silent:
-        yield Finding(
-            "gpu-memory", spec.name, "unchecked",
+        yield unchecked(
             f"GPU {', '.join(map(str, silent))}: nvidia-smi does not say how much memory there is or is in use",
             why="neither their size nor whether they are idle could be checked",
             cure="see on the host that nothing else uses them",
-        )  # fmt: skip
+        )
 
 
 def idle(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
     for card in gpu.selected(spec, facts):
         others = gpu.foreign(card)
         if others:
-            names = ", ".join(f"pid {one.pid} {one.name} ({_known(one)})" for one in others)
-            yield _busy(spec, f"GPU {card.index}: {names}", "end these processes, or choose others: `gpu_ids:`")
-        elif gpu.unexplained_mib(card) and not any(one.ours for one in card.processes):
-            found = f"GPU {card.index}: {card.used_mib} MiB in use, by no process that nvidia-smi shows"
-            yield _busy(spec, found, "look in other containers, and for a rank that hangs in the driver")
+            names = ", ".join(f"pid {process.pid} {process.name} ({_known(process)})" for process in others)
+            yield _busy(f"GPU {card.index}: {names}", "end these processes, or choose others: `gpu_ids:`")
+        elif gpu.unexplained_mib(card) and not any(process.ours for process in card.processes):
+            unexplained = f"GPU {card.index}: {card.used_mib} MiB in use, by no process that nvidia-smi shows"
+            yield _busy(unexplained, "look in other containers, and for a rank that hangs in the driver")
 
 
-def _known(one: GpuProcess) -> str:
+def _known(process: GpuProcess) -> str:
     """A process without a user is another container's, or the machine's below, or just leaves."""
-    size = "of unknown size" if one.used_mib is None else f"{one.used_mib} MiB"
-    return f"{size}, {f'of {one.user}{_since(one.age)}' if one.user else 'in no /proc here'}"
+    size = "of unknown size" if process.used_mib is None else f"{process.used_mib} MiB"
+    return f"{size}, {f'of {process.user}{_since(process.age)}' if process.user else 'in no /proc here'}"
 
 
 def _since(seconds: float | None) -> str:
     if seconds is None:
         return ""
     sizes = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
-    name, size = next((one for one in sizes if seconds >= 2 * one[1]), sizes[-1])
+    name, size = next((unit for unit in sizes if seconds >= 2 * unit[1]), sizes[-1])
     return f" for {seconds // size:.0f} {name}"
 
 
-def _busy(spec: HostSpec, found: str, cure: str) -> Finding:
+def _busy(found: str, cure: str) -> Finding:
     why = "vLLM takes the free memory of a GPU for granted and fails at load"
-    return Finding(
-        "gpu-idle", spec.name, "blocking", found, "no foreign process", why=why, cure=cure,
-        source="vllm#20860, ray#64035",
-    )  # fmt: skip
+    return blocking(found, wanted="no foreign process", why=why, cure=cure, source="vllm#20860, ray#64035")
 
 
 CHECKS = (

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from cluster.engine import gpu
 from cluster.inventory import HostSpec, Inventory
 from cluster.preflight import xids
-from cluster.preflight.check import Check, Evidence, of_all, of_each
+from cluster.preflight.check import Check, Evidence, blocking, finding, of_all, of_each, unchecked, warning
 from cluster.values import Facts, Finding, Gpu, Severity
 from cluster.values.hardware import GpuHealth
 
@@ -17,36 +17,39 @@ _MEMORY = "NVIDIA GPU Memory Error Management"
 _FABRIC = "NVIDIA Fabric Manager User Guide; pytorch#35710, huggingface_hub#4128"
 
 
-def _those(spec: HostSpec, facts: Facts, sick: Callable[[GpuHealth], object]) -> str:
-    """The chosen GPUs of which `sick` holds, by index; empty where there is none."""
-    known = [(one.index, facts.hardware.of(one.uuid)) for one in gpu.selected(spec, facts)]
-    found = [str(index) for index, health in known if health and sick(health)]
-    return f"GPU {', '.join(found)}" if found else ""
+def _gpus(spec: HostSpec, facts: Facts, matches: Callable[[GpuHealth], object]) -> str:
+    """Names the selected GPUs whose health matches, by index; empty where there is none."""
+    known = [(card.index, facts.hardware.of(card.uuid)) for card in gpu.selected(spec, facts)]
+    indices = [str(index) for index, health in known if health and matches(health)]
+    return f"GPU {', '.join(indices)}" if indices else ""
 
 
-def models(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-    """Same compute capability: the same kernels run, and the smallest GPU decides for all. Another: other kernels,
-    so that ranks choose different backends for one and the same step."""
+def same_model(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
+    """GPUs of the same compute capability run the same kernels, and the smallest one decides for all. With another
+    capability, ranks choose different backends for one and the same step."""
     cards = {host: gpu.selected(inventory.host(host), facts) for host, facts in evidence.facts.items()}
-    every = [one for found in cards.values() for one in found]
-    if len({one.name for one in every}) < 2 and not _uneven(every):
+    every = [card for of_host in cards.values() for card in of_host]
+    models, uneven = {card.name for card in every}, _uneven(every)
+    if len(models) < 2 and not uneven:
         return
-    kinds = {_capability(evidence.facts[host], one) for host, found in cards.items() for one in found}
-    alike = len({one.name for one in every}) < 2 or (len(kinds) == 1 and "" not in kinds)
-    yield Finding(
-        "gpu-model", "" if len(cards) > 1 else next(iter(cards)), "warning" if alike else "blocking",
-        "; ".join(f"{host} has {_counted(found, _uneven(every))}" for host, found in cards.items() if found),
-        "one model of GPU on all hosts",
+    kinds = {_capability(evidence.facts[host], card) for host, of_host in cards.items() for card in of_host}
+    alike = len(models) < 2 or (len(kinds) == 1 and "" not in kinds)
+    yield finding(
+        "warning" if alike else "blocking",
+        "; ".join(f"{host} has {_counted(of_host, uneven)}" for host, of_host in cards.items() if of_host),
+        host="" if len(cards) > 1 else next(iter(cards)),
+        wanted="one model of GPU on all hosts",
         why="the slowest and smallest GPU decides for all"
-        if alike else "ranks on GPUs of another architecture choose other kernels for the same step",
+        if alike
+        else "ranks on GPUs of another architecture choose other kernels for the same step",
         cure="choose GPUs of one model: `gpu_ids:`, or other hosts",
         source="vLLM docs, parallelism and scaling: identical environment on every node",
-    )  # fmt: skip
+    )
 
 
 def _uneven(cards: list[Gpu]) -> bool:
-    """Of one model there may be GPUs with less memory; settings of ECC take a few percent of it."""
-    sizes = [one.memory_mib for one in cards if one.memory_mib]
+    """Whether GPUs of one model have less memory than others; settings of ECC take a few percent of it."""
+    sizes = [card.memory_mib for card in cards if card.memory_mib]
     return bool(sizes) and min(sizes) < 0.9 * max(sizes)
 
 
@@ -56,93 +59,103 @@ def _capability(facts: Facts, card: Gpu) -> str:
 
 
 def _counted(cards: tuple[Gpu, ...], uneven: bool) -> str:
-    names = Counter(f"{one.name} of {one.memory_mib} MiB" if uneven else one.name for one in cards)
+    names = Counter(f"{card.name} of {card.memory_mib} MiB" if uneven else card.name for card in cards)
     return " and ".join(f"{number}x {name}" for name, number in names.items())
 
 
 def mig(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    found = _those(spec, facts, lambda one: one.mig)
-    if found:
-        yield Finding(
-            "gpu-mig", spec.name, "blocking", f"{found}: MIG mode is on", "MIG mode off",
+    gpus = _gpus(spec, facts, lambda health: health.mig)
+    if gpus:
+        yield blocking(
+            f"{gpus}: MIG mode is on",
+            wanted="MIG mode off",
             why="CUDA shows a rank no more than one slice of such a GPU, and NCCL cannot connect slices",
-            cure=f"sudo nvidia-smi -i {found.removeprefix('GPU ').replace(' ', '')} -mig 0",
+            cure=f"sudo nvidia-smi -i {gpus.removeprefix('GPU ').replace(' ', '')} -mig 0",
             source="NVIDIA MIG User Guide, application considerations",
-        )  # fmt: skip
+        )
 
 
-def untold(name: str) -> Check:
-    def run(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
+def without_health(name: str) -> Check:
+    """A check that names the hosts whose nvidia-smi tells nothing about health."""
+
+    def look(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
         if gpu.selected(spec, facts) and not facts.hardware.health:
-            yield Finding(
-                name, spec.name, "unchecked", "nvidia-smi does not answer questions about health",
+            yield unchecked(
+                "nvidia-smi does not answer questions about health",
                 why="the driver is older than these questions, or nvidia-smi failed",
-                cure="see `nvidia-smi -q` on the host", source=_SMI,
-            )  # fmt: skip
+                cure="see `nvidia-smi -q` on the host",
+                source=_SMI,
+            )
 
-    return of_each(name, run)
+    return of_each(name, look)
 
 
 #: Blocking where NVIDIA wants the GPU reset or replaced first; a pending row remap does not harm what is started
 #: now. What a GPU has had in all its life, and repaired, is no finding: its rows are remapped.
 _ERRORS: tuple[tuple[str, bool, Callable[[GpuHealth], object], str], ...] = (
-    ("row remapping has failed", True, lambda one: one.rows_failed, "have the GPU replaced, or leave it out"),
-    ("too many uncorrectable errors in SRAM", True, lambda one: one.sram_exceeded,
+    ("row remapping has failed", True, lambda health: health.rows_failed,
      "have the GPU replaced, or leave it out"),
-    ("pages with errors wait to be retired", True, lambda one: one.pages_pending,
+    ("too many uncorrectable errors in SRAM", True, lambda health: health.sram_exceeded,
+     "have the GPU replaced, or leave it out"),
+    ("pages with errors wait to be retired", True, lambda health: health.pages_pending,
      "end what uses the GPU and reset it: sudo nvidia-smi -r"),
-    ("rows with errors wait to be remapped", False, lambda one: one.rows_pending and not one.rows_failed,
+    ("rows with errors wait to be remapped", False, lambda health: health.rows_pending and not health.rows_failed,
      "when convenient, end what uses the GPU and reset it: sudo nvidia-smi -r"),
     ("uncorrected ECC errors since the driver was loaded", False,
-     lambda one: one.uncorrected and not (one.rows_pending or one.rows_failed or one.pages_pending),
+     lambda health: health.uncorrected
+     and not (health.rows_pending or health.rows_failed or health.pages_pending),
      "if vLLM dies of ECC errors, reset the GPU (sudo nvidia-smi -r) and have it looked at"),
 )  # fmt: skip
 
 
 def memory_errors(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    for words, grave, sick, cure in _ERRORS:
-        found = _those(spec, facts, sick)
-        if found:
-            yield Finding(
-                "gpu-ecc", spec.name, "blocking" if grave else "warning", f"{found}: {words}", "none",
+    for error, grave, has_it, cure in _ERRORS:
+        gpus = _gpus(spec, facts, has_it)
+        if gpus:
+            yield finding(
+                "blocking" if grave else "warning",
+                f"{gpus}: {error}",
+                wanted="none",
                 why="an uncorrectable error ends the rank that meets it, and with it the whole engine",
-                cure=cure, source=_MEMORY,
-            )  # fmt: skip
+                cure=cure,
+                source=_MEMORY,
+            )
 
 
 def persistence(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    found = _those(spec, facts, lambda one: one.persistent is False)
-    if found:
-        yield Finding(
-            "gpu-persistence", spec.name, "warning", f"{found}: persistence mode is off", "on",
+    gpus = _gpus(spec, facts, lambda health: health.persistent is False)
+    if gpus:
+        yield warning(
+            f"{gpus}: persistence mode is off",
+            wanted="on",
             why="the driver leaves the GPU with its last user: every start and every nvidia-smi takes seconds",
-            cure="sudo systemctl enable --now nvidia-persistenced", source="NVIDIA Driver Persistence",
-        )  # fmt: skip
+            cure="sudo systemctl enable --now nvidia-persistenced",
+            source="NVIDIA Driver Persistence",
+        )
 
 
 def fabric(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
     """NVSwitch: until the fabric manager has admitted a GPU, CUDA fails on it with error 802."""
-    out = _those(spec, facts, lambda one: one.fabric_state and not _admitted(one))
-    told = _those(spec, facts, lambda one: one.fabric_state)
+    refused = _gpus(spec, facts, lambda health: health.fabric_state and not _admitted(health))
+    reported = _gpus(spec, facts, lambda health: health.fabric_state)
     versions = (facts.hardware.fabric_manager_version, facts.driver)
-    if out:
-        yield _fabric(spec, "blocking", f"{out}: fabric {_states(spec, facts)}{_other(versions)}")
+    if refused:
+        yield _fabric("blocking", f"{refused}: fabric {_states(spec, facts)}{_other(versions)}")
     elif facts.hardware.nvswitch and all(versions) and len(set(versions)) > 1:
-        yield _fabric(spec, "warning" if told else "blocking", f"NVSwitches{_other(versions)}")
-    elif facts.hardware.nvswitch and facts.gpus and not told and not facts.hardware.fabric_manager:
-        yield _fabric(
-            spec, "unchecked", "NVSwitches, no state of the fabric, and no fabric manager is seen to run"
-        )
+        yield _fabric("warning" if reported else "blocking", f"NVSwitches{_other(versions)}")
+    elif facts.hardware.nvswitch and facts.gpus and not reported and not facts.hardware.fabric_manager:
+        yield _fabric("unchecked", "NVSwitches, no state of the fabric, and no fabric manager is seen to run")
 
 
-def _admitted(one: GpuHealth) -> bool:
-    return one.fabric_state == "Completed" and one.fabric_status in ("Success", "")
+def _admitted(health: GpuHealth) -> bool:
+    return health.fabric_state == "Completed" and health.fabric_status in ("Success", "")
 
 
 def _states(spec: HostSpec, facts: Facts) -> str:
-    found = [facts.hardware.of(one.uuid) for one in gpu.selected(spec, facts)]
-    bad = {f"{one.fabric_state} {one.fabric_status}".strip() for one in found if one and not _admitted(one)}
-    return ", ".join(sorted(one for one in bad if one))
+    known = [facts.hardware.of(card.uuid) for card in gpu.selected(spec, facts)]
+    refused = [health for health in known if health and not _admitted(health)]
+    states = {f"{health.fabric_state} {health.fabric_status}".strip() for health in refused}
+    return ", ".join(sorted(filter(None, states)))
 
 
 def _other(versions: tuple[str, str]) -> str:
@@ -150,35 +163,36 @@ def _other(versions: tuple[str, str]) -> str:
     return f", fabric manager {manager} with driver {driver}" if manager and manager != driver else ""
 
 
-def _fabric(spec: HostSpec, severity: Severity, found: str) -> Finding:
-    return Finding(
-        "gpu-fabric-manager", spec.name, severity, found, "fabric Completed, by a manager of the driver's version",
+def _fabric(severity: Severity, found: str) -> Finding:
+    return finding(
+        severity,
+        found,
+        wanted="fabric Completed, by a manager of the driver's version",
         why="CUDA fails with error 802, system not yet initialized",
         cure="install nvidia-fabricmanager of that version; sudo systemctl restart nvidia-fabricmanager",
         source=_FABRIC,
-    )  # fmt: skip
+    )
 
 
 def driver(facts: dict[str, Facts]) -> Iterator[Finding]:
     """A host whose nvidia-smi fails has a finding of its own."""
-    found = {host: one.driver for host, one in facts.items() if one.driver}
-    if len(set(found.values())) > 1:
-        yield Finding(
-            "gpu-driver", "", "blocking",
-            ", ".join(f"{host} has {version}" for host, version in found.items()),
-            "the same driver on every host",
+    drivers = {host: known.driver for host, known in facts.items() if known.driver}
+    if len(set(drivers.values())) > 1:
+        yield blocking(
+            ", ".join(f"{host} has {version}" for host, version in drivers.items()),
+            wanted="the same driver on every host",
             why="another driver is another CUDA and another compiler of kernels: ranks fail late or silently",
             cure="install one version of the driver on all hosts",
             source="vLLM docs, parallelism and scaling: identical environment on every node",
-        )  # fmt: skip
+        )
 
 
 CHECKS: tuple[Check, ...] = (
-    Check("gpu-model", models),
+    Check("gpu-model", same_model),
     of_each("gpu-mig", mig),
-    untold("gpu-mig"),
+    without_health("gpu-mig"),
     of_each("gpu-ecc", memory_errors),
-    untold("gpu-ecc"),
+    without_health("gpu-ecc"),
     of_each("gpu-xid", xids.logged),
     of_each("gpu-xid", xids.unread),
     of_each("gpu-persistence", persistence),

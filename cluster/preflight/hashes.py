@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.inventory import Inventory
-from cluster.preflight.check import Check, Evidence, untried
+from cluster.preflight.check import Check, Evidence, blocking, untried
 from cluster.values import Finding
 
 _WANTED = "the same bytes on every host"
@@ -13,7 +13,7 @@ _WHY = "ranks would compute with different weights, and nothing would say so"
 
 
 def same(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-    """Files that are not on all hosts, `model-equal` has named. Without a majority the head's counts."""
+    """Compares the files that all hosts have: `model-equal` names the others."""
     results = {host: trials.hashes for host, trials in evidence.trials.items()}
     known = {host: hashes for host, hashes in results.items() if isinstance(hashes, dict) and hashes}
     everywhere = set.intersection(*map(set, known.values())) if known else set[str]()
@@ -34,12 +34,13 @@ def _usual(name: str, inventory: Inventory, known: dict[str, dict[str, str]]) ->
 
 def _differs(host: str, wrong: list[str], hashes: dict[str, str]) -> Finding:
     more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-    return Finding(
-        "model-hashes", host, "blocking",
-        ", ".join(f"{name} ({hashes[name][:12]}…)" for name in wrong[:3]) + more, _WANTED,
+    return blocking(
+        ", ".join(f"{name} ({hashes[name][:12]}…)" for name in wrong[:3]) + more,
+        host=host,
+        wanted=_WANTED,
         why=_WHY,
         cure=f"fetch or copy these files to {host} again",
-    )  # fmt: skip
+    )
 
 
 CHECKS = (

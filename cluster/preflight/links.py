@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.check import Check, Evidence, of_each
+from cluster.preflight.check import Check, Evidence, finding, of_each, warning
 from cluster.values import Facts, Finding, Severity
 
 _PROXIES = ("grpc_proxy", "http_proxy", "https_proxy", "all_proxy")
@@ -19,38 +19,38 @@ _FOR_GRPC = "RAY_grpc_enable_http_proxy"
 
 
 def variables(spec: HostSpec, facts: Facts) -> dict[str, str]:
-    """What our units get of the variables that have a say in it: the session's own, the inventory's above them."""
+    """Returns the variables of this kind that our units get: the session's own, the inventory's above them."""
     return facts.links.environment | dict(spec.environment)
 
 
 def hostname(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
     """A warning: GLOO_SOCKET_IFNAME, which our units set, keeps gloo from asking for the name at all."""
-    found = _named(facts) if inventory.uses_ray else ""
-    if found:
-        yield Finding(
-            "hostname", spec.name, "warning", f"{facts.hostname} {found}",
-            "an address that an interface of this host holds",
+    problem = _problem_of_name(facts) if inventory.uses_ray else ""
+    if problem:
+        yield warning(
+            f"{facts.hostname} {problem}",
+            wanted="an address that an interface of this host holds",
             why="our units tell gloo its interface; whatever else asks for the host by name gets 127.0.0.1, as in "
             "`Gloo connectFullMesh failed … remote=[127.0.0.1]`",
             cure=f"in /etc/hosts: `{spec.cluster_address} {facts.hostname}`, and no other line with this name",
             source="vllm#7074, vllm#19045",
-        )  # fmt: skip
+        )
 
 
-def _named(facts: Facts) -> str:
-    """What is wrong with what the host's name resolves to; gloo takes the first that it can bind to."""
+def _problem_of_name(facts: Facts) -> str:
+    """Says what is wrong with what the host's name resolves to; gloo takes the first that it can bind to."""
     if facts.links.resolved is None:
         return "is not resolved in time"
     if not facts.links.resolved:
         return "resolves to nothing"
-    usable = [one for one in facts.links.resolved if _loopback(one) or facts.interface(one)]
+    usable = [address for address in facts.links.resolved if _loopback(address) or facts.interface(address)]
     if not usable:
         return f"resolves to {facts.links.resolved[0]}, which is not of this host"
     return f"resolves to {usable[0]}" if _loopback(usable[0]) else ""
 
 
 def _loopback(address: str) -> bool:
-    """What is no address at all is none of these either."""
+    """Whether it is an address of the loopback; what is no address at all is none of these either."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
@@ -59,7 +59,7 @@ def _loopback(address: str) -> bool:
 
 def routes(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
     """Where a cluster address is not on its host, `cluster-address` has said so."""
-    missing = {name for name, one in evidence.facts.items() if not _own(inventory.host(name), one)}
+    missing = {name for name, facts in evidence.facts.items() if not _own(inventory.host(name), facts)}
     for name, facts in evidence.facts.items():
         if name not in missing:
             yield from _routes(inventory, inventory.host(name), facts, missing)
@@ -78,36 +78,38 @@ def _routes(inventory: Inventory, spec: HostSpec, facts: Facts, missing: set[str
         if not source:
             yield _route(spec, "blocking", f"no route to {to}", own, "Ray cannot join")
         elif facts.interface(source) != own:
-            found = f"the route to {to} leaves by {facts.interface(source) or '?'} as {source}"
-            yield _route(spec, "warning", found, own, _OTHER_WAY)
+            other = f"the route to {to} leaves by {facts.interface(source) or '?'} as {source}"
+            yield _route(spec, "warning", other, own, _OTHER_WAY)
 
 
 def _route(spec: HostSpec, severity: Severity, found: str, own: str, why: str) -> Finding:
-    return Finding(
-        "routes", spec.name, severity, found,
-        f"by {own} as {spec.cluster_address}",
+    return finding(
+        severity,
+        found,
+        host=spec.name,
+        wanted=f"by {own} as {spec.cluster_address}",
         why=why,
         cure="see `ip route get` to the peer; correct the route, or `cluster_address:`",
         source="vllm#8447, vllm#13521",
-    )  # fmt: skip
+    )
 
 
 def mtu(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
     """A warning: TCP settles on the smaller one where the hosts see each other directly. `reach` tries it."""
-    known = {host: one.links.mtu for host, one in evidence.facts.items() if one.links.mtu is not None}
+    known = {host: facts.links.mtu for host, facts in evidence.facts.items() if facts.links.mtu is not None}
     if not inventory.uses_ray or len(set(known.values())) < 2:
         return
     names = {host: evidence.facts[host].interface(inventory.host(host).cluster_address) for host in known}
     least = min(known.values())
     larger = [f"{host}: `ip link set dev {names[host]} mtu {least}`" for host in known if known[host] > least]
-    yield Finding(
-        "mtu", "", "warning", ", ".join(f"{host} has {known[host]} ({names[host]})" for host in known),
-        "the same MTU on every host",
+    yield warning(
+        ", ".join(f"{host} has {known[host]} ({names[host]})" for host in known),
+        wanted="the same MTU on every host",
         why="a switch or router between them that is set for the smaller one loses large packets, "
         "so that connections open and then hang",
         cure=f"{', '.join(larger)}; or raise it on all hosts and switches",
         source="NCCL troubleshooting: networking",
-    )  # fmt: skip
+    )
 
 
 def proxies(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
@@ -115,26 +117,27 @@ def proxies(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Find
     ours = variables(spec, facts)
     proxied = [name for name in ours if name.lower() in _PROXIES and ours[name]]
     excepted = next((ours[name] for name in _EXCEPT if ours.get(name)), "")
-    bare = [one.cluster_address for one in inventory.hosts if not _covers(excepted, one.cluster_address)]
+    bare = [host.cluster_address for host in inventory.hosts if not _covers(excepted, host.cluster_address)]
     if not (inventory.uses_ray and proxied and bare):
         return
     through = ours.get(_FOR_GRPC, "").lower() in ("1", "true")
-    yield Finding(
-        "proxies", spec.name, "blocking" if through else "warning",
+    yield finding(
+        "blocking" if through else "warning",
         f"{', '.join(sorted(proxied))} set, and no_proxy does not name {', '.join(bare)}",
-        "no proxy between the hosts",
-        why=f"with {_FOR_GRPC} gRPC goes through the proxy: Ray does not join" if through else
-        "what speaks HTTP between the hosts would go through the proxy, and all of Ray's gRPC once "
+        wanted="no proxy between the hosts",
+        why=f"with {_FOR_GRPC} gRPC goes through the proxy: Ray does not join"
+        if through
+        else "what speaks HTTP between the hosts would go through the proxy, and all of Ray's gRPC once "
         f"{_FOR_GRPC} is set: it does not join then",
         cure="under `environment:` of the inventory: no_proxy: "
         f"{','.join(filter(None, (excepted, *bare)))}  (and NO_PROXY the same)",
         source="ray#37757, ray#23865, ray#23526",
-    )  # fmt: skip
+    )
 
 
 def _covers(excepted: str, address: str) -> bool:
-    """As gRPC reads it: addresses, networks, and all."""
-    return any(word == "*" or _within(address, word) for word in (one.strip() for one in excepted.split(",")))
+    """Whether no_proxy names the address, as gRPC reads it: addresses, networks, and all."""
+    return any(word == "*" or _within(address, word) for word in map(str.strip, excepted.split(",")))
 
 
 def _within(address: str, network: str) -> bool:

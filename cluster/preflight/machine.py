@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.check import of_each
+from cluster.preflight.check import finding, of_each, unchecked, warning
 from cluster.values import Facts, Finding, Presence
 from cluster.values.machine import Stranger
 
@@ -25,21 +25,22 @@ def shared_memory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterato
     """What already runs of ours has its share: then only the size tells."""
     size, free = facts.machine.shm_mib, facts.machine.shm_free_mib
     if size is None or free is None:
-        yield Finding("shared-memory", spec.name, "unchecked", "/dev/shm cannot be read", "a tmpfs at /dev/shm")
+        yield unchecked("/dev/shm cannot be read", wanted="a tmpfs at /dev/shm")
         return
     room, needed = size if _runs(facts) else free, _needed(inventory, spec)
     if room < needed + _NCCL:
         full = size >= needed + _NCCL
-        yield Finding(
-            "shared-memory", spec.name, "blocking" if room < needed else "warning",
+        yield finding(
+            "blocking" if room < needed else "warning",
             f"/dev/shm has {size} MiB" + (f", {free} of them free" if free < size else ""),
-            f"{needed + _NCCL} MiB free",
+            wanted=f"{needed + _NCCL} MiB free",
             why=f"vLLM's queues and Ray's object store take {needed} MiB of it, NCCL up to {_NCCL}: "
             "`No space left on device`, or a bus error",
-            cure="see `ls -l /dev/shm`: what programs left there that have ended can be removed" if full else
-            "mount -o remount,size=16G /dev/shm  (a container: `--shm-size=16g` or `--ipc=host`)",
+            cure="see `ls -l /dev/shm`: what programs left there that have ended can be removed"
+            if full
+            else "mount -o remount,size=16G /dev/shm  (a container: `--shm-size=16g` or `--ipc=host`)",
             source="vllm#1710, nccl#290, NCCL troubleshooting: shared memory",
-        )  # fmt: skip
+        )
 
 
 def _runs(facts: Facts) -> bool:
@@ -57,15 +58,17 @@ def memory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Findi
     offloaded = _offloaded_gib(inventory)
     needed = spec.gpus * (_RANK + int(offloaded * 1024)) + _OBJECT_STORE
     if free is None:
-        yield Finding("memory", spec.name, "unchecked", "/proc/meminfo does not say", f"{needed} MiB free")
+        yield unchecked("/proc/meminfo does not say", wanted=f"{needed} MiB free")
     elif free < needed and not _runs(facts):
-        yield Finding(
-            "memory", spec.name, "warning", f"{free} MiB can be had", f"{needed} MiB",
-            why=f"{spec.gpus} ranks" + (f" with {offloaded:g} GiB offloaded by each" if offloaded else "")
+        yield warning(
+            f"{free} MiB can be had",
+            wanted=f"{needed} MiB",
+            why=f"{spec.gpus} ranks"
+            + (f" with {offloaded:g} GiB offloaded by each" if offloaded else "")
             + ": the kernel would kill one of them while it loads",
             cure="see what holds it: `ps -eo rss,user,args --sort -rss | head`, and the container's limit",
             source="measured: TP16 of an almost empty model took 11.5 GiB; vllm#2669",
-        )  # fmt: skip
+        )
 
 
 def _offloaded_gib(inventory: Inventory) -> float:
@@ -82,22 +85,25 @@ def _offloaded_gib(inventory: Inventory) -> float:
 def leftovers(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
     """A warning: another Ray works beside ours, unless it holds ports or GPUs, which other checks see."""
     groups: dict[tuple[str, str], list[Stranger]] = {}
-    for one in facts.machine.strangers:
-        groups.setdefault((one.cluster, one.user), []).append(one)
-    for (cluster, user), found in groups.items():
+    for stranger in facts.machine.strangers:
+        groups.setdefault((stranger.cluster, stranger.user), []).append(stranger)
+    for (cluster, user), strangers in groups.items():
+        pids = " ".join(str(stranger.pid) for stranger in strangers[:8])
         whose = f"cluster {cluster}, which is ours too" if cluster else user
-        yield Finding(
-            "leftovers", spec.name, "warning", f"of {whose}: {_shown(found)}", "no other Ray or vLLM",
+        yield warning(
+            f"of {whose}: {_shown(strangers)}",
+            wanted="no other Ray or vLLM",
             why="it may hold GPUs, memory and ports",
-            cure=f"`down` with the inventory of cluster {cluster}, if it is not wanted any more" if cluster else
-            f"if it is not wanted any more: ssh {spec.name} kill {' '.join(str(one.pid) for one in found[:8])}",
+            cure=f"`down` with the inventory of cluster {cluster}, if it is not wanted any more"
+            if cluster
+            else f"if it is not wanted any more: ssh {spec.name} kill {pids}",
             source="vllm#15385, kuberay#139",
-        )  # fmt: skip
+        )
 
 
-def _shown(found: list[Stranger]) -> str:
-    more = f" and {len(found) - 4} more" if len(found) > 4 else ""
-    return ", ".join(f"{one.kind} (pid {one.pid}, {_age(one.age)})" for one in found[:4]) + more
+def _shown(strangers: list[Stranger]) -> str:
+    more = f" and {len(strangers) - 4} more" if len(strangers) > 4 else ""
+    return ", ".join(f"{each.kind} (pid {each.pid}, {_age(each.age)})" for each in strangers[:4]) + more
 
 
 def _age(seconds: float) -> str:

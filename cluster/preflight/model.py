@@ -8,7 +8,7 @@ from cluster.inventory import HostSpec, Inventory
 from cluster.model import architecture, known_config
 from cluster.model.fit import checkpoint_bytes
 from cluster.model.layout import BYTES
-from cluster.preflight.check import Check, Evidence, of_all, of_each
+from cluster.preflight.check import Check, Evidence, blocking, of_all, of_each, unchecked, warning
 from cluster.values import Facts, Finding, is_read
 
 Sizes = dict[str, int]
@@ -18,28 +18,31 @@ def present(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Find
     if not facts.model.problem:
         return
     if inventory.model.download:
-        yield Finding(
-            "model", spec.name, "warning", facts.model.problem, "the model on this host",
+        yield warning(
+            facts.model.problem,
+            wanted="the model on this host",
             why="`download: true`: every rank of this host waits for the download, which nobody shows",
             cure=f"hf download {inventory.model.id}  (on {spec.name})",
             source="vllm#881, vllm#10886",
-        )  # fmt: skip
+        )
         return
-    yield Finding(
-        "model", spec.name, "blocking", facts.model.problem, "the whole model on this host",
+    yield blocking(
+        facts.model.problem,
+        wanted="the whole model on this host",
         why="each rank reads it from its own host, and would fetch it there in silence",
         cure=f"hf download {inventory.model.id}  (on {spec.name}), or `download: true`"
-        if not inventory.model.id.startswith("/") else f"copy {inventory.model.id} to {spec.name}",
+        if not inventory.model.id.startswith("/")
+        else f"copy {inventory.model.id} to {spec.name}",
         source="vllm#881, vllm#10886",
-    )  # fmt: skip
+    )
 
 
 def equal(facts: dict[str, Facts]) -> Iterator[Finding]:
-    """Compared with what most hosts have, among equals with the first that is complete."""
+    """Compares with what most hosts have, among equals with the first that is complete."""
     groups: dict[tuple[tuple[str, int], ...], list[str]] = {}
-    for host, one in facts.items():
-        if not one.model.problem:
-            groups.setdefault(tuple(sorted(_read(one.model.sizes).items())), []).append(host)
+    for host, known in facts.items():
+        if not known.model.problem:
+            groups.setdefault(tuple(sorted(_read(known.model.sizes).items())), []).append(host)
     if len(groups) < 2:
         return
     best = max(groups, key=lambda sizes: len(groups[sizes]))
@@ -57,13 +60,14 @@ def _differs(hosts: list[str], sizes: Sizes, others: list[str], best: Sizes) -> 
     shown = ", ".join(_difference(name, sizes, best) for name in names[:3])
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     who = f"{_several(hosts)}: " if len(hosts) > 1 else ""
-    return Finding(
-        "model-equal", hosts[0] if len(hosts) == 1 else "", "blocking",
-        f"{who}differs from {_several(others)} in {shown}{more}", "the same files and sizes on every host",
+    return blocking(
+        f"{who}differs from {_several(others)} in {shown}{more}",
+        host=hosts[0] if len(hosts) == 1 else "",
+        wanted="the same files and sizes on every host",
         why="ranks would compute with different weights, or fail while they load",
         cure=f"copy the model from {others[0]} again",
         source="dynamo#4941, vLLM docs: parallelism and scaling",
-    )  # fmt: skip
+    )
 
 
 def _difference(name: str, sizes: Sizes, best: Sizes) -> str:
@@ -78,7 +82,7 @@ def _several(hosts: list[str]) -> str:
 
 
 def space(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-    """Only where it will be fetched."""
+    """Room is needed only where the model will be fetched."""
     if inventory.model.download:
         size = _whole_mib(inventory, evidence.facts)
         for host, facts in evidence.facts.items():
@@ -107,20 +111,22 @@ def _room(inventory: Inventory, host: str, facts: Facts, size: int | None) -> It
         return
     if size is None or hub.free_mib is None:
         room = "an unknown room" if hub.free_mib is None else f"{hub.free_mib >> 10} GiB free"
-        yield Finding(
-            "model-space", host, "unchecked", f"{room} at {hub.path}, for a model of unknown size",
-            f"room for all of {inventory.model.id}",
+        yield unchecked(
+            f"{room} at {hub.path}, for a model of unknown size",
+            host=host,
+            wanted=f"room for all of {inventory.model.id}",
             why="a download that fills the disk fails after hours",
             cure=f"compare it with `hf download --dry-run {inventory.model.id}`",
-        )  # fmt: skip
+        )
     elif hub.free_mib < size - hub.held_mib:
-        yield Finding(
-            "model-space", host, "blocking", f"{hub.free_mib >> 10} GiB free at {hub.path}",
-            f"{(size - hub.held_mib >> 10) + 1} GiB free",
+        yield blocking(
+            f"{hub.free_mib >> 10} GiB free at {hub.path}",
+            host=host,
+            wanted=f"{(size - hub.held_mib >> 10) + 1} GiB free",
             why="a download that fills the disk fails after hours",
             cure="free space there, or set HF_HOME to a larger disk under `environment:`",
             source=f"{inventory.model.id} takes {size >> 10} GiB",
-        )  # fmt: skip
+        )
 
 
 CHECKS = (of_each("model", present), of_all("model-equal", equal), Check("model-space", space))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.check import of_tried, untried
+from cluster.preflight.check import blocking, of_tried, untried
 from cluster.values import Finding, Reach
 from cluster.views import TrialResults
 
@@ -18,7 +18,7 @@ _MEANING = {
 
 
 def let_through(inventory: Inventory, spec: HostSpec, trials: TrialResults) -> Iterator[Finding]:
-    """One finding for a peer, whatever the number of ports."""
+    """Yields one finding for a peer, whatever the number of ports."""
     failed: dict[str, list[Reach]] = {}
     for reach in trials.reaches if isinstance(trials.reaches, tuple) else ():
         if reach.problem:
@@ -29,19 +29,19 @@ def let_through(inventory: Inventory, spec: HostSpec, trials: TrialResults) -> I
 
 def _shut(spec: HostSpec, peer: str, failed: list[Reach]) -> Finding:
     by_problem: dict[str, list[str]] = {}
-    for one in failed:
-        by_problem.setdefault(one.problem, []).append(str(one.port))
-    said = "; ".join(f"{', '.join(ports)}: {problem}" for problem, ports in by_problem.items())
+    for reach in failed:
+        by_problem.setdefault(reach.problem, []).append(str(reach.port))
+    ports_and_problems = "; ".join(f"{', '.join(ports)}: {problem}" for problem, ports in by_problem.items())
     means = [_MEANING[problem].format(peer=peer) for problem in by_problem if problem in _MEANING]
-    return Finding(
-        "reach", spec.name, "blocking", f"to {peer} ({failed[0].address}), port {said}",
-        f"a connection to every port of {peer}",
+    return blocking(
+        f"to {peer} ({failed[0].address}), port {ports_and_problems}",
+        wanted=f"a connection to every port of {peer}",
         why="; ".join([*means, "Ray does not join, or the ranks hang: NCCL and gloo take any port"]),
         cure=f"on {peer}: `ufw allow from {spec.cluster_address}`, or "
         f"`firewall-cmd --permanent --zone=trusted --add-source={spec.cluster_address} && firewall-cmd --reload`; "
         "`nft list ruleset` shows what stands in the way; on a cloud, all TCP within the security group",
         source="vllm#8447, vllm#13778, vLLM docs: distributed troubleshooting",
-    )  # fmt: skip
+    )
 
 
 CHECKS = (

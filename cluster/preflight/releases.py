@@ -10,7 +10,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.check import of_each
+from cluster.preflight.check import blocking, of_each, warning
 from cluster.values import Facts, Finding
 
 
@@ -38,14 +38,14 @@ _FLOORS = (
 #: Which releases have the hang of vllm#52907 was read in their wheels: 0.26 has it not, 0.29 no longer.
 _KNOWN_BAD = (
     _Bad(
-        "vllm", "==0.26.*", lambda one: one.uses_ray,
+        "vllm", "==0.26.*", lambda inventory: inventory.uses_ray,
         "over Ray 5 of 7 starts of a TP8 ended without tokens while /health said 200; and TP4 over 2 × 2 H200s "
         "hung in three of three, probably in what the orchestrator has turned off since",
         "take 0.32.0 or newer",
         "vllm#53157, docs/benchmarks.md",
     ),
     _Bad(
-        "vllm", ">=0.27,<0.29", lambda one: one.tensor_parallel_over_hosts,
+        "vllm", ">=0.27,<0.29", lambda inventory: inventory.tensor_parallel_over_hosts,
         "where tensor parallel goes over hosts it hangs before it loads: a rendezvous of custom all-reduce",
         "take 0.29.0 or newer, or give vLLM `--disable-custom-all-reduce`",
         "vllm#52907, PR vllm#53253",
@@ -54,54 +54,59 @@ _KNOWN_BAD = (
 
 
 def floors(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    for one in _FLOORS:
-        found = _version(facts, one.name)
-        if found and (one.name != "ray" or inventory.uses_ray) and found < Version(one.version):
-            yield Finding(
-                "versions-floor", spec.name, "blocking", f"{one.name} {found}", f"{one.version} or newer",
-                why=f"{one.version} is {one.why}",
-                cure=_install(inventory, f"'{one.name}>={one.version}'"),
-                source=one.source,
-            )  # fmt: skip
+    for floor in _FLOORS:
+        version = _version(facts, floor.name)
+        if version and (floor.name != "ray" or inventory.uses_ray) and version < Version(floor.version):
+            yield blocking(
+                f"{floor.name} {version}",
+                wanted=f"{floor.version} or newer",
+                why=f"{floor.version} is {floor.why}",
+                cure=_install(inventory, f"'{floor.name}>={floor.version}'"),
+                source=floor.source,
+            )
 
 
 def known_bad(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
     """Warnings: they do not fail each time."""
-    for one in _KNOWN_BAD:
-        found = _version(facts, one.name)
-        if found and one.concerns(inventory) and _within(found, one.versions):
-            yield Finding(
-                "versions-known-bad", spec.name, "warning", f"{one.name} {found}", f"none of {one.versions}",
-                why=one.why, cure=one.cure, source=one.source,
-            )  # fmt: skip
+    for bad in _KNOWN_BAD:
+        version = _version(facts, bad.name)
+        if version and bad.concerns(inventory) and _within(version, bad.versions):
+            yield warning(
+                f"{bad.name} {version}",
+                wanted=f"none of {bad.versions}",
+                why=bad.why,
+                cure=bad.cure,
+                source=bad.source,
+            )
 
 
 def demanded(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
     """pip lets a later install break what vLLM asks for, and says so only once."""
-    for wanted in filter(None, map(_requirement, facts.software.demands)):
-        name = wanted.name.lower().replace("-", "_")
-        found = _version(facts, name)
-        if found and not _within(found, str(wanted.specifier)):
-            yield Finding(
-                "versions-required", spec.name, "blocking", f"{name} {facts.versions[name]}",
-                f"{name} {wanted.specifier}, as the installed vLLM requires",
+    for required in filter(None, map(_requirement, facts.software.demands)):
+        name = required.name.lower().replace("-", "_")
+        version = _version(facts, name)
+        if version and not _within(version, str(required.specifier)):
+            yield blocking(
+                f"{name} {facts.versions[name]}",
+                wanted=f"{name} {required.specifier}, as the installed vLLM requires",
                 why="it is what this vLLM was made and tested with; others fail at import, or compute wrongly",
-                cure=_install(inventory, f"'{name}{wanted.specifier}'"),
+                cure=_install(inventory, f"'{name}{required.specifier}'"),
                 source="the installed vLLM's own metadata",
-            )  # fmt: skip
+            )
 
 
-def _requirement(said: str) -> Requirement | None:
-    """None where it is not to be read, or for extras and other machines."""
+def _requirement(text: str) -> Requirement | None:
+    """Returns None where it cannot be read, or is for extras and other machines."""
     try:
-        found = Requirement(said)
+        requirement = Requirement(text)
     except InvalidRequirement:
         return None
-    return found if found.marker is None or found.marker.evaluate({"extra": ""}) else None
+    applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    return requirement if applies else None
 
 
 def _version(facts: Facts, name: str) -> Version | None:
-    """None where it is not installed; a version that nobody can read is compared with nothing."""
+    """Returns None where it is not installed; a version that nobody can read is compared with nothing."""
     try:
         return Version(facts.versions.get(name, ""))
     except InvalidVersion:

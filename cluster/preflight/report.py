@@ -1,4 +1,4 @@
-"""All checks over all hosts at once, and what a person has excused of them."""
+"""All checks over all hosts at once, and which of their findings are excused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cluster.preflight import (
     state,
     versions,
 )
-from cluster.preflight.check import Check, Evidence
+from cluster.preflight.check import Check, Evidence, blocking
 from cluster.values import CHECKS, CheckReport, Excused, Finding
 
 
@@ -36,9 +36,9 @@ def _reachable(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
 
 
 def _unseen(host: str, problem: HostError) -> Finding:
-    found = f"{problem.doing}: {problem.reason}"
+    reason = f"{problem.doing}: {problem.reason}"
     cure = problem.cure or f"see what keeps it: `ssh {host} true`"
-    return Finding("reachable", host, "blocking", found, "an answer over SSH", cure=cure)
+    return blocking(reason, host=host, wanted="an answer over SSH", cure=cure)
 
 
 _CONCERNS = (
@@ -46,20 +46,20 @@ _CONCERNS = (
     *(limits, machine, state, model, hashes, fits, all_reduce),
 )
 
-ALL: tuple[Check, ...] = (Check("reachable", _reachable), *(one for part in _CONCERNS for one in part.CHECKS))
+ALL: tuple[Check, ...] = (Check("reachable", _reachable), *(check for part in _CONCERNS for check in part.CHECKS))
 
 
 def report(inventory: Inventory, evidence: Evidence, skip: Collection[str] = ()) -> CheckReport:
-    """Every finding of every host. A host that could not be looked at is one finding, blocking.
+    """Returns every finding of every host. A host that could not be looked at is one finding, blocking.
 
     `skip` are names of checks whose findings do not count, in this run.
     """
-    found = [finding for one in ALL for finding in one.run(inventory, evidence)]
-    found.sort(key=lambda finding: CHECKS.index(finding.name))
-    excuses = [(finding, _excuse(inventory, finding, skip)) for finding in found]
-    tripped = {finding.name for finding in found}
-    there = {one.name for one in ALL}
-    blind = {one.name for one in ALL if not one.looked(evidence)}
+    findings = [finding for check in ALL for finding in check.run(inventory, evidence)]
+    findings.sort(key=lambda finding: CHECKS.index(finding.name))
+    excuses = [(finding, _excuse(inventory, finding, skip)) for finding in findings]
+    tripped = {finding.name for finding in findings}
+    there = {check.name for check in ALL}
+    blind = {check.name for check in ALL if not check.has_evidence(evidence)}
     looked = [name for name in CHECKS if name in there - blind]
     return CheckReport(
         findings=tuple(finding for finding, reason in excuses if not reason),
@@ -73,7 +73,7 @@ def report(inventory: Inventory, evidence: Evidence, skip: Collection[str] = ())
 def _excuse(inventory: Inventory, finding: Finding, skip: Collection[str]) -> str:
     if finding.name in skip:
         return "skipped in this run"
-    for one in inventory.preflight.accept:
-        if one.check == finding.name and (not one.hosts or finding.host in one.hosts):
-            return one.reason
+    for accepted in inventory.preflight.accept:
+        if accepted.check == finding.name and (not accepted.hosts or finding.host in accepted.hosts):
+            return accepted.reason
     return ""

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.check import of_each, of_tried, untried
+from cluster.preflight.check import blocking, of_each, of_tried, untried
 from cluster.values import Facts, Finding, VenvCheck
 from cluster.views import TrialResults
+
+_TOOLS = "ninja and a C compiler on the PATH of our units"
 
 #: What torch says -> what it means.
 _CUDA = (
@@ -27,64 +29,65 @@ def tools(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Findin
     """PATH is that of our units: the venv's own programs before those of a session without a terminal."""
     if not facts.python_is_venvs:
         return
-    venv = inventory.runtime.venv
     if not facts.software.ninja:
-        yield _lacks(
-            spec, "no ninja", "FlashInfer builds its sampler at the start: every rank dies in the profile run, "
-            "with `No such file or directory: 'ninja'`", f"uv pip install --python {venv}/bin/python ninja",
-            "measured with vLLM 0.26 on H200",
-        )  # fmt: skip
+        yield blocking(
+            "no ninja",
+            wanted=_TOOLS,
+            why="FlashInfer builds its sampler at the start: every rank dies in the profile run, "
+            "with `No such file or directory: 'ninja'`",
+            cure=f"uv pip install --python {inventory.runtime.venv}/bin/python ninja",
+            source="measured with vLLM 0.26 on H200",
+        )
     if not facts.software.compiler:
-        yield _lacks(
-            spec, "no C compiler", "Triton builds its launchers at the start: `Failed to find C compiler`",
-            "apt-get install build-essential, or set CC under `environment:`", "Triton: runtime/build.py",
-        )  # fmt: skip
-
-
-def _lacks(spec: HostSpec, found: str, why: str, cure: str, source: str) -> Finding:
-    wanted = "ninja and a C compiler on the PATH of our units"
-    return Finding("tools-on-path", spec.name, "blocking", found, wanted, why=why, cure=cure, source=source)
+        yield blocking(
+            "no C compiler",
+            wanted=_TOOLS,
+            why="Triton builds its launchers at the start: `Failed to find C compiler`",
+            cure="apt-get install build-essential, or set CC under `environment:`",
+            source="Triton: runtime/build.py",
+        )
 
 
 def remote_code(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
     missing = facts.software.unimportable if facts.python_is_venvs and not facts.model.problem else ()
     if missing:
-        yield Finding(
-            "remote-code", spec.name, "blocking", f"{', '.join(missing)} not in {inventory.runtime.venv}",
-            "what the model's own code imports",
+        yield blocking(
+            f"{', '.join(missing)} not in {inventory.runtime.venv}",
+            wanted="what the model's own code imports",
             why="the ranks, or the processor of images, would fail while they load",
             cure=f"uv pip install --python {inventory.runtime.venv}/bin/python {' '.join(missing)}",
             source="vllm#38429 (ERNIE-4.5-VL: decord)",
-        )  # fmt: skip
+        )
 
 
 def cuda(inventory: Inventory, spec: HostSpec, trials: TrialResults) -> Iterator[Finding]:
     problem = trials.venv.cuda if isinstance(trials.venv, VenvCheck) else None
     if problem:
         why = next((why for sign, why in _CUDA if re.search(sign, problem)), "every rank on this host would fail")
-        yield Finding(
-            "cuda", spec.name, "blocking", problem,
-            f"a kernel on each of {spec.gpus} GPUs, through the venv's torch",
+        yield blocking(
+            problem,
+            wanted=f"a kernel on each of {spec.gpus} GPUs, through the venv's torch",
             why=why,
             cure="see `nvidia-smi` and `systemctl status nvidia-fabricmanager`; then, in the venv: "
             "`python -c 'import torch; torch.cuda.init()'`",
             source="pytorch#35710, huggingface_hub#4128",
-        )  # fmt: skip
+        )
 
 
 def configuration(inventory: Inventory, spec: HostSpec, trials: TrialResults) -> Iterator[Finding]:
     problem = trials.venv.model if isinstance(trials.venv, VenvCheck) else None
     if problem:
         trusted = "--trust-remote-code" in inventory.serve.arguments
-        yield Finding(
-            "model-config", spec.name, "blocking", problem,
-            "a configuration that the venv's transformers can read",
+        yield blocking(
+            problem,
+            wanted="a configuration that the venv's transformers can read",
             why="vLLM reads it in the same way, and each rank once more",
             cure="a `revision:` of the model that fits this transformers (ERNIE-4.5-VL: refs/pr/17), or the "
-            "transformers that its code was written for" if trusted else
-            "where the model brings code of its own: `--trust-remote-code` under `serve: arguments:`",
+            "transformers that its code was written for"
+            if trusted
+            else "where the model brings code of its own: `--trust-remote-code` under `serve: arguments:`",
             source="vllm#38735, vllm#38429",
-        )  # fmt: skip
+        )
 
 
 CHECKS = (

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.check import of_each
-from cluster.values import Facts, Finding, Severity
+from cluster.preflight.check import blocking, of_each, warning
+from cluster.values import Facts, Finding
+from cluster.values.machine import Machine
 
 _FREE_MIB = 1024
 _DISK = "vllm#3568, ray#44966"
-_EXEC = "mmap(2): EPERM"
 #: Ray's own threshold, local_fs_capacity_threshold.
 _FULL = 0.95
 _NETWORK = (
@@ -21,34 +21,50 @@ _NETWORK = (
 
 def directory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
     """The worst thing about it, and no more."""
-    free, machine, other = facts.free_mib, facts.machine, "choose another `runtime: state_directory:`"
-    place = f"{inventory.runtime.state_directory} on a disk of the host itself"
+    state, other = inventory.runtime.state_directory, "choose another `runtime: state_directory:`"
     if facts.state_problem:
-        wanted = f"{inventory.runtime.state_directory}/o-{facts.uid} for {facts.user} alone"
-        yield _finding(
-            spec, "blocking", facts.state_problem, wanted, "records, logs and Ray's sockets lie there", other
+        yield blocking(
+            facts.state_problem,
+            wanted=f"{state}/o-{facts.uid} for {facts.user} alone",
+            why="records, logs and Ray's sockets lie there",
+            cure=other,
         )
-    elif free < _FREE_MIB:
-        why = "Ray refuses to work on a full disk, and logs would be lost"
-        cure = f"free space for {inventory.runtime.state_directory}, or {other}"
-        yield _finding(spec, "blocking", f"{free} MiB free", f"{_FREE_MIB} MiB free", why, cure, _DISK)
-    elif machine.state_noexec:
-        why = "compiled kernels lie there: `failed to map segment from shared object`"
-        yield _finding(
-            spec, "blocking", "mounted noexec", "a filesystem that lets programs run", why, other, _EXEC
+    elif facts.free_mib < _FREE_MIB:
+        yield blocking(
+            f"{facts.free_mib} MiB free",
+            wanted=f"{_FREE_MIB} MiB free",
+            why="Ray refuses to work on a full disk, and logs would be lost",
+            cure=f"free space for {state}, or {other}",
+            source=_DISK,
+        )
+    else:
+        yield from _filesystem(facts.machine, state, other)
+
+
+def _filesystem(machine: Machine, state: str, other: str) -> Iterator[Finding]:
+    if machine.state_noexec:
+        yield blocking(
+            "mounted noexec",
+            wanted="a filesystem that lets programs run",
+            why="compiled kernels lie there: `failed to map segment from shared object`",
+            cure=other,
+            source="mmap(2): EPERM",
         )
     elif machine.state_system in _NETWORK:
-        why = "Ray's sockets, our locks and the compile caches do not go well with a network's filesystem"
-        yield _finding(spec, "warning", f"on {machine.state_system}", place, why, other)
+        yield warning(
+            f"on {machine.state_system}",
+            wanted=f"{state} on a disk of the host itself",
+            why="Ray's sockets, our locks and the compile caches do not go well with a network's filesystem",
+            cure=other,
+        )
     elif machine.state_used > _FULL:
-        why = "Ray complains of it without end, and does not spill objects"
-        found = f"a disk that is {machine.state_used:.0%} full"
-        yield _finding(spec, "warning", found, f"{_FULL:.0%} at most", why, other, _DISK)
-
-
-def _finding(spec: HostSpec, severity: Severity, *words: str) -> Finding:
-    """`words`: found, wanted, why, cure and source, as a finding has them."""
-    return Finding("state-directory", spec.name, severity, *words)
+        yield warning(
+            f"a disk that is {machine.state_used:.0%} full",
+            wanted=f"{_FULL:.0%} at most",
+            why="Ray complains of it without end, and does not spill objects",
+            cure=other,
+            source=_DISK,
+        )
 
 
 CHECKS = (of_each("state-directory", directory),)

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from cluster.engine import gpu
 from cluster.inventory import HostSpec, Inventory
+from cluster.preflight.check import finding, unchecked
 from cluster.values import Facts, Finding
 from cluster.values.hardware import GpuHealth, Xid
 
@@ -22,52 +23,53 @@ _SOURCE = "NVIDIA Xid catalog, docs.nvidia.com/deploy/xid-errors"
 
 
 def logged(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """One finding for each GPU, the gravest of what is known of it."""
-    found = sorted(_weighed(spec, facts))
-    for where, group in groupby(found, key=lambda one: one[0]):
+    """Yields one finding for each GPU, as grave as the gravest of what is known of it."""
+    weighed = sorted(_weighed(spec, facts))
+    for where, group in groupby(weighed, key=lambda entry: entry[0]):
         items = list(group)
         grave = any(blocking for _, blocking, _ in items)
-        yield Finding(
-            "gpu-xid", spec.name, "blocking" if grave else "warning",
-            f"{where}: {', '.join(words for _, _, words in items)}", "no such errors since the boot",
+        yield finding(
+            "blocking" if grave else "warning",
+            f"{where}: {', '.join(words for _, _, words in items)}",
+            wanted="no such errors since the boot",
             why="a GPU in this state fails at load or in the middle of serving",
             cure="reboot this host if it says 79 or Reboot; otherwise end what uses the GPU and reset it: "
             "sudo nvidia-smi -r",
             source=_SOURCE,
-        )  # fmt: skip
+        )
 
 
 def _weighed(spec: HostSpec, facts: Facts) -> Iterator[tuple[str, bool, str]]:
-    """Where, whether it is blocking, and in words."""
-    health = {one.uuid: one for one in facts.hardware.health}
-    mine = {one.uuid: f"GPU {one.index}" for one in gpu.selected(spec, facts)}
+    """Yields where, whether it is blocking, and in words."""
+    by_uuid = {health.uuid: health for health in facts.hardware.health}
+    mine = {card.uuid: f"GPU {card.index}" for card in gpu.selected(spec, facts)}
     for uuid, where in mine.items():
-        if uuid in health and health[uuid].recovery not in ("", "None"):
-            yield where, True, f"the driver asks for: {health[uuid].recovery}"
-    for one in facts.hardware.xids or ():
-        on = next((card for card in facts.hardware.health if card.bus == one.bus), None)
-        if (on is None or on.uuid in mine) and _counts(one):
-            where = mine[on.uuid] if on else f"the GPU at {one.bus}"
-            yield where, _grave(one, on), f"Xid {one.code} ({one.text[:80]})"
+        if uuid in by_uuid and by_uuid[uuid].recovery not in ("", "None"):
+            yield where, True, f"the driver asks for: {by_uuid[uuid].recovery}"
+    for xid in facts.hardware.xids or ():
+        on = next((health for health in facts.hardware.health if health.bus == xid.bus), None)
+        if (on is None or on.uuid in mine) and _counts(xid):
+            where = mine[on.uuid] if on else f"the GPU at {xid.bus}"
+            yield where, _grave(xid, on), f"Xid {xid.code} ({xid.text[:80]})"
 
 
-def _counts(one: Xid) -> bool:
-    return one.code not in _PASSED and not (one.code == _RECOVERY and one.text.endswith("(None)"))
+def _counts(xid: Xid) -> bool:
+    return xid.code not in _PASSED and not (xid.code == _RECOVERY and xid.text.endswith("(None)"))
 
 
-def _grave(one: Xid, on: GpuHealth | None) -> bool:
-    if one.code in _REBOOT:
+def _grave(xid: Xid, on: GpuHealth | None) -> bool:
+    if xid.code in _REBOOT:
         return True
-    return one.code in {*_RESET, _RECOVERY} and (on is None or on.recovery != "None")
+    return xid.code in {*_RESET, _RECOVERY} and (on is None or on.recovery != "None")
 
 
 def unread(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
     """Many hosts show an ordinary user no kernel log; a recent driver says itself whether a GPU is well."""
-    asked = [facts.hardware.of(one.uuid) for one in gpu.selected(spec, facts)]
-    if asked and facts.hardware.xids is None and not all(one and one.recovery for one in asked):
-        yield Finding(
-            "gpu-xid", spec.name, "unchecked", "this user may not read the kernel log",
+    asked = [facts.hardware.of(card.uuid) for card in gpu.selected(spec, facts)]
+    if asked and facts.hardware.xids is None and not all(health and health.recovery for health in asked):
+        yield unchecked(
+            "this user may not read the kernel log",
             why="whether a GPU has failed since the boot is in no other place with this driver",
             cure="sudo usermod -aG adm,systemd-journal $USER, or see `sudo dmesg | grep -i xid` on the host",
             source=_SOURCE,
-        )  # fmt: skip
+        )

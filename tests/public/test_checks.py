@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from cluster.preflight.report import ALL
 from cluster.values.checks import CHECKS, concern_of
 from tests.public.golden import holds, recorded
 from tests.public.test_command_lines import asked
@@ -35,7 +36,8 @@ def test_those_that_a_check_names(whole: Whole) -> None:
 
 
 def names_of_findings() -> Iterator[str]:
-    """Those that are written out where a finding is made."""
+    """Those that checks give their findings, and those that are written out where `plan` makes one."""
+    yield from (check.name for check in ALL)
     for path in (ROOT / "cluster").rglob("*.py"):
         yield from re.findall(r"\bFinding\(\s*\"([a-z-]+)\"", path.read_text())
 

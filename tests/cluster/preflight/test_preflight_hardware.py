@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cluster.preflight.check import Evidence
-from cluster.preflight.hardware import CHECKS, driver, fabric, memory_errors, mig, models, persistence
+from cluster.preflight.hardware import CHECKS, driver, fabric, memory_errors, mig, persistence, same_model
 from cluster.preflight.report import ALL
 from cluster.values import Hardware
 from cluster.values.hardware import Xid
@@ -133,24 +133,24 @@ def test_models_mixed_between_hosts(capability: str, severity: str) -> None:
         both.hosts[1], health=tuple(health(index, "gpu-b", capability=capability) for index in range(2))
     )
     evidence = Evidence({"gpu-a": view(both.head), "gpu-b": view(both.hosts[1], gpus=other, hardware=told)})
-    (finding,) = models(both, evidence)
+    (finding,) = same_model(both, evidence)
     assert (finding.host, finding.severity) == ("", severity)
     assert finding.found == "gpu-a has 2x NVIDIA H100 80GB HBM3; gpu-b has 2x NVIDIA H200"
 
 
 def test_models_mixed_within_the_only_host() -> None:
-    (finding,) = models(ONE, Evidence(seen(ONE, gpus=(card(0), card(1, name="NVIDIA H100 NVL")))))
+    (finding,) = same_model(ONE, Evidence(seen(ONE, gpus=(card(0), card(1, name="NVIDIA H100 NVL")))))
     assert (finding.host, finding.severity) == ("gpu-a", "warning")
     assert finding.found == "gpu-a has 1x NVIDIA H100 80GB HBM3 and 1x NVIDIA H100 NVL"
 
 
 def test_less_memory_on_one_of_the_same_model() -> None:
-    (finding,) = models(ONE, Evidence(seen(ONE, gpus=(card(0), card(1, memory_mib=40_960)))))
+    (finding,) = same_model(ONE, Evidence(seen(ONE, gpus=(card(0), card(1, memory_mib=40_960)))))
     assert (finding.severity, finding.found) == (
         "warning",
         "gpu-a has 1x NVIDIA H100 80GB HBM3 of 81559 MiB and 1x NVIDIA H100 80GB HBM3 of 40960 MiB",
     )
-    assert list(models(ONE, Evidence(seen(ONE, gpus=(card(0), card(1, memory_mib=79_000)))))) == []
+    assert list(same_model(ONE, Evidence(seen(ONE, gpus=(card(0), card(1, memory_mib=79_000)))))) == []
 
 
 def test_drivers() -> None:
