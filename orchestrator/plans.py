@@ -32,16 +32,12 @@ from orchestrator.phases.wait_ready import WaitReady
 from orchestrator.run.phase import Phase
 
 
-def _nothing() -> None:
-    pass
-
-
 @dataclass(frozen=True)
 class UpOptions:
     """`lease_taken` is called once the lease is ours. `removed` are hosts that left the inventory, each alone, and
     `teardown` is how they are cleaned. `renew` is what is launched anew although it runs as wanted."""
 
-    lease_taken: Callable[[], None] = _nothing
+    lease_taken: Callable[[], None] = lambda: None
     removed: Sequence[Inventory] = ()
     teardown: Teardown | None = None
     renew: Renew = None
@@ -54,6 +50,18 @@ def up(options: UpOptions) -> tuple[Phase, ...]:
         CleanRemovedHosts(options.removed, options.teardown),
         StopOutdated(options.renew),
         *_start(),
+    )
+
+
+def _start() -> tuple[Phase, ...]:
+    return (
+        StartHead(),
+        JoinWorkers(),
+        VerifyGpus(),
+        LaunchVllm(),
+        DetectTransport(),
+        WaitReady(),
+        SmokeTest(),
     )
 
 
@@ -93,18 +101,6 @@ def bench_layout(
         StopOutdated(),
         *_start(),
         *_measure(options),
-    )
-
-
-def _start() -> tuple[Phase, ...]:
-    return (
-        StartHead(),
-        JoinWorkers(),
-        VerifyGpus(),
-        LaunchVllm(),
-        DetectTransport(),
-        WaitReady(),
-        SmokeTest(),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 from cluster.inventory import Inventory
 from cluster.plan import Answers, ask, plan
@@ -24,7 +23,9 @@ from orchestrator.session.session import Request, inventory_of, session
 def run(request: Request, settings: Settings) -> int:
     inventory, answers = _known(request, settings)
     planned = plan(inventory, answers)
-    phases = _phases(inventory, _seen(inventory, answers), removed_hosts(settings.state, inventory))
+    situation = Situation(inventory, _seen(inventory, answers))
+    options = UpOptions(removed=removed_hosts(settings.state, inventory))
+    phases = [_phase(phase, situation) for phase in up(options)]
     print_result(
         request,
         lambda: shown.text(planned, phases, marks_for(sys.stdout)),
@@ -49,10 +50,6 @@ def _known(request: Request, settings: Settings) -> tuple[Inventory, Answers | N
 def _seen(inventory: Inventory, answers: Answers | None) -> Observed:
     """What the hosts have shown; nothing runs on them where nobody has looked."""
     return answers.seen if answers else {spec.name: HostView(spec.name) for spec in inventory.hosts}
-
-
-def _phases(inventory: Inventory, seen: Observed, removed: Sequence[Inventory]) -> list[PlannedPhase]:
-    return [_phase(phase, Situation(inventory, seen)) for phase in up(UpOptions(removed=removed))]
 
 
 def _phase(phase: Phase, situation: Situation) -> PlannedPhase:
