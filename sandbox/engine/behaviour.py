@@ -18,7 +18,7 @@ class Behaviour(NamedTuple):
     """
     load_seconds: float = 0.3
     slow_rank: Mapping[str, Any] = MappingProxyType({})
-    """{"rank": 1, "seconds": 20}: it goes on reading when rank 0 is done."""
+    """{"rank": 1, "seconds": 20}: it goes on reading when rank 0 is done, or until it is told otherwise."""
     transport: str = "socket"
     """socket, ib or gdrdma."""
     kv_tokens: int = 700000

@@ -120,7 +120,7 @@ def _read_weights(flags: Flags, told: Behaviour, ranks: Ranks) -> None:
         time.sleep(told.load_seconds / len(shards))
     script.progress(first, len(shards), len(shards))
     until = time.monotonic() + told.slow_rank.get("seconds", 0)
-    while time.monotonic() < until:
+    while time.monotonic() < until and behaviour.read().slow_rank:
         ranks.one(told.slow_rank["rank"], "read", shards[len(shards) // 2])  # the largest are in the middle
         time.sleep(0.1)
 

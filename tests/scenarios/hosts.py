@@ -84,8 +84,10 @@ class Hosts:
         self.run(host, "sh", "-c", 'mkdir -p "$(dirname "$1")"; printf %s "$2" > "$1"', "sh", path, text)
 
     def behave(self, host: str = "node0", **behaviour: Any) -> None:
-        """What the scripted engine does from its next start on."""
-        self.write(host, "/etc/sandbox/engine.json", json.dumps(behaviour))
+        """What the scripted engine does from now on, as far as that can change. It may read this at any time."""
+        told = "/etc/sandbox/engine.json"
+        self.write(host, f"{told}.new", json.dumps(behaviour))
+        self.run(host, "mv", f"{told}.new", told)
 
     def processes(self, host: str) -> dict[int, str]:
         """Command lines by pid, but for sshd."""

@@ -7,6 +7,7 @@ import queue
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -50,6 +51,11 @@ class Running:
     def until_event(self, kind: str) -> None:
         """Returns as soon as one of this kind comes."""
         assert any(event["event"] == kind for event in self.events()), f"ended without {kind}"
+
+    def outlasts(self, seconds: float) -> None:
+        """Returns once it has told something for longer than this."""
+        begun = time.monotonic()
+        assert any(time.monotonic() - begun > seconds for _ in self.events()), f"ended within {seconds:g} s"
 
     def send(self, number: signal.Signals) -> float:
         """The seconds from this signal to the end of the process."""

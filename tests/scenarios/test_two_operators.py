@@ -17,13 +17,16 @@ from tests.scenarios.running import SOON, running
 
 pytestmark = pytest.mark.scenario
 
+#: Seconds that anybody here waits for an engine that stands still.
+_PATIENCE = 8
+
 
 def test_one_at_a_time_and_a_lost_terminal_ends_the_watching_alone(
     pair: Hosts, operator: Operator, tmp_path: Path
 ) -> None:
     """A rank on node1 reads for longer than anybody here has patience with an engine that stands still."""
-    pair.behave(slow_rank={"rank": 3, "seconds": 20})
-    impatient = {"ORCHESTRATOR_PATIENCE_LOAD": "8"}
+    pair.behave(slow_rank={"rank": 3, "seconds": 600})
+    impatient = {"ORCHESTRATOR_PATIENCE_LOAD": f"{_PATIENCE}"}
     somebody = Operator(tmp_path / "somebody")
     with running(operator, "up", pair.inventory, **impatient) as run:
         run.until_phase("Wait until the engine is ready")
@@ -40,6 +43,9 @@ def test_one_at_a_time_and_a_lost_terminal_ends_the_watching_alone(
     wait_for("the lease to be free", lambda: not pair.pids("node0", "lease"))
 
     with running(somebody, "up", pair.inventory, **impatient) as run:
+        run.until_phase("Wait until the engine is ready")
+        run.outlasts(_PATIENCE)
+        pair.behave()
         assert run.finish() == 0, run.said[-3:]
     assert [one["title"] for one in run.said if one["event"] == "phase_skipped"][-1] == "Launch vLLM"
     assert pair.pids("node0", "vllm serve") == engine

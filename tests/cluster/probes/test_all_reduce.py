@@ -45,7 +45,7 @@ def test_ranks_of_two_hosts_meet_and_reduce() -> None:
 
 
 def test_a_rank_that_never_comes_is_named_by_those_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cluster.fabric._GRACE", LIMIT)
+    monkeypatch.setattr("cluster.probes.all_reduce._GRACE", LIMIT)
     one = on_loopback(2, 1)
     head = Fleet([Host("gpu-a", LocalTransport()), Host("gpu-b", Silent())])
     found = measure(one, head, seen(one, addresses=LOOPBACK), patience=8)
