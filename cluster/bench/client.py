@@ -83,7 +83,7 @@ def command(argv: tuple[str, ...], env: dict[str, str], *, state: str, metrics: 
 
 
 def run(host: Host, command: Command, heard: Heard, news: Callable[[], None]) -> None:
-    """To its end, into `heard`. `news` is called several times a second, and ends it by raising.
+    """Runs it to its end, into `heard`. `news` is called several times a second, and ends it by raising.
 
     However this ends, the client is told to end and waited for. Raises HostError when its program ends otherwise
     than well, as with a connection that breaks.

@@ -94,7 +94,7 @@ def compare(pairs: Sequence[Pair]) -> tuple[Group, ...]:
     """A group for each cell of the matrix; then, where there are several, one of all of them."""
     cells: dict[tuple[Workload, int], list[Pair]] = {}
     for pair in pairs:
-        cells.setdefault((pair[0].of, pair[0].num_prompts), []).append(pair)
+        cells.setdefault((pair[0].cell.workload, pair[0].num_prompts), []).append(pair)
     groups = [_group(workload, number, cells[workload, number]) for workload, number in sorted(cells, key=order)]
     return (*groups, _group(None, None, pairs)) if len(groups) > 1 else tuple(groups)
 

@@ -17,7 +17,7 @@ Clocks = dict[str, tuple[int, int]]
 
 
 def clocks(venv: str) -> Probe[Clocks]:
-    """To be asked while the GPUs work: idle ones clock down."""
+    """Asks for the clocks, best while the GPUs work: idle ones clock down."""
     command = program("bench.clocks", {}, title="ask for the GPUs' clocks", venv=venv)
     return Probe(
         command, lambda output: {uuid: (now, most) for uuid, (now, most) in last_json(output)["clocks"].items()}

@@ -49,7 +49,7 @@ class Figures(Stored):
 
     @property
     def bunched(self) -> str:
-        """In words, where tokens came together; empty where each came by itself, as it was generated."""
+        """Says in words where tokens came together; empty where each came by itself, as it was generated."""
         if self.at_a_time < _TOGETHER:
             return ""
         return (

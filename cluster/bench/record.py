@@ -9,7 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from cluster.bench.counters import Counts, Sample, Stored
 from cluster.bench.figures import Figures
 from cluster.bench.verdict import Verdict
-from cluster.bench.workload import Cell, Cold, Workload, workload
+from cluster.bench.workload import Cell, Cold, workload
 
 #: The names of both sizes in results, which older versions read as well.
 _TENSOR, _PIPELINE = "tensor_parallel", "pipeline_parallel"
@@ -127,12 +127,8 @@ class Run(Stored):
     samples: tuple[Sample, ...] = ()
 
     @property
-    def of(self) -> Workload:
-        return workload(self.workload)
-
-    @property
     def cell(self) -> Cell:
-        return Cell(self.of, self.num_prompts, self.repeat)
+        return Cell(workload(self.workload), self.num_prompts, self.repeat)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ def rows(runs: Iterable[Run]) -> tuple[Row, ...]:
     """Returns a row each, in the guide's order of workloads, others by their lengths, few prompts first."""
     groups: dict[tuple[Workload, int], list[Run]] = {}
     for run in runs:
-        groups.setdefault((run.of, run.num_prompts), []).append(run)
+        groups.setdefault((run.cell.workload, run.num_prompts), []).append(run)
     return tuple(_row(*key, groups[key]) for key in sorted(groups, key=order))
 
 

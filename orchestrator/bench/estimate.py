@@ -22,15 +22,15 @@ def remaining_seconds(cells: Iterable[Cell], runs: Sequence[Run]) -> float | Non
 
 
 def _seconds(cell: Cell, known: Sequence[Run]) -> float:
-    """From the runs of the same workload, or of the nearest in length of the answers, which take the time."""
-    lengths = {run.of.output_len for run in known}
+    """Goes by the runs of the same workload, or of the nearest in length of the answers, which take the time."""
+    lengths = {run.cell.workload.output_len for run in known}
     length = min(lengths, key=lambda known_length: abs(known_length - cell.workload.output_len))
-    alike = {run.num_prompts: run.seconds for run in known if run.of.output_len == length}
+    alike = {run.num_prompts: run.seconds for run in known if run.cell.workload.output_len == length}
     return _power(alike, cell.num_prompts) * cell.workload.output_len / length
 
 
 def _power(seconds: dict[int, float], number: int) -> float:
-    """Along a power law through the two nearest sizes, never faster than in proportion."""
+    """Follows a power law through the two nearest sizes, never faster than in proportion."""
     nearest = sorted(seconds, key=lambda known_number: abs(math.log(known_number / number)))[:2]
     growth = _GROWTH
     if len(nearest) == 2:

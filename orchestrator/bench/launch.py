@@ -1,4 +1,4 @@
-"""Where the benchmark client runs, and with what."""
+"""The launch of the benchmark client: where it runs, and with what."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _here(stage: Stage, cell: Cell, settings: BenchSettings, seed: int, scratch:
 
 
 def _vllm_here() -> str:
-    """Beside this program, or on the PATH."""
+    """Returns the vllm beside this program, or the one on the PATH."""
     beside = Path(sys.prefix) / "bin/vllm"
     path = str(beside) if beside.exists() else shutil.which("vllm")
     if not path:
@@ -87,7 +87,7 @@ def _vllm_here() -> str:
 
 
 def _salt(settings: BenchSettings) -> str:
-    """Never the same again: a seed may be."""
+    """Returns one that never comes again: a seed may."""
     return f"bench-{secrets.token_hex(8)}" if settings.cold == "salt" else ""
 
 

@@ -67,13 +67,13 @@ class Watch:
         self._ask_for_clocks()
 
     def _ask_for_clocks(self) -> None:
-        """Once, as soon as the load is there."""
+        """Asks once, as soon as the load is there."""
         busy = [sample for sample in self._heard.samples if sample.running]
         if not self.clocks and busy and busy[-1].at - busy[0].at >= _UNDER_LOAD:
             self.clocks = clocks_of(self._stage.fleet, self._stage.venv)
 
     def _fail_if_stalled(self) -> None:
-        """Before the first sample the client only starts."""
+        """Counts from the first sample on: before it, the client only starts."""
         self._stalled.saw(self._heard.samples[-1] if self._heard.samples else None)
         if self._stalled.over():
             patience = self._stage.patience.token

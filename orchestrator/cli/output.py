@@ -26,7 +26,7 @@ def print_error(error: ClusterError) -> None:
 
 
 def print_failure(error: ClusterError, output: str | None) -> None:
-    """Once: among JSON lines an event has told it already, unless it came before them or from a person."""
+    """Prints a failure once: among JSON lines an event has told it, unless it came before them or from Ctrl-C."""
     if output != "json" or isinstance(error, InventoryError | UsageError | Interrupted):
         for each in _with_its_cause(error):
             print_error(each)

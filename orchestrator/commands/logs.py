@@ -44,7 +44,7 @@ class _Logs:
         self._hosts.all(lambda host: show(host.name, self._read(host)))
 
     def follow(self) -> None:
-        """Until Ctrl-C, which is how this ends well, or until nobody reads."""
+        """Ends with Ctrl-C, which is its good end, or when nobody reads."""
         try:
             self._hosts.all(self._follow)
         except KeyboardInterrupt:

@@ -32,7 +32,7 @@ def run(request: Request, settings: Settings) -> None:
 
 
 def _watch(opened: Session) -> None:
-    """Until Ctrl-C, which is how this ends well, or until nobody reads."""
+    """Ends with Ctrl-C, which is its good end, or when nobody reads."""
     with suppress(KeyboardInterrupt, BrokenPipeError), _view(opened) as show:
         for look in repeatedly(lambda: status(opened.inventory, opened.fleet), _PAUSE):
             show(look)

@@ -16,7 +16,7 @@ def lease(reason: str) -> Lease:
 
 
 def _name() -> str:
-    """In a container, a user may have no name."""
+    """Returns a name in any case: in a container, a user may have none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

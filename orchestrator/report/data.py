@@ -65,7 +65,8 @@ def as_csv(series: Sequence[Series]) -> str:
 
 def _cells(name: str, run: Run) -> list[Any]:
     figures, counts = run.figures, run.counts
-    head = [name, run.of.name, run.of.input_len, run.of.output_len, run.num_prompts, run.repeat, run.attempt]
+    work = run.cell.workload
+    head = [name, work.name, work.input_len, work.output_len, run.num_prompts, run.repeat, run.attempt]
     how = [run.verdict.outcome, "; ".join(run.verdict.reasons), run.seed, run.cold, run.rate, run.began]
     cache = [counts.queries, counts.hits] if counts else [None, None]
     if figures is None:

@@ -76,14 +76,13 @@ def distribution(series: Sequence[Series], workload: Workload, name: str) -> Fig
     """Every request's `name` (ttft, tpot): a box for each number of prompts, of all valid runs together."""
     chart = figure("Prompts sent", f"{name.upper()} of each request, ms")
     for at, each in enumerate(series):
-        runs = [kept for kept in each.valid if kept.run.of == workload]
-        points = [(kept.run.num_prompts, value) for kept in runs for value in _values(kept, name)]
+        points = [(kept.run.num_prompts, value) for kept in each.valid(workload) for value in _values(kept, name)]
         chart.add_box(
             name=each.name, x=[str(number) for number, _ in points], y=[value for _, value in points],
             boxpoints="outliers", marker={"color": colour(at), "size": 3}, line={"width": 1.5},
             hovertemplate="%{y:,.2f} ms<extra>" + each.name + "</extra>",
         )  # fmt: skip
-    sizes = sorted({kept.run.num_prompts for each in series for kept in each.valid if kept.run.of == workload})
+    sizes = sorted({kept.run.num_prompts for each in series for kept in each.valid(workload)})
     chart.update_xaxes(type="category", categoryorder="array", categoryarray=[str(size) for size in sizes])
     logarithmic(chart, [value for trace in chart.data for value in trace.y])
     return chart.update_layout(boxmode="group", showlegend=len(series) > 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from cluster.bench.figures import RequestFigures, parse_result
 from cluster.bench.record import Conditions, Run
 from cluster.bench.summary import Row, rows
+from cluster.bench.workload import Workload
 from cluster.errors import UsageError
 from orchestrator.bench.results import kept_runs, read_result
 
@@ -38,9 +39,9 @@ class Series:
     def rows(self) -> tuple[Row, ...]:
         return rows(kept.run for kept in self.runs)
 
-    @property
-    def valid(self) -> tuple[KeptRun, ...]:
-        return tuple(kept for kept in self.runs if kept.run.valid)
+    def valid(self, workload: Workload) -> tuple[KeptRun, ...]:
+        """The valid runs of this workload."""
+        return tuple(kept for kept in self.runs if kept.run.valid and kept.run.cell.workload == workload)
 
 
 def load(folders: Iterable[Path]) -> tuple[Series, ...]:

@@ -23,7 +23,7 @@ def over_time(series: Sequence[Series], workload: Workload) -> Figure | None:
     no run was long enough for two samples."""
     from plotly.subplots import make_subplots
 
-    runs = [(at, kept.run) for at, each in enumerate(series) for kept in each.valid if kept.run.of == workload]
+    runs = [(at, kept.run) for at, each in enumerate(series) for kept in each.valid(workload)]
     runs = [(at, run) for at, run in runs if len(run.samples) > 1]
     if not runs:
         return None

@@ -50,7 +50,7 @@ class Session:
 
     @property
     def runs(self) -> Path:
-        """Where this machine keeps the journals of this cluster's runs, and what was made of those that failed."""
+        """The folder with the journals of this cluster's runs, and what was made of those that failed."""
         return self.settings.state / self.inventory.cluster
 
     @property
@@ -70,7 +70,7 @@ class Session:
         return f"orchestrator down {which}"
 
     def connect(self, inventory: Inventory) -> Fleet:
-        """To other hosts than its own; whoever asked closes it."""
+        """Connects to other hosts than its own; whoever asked closes it."""
         return connected(inventory, self.settings)
 
     @property

@@ -45,7 +45,7 @@ _JOURNAL_BYTES = 2 << 20
 
 @dataclass(frozen=True)
 class Bundle:
-    """Where it is, how large (bytes), what of each host is in it, and what is missing, in a person's words."""
+    """A bundle that was written: its `size` in bytes, its texts of each host, and what is missing in words."""
 
     path: Path
     size: int

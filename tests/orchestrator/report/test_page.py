@@ -83,7 +83,7 @@ def test_plots_hold_the_figures_of_the_files(rendered: Rendered, series: tuple[S
 
 def test_plots_hold_every_request_of_the_runs_that_count(rendered: Rendered, series: tuple[Series, ...]) -> None:
     drawn = rendered.drawn["prompt-heavy-ttft-requests"]["traces"][0]
-    runs = [kept for kept in series[0].valid if kept.run.of == GUIDE[0]]
+    runs = series[0].valid(GUIDE[0])
     assert drawn["y"] == pytest.approx([request.ttft for kept in runs for request in kept.requests])
     assert drawn["x"] == ["1"] + ["16"] * 16
 

@@ -57,7 +57,7 @@ def test_a_run_whose_result_is_lost_has_no_requests(tmp_path: Path) -> None:
     (tmp_path / "one" / "balanced-0001-1" / "vllm.json").unlink()
     (tmp_path / "one" / "balanced-0016-1" / "vllm.json").write_text("{")
     (one,) = load([tmp_path / "one"])
-    assert [len(kept.requests) for kept in one.runs if kept.run.of == GUIDE[2]] == [0, 0]
+    assert [len(kept.requests) for kept in one.runs if kept.run.cell.workload == GUIDE[2]] == [0, 0]
 
 
 def test_a_summary_in_words(tmp_path: Path) -> None:
