@@ -12,14 +12,14 @@ LOG_HEAD = 1 << 20
 
 def secure_folder(path: str) -> None:
     """Makes a private folder in a private folder; one of somebody else under our name is refused, not used."""
-    for one in (os.path.dirname(path), path):
-        os.makedirs(one, mode=0o700, exist_ok=True)
-        found = os.stat(one)
-        if os.path.islink(one) or found.st_uid != os.getuid():
-            raise SystemExit(f"{one} belongs to somebody else")
+    for folder in (os.path.dirname(path), path):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        status = os.stat(folder)
+        if os.path.islink(folder) or status.st_uid != os.getuid():
+            raise SystemExit(f"{folder} belongs to somebody else")
         # One that is private already may lie on a disk that has become read-only.
-        if stat.S_IMODE(found.st_mode) != 0o700:
-            os.chmod(one, 0o700)
+        if stat.S_IMODE(status.st_mode) != 0o700:
+            os.chmod(folder, 0o700)
 
 
 def write_private(path: str, text: str) -> None:
@@ -39,7 +39,7 @@ def write_private(path: str, text: str) -> None:
 
 
 def discard(path: str) -> None:
-    """Whether or not it is there, and can be removed."""
+    """Removes a file, if it is there and can be removed."""
     try:
         os.unlink(path)
     except OSError:

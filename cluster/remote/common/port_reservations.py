@@ -33,20 +33,20 @@ def for_check(port: int) -> Any:
 
 
 def name(words: str) -> "socket.socket | None":
-    """A name of this host's network alone, as its ports are. None where it is given already."""
-    one = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    """A name within this host's network, as its ports are. None where it is given already."""
+    endpoint = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
-        one.bind(f"\0orchestrator {words}")
+        endpoint.bind(f"\0orchestrator {words}")
     except OSError:
-        one.close()
+        endpoint.close()
         return None
-    return one
+    return endpoint
 
 
 def given(words: str) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as endpoint:
         try:
-            one.connect(f"\0orchestrator {words}")
+            endpoint.connect(f"\0orchestrator {words}")
         except OSError:
             return False
     return True

@@ -41,8 +41,8 @@ def process(pid: int) -> "Process | None":
 
 def processes() -> dict[int, Process]:
     """Every process that is alive; zombies are not."""
-    found = (process(int(name)) for name in os.listdir("/proc") if name.isdigit())
-    return {one.pid: one for one in found if one and one.state not in "ZX"}
+    everything = (process(int(name)) for name in os.listdir("/proc") if name.isdigit())
+    return {entry.pid: entry for entry in everything if entry and entry.state not in "ZX"}
 
 
 def command_line(pid: int) -> str:
@@ -87,7 +87,9 @@ def unit_pids(folder: str, table: dict[int, Process]) -> set[int]:
     if now and now.ticks == ticks:
         return below(table, {keeper})
     # A pid that is a session's id is not given out again while the session has members.
-    session = set() if now else {one.pid for one in table.values() if one.session == keeper and is_ours(one.pid)}
+    session = (
+        set() if now else {entry.pid for entry in table.values() if entry.session == keeper and is_ours(entry.pid)}
+    )
     return below(table, session | set(writers(folder)))
 
 
@@ -100,12 +102,12 @@ def is_ours(pid: int) -> bool:
 
 def below(table: dict[int, Process], roots: set[int]) -> set[int]:
     """`roots` that are alive, and everything that descends from them."""
-    found = {pid for pid in roots if pid in table}
+    pids = {pid for pid in roots if pid in table}
     while True:
-        more = {one.pid for one in table.values() if one.parent in found} - found
+        more = {entry.pid for entry in table.values() if entry.parent in pids} - pids
         if not more:
-            return found
-        found |= more
+            return pids
+        pids |= more
 
 
 def writers(folder: str) -> Iterator[int]:
@@ -129,7 +131,7 @@ def links(folder: str) -> "Iterator[tuple[str, bool]]":
     for name in names:
         path = os.path.join(folder, name)
         try:
-            found = os.readlink(path), bool(os.lstat(path).st_mode & 0o200)
+            link = os.readlink(path), bool(os.lstat(path).st_mode & 0o200)
         except OSError:
             continue
-        yield found
+        yield link

@@ -1,4 +1,4 @@
-"""Takes secrets out of what a host has said: on the host before it leaves, and once more by whoever keeps it."""
+"""Takes secrets out of the output of a host: on the host before it leaves, and once more by whoever keeps it."""
 
 import os
 import re
@@ -55,7 +55,7 @@ def redact(text: str, values: "Iterable[str]", names: str) -> str:
 
 
 def without_values(text: str, values: "Iterable[str]") -> str:
-    for value in sorted({one for one in values if len(one) >= SHORTEST}, key=len, reverse=True):
+    for value in sorted({secret for secret in values if len(secret) >= SHORTEST}, key=len, reverse=True):
         text = text.replace(value, REDACTED)
     return text
 
@@ -68,12 +68,12 @@ def without_pairs(text: str, names: str) -> "Iterator[str]":
     flag = re.compile(rf"(?P<name>--{named}{FLAG}", re.IGNORECASE)
     done = 0
     while True:
-        found = sign.search(text, done)
-        if found is None:
+        match = sign.search(text, done)
+        if match is None:
             yield text[done:]
             return
-        start = text.rfind("\n", done, found.start()) + 1 or done
-        end = text.find("\n", found.start())
+        start = text.rfind("\n", done, match.start()) + 1 or done
+        end = text.find("\n", match.start())
         end = len(text) if end < 0 else end
         yield text[done:start]
         yield without_spans(text[start:end], [*values(pair, text[start:end]), *values(flag, text[start:end])])
@@ -82,12 +82,12 @@ def without_pairs(text: str, names: str) -> "Iterator[str]":
 
 def values(pattern: "re.Pattern[str]", line: str) -> "Iterator[tuple[int, int]]":
     """Where values of secrets stand. One may be a name itself, whose value follows: `--token --api-key VALUE`."""
-    found = pattern.search(line)
-    while found:
-        value = found["value"]
-        if value and not PLAIN_VALUE.match(value) and is_secret_name(found["name"].lstrip("-")):
-            yield found.span("value")
-        found = pattern.search(line, found.end("name"))
+    match = pattern.search(line)
+    while match:
+        value = match["value"]
+        if value and not PLAIN_VALUE.match(value) and is_secret_name(match["name"].lstrip("-")):
+            yield match.span("value")
+        match = pattern.search(line, match.end("name"))
 
 
 def without_spans(line: str, spans: "list[tuple[int, int]]") -> str:
@@ -101,7 +101,7 @@ def without_spans(line: str, spans: "list[tuple[int, int]]") -> str:
 
 
 def is_secret_name(name: str) -> bool:
-    """Of one that sounds like it. In capitals it is that of a variable."""
+    """Whether a name sounds like a secret. In capitals it is that of a variable."""
     if name.upper() == name:
         return not NO_SECRET.search(name)
     return bool(SMALL_NAME.match(name.lower())) and not OF_TOKENIZERS.match(name.lower())

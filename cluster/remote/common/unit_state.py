@@ -31,7 +31,7 @@ def lost_of_ray(folder: str, argv: list[str]) -> list[str]:
         return []
     wanted = ["gcs_server", "raylet"] if "--head" in argv else ["raylet"]
     names = {name(pid) for pid in unit_pids(folder, processes())}
-    return [one for one in wanted if one not in names]
+    return [needed for needed in wanted if needed not in names]
 
 
 def says_started(log: str) -> bool:

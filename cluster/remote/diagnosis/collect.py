@@ -42,13 +42,13 @@ def both_ends(path: str, head: int, tail: int) -> str:
 
 def say_files(teller: Teller, base: str, files: "list[dict[str, Any]]") -> None:
     """Each once, by its name below `base`."""
-    said = set()
+    done = set()
     for wanted in files:
         for path in sorted(glob.glob(os.path.join(glob.escape(base), wanted["pattern"])), key=age):
             name = os.path.relpath(path, base)
-            if name in said or age(path) > wanted["within"]:
+            if name in done or age(path) > wanted["within"]:
                 continue
-            said.add(name)
+            done.add(name)
             if teller.late():
                 teller.left_out.append(name)
                 continue
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def secrets_here(base: str, names: str) -> "list[str]":
-    """Those of the session, and Ray's token."""
+    """The secrets of the session, and Ray's token."""
     values = secrets_of(os.environ, names)
     try:
         with open(os.path.join(base, "ray.token")) as file:

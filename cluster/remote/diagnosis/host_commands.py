@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 def say_commands(teller: "Teller", commands: "dict[str, list[str]]") -> None:
     """What each has said; all at once, and none for longer than there is time."""
-    asked = {name: begun(words) for name, words in commands.items()}
-    for name, one in asked.items():
-        if isinstance(one, str):
-            teller.say(name, one)
+    children = {name: begun(words) for name, words in commands.items()}
+    for name, child in children.items():
+        if isinstance(child, str):
+            teller.say(name, child)
             continue
         try:
-            said, _ = one.communicate(timeout=max(0.1, teller.end - time.monotonic()))
-            teller.say(name, said.decode(errors="replace"))
+            output, _ = child.communicate(timeout=max(0.1, teller.end - time.monotonic()))
+            teller.say(name, output.decode(errors="replace"))
         except subprocess.TimeoutExpired:
-            one.kill()
+            child.kill()
             teller.left_out.append(name)
 
 
@@ -35,27 +35,27 @@ def begun(words: "list[str]", stdin: int = subprocess.DEVNULL) -> "subprocess.Po
         return f"{words[0]}: {problem.strerror}\n"
 
 
-def ask_ray(asked: "dict[str, Any] | None") -> "subprocess.Popen[bytes] | str | None":
+def ask_ray(request: "dict[str, Any] | None") -> "subprocess.Popen[bytes] | str | None":
     """Begun before all else, since it takes the longest."""
-    if not asked:
+    if not request:
         return None
-    one = begun([sys.executable, "-I", "-c", asked["program"]], subprocess.PIPE)
-    if not isinstance(one, str) and one.stdin:
-        one.stdin.write(json.dumps(asked["data"]).encode() + b"\n")
-        one.stdin.flush()
-    return one
+    child = begun([sys.executable, "-I", "-c", request["program"]], subprocess.PIPE)
+    if not isinstance(child, str) and child.stdin:
+        child.stdin.write(json.dumps(request["data"]).encode() + b"\n")
+        child.stdin.flush()
+    return child
 
 
-def say_ray(teller: "Teller", one: "subprocess.Popen[bytes] | str | None") -> None:
-    if one is None or isinstance(one, str):
+def say_ray(teller: "Teller", child: "subprocess.Popen[bytes] | str | None") -> None:
+    if child is None or isinstance(child, str):
         return
     try:
-        said, _ = one.communicate(timeout=max(0.1, teller.end - time.monotonic()))
+        output, _ = child.communicate(timeout=max(0.1, teller.end - time.monotonic()))
     except subprocess.TimeoutExpired:
-        one.kill()
+        child.kill()
         teller.say_json("ray_state.json", {"problem": "Ray did not answer in time"})
         return
-    lines = said.decode(errors="replace").strip().splitlines() or [""]
+    lines = output.decode(errors="replace").strip().splitlines() or [""]
     teller.say("ray_state.json", lines[-1] if lines[-1][:1] == "{" else json.dumps({"problem": lines[-1][:500]}))
 
 
@@ -80,5 +80,7 @@ def installed() -> str:
     """Every distribution of the venv."""
     from importlib import metadata
 
-    found = {f"{one.metadata['Name']}=={one.version}" for one in metadata.distributions()}
-    return "\n".join([f"python {sys.version}", *sorted(found, key=str.lower)])
+    distributions = {
+        f"{distribution.metadata['Name']}=={distribution.version}" for distribution in metadata.distributions()
+    }
+    return "\n".join([f"python {sys.version}", *sorted(distributions, key=str.lower)])

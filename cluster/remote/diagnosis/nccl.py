@@ -16,7 +16,7 @@ SIGN = re.compile(r"Using network|NET/(IB|Socket) ?:|via NET/")
 
 
 def lines(state: str) -> Iterator[str]:
-    """Of processes that are alive: a log that a former rank left says nothing of this launch."""
+    """The lines of processes that are alive: a log that a former rank left says nothing of this launch."""
     alive = processes()
     for path in glob.glob(os.path.join(glob.escape(state), "nccl.*.log")):
         pid = path.rsplit(".", 2)[1]
@@ -26,8 +26,8 @@ def lines(state: str) -> Iterator[str]:
 
 
 def main() -> None:
-    found = dict.fromkeys(lines(payload()["state"]))
-    print(json.dumps({"lines": list(found)[:200]}))
+    unique = dict.fromkeys(lines(payload()["state"]))
+    print(json.dumps({"lines": list(unique)[:200]}))
 
 
 main()

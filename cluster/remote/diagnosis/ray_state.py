@@ -13,12 +13,12 @@ from typing import Any
 def nodes(ray: Any) -> "list[dict[str, Any]]":
     return [
         {
-            "address": one["NodeManagerAddress"],
-            "alive": one["Alive"],
-            "gpus": int(one["Resources"].get("GPU", 0)),
-            "died": one.get("DeathReasonMessage") or "",
+            "address": node["NodeManagerAddress"],
+            "alive": node["Alive"],
+            "gpus": int(node["Resources"].get("GPU", 0)),
+            "died": node.get("DeathReasonMessage") or "",
         }
-        for one in ray.nodes()
+        for node in ray.nodes()
     ]
 
 
@@ -27,11 +27,11 @@ def groups(ray: Any) -> "list[dict[str, Any]]":
 
     return [
         {
-            "state": one["state"],
-            "strategy": one["strategy"],
-            "gpus": sum(bundle.get("GPU", 0) for bundle in one["bundles"].values()),
+            "state": group["state"],
+            "strategy": group["strategy"],
+            "gpus": sum(bundle.get("GPU", 0) for bundle in group["bundles"].values()),
         }
-        for one in placement_group_table().values()
+        for group in placement_group_table().values()
     ]
 
 

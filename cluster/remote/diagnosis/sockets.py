@@ -13,7 +13,7 @@ MOST_SOCKETS = 4000
 
 
 def sockets(pids: "set[int]") -> "list[dict[str, Any]]":
-    """Of these processes: pid, state, both ends, and how many bytes wait to be sent and to be read."""
+    """The sockets of these processes: pid, state, both ends, bytes that wait to be sent and to be read."""
     owners = {}
     for pid in pids:
         for target, _ in links(f"/proc/{pid}/fd"):
@@ -40,6 +40,6 @@ def end_of(words: str) -> str:
     raw = bytes.fromhex(address)
     if sys.byteorder == "little":
         raw = b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4))
-    one = ipaddress.ip_address(raw)
-    mapped = getattr(one, "ipv4_mapped", None)
-    return f"[{one}]:{int(port, 16)}" if one.version == 6 and not mapped else f"{mapped or one}:{int(port, 16)}"
+    ip = ipaddress.ip_address(raw)
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return f"[{ip}]:{int(port, 16)}" if ip.version == 6 and not mapped else f"{mapped or ip}:{int(port, 16)}"

@@ -20,26 +20,26 @@ MOST_STACKS = 40
 def under_way(pids: "set[int]", table: "dict[int, Process]", end: float) -> "list[dict[str, Any]]":
     """All of them, those of Python with their stack where py-spy is there and may look."""
     before, began = {pid: used(pid) for pid in pids}, time.monotonic()
-    found = [one for one in (described(pid, table) for pid in sorted(pids)) if one]
-    taken = stacks([one["pid"] for one in found if runs_python(one["pid"])][:MOST_STACKS], end)
+    entries = [entry for entry in (described(pid, table) for pid in sorted(pids)) if entry]
+    stacks_by_pid = stacks([entry["pid"] for entry in entries if runs_python(entry["pid"])][:MOST_STACKS], end)
     time.sleep(max(0.0, MOMENT - (time.monotonic() - began)))
     moment = time.monotonic() - began
-    for one in found:
-        (ticks, read), (ticks_now, read_now) = before[one["pid"]], used(one["pid"])
-        one["cpu"] = round((ticks_now - ticks) / os.sysconf("SC_CLK_TCK") / moment, 2)
-        one["read_per_second"] = int((read_now - read) / moment)
-        one.update(taken.get(one["pid"], {}))
-    return found
+    for entry in entries:
+        (ticks, read), (ticks_now, read_now) = before[entry["pid"]], used(entry["pid"])
+        entry["cpu"] = round((ticks_now - ticks) / os.sysconf("SC_CLK_TCK") / moment, 2)
+        entry["read_per_second"] = int((read_now - read) / moment)
+        entry.update(stacks_by_pid.get(entry["pid"], {}))
+    return entries
 
 
 def described(pid: int, table: "dict[int, Process]") -> "dict[str, Any] | None":
-    one = table.get(pid)
-    if one is None:
+    entry = table.get(pid)
+    if entry is None:
         return None
     return {
         "pid": pid,
-        "parent": one.parent,
-        "state": one.state,
+        "parent": entry.parent,
+        "state": entry.state,
         "waits_in": first_line(f"/proc/{pid}/wchan"),
         "rss_mib": resident(pid) >> 20,
         "command": command_line(pid)[:300],
@@ -95,22 +95,24 @@ def stacks(pids: "list[int]", end: float) -> "dict[int, dict[str, Any]]":
     if program is None:
         return {pid: {"stack_problem": "no py-spy on this host"} for pid in pids}
     taken = {}
-    asked = {pid: ask_for_stack(program, pid) for pid in pids}
-    for pid, one in asked.items():
+    children = {pid: ask_for_stack(program, pid) for pid in pids}
+    for pid, child in children.items():
         try:
-            said, problem = one.communicate(timeout=max(0.1, end - time.monotonic()))
-            taken[pid] = {"threads": threads(said)} if one.returncode == 0 else {"stack_problem": last(problem)}
+            output, problem = child.communicate(timeout=max(0.1, end - time.monotonic()))
+            taken[pid] = (
+                {"threads": threads(output)} if child.returncode == 0 else {"stack_problem": last(problem)}
+            )
         except (subprocess.TimeoutExpired, ValueError) as problem:
-            end_it(one)
+            end_it(child)
             taken[pid] = {"stack_problem": str(problem)[:200]}
     return taken
 
 
-def end_it(one: "subprocess.Popen[str]") -> None:
+def end_it(child: "subprocess.Popen[str]") -> None:
     """One that hangs in the kernel is left to it."""
-    one.kill()
+    child.kill()
     try:
-        one.communicate(timeout=0.5)
+        child.communicate(timeout=0.5)
     except (subprocess.TimeoutExpired, ValueError):
         pass
 
@@ -122,23 +124,23 @@ def ask_for_stack(program: str, pid: int) -> "subprocess.Popen[str]":
     )
 
 
-def last(said: str) -> str:
-    lines = said.strip().splitlines()
+def last(output: str) -> str:
+    lines = output.strip().splitlines()
     return lines[-1][:200] if lines else "py-spy said nothing"
 
 
-def threads(said: str) -> "list[dict[str, Any]]":
+def threads(output: str) -> "list[dict[str, Any]]":
     """The main thread comes first."""
-    found = [
+    entries = [
         {
-            "thread": one.get("thread_name") or str(one.get("os_thread_id")),
-            "main": one.get("os_thread_id") == one.get("pid"),
-            "active": bool(one.get("active")),
+            "thread": thread.get("thread_name") or str(thread.get("os_thread_id")),
+            "main": thread.get("os_thread_id") == thread.get("pid"),
+            "active": bool(thread.get("active")),
             "frames": [
                 f"{frame['name']} ({frame.get('short_filename') or frame['filename']}:{frame['line']})"
-                for frame in one["frames"]
+                for frame in thread["frames"]
             ],
         }
-        for one in json.loads(said)
+        for thread in json.loads(output)
     ]
-    return sorted(found, key=lambda one: not one["main"])
+    return sorted(entries, key=lambda thread: not thread["main"])

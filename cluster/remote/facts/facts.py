@@ -97,9 +97,9 @@ def hard(limit: int) -> int:
 
 
 def configuration(data: "dict[str, Any]") -> "dict[str, Any]":
-    """Of the head alone, since all hosts have the same."""
-    found = config_of(data["model"])[0] if data["head"] else None
-    return {"config": "" if found is None else json.dumps(found)}
+    """The model's configuration, from the head alone: all hosts have the same."""
+    config = config_of(data["model"])[0] if data["head"] else None
+    return {"config": "" if config is None else json.dumps(config)}
 
 
 def main() -> None:
@@ -125,7 +125,8 @@ def main() -> None:
         **cards,
         "addresses": addresses(),
         "listeners": [
-            {**one, "command": command_line(one["pid"])[:200], "ours": one["pid"] in known} for one in held
+            {**listener, "command": command_line(listener["pid"])[:200], "ours": listener["pid"] in known}
+            for listener in held
         ],
         "nofile": hard(resource.RLIMIT_NOFILE),
         "memlock": hard(resource.RLIMIT_MEMLOCK),

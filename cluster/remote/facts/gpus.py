@@ -24,17 +24,17 @@ def gpus(ours: "Callable[[], set[int]]") -> dict[str, Any]:
     `ours` is asked after nvidia-smi has answered: one of our processes may have come meanwhile.
     """
     end = time.monotonic() + PATIENCE
-    asked: list[subprocess.Popen[str]] = []
+    queries: list[subprocess.Popen[str]] = []
     try:
-        asked += map(_ask, (f"--query-gpu={GPU_FIELDS}", f"--query-compute-apps={PROCESS_FIELDS}"))
-        rows, running = [_answer(one, end) for one in asked]
-        on = _processes(running, ours())
-        found = [_gpu(row, on) for row in rows]
+        queries += map(_ask, (f"--query-gpu={GPU_FIELDS}", f"--query-compute-apps={PROCESS_FIELDS}"))
+        rows, running = [_answer(query, end) for query in queries]
+        by_gpu = _processes(running, ours())
+        cards = [_gpu(row, by_gpu) for row in rows]
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        for one in asked:
-            one.kill()
+        for query in queries:
+            query.kill()
         return {"gpus": [], "driver": "", "gpu_problem": f"nvidia-smi: {error}"}
-    return {"gpus": found, "driver": rows[0][5] if rows else "", "gpu_problem": ""}
+    return {"gpus": cards, "driver": rows[0][5] if rows else "", "gpu_problem": ""}
 
 
 def _ask(query: str) -> "subprocess.Popen[str]":
@@ -44,24 +44,24 @@ def _ask(query: str) -> "subprocess.Popen[str]":
     )
 
 
-def _answer(asked: "subprocess.Popen[str]", end: float) -> list[list[str]]:
+def _answer(query: "subprocess.Popen[str]", end: float) -> list[list[str]]:
     """Until `end` on the monotonic clock: with a lost GPU it may hang for good, and even outlive its kill."""
     try:
-        said, warned = asked.communicate(timeout=max(0.1, end - time.monotonic()))
+        output, warnings = query.communicate(timeout=max(0.1, end - time.monotonic()))
     except subprocess.TimeoutExpired:
-        asked.kill()
+        query.kill()
         raise
-    if asked.returncode != 0:
-        raise ValueError((said + warned).strip()[-300:] or f"exit status {asked.returncode}")
-    return list(csv.reader(said.splitlines(), skipinitialspace=True))
+    if query.returncode != 0:
+        raise ValueError((output + warnings).strip()[-300:] or f"exit status {query.returncode}")
+    return list(csv.reader(output.splitlines(), skipinitialspace=True))
 
 
 def _processes(rows: list[list[str]], ours: set[int]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
+    by_gpu: dict[str, list[dict[str, Any]]] = {}
     for uuid, pid, used, *name in rows:
-        one = {"pid": int(pid), "name": ",".join(name), "used_mib": _mib(used), **_whose(int(pid), ours)}
-        found.setdefault(uuid, []).append(one)
-    return found
+        entry = {"pid": int(pid), "name": ",".join(name), "used_mib": _mib(used), **_whose(int(pid), ours)}
+        by_gpu.setdefault(uuid, []).append(entry)
+    return by_gpu
 
 
 def _whose(pid: int, ours: set[int]) -> dict[str, Any]:
@@ -91,14 +91,14 @@ def _has_gpu(pid: int) -> bool:
 
 
 def _owner(pid: int) -> dict[str, Any]:
-    one = process(pid)
+    entry = process(pid)
     try:
         uid = os.stat(f"/proc/{pid}").st_uid
         with open("/proc/uptime") as file:
             up = float(file.read().split()[0])
     except OSError:
         return {"user": "", "age": None}
-    age = up - one.ticks / os.sysconf("SC_CLK_TCK") if one else None
+    age = up - entry.ticks / os.sysconf("SC_CLK_TCK") if entry else None
     return {"user": _named(uid), "age": age if age is None else max(0.0, age)}
 
 
@@ -111,17 +111,17 @@ def _named(uid: int) -> str:
 
 def dying(pid: int) -> bool:
     """A process of this user that was killed and is still in the driver: it holds memory and is in no tree."""
-    one = process(pid)
+    entry = process(pid)
     try:
-        return one is not None and one.state in "ZX" and os.stat(f"/proc/{pid}").st_uid == os.getuid()
+        return entry is not None and entry.state in "ZX" and os.stat(f"/proc/{pid}").st_uid == os.getuid()
     except OSError:
         return False
 
 
-def _gpu(row: list[str], on: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+def _gpu(row: list[str], by_gpu: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     index, uuid, name, total, used = row[:5]
     sizes = {"memory_mib": _mib(total), "used_mib": _mib(used)}
-    return {"index": int(index), "uuid": uuid, "name": name, **sizes, "processes": on.get(uuid, [])}
+    return {"index": int(index), "uuid": uuid, "name": name, **sizes, "processes": by_gpu.get(uuid, [])}
 
 
 def _mib(text: str) -> "int | None":

@@ -28,16 +28,16 @@ FLAGS = {"Enabled": True, "Yes": True, "Disabled": False, "No": False}
 
 def hardware(data: dict[str, Any]) -> dict[str, Any]:
     end = time.monotonic() + PATIENCE
-    asked = [_asked(fields) for fields in (HEALTH_FIELDS, FABRIC_FIELDS, NEWER_FIELDS)]
+    queries = [_asked(fields) for fields in (HEALTH_FIELDS, FABRIC_FIELDS, NEWER_FIELDS)]
     switches = nvswitch()
     version = fabric_manager_version() if switches else ""
-    found = xids()
-    rows, fabric, newer = [_told(one, end) for one in asked]
+    failures = xids()
+    rows, fabric, newer = [_told(query, end) for query in queries]
     return {
         "health": [
             {"uuid": uuid, **_health(row, fabric.get(uuid, []), newer.get(uuid, []))} for uuid, row in rows.items()
         ],
-        "xids": found,
+        "xids": failures,
         "nvswitch": switches,
         "fabric_manager": switches and fabric_manager_runs(),
         "fabric_manager_version": version,
@@ -51,17 +51,17 @@ def _asked(fields: str) -> "subprocess.Popen[str] | None":
         return None
 
 
-def _told(asked: "subprocess.Popen[str] | None", end: float) -> dict[str, list[str]]:
+def _told(query: "subprocess.Popen[str] | None", end: float) -> dict[str, list[str]]:
     """What was said of each GPU, by uuid; nothing where the driver is too old for the question."""
     try:
-        return {row[0]: row[1:] for row in _answer(asked, end) if row} if asked else {}
+        return {row[0]: row[1:] for row in _answer(query, end) if row} if query else {}
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return {}
 
 
 def _health(row: list[str], fabric: list[str], newer: list[str]) -> dict[str, Any]:
     bus, capability, persistent, mig, uncorrected, pages, pending, failed = (row + [""] * 8)[:8]
-    state, status = [_word(one) for one in (fabric + ["", ""])[:2]]
+    state, status = [_word(text) for text in (fabric + ["", ""])[:2]]
     recovery, exceeded = (newer + ["", ""])[:2]
     return {
         "bus": bus_address(bus),
@@ -97,12 +97,12 @@ def xids() -> "list[dict[str, Any]] | None":
     lines = kernel_log()
     if lines is None:
         return None
-    found: dict[tuple[str, int], str] = {}
+    texts: dict[tuple[str, int], str] = {}
     for line in lines:
-        said = XID.search(line)
-        if said:
-            found[bus_address(said[1]), int(said[2])] = said[3].strip()[:200]
-    return [{"bus": bus, "code": code, "text": text} for (bus, code), text in found.items()]
+        match = XID.search(line)
+        if match:
+            texts[bus_address(match[1]), int(match[2])] = match[3].strip()[:200]
+    return [{"bus": bus, "code": code, "text": text} for (bus, code), text in texts.items()]
 
 
 def kernel_log(sign: str = OF_THE_DRIVER) -> "list[str] | None":
@@ -190,5 +190,5 @@ def fabric_manager_version() -> str:
         done = subprocess.run([program, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=5)
     except (OSError, subprocess.SubprocessError):
         return ""
-    said = re.search(rb"\d+\.\d+[.\d]*", done.stdout)
-    return said[0].decode() if said else ""
+    version = re.search(rb"\d+\.\d+[.\d]*", done.stdout)
+    return version[0].decode() if version else ""

@@ -37,11 +37,11 @@ def links_between(data: dict[str, Any]) -> dict[str, Any]:
 
 def resolved(name: str) -> "list[str] | None":
     """The addresses of this name, in order; None when nobody answers in time."""
-    found: list[list[str]] = []
-    asking = threading.Thread(target=lambda: found.append(look_up(name)), daemon=True)
-    asking.start()
-    asking.join(RESOLVED_WITHIN)
-    return found[0] if found else None
+    answers: list[list[str]] = []
+    thread = threading.Thread(target=lambda: answers.append(look_up(name)), daemon=True)
+    thread.start()
+    thread.join(RESOLVED_WITHIN)
+    return answers[0] if answers else None
 
 
 def look_up(name: str) -> list[str]:
@@ -49,27 +49,27 @@ def look_up(name: str) -> list[str]:
         answers = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return []
-    return list(dict.fromkeys(str(one[4][0]).partition("%")[0] for one in answers))
+    return list(dict.fromkeys(str(answer[4][0]).partition("%")[0] for answer in answers))
 
 
 def source(address: str) -> str:
     """Our address on the way there, as the kernel routes; empty where it knows no way."""
     try:
-        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as one:
-            one.connect((address, DISCARD))
-            return str(one.getsockname()[0]).partition("%")[0]
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, DISCARD))
+            return str(probe.getsockname()[0]).partition("%")[0]
     except OSError:
         return ""
 
 
 def mtu(address: str) -> "int | None":
-    """Of the interface that holds `address`."""
+    """The MTU of the interface that holds `address`."""
     name = next((name for name, held in addresses().items() if address in held), "")
     if not name:
         return None
     try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-            answer = fcntl.ioctl(one.fileno(), SIOCGIFMTU, struct.pack("16sI12x", name.encode(), 0))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            answer = fcntl.ioctl(probe.fileno(), SIOCGIFMTU, struct.pack("16sI12x", name.encode(), 0))
         return int(struct.unpack("16sI12x", answer)[1])
     except OSError:
         return None
@@ -77,6 +77,6 @@ def mtu(address: str) -> "int | None":
 
 def environment(variables: dict[str, str]) -> dict[str, str]:
     """A proxy's URL may hold a password: that it is set is enough."""
-    found = {name: "set" for name in PROXIES if variables.get(name)}
-    found.update((name, variables[name]) for name in WATCHED if variables.get(name))
-    return found
+    watched = {name: "set" for name in PROXIES if variables.get(name)}
+    watched.update((name, variables[name]) for name in WATCHED if variables.get(name))
+    return watched

@@ -61,10 +61,10 @@ def whole(text: str) -> "int | None":
 
 
 def memory_free() -> "int | None":
-    found = re.search(r"^MemAvailable:\s*(\d+) kB", text_of("/proc/meminfo"), re.MULTILINE)
-    rooms = [one for one in map(group_room, control_groups("memory")) if one is not None]
-    if found:
-        rooms.append(int(found.group(1)) << 10)
+    available = re.search(r"^MemAvailable:\s*(\d+) kB", text_of("/proc/meminfo"), re.MULTILINE)
+    rooms = [room for room in map(group_room, control_groups("memory")) if room is not None]
+    if available:
+        rooms.append(int(available.group(1)) << 10)
     return max(0, min(rooms)) >> 20 if rooms else None
 
 
@@ -111,12 +111,12 @@ def task_limits() -> tuple[int, int]:
 
 
 def group_tasks() -> int:
-    found = [whole(text_of(f"{folder}/pids.max")) for folder in control_groups("pids")]
-    return min((one for one in found if one is not None), default=-1)
+    limits = [whole(text_of(f"{folder}/pids.max")) for folder in control_groups("pids")]
+    return min((limit for limit in limits if limit is not None), default=-1)
 
 
 def ended_at_logout() -> bool:
-    """As logind decides it; that a user lingers does not save what is in a session."""
+    """Whether logind ends our processes at logout; that a user lingers does not save what is in a session."""
     if not os.path.isdir("/run/systemd/system"):
         return False
     settings = logind_settings()
@@ -135,15 +135,15 @@ def logind_settings() -> dict[str, str]:
     for root in ("/usr/lib", "/run", "/etc"):
         for path in glob.glob(f"{root}/systemd/logind.conf.d/*.conf"):
             pieces[os.path.basename(path)] = path
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for path in ("/etc/systemd/logind.conf", *(pieces[name] for name in sorted(pieces))):
         for name, value in re.findall(r"^(Kill\w+)[ \t]*=[ \t]*(.*?)[ \t]*$", text_of(path), re.MULTILINE):
-            found[name] = value
-    return found
+            settings[name] = value
+    return settings
 
 
 def filesystem_of(place: str) -> str:
-    """Of the last mount that is nearest above `place`."""
+    """The kind of the last mount that is nearest above `place`."""
     best, kind = "", ""
     for line in text_of("/proc/self/mountinfo").splitlines():
         before, _, after = line.partition(" - ")
@@ -174,27 +174,30 @@ def strangers(state: str, folder: str) -> list[dict[str, Any]]:
         return []
     table = processes()
     clusters = cluster_trees(state, table)
-    there = sorted((one for one in table.values() if kinds.get(one.pid)), key=lambda one: (one.ticks, one.pid))
+    candidates = sorted(
+        (stranger for stranger in table.values() if kinds.get(stranger.pid)),
+        key=lambda stranger: (stranger.ticks, stranger.pid),
+    )
     up = float(text_of("/proc/uptime").split()[0])
     return [
         {
-            "pid": one.pid,
-            "kind": kinds[one.pid],
-            "user": user_of(str(one.pid)),
-            "age": max(0.0, up - one.ticks / os.sysconf("SC_CLK_TCK")),
-            "cluster": clusters.get(one.pid, ("", ""))[1],
+            "pid": stranger.pid,
+            "kind": kinds[stranger.pid],
+            "user": user_of(str(stranger.pid)),
+            "age": max(0.0, up - stranger.ticks / os.sysconf("SC_CLK_TCK")),
+            "cluster": clusters.get(stranger.pid, ("", ""))[1],
         }
-        for one in there
-        if clusters.get(one.pid, ("", ""))[0] != folder
+        for stranger in candidates
+        if clusters.get(stranger.pid, ("", ""))[0] != folder
     ]
 
 
 def cluster_trees(state: str, table: "dict[int, Process]") -> dict[int, tuple[str, str]]:
     """Folder and name of the cluster of ours that a process belongs to."""
-    found: dict[int, tuple[str, str]] = {}
+    trees: dict[int, tuple[str, str]] = {}
     for path in glob.glob(os.path.join(glob.escape(state), "*", "*", "")):
         folder, unit = path.rstrip("/").split("/")[-2:]
         if unit in ("ray", "vllm"):
             name = str((read_record(path) or {}).get("cluster") or folder)
-            found.update(dict.fromkeys(unit_pids(path, table), (folder, name)))
-    return found
+            trees.update(dict.fromkeys(unit_pids(path, table), (folder, name)))
+    return trees

@@ -22,15 +22,15 @@ def model_files(asked: dict[str, Any]) -> dict[str, Any]:
 
 def files(path: str) -> dict[str, int]:
     """Sizes of the files; a folder's own size differs between filesystems, a broken link is no file."""
-    found: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     for name in sorted(os.listdir(path)):
         try:
-            one = os.stat(os.path.join(path, name))
+            status = os.stat(os.path.join(path, name))
         except FileNotFoundError:
             continue
-        if stat.S_ISREG(one.st_mode):
-            found[name] = one.st_size
-    return found
+        if stat.S_ISREG(status.st_mode):
+            sizes[name] = status.st_size
+    return sizes
 
 
 def repository(asked: dict[str, Any]) -> str:
@@ -88,7 +88,7 @@ def nearest(path: str) -> str:
 def held(blobs: str) -> int:
     """A file that is being fetched may have its full size, and few of its blocks."""
     try:
-        return sum(one.stat().st_blocks * 512 for one in os.scandir(blobs))
+        return sum(entry.stat().st_blocks * 512 for entry in os.scandir(blobs))
     except OSError:
         return 0
 
@@ -106,8 +106,8 @@ def missing(path: str, sizes: dict[str, int]) -> str:
         return f"{path}/model.safetensors.index.json cannot be read"
     lacking = sorted(name for name in wanted if name not in sizes)
     empty = sorted(name for name in wanted if sizes.get(name) == 0)
-    said = [f"lacks {some(lacking)}"] * bool(lacking) + [f"holds empty files: {some(empty)}"] * bool(empty)
-    return f"{path} {' and '.join(said)}" if said else ""
+    parts = [f"lacks {some(lacking)}"] * bool(lacking) + [f"holds empty files: {some(empty)}"] * bool(empty)
+    return f"{path} {' and '.join(parts)}" if parts else ""
 
 
 def some(names: list[str]) -> str:

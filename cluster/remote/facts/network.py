@@ -21,17 +21,17 @@ ENDING = 1.0
 
 def addresses() -> dict[str, list[str]]:
     """Address lists by interface, IPv4 and IPv6."""
-    found: dict[str, list[str]] = {}
+    by_interface: dict[str, list[str]] = {}
     for name, address in [*ipv4(), *ipv6()]:
-        found.setdefault(name, []).append(address)
-    return found
+        by_interface.setdefault(name, []).append(address)
+    return by_interface
 
 
 def ipv4() -> Iterator[tuple[str, str]]:
     room = array.array("B", bytes(40 * 256))
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         request = struct.pack("iL", len(room), room.buffer_info()[0])
-        used = struct.unpack("iL", fcntl.ioctl(one.fileno(), SIOCGIFCONF, request))[0]
+        used = struct.unpack("iL", fcntl.ioctl(probe.fileno(), SIOCGIFCONF, request))[0]
     raw = room.tobytes()
     for start in range(0, used, 40):
         name = raw[start : start + 16].split(b"\0", 1)[0].decode()
@@ -62,7 +62,7 @@ def listeners(ports: list[int]) -> list[dict[str, Any]]:
 
 
 def _staying(inodes: set[str]) -> set[str]:
-    """Those that nobody shows, and that are there for longer than a process takes to end: it lets go of its files
+    """Sockets that nobody shows, and that outlast the time in which a process ends: it lets go of its files
     before they are closed."""
     end = time.monotonic() + ENDING
     while inodes and time.monotonic() < end:
@@ -87,20 +87,20 @@ def _user(uid: int) -> str:
 
 def _age(pid: int) -> "float | None":
     """In seconds."""
-    one = process(pid)
+    entry = process(pid)
     try:
         with open("/proc/uptime") as file:
             up = float(file.read().split()[0])
     except OSError:
         return None
-    return max(0.0, up - one.ticks / os.sysconf("SC_CLK_TCK")) if one else None
+    return max(0.0, up - entry.ticks / os.sysconf("SC_CLK_TCK")) if entry else None
 
 
 def _owners(inodes: set[str]) -> dict[str, int]:
     names = {f"socket:[{inode}]": inode for inode in inodes}
-    found: dict[str, int] = {}
+    pids: dict[str, int] = {}
     for pid in filter(str.isdigit, os.listdir("/proc")):
         for link, _ in links(f"/proc/{pid}/fd"):
             if link in names:
-                found.setdefault(names[link], int(pid))
-    return found
+                pids.setdefault(names[link], int(pid))
+    return pids

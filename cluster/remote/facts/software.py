@@ -21,7 +21,7 @@ def software(data: dict[str, Any], model: str) -> dict[str, Any]:
     path = os.path.join(data["venv"], "bin") + ":" + (os.environ.get("PATH") or os.defpath)
     return {
         "ninja": shutil.which("ninja", path=path) or "",
-        "compiler": next(filter(None, (shutil.which(one, path=path) for one in compilers())), ""),
+        "compiler": next(filter(None, (shutil.which(compiler, path=path) for compiler in compilers())), ""),
         "demands": demands(),
         "unimportable": sorted({name for name in imported(model) if not importable(name)}),
     }
@@ -33,7 +33,7 @@ def versions() -> dict[str, str]:
 
 
 def installed() -> Iterator[tuple[str, str, str]]:
-    """Name, version and metadata folder; of one that is there twice, that which Python would find."""
+    """Name, version and metadata folder; where one is there twice, the one that Python would find."""
     seen = set()
     for place in sys.path:
         for path in sorted(glob.glob(os.path.join(glob.escape(place), "*.dist-info"))):
@@ -44,8 +44,8 @@ def installed() -> Iterator[tuple[str, str, str]]:
 
 
 def compilers() -> "list[str]":
-    """As Triton looks for one."""
-    return [one for one in (os.environ.get("CC"), *COMPILERS) if one]
+    """The names by which Triton looks for a compiler."""
+    return [compiler for compiler in (os.environ.get("CC"), *COMPILERS) if compiler]
 
 
 def demands() -> "list[str]":
@@ -70,26 +70,26 @@ def known(requirement: str) -> bool:
 
 def imported(model: str) -> "set[str]":
     """Packages that the model's own code imports as it is loaded."""
-    found: set[str] = set()
+    packages: set[str] = set()
     for path in glob.glob(os.path.join(glob.escape(model), "*.py")):
         try:
             if os.stat(path).st_size < LARGEST:
                 with open(path, "rb") as file:
-                    found |= top_level(ast.parse(file.read()))
+                    packages |= top_level(ast.parse(file.read()))
         except (OSError, SyntaxError, ValueError, RecursionError):
             continue
-    return found
+    return packages
 
 
 def top_level(tree: ast.Module) -> "set[str]":
     """Only what no `try` and no `if` stands around; what is missing there has been thought of."""
-    found: set[str] = set()
-    for one in tree.body:
-        if isinstance(one, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in one.names}
-        elif isinstance(one, ast.ImportFrom) and one.module and not one.level:
-            found.add(one.module.partition(".")[0])
-    return found
+    packages: set[str] = set()
+    for statement in tree.body:
+        if isinstance(statement, ast.Import):
+            packages |= {alias.name.partition(".")[0] for alias in statement.names}
+        elif isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
+            packages.add(statement.module.partition(".")[0])
+    return packages
 
 
 def importable(name: str) -> bool:

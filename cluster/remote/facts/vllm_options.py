@@ -29,7 +29,7 @@ def options_in(text: str) -> "list[str]":
 
 
 def options_of(venv: str) -> "tuple[list[str] | None, str]":
-    """As `vllm serve --help=all` lists them. No GPU is looked at for that."""
+    """The options that `vllm serve --help=all` lists. No GPU is looked at for that."""
     words = [os.path.join(venv, "bin", "vllm"), "serve", "--help=all"]
     environment = {**os.environ, "COLUMNS": "200", "CUDA_VISIBLE_DEVICES": "", "VLLM_LOGGING_LEVEL": "ERROR"}
     try:
@@ -40,23 +40,23 @@ def options_of(venv: str) -> "tuple[list[str] | None, str]":
         return None, f"{words[0]}: {error.strerror}"
     end_with_the_operator(child.kill)
     try:
-        said, wrong = child.communicate(timeout=LONGEST)
+        output, warnings = child.communicate(timeout=LONGEST)
     except subprocess.TimeoutExpired:
         child.kill()
         return None, f"`vllm serve --help=all` did not end within {LONGEST:.0f} s"
-    found = options_in(said.decode(errors="replace"))
-    if child.returncode or not found:
-        last = wrong.decode(errors="replace").strip().splitlines()[-1:]
+    options = options_in(output.decode(errors="replace"))
+    if child.returncode or not options:
+        last = warnings.decode(errors="replace").strip().splitlines()[-1:]
         return None, " ".join(["`vllm serve --help=all` failed:", *last])
-    return found, ""
+    return options, ""
 
 
 def main() -> None:
     data = payload()
     config, problem = config_of(data["model"])
     options, options_problem = options_of(data["venv"])
-    found = {"config": config, "problem": problem, "options": options, "options_problem": options_problem}
-    print("\n" + json.dumps(found), flush=True)
+    answer = {"config": config, "problem": problem, "options": options, "options_problem": options_problem}
+    print("\n" + json.dumps(answer), flush=True)
     sys.stdout.flush()
     os._exit(0)
 

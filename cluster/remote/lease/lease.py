@@ -26,10 +26,10 @@ FIELDS = {"owner", "machine", "since", "reason"}
 def read(lock: int) -> Any:
     """Who wrote themselves down; None where nobody has, or not whole."""
     try:
-        found = json.loads(os.pread(lock, 65536, 0))
+        lease = json.loads(os.pread(lock, 65536, 0))
     except (ValueError, OSError):
         return None
-    return found if isinstance(found, dict) and set(found) >= FIELDS else None
+    return lease if isinstance(lease, dict) and set(lease) >= FIELDS else None
 
 
 def write(lock: int, text: bytes) -> str:
@@ -98,8 +98,8 @@ def hold(silence: float) -> None:
 
 def answer(line: bytes) -> None:
     """In one write: the main thread may have something to say at the same time."""
-    said = json.dumps({"heard": line.decode(errors="replace").strip()})
-    os.write(1, f"{said}\n".encode())
+    message = json.dumps({"heard": line.decode(errors="replace").strip()})
+    os.write(1, f"{message}\n".encode())
 
 
 def tell_who_broke_it(folder: str) -> None:

@@ -68,30 +68,30 @@ def rank(data: dict[str, Any], torch: Any, local: int, out: int) -> None:
     os.dup2(out, 1)
     os.dup2(out, 2)
     try:
-        said = reduce_all(data, torch, local)
+        measured = reduce_all(data, torch, local)
     except Exception as error:
         traceback.print_exc()
-        said = {"problem": (str(error).strip() or type(error).__name__).splitlines()[0][:300]}
-    print("\n" + json.dumps({"rank": data["first"] + local, **said}), flush=True)
+        measured = {"problem": (str(error).strip() or type(error).__name__).splitlines()[0][:300]}
+    print("\n" + json.dumps({"rank": data["first"] + local, **measured}), flush=True)
     os._exit(0)
 
 
 def launch(data: dict[str, Any], torch: Any) -> dict[int, tuple[int, int]]:
     """Pid and rank of each child by the end of its pipe. Forked before CUDA is touched: one import serves all."""
-    found = {}
+    children = {}
     for local in range(data["ranks"]):
         come, go = os.pipe()
         pid = os.fork()
         if pid == 0:
             rank(data, torch, local, go)
         os.close(go)
-        found[come] = (pid, data["first"] + local)
-    return found
+        children[come] = (pid, data["first"] + local)
+    return children
 
 
 def listen(children: dict[int, tuple[int, int]], end: float) -> dict[int, str]:
     """What each rank said, until all have left or the time is over, which one that failed cuts short."""
-    said = {number: "" for _, number in children.values()}
+    outputs = {number: "" for _, number in children.values()}
     with selectors.DefaultSelector() as wanted:
         for come in children:
             wanted.register(come, selectors.EVENT_READ)
@@ -99,27 +99,27 @@ def listen(children: dict[int, tuple[int, int]], end: float) -> dict[int, str]:
             for key, _ in wanted.select(timeout=0.5):
                 more = os.read(key.fd, 65536)
                 number = children[key.fd][1]
-                said[number] += more.decode(errors="replace")
+                outputs[number] += more.decode(errors="replace")
                 if not more:
                     wanted.unregister(key.fd)
-                    if "problem" in outcome(number, said[number]):
+                    if "problem" in outcome(number, outputs[number]):
                         end = min(end, time.monotonic() + GRACE)
-    return said
+    return outputs
 
 
-def outcome(number: int, said: str) -> dict[str, Any]:
+def outcome(number: int, output: str) -> dict[str, Any]:
     """The last JSON that a rank said, or its last words where it came to no end."""
-    lines = said.splitlines()
+    lines = output.splitlines()
     for line in reversed(lines):
         if line.startswith('{"rank"'):
-            found: dict[str, Any] = json.loads(line)
-            return found
+            result: dict[str, Any] = json.loads(line)
+            return result
     last = next((line for line in reversed(lines) if line.strip() and "NCCL INFO" not in line), "")
     return {"rank": number, "problem": last[:300] or "no answer from this rank within the time"}
 
 
-def network(said: dict[int, str]) -> list[str]:
-    lines = [line for text in said.values() for line in text.splitlines() if "NCCL INFO" in line]
+def network(outputs: dict[int, str]) -> list[str]:
+    lines = [line for text in outputs.values() for line in text.splitlines() if "NCCL INFO" in line]
     return [line for line in lines if "NET/" in line or "Using network" in line][:KEPT]
 
 
@@ -144,10 +144,10 @@ def main() -> None:
     children = launch(data, torch)
     # Nobody may hold GPUs for somebody who is gone.
     end_with_the_operator(lambda: kill(children))
-    said = listen(children, end)
+    outputs = listen(children, end)
     kill(children)
-    found = [outcome(number, text) for number, text in sorted(said.items())]
-    print(json.dumps({"ranks": found, "network": network(said)}), flush=True)
+    ranks = [outcome(number, text) for number, text in sorted(outputs.items())]
+    print(json.dumps({"ranks": ranks, "network": network(outputs)}), flush=True)
     os._exit(0)
 
 

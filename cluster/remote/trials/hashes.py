@@ -20,15 +20,15 @@ AT_ONCE = 16
 
 
 def digest(path: str) -> str:
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     block = bytearray(BLOCK)
     try:
         with open(path, "rb", buffering=0) as file:
             while True:
                 size = file.readinto(block)
                 if not size:
-                    return found.hexdigest()
-                found.update(memoryview(block)[:size])
+                    return sha256.hexdigest()
+                sha256.update(memoryview(block)[:size])
     except OSError as problem:
         return f"cannot be read: {problem.strerror}"
 
@@ -38,8 +38,8 @@ def main() -> None:
     end_with_the_operator()
     names = data["names"]
     with ThreadPoolExecutor(min(AT_ONCE, os.cpu_count() or 1)) as pool:
-        found = pool.map(lambda name: digest(os.path.join(data["folder"], name)), names)
-        print(json.dumps({"hashes": dict(zip(names, found))}), flush=True)
+        digests = pool.map(lambda name: digest(os.path.join(data["folder"], name)), names)
+        print(json.dumps({"hashes": dict(zip(names, digests))}), flush=True)
     sys.stdout.flush()
     os._exit(0)
 

@@ -21,15 +21,15 @@ BLOCK = 1 << 16
 
 
 def doors(address: str, ports: list[int]) -> list[socket.socket]:
-    """Those that could be opened; what somebody holds already is not ours to try."""
+    """The sockets that could be opened; what somebody holds already is not ours to try."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    found = []
+    sockets = []
     for port in ports:
         try:
-            found.append(socket.create_server((address, port), family=family, backlog=1024))
+            sockets.append(socket.create_server((address, port), family=family, backlog=1024))
         except OSError:
             continue
-    return found
+    return sockets
 
 
 def welcome(selector: selectors.BaseSelector, door: socket.socket, length: int) -> None:
@@ -41,16 +41,16 @@ def welcome(selector: selectors.BaseSelector, door: socket.socket, length: int) 
     selector.register(guest, selectors.EVENT_READ, length)
 
 
-def hear(selector: selectors.BaseSelector, guest: socket.socket, left: int) -> None:
-    """`left` is what the guest has still to send."""
+def hear(selector: selectors.BaseSelector, guest: socket.socket, missing: int) -> None:
+    """`missing` is what the guest has still to send."""
     try:
-        said = guest.recv(BLOCK)
-        if said and len(said) >= left > 0:
+        received = guest.recv(BLOCK)
+        if received and len(received) >= missing > 0:
             guest.send(b".")
     except OSError:
-        said = b""
-    if said:
-        selector.modify(guest, selectors.EVENT_READ, left - len(said))
+        received = b""
+    if received:
+        selector.modify(guest, selectors.EVENT_READ, missing - len(received))
     else:
         selector.unregister(guest)
         guest.close()
@@ -64,23 +64,23 @@ def serve(open_doors: list[socket.socket], length: int, end: float) -> None:
         selector.register(door, selectors.EVENT_READ)
     while time.monotonic() < end:
         for key, _ in selector.select(end - time.monotonic()):
-            one: Any = key.fileobj
-            if one == 0:
+            ready: Any = key.fileobj
+            if ready == 0:
                 if not os.read(0, BLOCK):
                     return
             elif key.data is None:
-                welcome(selector, one, length)
+                welcome(selector, ready, length)
             else:
-                hear(selector, one, key.data)
+                hear(selector, ready, key.data)
 
 
 def main() -> None:
     data = payload()
     end = time.monotonic() + data["limit"]
     claims = {port: for_check(port) for port in data["ports"] if port}
-    found = doors(data["address"], [port for port in data["ports"] if not port or claims[port]])
-    print(json.dumps({"listening": [one.getsockname()[1] for one in found]}), flush=True)
-    serve(found, data["length"], end)
+    listening = doors(data["address"], [port for port in data["ports"] if not port or claims[port]])
+    print(json.dumps({"listening": [door.getsockname()[1] for door in listening]}), flush=True)
+    serve(listening, data["length"], end)
 
 
 main()

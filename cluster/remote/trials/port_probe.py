@@ -21,10 +21,10 @@ AT_ONCE = 256
 def attempt(address: str, port: int, length: int, limit: float) -> str:
     """Why it did not go well. Nothing is sent where `length` is 0."""
     try:
-        with socket.create_connection((address, port), limit) as one:
+        with socket.create_connection((address, port), limit) as connection:
             # Hang up without a farewell: the port must not be kept for a minute from whoever starts next.
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            return exchange(one, length) if length else ""
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return exchange(connection, length) if length else ""
     except TIMED_OUT:
         return "timed out"
     except ConnectionRefusedError:
@@ -33,11 +33,11 @@ def attempt(address: str, port: int, length: int, limit: float) -> str:
         return (problem.strerror or str(problem)).lower()
 
 
-def exchange(one: socket.socket, length: int) -> str:
+def exchange(connection: socket.socket, length: int) -> str:
     """Packets as large as they come: one that is too large for a link on the way is lost without a word."""
     try:
-        one.sendall(bytes(length))
-        return "" if one.recv(1) else "hung up"
+        connection.sendall(bytes(length))
+        return "" if connection.recv(1) else "hung up"
     except TIMED_OUT:
         return "lost what was sent"
 
@@ -51,8 +51,8 @@ def main() -> None:
     data = payload()
     targets = data["targets"]
     with ThreadPoolExecutor(min(len(targets), AT_ONCE) or 1) as pool:
-        found = list(pool.map(lambda one: reach(one, data["length"], data["limit"]), targets))
-    print(json.dumps({"reaches": found}))
+        reaches = list(pool.map(lambda target: reach(target, data["length"], data["limit"]), targets))
+    print(json.dumps({"reaches": reaches}))
 
 
 main()

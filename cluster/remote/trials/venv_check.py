@@ -29,8 +29,8 @@ def trial(what: Callable[[], str]) -> str:
         return what()
     except BaseException as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        said = " … ".join(dict.fromkeys([*lines[:1], *lines[-1:]]))
-        return f"{type(error).__name__}: {said}"[:500]
+        text = " … ".join(dict.fromkeys([*lines[:1], *lines[-1:]]))
+        return f"{type(error).__name__}: {text}"[:500]
 
 
 def for_cpus() -> bool:
@@ -49,18 +49,18 @@ def use_gpus(wanted: int) -> str:
     torch.cuda.init()
     for index in range(torch.cuda.device_count()):
         torch.ones(1, device=torch.device("cuda", index)).add_(1).item()
-    found = torch.cuda.device_count()
-    return "" if found == wanted else f"torch sees {found} of {wanted} GPUs"
+    count = torch.cuda.device_count()
+    return "" if count == wanted else f"torch sees {count} of {wanted} GPUs"
 
 
 def read_model(asked: "dict[str, Any]") -> str:
     transformers: Any = importlib.import_module("transformers")
-    words = {"revision": asked["revision"], "trust_remote_code": asked["trust"], "local_files_only": True}
-    said = trial(lambda: str(transformers.AutoConfig.from_pretrained(asked["path"], **words) and ""))
-    if said:
-        return said if trial(lambda: by_vllm(asked)) else ""
+    settings = {"revision": asked["revision"], "trust_remote_code": asked["trust"], "local_files_only": True}
+    problem = trial(lambda: str(transformers.AutoConfig.from_pretrained(asked["path"], **settings) and ""))
+    if problem:
+        return problem if trial(lambda: by_vllm(asked)) else ""
     if any(os.path.exists(os.path.join(asked["path"], name)) for name in PROCESSORS):
-        transformers.AutoProcessor.from_pretrained(asked["path"], **words)
+        transformers.AutoProcessor.from_pretrained(asked["path"], **settings)
     return ""
 
 
@@ -79,11 +79,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         end_with_the_operator(lambda: shutil.rmtree(scratch, ignore_errors=True))
         os.environ["HF_MODULES_CACHE"] = scratch
-        found = {
+        problems = {
             "cuda": None if not data["gpus"] or for_cpus() else trial(lambda: use_gpus(data["gpus"])),
             "model": trial(lambda: read_model(data["model"])) if data["model"] else None,
         }
-    print("\n" + json.dumps(found), flush=True)
+    print("\n" + json.dumps(problems), flush=True)
     # Whatever the model's own code has started must not keep us.
     os._exit(0)
 

@@ -44,8 +44,8 @@ def wait_for_nodes(ray: Any, wanted: dict[str, int], end: float) -> bool:
     """Until each address wanted is a living node with the GPUs it must have, and no other node is there."""
     seen: Any = None
     while True:
-        nodes = {one["NodeManagerAddress"]: one for one in ray.nodes() if one["Alive"]}
-        gpus = {address: int(one["Resources"].get("GPU", 0)) for address, one in nodes.items()}
+        nodes = {node["NodeManagerAddress"]: node for node in ray.nodes() if node["Alive"]}
+        gpus = {address: int(node["Resources"].get("GPU", 0)) for address, node in nodes.items()}
         if gpus != seen:
             say(joined=gpus)
             seen = gpus
@@ -66,8 +66,8 @@ def touch() -> dict[str, Any]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     query = ["nvidia-smi", "-i", visible, "--query-gpu=uuid,memory.total", "--format=csv,noheader,nounits"]
     try:
-        said = subprocess.run(query, capture_output=True, text=True, timeout=60)
-        uuid, total = said.stdout.strip().split(", ")
+        done = subprocess.run(query, capture_output=True, text=True, timeout=60)
+        uuid, total = done.stdout.strip().split(", ")
         memory = int(total)
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         return {"problem": f"nvidia-smi -i {visible}: {error}"}
@@ -97,18 +97,18 @@ def touch_all(ray: Any, group: Any, count: int, end: float) -> list[dict[str, An
     from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
     task = ray.remote(num_gpus=1, num_cpus=0, max_retries=0)(touch)
-    left = [
+    waiting = [
         task.options(
             scheduling_strategy=PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=bundle)
         ).remote()
         for bundle in range(count)
     ]
-    found: list[dict[str, Any]] = []
-    while left and time.monotonic() < end:
-        done, left = ray.wait(left, timeout=1)
-        found += [answer(ray, one) for one in done]
-        say(touched=len(found), of=count)
-    return found + [{"problem": "no answer from a task on this GPU"}] * len(left)
+    answers: list[dict[str, Any]] = []
+    while waiting and time.monotonic() < end:
+        done, waiting = ray.wait(waiting, timeout=1)
+        answers += [answer(ray, ended) for ended in done]
+        say(touched=len(answers), of=count)
+    return answers + [{"problem": "no answer from a task on this GPU"}] * len(waiting)
 
 
 def answer(ray: Any, task: Any) -> Any:
@@ -126,16 +126,16 @@ def prove(ray: Any, wanted: dict[str, int], end: float) -> None:
     group = reserve(ray, count, end) if wait_for_nodes(ray, wanted, end) else None
     if group is None:
         return
-    found = touch_all(ray, group, count, end)
+    answers = touch_all(ray, group, count, end)
     remove_placement_group(group)
-    problems = [one["problem"] for one in found if "problem" in one]
-    problems += [one["cuda"] for one in found if one.get("cuda") not in (None, "ok", "not checked")]
+    problems = [gpu["problem"] for gpu in answers if "problem" in gpu]
+    problems += [gpu["cuda"] for gpu in answers if gpu.get("cuda") not in (None, "ok", "not checked")]
     if problems:
         fail("gpus", "; ".join(sorted(set(problems))))
-    elif len({one["uuid"] for one in found}) != count:
-        fail("gpus", f"{count} tasks saw only {len({one['uuid'] for one in found})} distinct GPUs")
+    elif len({gpu["uuid"] for gpu in answers}) != count:
+        fail("gpus", f"{count} tasks saw only {len({gpu['uuid'] for gpu in answers})} distinct GPUs")
     else:
-        say(proved=found)
+        say(proved=answers)
 
 
 def main() -> None:
@@ -145,7 +145,7 @@ def main() -> None:
     os.environ.update(data["authentication"])
     end = time.monotonic() + data["patience"]
     ray = connect(data["address"], end)
-    prove(ray, {one["address"]: one["gpus"] for one in data["hosts"]}, end)
+    prove(ray, {host["address"]: host["gpus"] for host in data["hosts"]}, end)
     sys.stdout.flush()
     # A driver's orderly exit takes seconds that nobody needs; Ray reaps its tasks when the connection drops.
     os._exit(0)

@@ -50,7 +50,7 @@ def hold_off_ageing(top: str) -> None:
 
 
 def raise_limits() -> None:
-    """As far as they can be: a hard limit may be above what the kernel gives by now (fs.nr_open)."""
+    """Raises limits as far as they can be: a hard limit may be above what the kernel gives by now (fs.nr_open)."""
     for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_MEMLOCK):
         try:
             resource.setrlimit(limit, (resource.getrlimit(limit)[1],) * 2)
@@ -78,10 +78,10 @@ def keep(data: dict[str, Any], report: int) -> None:
     except Exception as error:
         finish(data, record, 127)
         raise OSError(0, reason(error), data["argv"][0]) from None
-    told: list[int] = []
+    signals: list[int] = []
 
     def end(number: int, _: Any) -> None:
-        told.append(number)
+        signals.append(number)
         pass_on(data["folder"], leader)
 
     signal.signal(signal.SIGTERM, end)
@@ -90,7 +90,7 @@ def keep(data: dict[str, Any], report: int) -> None:
     os.close(report)
     aside(hold_off_ageing, os.path.dirname(data["state"]))
     aside(watch_log, os.path.join(data["folder"], "log"), data.get("log_bytes", LOG_BYTES))
-    stay(data, record, leader, told)
+    stay(data, record, leader, signals)
 
 
 def aside(task: Callable[..., None], *words: Any) -> None:
@@ -120,8 +120,8 @@ def launch(data: dict[str, Any]) -> "subprocess.Popen[bytes]":
 
 def pass_on(folder: str, leader: "subprocess.Popen[bytes]") -> None:
     """SIGTERM goes to the leader; once that is gone, to whatever it left."""
-    one = processes().get(leader.pid)
-    lives = one is not None and one.parent == os.getpid()
+    child = processes().get(leader.pid)
+    lives = child is not None and child.parent == os.getpid()
     targets = {leader.pid} if lives else unit_pids(folder, processes()) - {os.getpid()}
     for pid in targets:
         try:
@@ -130,10 +130,12 @@ def pass_on(folder: str, leader: "subprocess.Popen[bytes]") -> None:
             pass
 
 
-def stay(data: dict[str, Any], record: dict[str, Any], leader: "subprocess.Popen[bytes]", told: list[int]) -> None:
+def stay(
+    data: dict[str, Any], record: dict[str, Any], leader: "subprocess.Popen[bytes]", signals: list[int]
+) -> None:
     """Until the last descendant is gone: orphans become our children, so having none means there are none.
 
-    A leader that was `told` to end may leave some that were not.
+    A leader that was sent `signals` to end may leave some that were not.
     """
     while True:
         try:
@@ -142,7 +144,7 @@ def stay(data: dict[str, Any], record: dict[str, Any], leader: "subprocess.Popen
             return
         if pid == leader.pid:
             finish(data, record, os.waitstatus_to_exitcode(status))
-            if told:
+            if signals:
                 pass_on(data["folder"], leader)
 
 
@@ -154,8 +156,8 @@ def finish(data: dict[str, Any], record: dict[str, Any], status: int) -> None:
 
 
 def reason(problem: Exception) -> str:
-    said = problem.strerror if isinstance(problem, OSError) else None
-    return said or f"{type(problem).__name__}: {problem}"
+    text = problem.strerror if isinstance(problem, OSError) else None
+    return text or f"{type(problem).__name__}: {problem}"
 
 
 def main() -> None:
@@ -174,14 +176,14 @@ def main() -> None:
         try:
             keep(data, writing)
         except Exception as problem:
-            said = f"{getattr(problem, 'filename', None) or 'keeper'}: {reason(problem)}"
-            os.write(writing, said.encode(errors="replace"))
+            message = f"{getattr(problem, 'filename', None) or 'keeper'}: {reason(problem)}"
+            os.write(writing, message.encode(errors="replace"))
         finally:
             os._exit(0)
     os.close(writing)
-    said = os.read(reading, 4096).decode()
-    if said != "started":
-        raise SystemExit(said or "the keeper died before it could launch anything")
+    message = os.read(reading, 4096).decode()
+    if message != "started":
+        raise SystemExit(message or "the keeper died before it could launch anything")
 
 
 try:

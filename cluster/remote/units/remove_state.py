@@ -43,7 +43,7 @@ def main() -> None:
     remove_if_empty(os.path.join(state, "cache"))
     remove_if_empty(state)
     remove_if_empty(os.path.dirname(state))
-    named = [one for one in stays if one]
+    named = [stay for stay in stays if stay]
     if named:
         sys.exit("\n".join(named))
 

@@ -21,14 +21,14 @@ def note_shared(pids: "set[int]", noted: "dict[str, int]") -> None:
 
 
 def remove_unused(noted: "dict[str, int]") -> None:
-    """Those that are still the same file, ours, and used by nobody who lives."""
+    """Removes those that are still the same file, ours, and used by nobody who lives."""
     bounded(_remove_unused, dict(noted))
 
 
 def bounded(task: "Callable[..., None]", *words: Any) -> None:
-    one = threading.Thread(target=task, args=words, daemon=True)
-    one.start()
-    one.join(MAP_PATIENCE)
+    thread = threading.Thread(target=task, args=words, daemon=True)
+    thread.start()
+    thread.join(MAP_PATIENCE)
 
 
 def _note_shared(pids: "set[int]", noted: "dict[str, int]") -> None:
@@ -47,10 +47,10 @@ def is_shared_memory(path: str, mode: str) -> bool:
 def is_still(path: str, inode: int) -> bool:
     """Also where the process has a /dev/shm of its own, and the path is another file here."""
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except OSError:
         return False
-    return found.st_ino == inode and found.st_uid == os.getuid()
+    return status.st_ino == inode and status.st_uid == os.getuid()
 
 
 def _remove_unused(noted: "dict[str, int]") -> None:
@@ -62,11 +62,11 @@ def _remove_unused(noted: "dict[str, int]") -> None:
 
 def in_use() -> "set[str]":
     """Every path that a process of this host, as far as we may ask it, has mapped or open."""
-    found: set[str] = set()
+    paths: set[str] = set()
     for name in filter(str.isdigit, os.listdir("/proc")):
-        found.update(path for path, _, _ in mapped(int(name)))
-        found.update(path for path, _ in links(f"/proc/{name}/fd"))
-    return found
+        paths.update(path for path, _, _ in mapped(int(name)))
+        paths.update(path for path, _ in links(f"/proc/{name}/fd"))
+    return paths
 
 
 def mapped(pid: int) -> "Iterator[tuple[str, int, str]]":

@@ -68,8 +68,8 @@ def main() -> None:
     data = payload()
     table = processes()
     pids = {pid for folder in data["trees"] for pid in unit_pids(folder, table)}
-    said = {**presence(data["folder"]), **log_since(data["folder"], data["offset"]), "read": bytes_read(pids)}
-    print(json.dumps({**said, "health": health(data["health"]) if data["health"] else 0}))
+    status = {**presence(data["folder"]), **log_since(data["folder"], data["offset"]), "read": bytes_read(pids)}
+    print(json.dumps({**status, "health": health(data["health"]) if data["health"] else 0}))
 
 
 main()
