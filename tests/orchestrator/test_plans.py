@@ -69,9 +69,9 @@ def test_an_engine_that_dies_is_explained_before_all_is_taken_back_and_in_full_a
     simulated = SimulatedCluster(engine=status_answer(log, Presence.DEAD, status=1))
     assert run(simulated, "up", written(tmp_path), "--output", "plain") == 6
     assert simulated.ran == [*LAUNCHES, *STOPS]
-    said = capsys.readouterr()
-    assert said.out == ""
-    before, taken_back, after = said.err.partition("taking back what this run started")
+    output = capsys.readouterr()
+    assert output.out == ""
+    before, taken_back, after = output.err.partition("taking back what this run started")
     assert taken_back
     at_once = next(line for line in before.splitlines() if "Wait until the engine is ready: failed after" in line)
     for told in (at_once, after):
@@ -98,10 +98,10 @@ def test_a_failed_undo_names_what_is_left(tmp_path: Path, capsys: pytest.Capture
     simulated = SimulatedCluster(engine=status_answer("", Presence.DEAD), broken=frozenset({"stop ray"}))
     path = written(tmp_path)
     assert run(simulated, "up", path, "--output", "plain") == 6
-    said = capsys.readouterr().err
-    assert "could not be taken back: Start Ray on the workers\n" in said
-    assert "gpu-b: ray could not be stopped: no route (see its cable)" in said
-    assert f"something of this run is left: `orchestrator down {path}` takes it away" in said
+    output = capsys.readouterr().err
+    assert "could not be taken back: Start Ray on the workers\n" in output
+    assert "gpu-b: ray could not be stopped: no route (see its cable)" in output
+    assert f"something of this run is left: `orchestrator down {path}` takes it away" in output
 
 
 def test_keep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -254,9 +254,9 @@ def test_another_cluster_by_the_same_name_takes_nothing_away(
     copy.write_text(path.read_text().replace("10.0.0.", "10.9.0.").replace("gpu-", "test-"))
     for verb in ("up", "down"):
         assert run(simulated, verb, copy, "--output", "plain") == 2
-        said = capsys.readouterr().err
-        assert "demo is in use from here on other hosts: gpu-a, gpu-b" in said
-        assert "`orchestrator down --cluster demo` takes that one away" in said
+        output = capsys.readouterr().err
+        assert "demo is in use from here on other hosts: gpu-a, gpu-b" in output
+        assert "`orchestrator down --cluster demo` takes that one away" in output
     assert simulated.ran == []
     assert run(simulated, "down", "--cluster", "demo", "--output", "plain") == 0
     assert simulated.ran == STOPS

@@ -52,7 +52,7 @@ STARTS = [
     Start("gpu-h200-424b-27L-fp8-80g-tp4", "vl424b-27L", 1, 4, _H200, _FP8_80G),
     Start("gpu-h200-424b-fp8-tp4", "vl424b", 1, 4, _H200, _FP8),
 ]
-each_start = pytest.mark.parametrize("start", STARTS, ids=[one.log for one in STARTS])
+each_start = pytest.mark.parametrize("start", STARTS, ids=[start.log for start in STARTS])
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +68,12 @@ def planned(folder: Path, start: Start) -> Fit:
     one = inventory(start.hosts, gpus=start.gpus, serve={"arguments": start.arguments})
     cards = tuple(card(index, memory_mib=start.memory_mib) for index in range(start.gpus))
     serving = VllmOptions(config=config, problem="", options=None, options_problem="-")
-    found = plan(one, Answers(seen(one, gpus=cards), serving)).fit
-    assert found is not None
-    return found
+    fit = plan(one, Answers(seen(one, gpus=cards), serving)).fit
+    assert fit is not None
+    return fit
 
 
-def said(log: str, sign: str) -> float:
+def logged(log: str, sign: str) -> float:
     """The figures of all ranks are the same."""
     (figure,) = set(re.findall(sign, recorded(f"vllm/{log}.log")))
     return float(figure.replace(",", ""))
@@ -82,21 +82,21 @@ def said(log: str, sign: str) -> float:
 @each_start
 def test_the_weights(folder: Path, start: Start) -> None:
     weights = planned(folder, start).largest.weights / GIB
-    assert weights == pytest.approx(said(start.log, r"Model loading took ([\d.]+) GiB"), rel=0.03)
+    assert weights == pytest.approx(logged(start.log, r"Model loading took ([\d.]+) GiB"), rel=0.03)
 
 
 @each_start
 def test_the_cache(folder: Path, start: Start) -> None:
     """Less than there was in all of them: what is not in the plan is not promised."""
-    measured = said(start.log, r"KV cache size: ([\d,]+) tokens")
+    measured = logged(start.log, r"KV cache size: ([\d,]+) tokens")
     assert 0.9 * measured < (planned(folder, start).kv_tokens or 0) < measured
 
 
 @each_start
 def test_it_fits(folder: Path, start: Start) -> None:
-    found = planned(folder, start)
-    assert found.fits
-    assert found.budget is not None
-    assert found.budget / GIB == pytest.approx(
-        said(start.log, r"Desired GPU memory utilization is \([\d.]+, ([\d.]+)"), rel=0.002
+    fit = planned(folder, start)
+    assert fit.fits
+    assert fit.budget is not None
+    assert fit.budget / GIB == pytest.approx(
+        logged(start.log, r"Desired GPU memory utilization is \([\d.]+, ([\d.]+)"), rel=0.002
     )

@@ -38,7 +38,7 @@ def on(where: str, model: Path | str = "/models/ernie") -> Inventory:
     return inventory(hosts=1, model={"id": str(model)}, runtime={"venv": where})
 
 
-def said(one: Inventory) -> VllmOptions:
+def asked(one: Inventory) -> VllmOptions:
     return Host("gpu-a", LocalTransport()).attend(vllm_options(one))
 
 
@@ -49,19 +49,19 @@ def folder(path: Path, content: str) -> Path:
 
 
 def test_the_help_of_vllm_names_its_options(tmp_path: Path) -> None:
-    found = said(on(venv(tmp_path / "venv", f'test "$1 $2" = "serve --help=all" && cat {HELP}')))
-    assert found.options is not None
+    answers = asked(on(venv(tmp_path / "venv", f'test "$1 $2" = "serve --help=all" && cat {HELP}')))
+    assert answers.options is not None
     assert {"--max-model-len", "--enforce-eager", "-asc", "--no-enforce-eager", "--quantization", "-q"} <= set(
-        found.options
+        answers.options
     )
     # Only what a line introduces, not what its explanation names.
-    assert not {"--json-arg", "--task"} & set(found.options)
-    assert found.options_problem == ""
+    assert not {"--json-arg", "--task"} & set(answers.options)
+    assert answers.options_problem == ""
 
 
 def test_no_gpu_is_looked_at_for_that(tmp_path: Path) -> None:
-    found = said(on(venv(tmp_path / "venv", 'echo "  --devices-${CUDA_VISIBLE_DEVICES:-none}-width-$COLUMNS"')))
-    assert found.options == ("--devices-none-width-200",)
+    answers = asked(on(venv(tmp_path / "venv", 'echo "  --devices-${CUDA_VISIBLE_DEVICES:-none}-width-$COLUMNS"')))
+    assert answers.options == ("--devices-none-width-200",)
 
 
 @pytest.mark.parametrize(
@@ -73,21 +73,21 @@ def test_no_gpu_is_looked_at_for_that(tmp_path: Path) -> None:
     ],
 )
 def test_a_vllm_without_help(tmp_path: Path, script: str, problem: str) -> None:
-    found = said(on(venv(tmp_path / "venv", script)))
-    assert (found.options, found.options_problem) == (None, problem)
+    answers = asked(on(venv(tmp_path / "venv", script)))
+    assert (answers.options, answers.options_problem) == (None, problem)
 
 
 def test_no_vllm_at_all(tmp_path: Path) -> None:
     where = venv(tmp_path / "venv", "")
     os.unlink(f"{where}/bin/vllm")
-    found = said(on(where))
-    assert (found.options, found.options_problem) == (None, f"{where}/bin/vllm: No such file or directory")
+    answers = asked(on(where))
+    assert (answers.options, answers.options_problem) == (None, f"{where}/bin/vllm: No such file or directory")
 
 
 def test_the_configuration_of_the_model(tmp_path: Path) -> None:
     where = venv(tmp_path / "venv", "echo '  --a'")
-    found = said(on(where, folder(tmp_path / "model", '{"a": [1, null]}')))
-    assert (found.config, found.problem) == ({"a": [1, None]}, "")
+    answers = asked(on(where, folder(tmp_path / "model", '{"a": [1, null]}')))
+    assert (answers.config, answers.problem) == ({"a": [1, None]}, "")
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_the_configuration_of_the_model(tmp_path: Path) -> None:
 )
 def test_a_configuration_that_is_none(tmp_path: Path, content: str, problem: str) -> None:
     where = venv(tmp_path / "venv", "echo '  --a'")
-    found = said(on(where, folder(tmp_path / "model", content)))
-    assert (found.config, found.problem) == (None, f"{tmp_path}/model/config.json {problem}")
+    answers = asked(on(where, folder(tmp_path / "model", content)))
+    assert (answers.config, answers.problem) == (None, f"{tmp_path}/model/config.json {problem}")
 
 
 def test_one_that_is_not_there(tmp_path: Path) -> None:
-    found = said(on(venv(tmp_path / "venv", "echo '  --a'"), tmp_path / "none"))
-    assert (found.config, found.problem) == (None, f"{tmp_path}/none/config.json: No such file or directory")
+    answers = asked(on(venv(tmp_path / "venv", "echo '  --a'"), tmp_path / "none"))
+    assert (answers.config, answers.problem) == (None, f"{tmp_path}/none/config.json: No such file or directory")
 
 
 def test_what_is_sent() -> None:
@@ -128,14 +128,14 @@ def fleet(one: Inventory, channel: ScriptedChannel) -> tuple[Fleet, dict[str, Sc
 def test_each_host_is_asked_once_and_the_head_for_the_model_as_well() -> None:
     one = inventory()
     hosts, transports = fleet(one, ScriptedChannel([json.dumps(GOOD)]))
-    found = ask(one, hosts)
+    answers = ask(one, hosts)
     assert {name: sorted(one.kinds) for name, one in transports.items()} == {
         "gpu-a": ["facts", "vllm_options"],
         "gpu-b": ["facts"],
     }
-    assert isinstance(found.vllm_options, VllmOptions)
-    assert found.vllm_options.options == ("--a",)
-    assert all(view.facts for view in found.seen.values())
+    assert isinstance(answers.vllm_options, VllmOptions)
+    assert answers.vllm_options.options == ("--a",)
+    assert all(view.facts for view in answers.seen.values())
 
 
 @pytest.mark.parametrize(
@@ -144,6 +144,6 @@ def test_each_host_is_asked_once_and_the_head_for_the_model_as_well() -> None:
 )
 def test_an_answer_that_cannot_be_read_is_no_end(channel: ScriptedChannel) -> None:
     one = inventory()
-    found = ask(one, fleet(one, channel)[0])
-    assert isinstance(found.vllm_options, HostError)
-    assert isinstance(found.vllm_options, MalformedAnswer) or found.vllm_options.host == "gpu-a"
+    answers = ask(one, fleet(one, channel)[0])
+    assert isinstance(answers.vllm_options, HostError)
+    assert isinstance(answers.vllm_options, MalformedAnswer) or answers.vllm_options.host == "gpu-a"

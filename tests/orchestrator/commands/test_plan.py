@@ -60,9 +60,9 @@ def test_no_host_is_touched(no_host: Any, capsys: Captured) -> None:
 
 def test_not_for_a_document_either(no_host: Any, capsys: Captured) -> None:
     assert cli.main(["plan", str(REFERENCE), "--output", "json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["kv_cache_tokens"] == 393_008
-    assert [phase["title"] for phase in found["phases"]] == [phase.title for phase in up(UpOptions())]
+    document = json.loads(capsys.readouterr().out)
+    assert document["kv_cache_tokens"] == 393_008
+    assert [phase["title"] for phase in document["phases"]] == [phase.title for phase in up(UpOptions())]
 
 
 def test_what_does_not_fit_is_a_failed_preflight(no_host: Any, tmp_path: Path, capsys: Captured) -> None:
@@ -79,13 +79,13 @@ def test_an_inventory_that_cannot_be_used(no_host: Any, tmp_path: Path) -> None:
 def test_hosts_are_asked_when_that_is_wanted(tmp_path: Path, capsys: Captured) -> None:
     transports = hosts()
     assert run(transports, tmp_path, "plan", "--hosts", "--output", "json") == 3
-    found = json.loads(capsys.readouterr().out)
-    assert found["plan"]["asked"] is True
-    assert found["plan"]["model"]["source"] == "config.json on gpu-a"
-    assert found["plan"]["fit"]["memory"] == 81_559 << 20
+    document = json.loads(capsys.readouterr().out)
+    assert document["plan"]["asked"] is True
+    assert document["plan"]["model"]["source"] == "config.json on gpu-a"
+    assert document["plan"]["fit"]["memory"] == 81_559 << 20
     # Without the argument the model's own code may not run; everything else is well.
-    assert [one["name"] for one in found["plan"]["findings"]] == ["remote-code"]
-    environment = dict(map(tuple, found["plan"]["hosts"][0]["units"][0]["environment"]))
+    assert [finding["name"] for finding in document["plan"]["findings"]] == ["remote-code"]
+    environment = dict(map(tuple, document["plan"]["hosts"][0]["units"][0]["environment"]))
     assert environment["GLOO_SOCKET_IFNAME"] == "eth1"
     assert sorted(transports["gpu-a"].kinds) == ["facts", "vllm_options"]
     assert transports["gpu-b"].kinds == ["facts"]
@@ -144,15 +144,18 @@ def test_a_host_that_has_left_the_inventory_is_cleaned(no_host: Any, tmp_path: P
 
 def test_hosts_that_were_looked_at_say_what_is_left_out(tmp_path: Path, capsys: Captured) -> None:
     run(hosts(), tmp_path, "plan", "--hosts", "--output", "json")
-    found = json.loads(capsys.readouterr().out)["phases"]
-    assert {one["skipped"] for one in found} > {"no host has left the inventory", "nothing of ours is outdated"}
-    assert not any(one["only"] for one in found)
+    document = json.loads(capsys.readouterr().out)["phases"]
+    assert {phase["skipped"] for phase in document} > {
+        "no host has left the inventory",
+        "nothing of ours is outdated",
+    }
+    assert not any(phase["only"] for phase in document)
 
 
 def phases(path: Path, capsys: Captured, word: str) -> dict[str, str]:
     cli.main(["plan", str(path), "--output", "json"])
-    found = json.loads(capsys.readouterr().out)["phases"]
-    return {one["title"]: one[word] for one in found if one[word]}
+    document = json.loads(capsys.readouterr().out)["phases"]
+    return {phase["title"]: phase[word] for phase in document if phase[word]}
 
 
 @pytest.mark.parametrize("phase", up(UpOptions()), ids=lambda phase: str(phase.title))

@@ -20,8 +20,8 @@ from tests.orchestrator.scripted_stage import ScriptedRun, payload, scripted_run
 ANNA = {"owner": "anna", "machine": "laptop-7", "since": "2026-07-01T09:12:44+00:00", "reason": "up demo"}
 
 
-def locking(said: dict[str, object]) -> tuple[ScriptedRun, ScriptedChannel]:
-    channel = ScriptedChannel([json.dumps(said)])
+def locking(answer: dict[str, object]) -> tuple[ScriptedRun, ScriptedChannel]:
+    channel = ScriptedChannel([json.dumps(answer)])
     return scripted_run(channels={"lease": channel}), channel
 
 
@@ -54,13 +54,13 @@ def test_a_lease_that_nobody_can_read_is_said() -> None:
         release()
 
 
-@pytest.mark.parametrize(("said", "times"), [({"taken": None}, 1), ({"held": ANNA}, 0)])
-def test_who_waits_for_the_lease_is_told_once_it_is_ours(said: dict[str, object], times: int) -> None:
-    play, _ = locking(said)
-    told: list[str] = []
+@pytest.mark.parametrize(("answer", "times"), [({"taken": None}, 1), ({"held": ANNA}, 0)])
+def test_who_waits_for_the_lease_is_told_once_it_is_ours(answer: dict[str, object], times: int) -> None:
+    play, _ = locking(answer)
+    taken: list[str] = []
     with nullcontext() if times else pytest.raises(LeaseHeld):
-        AcquireLease(lambda: told.append("ours")).run(play.stage)
-    assert told == ["ours"] * times
+        AcquireLease(lambda: taken.append("ours")).run(play.stage)
+    assert taken == ["ours"] * times
     for release in play.at_end:
         release()
 

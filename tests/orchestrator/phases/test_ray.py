@@ -78,8 +78,8 @@ def test_every_worker_that_cannot_is_named() -> None:
     answers = {**STARTS, "keeper ray": failed(1, "No space left on device")}
     with pytest.raises(FleetError) as caught:
         JoinWorkers().run(scripted_run(answers, THREE).stage)
-    assert [one.host for one in caught.value.errors] == ["gpu-b", "gpu-c"]
-    assert all(isinstance(one, CommandFailed) and "full" in one.cause for one in caught.value.errors)
+    assert [error.host for error in caught.value.errors] == ["gpu-b", "gpu-c"]
+    assert all(isinstance(error, CommandFailed) and "full" in error.cause for error in caught.value.errors)
 
 
 @pytest.mark.parametrize(("phase", "host"), [(StartHead(), "gpu-a"), (JoinWorkers(), "gpu-b")])
@@ -113,5 +113,5 @@ def test_what_undo_could_not_stop_is_named(answer: Script, what: str, cure: str)
     play = scripted_run(lambda host: {"stop ray": answer if host == "gpu-b" else stop_answer()}, THREE)
     with pytest.raises(NotReleased) as caught:
         JoinWorkers().undo(play.stage)
-    assert [(one.host, one.what, one.cure) for one in caught.value.leftovers] == [("gpu-b", what, cure)]
+    assert [(left.host, left.what, left.cure) for left in caught.value.leftovers] == [("gpu-b", what, cure)]
     assert ("gpu-c", "stop ray") in play.ran

@@ -47,8 +47,8 @@ def test_nothing_to_do() -> None:
 def test_one_that_answers_is_taken_down_and_forgotten() -> None:
     taken: list[str] = []
 
-    def down(one: Inventory, fleet: Fleet, sink: Sink) -> None:
-        taken.append(one.head.name)
+    def down(host: Inventory, fleet: Fleet, sink: Sink) -> None:
+        taken.append(host.head.name)
         for event in (PhaseStarted("Stop Ray"), HostMessage("", "all is free"), Waiting("it", 1.0, "")):
             sink(event)
 

@@ -26,8 +26,8 @@ def test_nothing_to_stop() -> None:
     for phase in (StopVllm(), StopRay()):
         assert phase.skip(Situation(THREE, seen())) == "it does not run"
         lost = HostView("gpu-b", problem=Unreachable("gpu-b", "look at the host"))
-        told = phase.skip(Situation(THREE, seen() | {"gpu-b": lost}))
-        assert told == "it runs nowhere else, and gpu-b could not be looked at"
+        reason = phase.skip(Situation(THREE, seen() | {"gpu-b": lost}))
+        assert reason == "it runs nowhere else, and gpu-b could not be looked at"
 
 
 def test_workers_before_the_head() -> None:
@@ -39,9 +39,9 @@ def test_workers_before_the_head() -> None:
 
 
 def test_whatever_is_left_of_one_is_stopped_dead_or_alive() -> None:
-    found = seen() | {"gpu-a": builders.view(THREE.host("gpu-a"), vllm=builders.dead(70, name="vllm"))}
-    play = scripted_run({"stop vllm": stop_answer()}, THREE, found)
-    assert StopVllm().skip(Situation(THREE, found)) is None
+    views = seen() | {"gpu-a": builders.view(THREE.host("gpu-a"), vllm=builders.dead(70, name="vllm"))}
+    play = scripted_run({"stop vllm": stop_answer()}, THREE, views)
+    assert StopVllm().skip(Situation(THREE, views)) is None
     StopVllm().run(play.stage)
     assert play.ran == [("gpu-a", "stop vllm")]
 

@@ -55,8 +55,8 @@ def test_why_it_died_is_asked_of_its_own_host_alone() -> None:
         {"stop ray": stop_answer(), "stop vllm": stop_answer(), "unit_status ray": lost}, seen=seen
     )
     StopOutdated().run(play.stage)
-    said = {one.host: one.line for one in play.events_of(HostMessage) if one.line.startswith("ray")}
-    assert said == {
+    messages = {event.host: event.line for event in play.events_of(HostMessage) if event.line.startswith("ray")}
+    assert messages == {
         "gpu-a": "ray is not what it must be; stopping it",
         "gpu-b": "ray has died: ray has ended, but 1 of its processes live; its log could not be read: no route; "
         "stopping it",

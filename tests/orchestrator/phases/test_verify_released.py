@@ -46,7 +46,7 @@ def test_a_rank_may_take_its_time_in_the_driver() -> None:
     busy = held(gpus=(builders.card(0, RANK),))
     play = freeing(CLEAN[0], [busy, busy, CLEAN[1]])
     VerifyReleased().run(play.stage)
-    assert [one.last for one in play.events_of(Waiting)] == ["gpu-b: GPU 0: pid 5391 holds 71204 MiB"] * 2
+    assert [event.last for event in play.events_of(Waiting)] == ["gpu-b: GPU 0: pid 5391 holds 71204 MiB"] * 2
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_rank_may_take_its_time_in_the_driver() -> None:
 )
 def test_what_is_left_is_named(facts: dict[str, object], what: str) -> None:
     error = failure(freeing(CLEAN[0], held(**facts), patience=0.02))
-    assert [one.host for one in error.leftovers] == ["gpu-b"]
+    assert [leftover.host for leftover in error.leftovers] == ["gpu-b"]
     assert error.leftovers[0].what.startswith(what)
 
 
@@ -77,7 +77,9 @@ def test_a_lost_host_is_not_waited_for_but_nothing_is_proved_of_it() -> None:
     lost = Unreachable("gpu-b", "connect", cause="no route")
     play = freeing(CLEAN[0], lost)
     error = failure(play)
-    assert [(one.host, one.what) for one in error.leftovers] == [("gpu-b", "could not be looked at: no route")]
+    assert [(leftover.host, leftover.what) for leftover in error.leftovers] == [
+        ("gpu-b", "could not be looked at: no route")
+    ]
     assert play.events_of(Waiting) == []
     assert ("gpu-a", "remove_state") in play.ran
 
@@ -85,7 +87,7 @@ def test_a_lost_host_is_not_waited_for_but_nothing_is_proved_of_it() -> None:
 def test_files_that_stay_are_named_one_by_one() -> None:
     play = freeing(*CLEAN, sweep=[failed(1, "/s/ray: Read-only file system\n/s/vllm: Read-only file system"), ""])
     error = failure(play)
-    assert [(one.host, one.what) for one in error.leftovers] == [
+    assert [(leftover.host, leftover.what) for leftover in error.leftovers] == [
         (host, f"could not be removed: /s/{name}: Read-only file system")
         for host in ("gpu-b", "gpu-a")
         for name in ("ray", "vllm")
@@ -94,7 +96,7 @@ def test_files_that_stay_are_named_one_by_one() -> None:
 
 def test_files_of_a_host_that_is_lost_may_be_left() -> None:
     play = freeing(*CLEAN, sweep=Unreachable("gpu-b", "clean", cause="no route"))
-    what = [one.what for one in failure(play).leftovers]
+    what = [leftover.what for leftover in failure(play).leftovers]
     assert what[0] == f"could not be removed: files in {builders.STATE}: no route"
 
 

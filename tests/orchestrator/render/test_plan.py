@@ -129,10 +129,10 @@ def test_a_terminal_without_unicode() -> None:
 
 
 def test_what_a_program_compares_with_the_log_of_vllm() -> None:
-    found = document(plan(wanted()), PHASES)
-    assert (found["fits"], found["runs"]) == (True, True)
-    assert (found["weights_bytes_per_gpu"], found["kv_cache_tokens"]) == (60_512_644_096, 393_008)
-    assert found["kv_bytes_per_token_per_gpu"] == 27_648
-    assert json.loads(json.dumps(found))["plan"]["fit"]["stages"][0]["beside"][0]["assumed"] is True
+    shown = document(plan(wanted()), PHASES)
+    assert (shown["fits"], shown["runs"]) == (True, True)
+    assert (shown["weights_bytes_per_gpu"], shown["kv_cache_tokens"]) == (60_512_644_096, 393_008)
+    assert shown["kv_bytes_per_token_per_gpu"] == 27_648
+    assert json.loads(json.dumps(shown))["plan"]["fit"]["stages"][0]["beside"][0]["assumed"] is True
     nothing = document(plan(wanted(model={"id": "/models/mystery"})), PHASES)
     assert (nothing["fits"], nothing["weights_bytes_per_gpu"], nothing["kv_cache_tokens"]) == (None, None, None)

@@ -19,13 +19,14 @@ IB, RDMA, UNKNOWN = (NcclTransport(kind) for kind in ("NET/IB", "NET/IB/GDRDMA",
 
 def test_everything_is_from_the_inventory_and_the_run() -> None:
     done: list[Event] = [PhaseSkipped("A", "so"), PhaseDone("B", 1.5), EngineReady(640), PhaseDone("C", 2.5)]
-    said = announcement(TWO, [*done, PROOF])
-    assert (said.url, said.proved_from, said.token) == ("http://10.0.0.1:8000", "this machine", " Paris")
-    assert (said.model, said.served_name) == (TWO.model.id, "ernie")
-    assert (said.tensor_parallel_size, said.pipeline_parallel_size) == (16, 1)
-    assert (said.gpus, said.hosts) == (16, ("gpu-a", "gpu-b"))
-    assert (said.kv_cache_tokens, said.needs_key) == (640, False)
-    assert said.seconds == (("B", 1.5), ("C", 2.5))
+    announced = announcement(TWO, [*done, PROOF])
+    assert (announced.url, announced.token) == ("http://10.0.0.1:8000", " Paris")
+    assert announced.proved_from == "this machine"
+    assert (announced.model, announced.served_name) == (TWO.model.id, "ernie")
+    assert (announced.tensor_parallel_size, announced.pipeline_parallel_size) == (16, 1)
+    assert (announced.gpus, announced.hosts) == (16, ("gpu-a", "gpu-b"))
+    assert (announced.kv_cache_tokens, announced.needs_key) == (640, False)
+    assert announced.seconds == (("B", 1.5), ("C", 2.5))
 
 
 def test_without_a_proof_there_is_none() -> None:
@@ -46,6 +47,6 @@ def test_the_last_that_is_known_of_the_transport(
 
 def test_it_says_whether_a_key_is_needed_and_never_which() -> None:
     serve = TWO.serve.model_copy(update={"api_key": SecretStr("sk-secret")})
-    said = announcement(TWO.model_copy(update={"serve": serve}), [PROOF])
-    assert said.needs_key
-    assert "sk-secret" not in repr(said)
+    announced = announcement(TWO.model_copy(update={"serve": serve}), [PROOF])
+    assert announced.needs_key
+    assert "sk-secret" not in repr(announced)

@@ -35,17 +35,17 @@ def test_phases_run_in_order_and_each_sees_what_the_one_before_left() -> None:
 
 
 def test_what_is_already_so_is_skipped_with_its_reason() -> None:
-    one, notes = scripted_engine(), list[str]()
-    one.engine.run([RecordingPhase("A", notes, reason="it runs as wanted"), RecordingPhase("B", notes)])
+    run, notes = scripted_engine(), list[str]()
+    run.engine.run([RecordingPhase("A", notes, reason="it runs as wanted"), RecordingPhase("B", notes)])
     assert notes == ["skip? A: python 1", "skip? B: python 1", "run B: python 1"]
-    assert one.events[0] == PhaseSkipped("A", "it runs as wanted")
-    assert [type(event) for event in one.events[1:]] == [PhaseStarted, PhaseDone]
+    assert run.events[0] == PhaseSkipped("A", "it runs as wanted")
+    assert [type(event) for event in run.events[1:]] == [PhaseStarted, PhaseDone]
 
 
 def test_a_failure_takes_back_what_was_entered_in_reverse() -> None:
-    one, notes = scripted_engine(), list[str]()
+    run, notes = scripted_engine(), list[str]()
     with pytest.raises(NotReady) as caught:
-        one.engine.run(
+        run.engine.run(
             [
                 RecordingPhase("A", notes),
                 RecordingPhase("skipped", notes, reason="so"),
@@ -55,18 +55,18 @@ def test_a_failure_takes_back_what_was_entered_in_reverse() -> None:
         )
     assert caught.value is LOST
     assert [note for note in notes if note.startswith("undo")] == ["undo B: python 2", "undo A: python 1"]
-    assert [event.error for event in one.events if isinstance(event, PhaseFailed)] == [LOST]
-    assert [event for event in one.events if isinstance(event, RolledBack)] == [RolledBack("B"), RolledBack("A")]
+    assert [event.error for event in run.events if isinstance(event, PhaseFailed)] == [LOST]
+    assert [event for event in run.events if isinstance(event, RolledBack)] == [RolledBack("B"), RolledBack("A")]
 
 
 def test_a_phase_that_starts_nothing_is_not_undone() -> None:
-    one, notes = scripted_engine(), list[str]()
+    run, notes = scripted_engine(), list[str]()
     with pytest.raises(NotReady):
-        one.engine.run(
+        run.engine.run(
             [RecordingPhase("A", notes, starts=False), RecordingPhase("B", notes, starts=False, run_error=LOST)]
         )
     assert not any(note.startswith("undo") for note in notes)
-    assert not any(isinstance(event, HostMessage | RolledBack) for event in one.events)
+    assert not any(isinstance(event, HostMessage | RolledBack) for event in run.events)
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,10 @@ def test_a_phase_that_starts_nothing_is_not_undone() -> None:
     ],
 )
 def test_what_cannot_be_taken_back_is_named_and_keeps_nothing_else(problem: Exception, remains: str) -> None:
-    one, notes = scripted_engine(), list[str]()
+    run, notes = scripted_engine(), list[str]()
     error = NotReady("the engine", 3.0)
     with pytest.raises(NotReady) as caught:
-        one.engine.run(
+        run.engine.run(
             [
                 RecordingPhase("A", notes),
                 RecordingPhase("B", notes, undo_error=problem),
@@ -96,34 +96,34 @@ def test_what_cannot_be_taken_back_is_named_and_keeps_nothing_else(problem: Exce
         )
     assert caught.value is error
     assert [note for note in notes if note.startswith("undo")][-1] == "undo A: python 1"
-    said = "\n".join(error.__notes__)
-    assert "could not be taken back: B\n" in said
-    assert remains in said
+    message = "\n".join(error.__notes__)
+    assert "could not be taken back: B\n" in message
+    assert remains in message
     assert f"`{CLEAN}`" in error.__notes__[-1]
 
 
 def test_what_is_to_be_released_is_released_at_the_very_end() -> None:
-    one, notes = scripted_engine(), list[str]()
+    run, notes = scripted_engine(), list[str]()
     lock = RecordingPhase(
         "lock", notes, starts=False, during=lambda stage: stage.at_end(lambda: notes.append("released"))
     )
     with pytest.raises(NotReady):
-        one.engine.run([lock, RecordingPhase("A", notes), RecordingPhase("B", notes, run_error=LOST)])
+        run.engine.run([lock, RecordingPhase("A", notes), RecordingPhase("B", notes, run_error=LOST)])
     assert notes[-2:] == ["undo A: python 2", "released"]
 
 
 def test_a_fault_of_ours_undoes_as_well() -> None:
-    one, notes = scripted_engine(), list[str]()
+    run, notes = scripted_engine(), list[str]()
     with pytest.raises(ZeroDivisionError):
-        one.engine.run([RecordingPhase("A", notes), RecordingPhase("B", notes, run_error=ZeroDivisionError())])
+        run.engine.run([RecordingPhase("A", notes), RecordingPhase("B", notes, run_error=ZeroDivisionError())])
     assert notes[-2:] == ["undo B: python 2", "undo A: python 1"]
 
 
 def test_keep_leaves_everything_and_says_how_to_clean() -> None:
-    one, notes = scripted_engine(keep=True), list[str]()
+    run, notes = scripted_engine(keep=True), list[str]()
     error = NotReady("the engine", 3.0)
     with pytest.raises(NotReady):
-        one.engine.run([RecordingPhase("A", notes), RecordingPhase("B", notes, run_error=error)])
+        run.engine.run([RecordingPhase("A", notes), RecordingPhase("B", notes, run_error=error)])
     assert not any(note.startswith("undo") for note in notes)
     assert error.__notes__ == [f"what this run started was left for a look: `{CLEAN}` takes it away"]
 
@@ -136,13 +136,13 @@ def test_keep_of_a_run_that_started_nothing_says_nothing() -> None:
 
 
 def test_ctrl_c_undoes() -> None:
-    one, notes = scripted_engine(), list[str]()
+    run, notes = scripted_engine(), list[str]()
     with pytest.raises(Interrupted) as caught:
-        one.engine.run(
+        run.engine.run(
             [RecordingPhase("A", notes), RecordingPhase("B", notes, starts=False, run_error=KeyboardInterrupt())]
         )
     assert notes[-1] == "undo A: python 1"
-    assert one.events[-2:] == [
+    assert run.events[-2:] == [
         HostMessage("", "interrupted: taking back what this run started (Ctrl-C again leaves it)"),
         RolledBack("A"),
     ]
@@ -261,31 +261,31 @@ def lose() -> None:
 
 
 def test_a_run_whose_lease_is_lost_ends_and_takes_nothing_back() -> None:
-    one, notes = scripted_engine(), list[str]()
+    run, notes = scripted_engine(), list[str]()
     with pytest.raises(LeaseLost) as caught:
-        one.engine.run([RecordingPhase("A", notes), Guarded(), RecordingPhase("B", notes)])
+        run.engine.run([RecordingPhase("A", notes), Guarded(), RecordingPhase("B", notes)])
     assert [note for note in notes if note.startswith(("run", "undo"))] == ["run A: python 1"]
     assert any(CLEAN in note for note in caught.value.__notes__)
 
 
 def test_an_undo_asks_first_whether_the_lease_is_still_ours() -> None:
-    one, notes = scripted_engine(), list[str]()
+    run, notes = scripted_engine(), list[str]()
 
     def check() -> None:
         if any(note.startswith("run B") for note in notes):
             lose()
 
     with pytest.raises(NotReady) as caught:
-        one.engine.run([RecordingPhase("A", notes, guards=(check,)), RecordingPhase("B", notes, run_error=LOST)])
+        run.engine.run([RecordingPhase("A", notes, guards=(check,)), RecordingPhase("B", notes, run_error=LOST)])
     assert not [note for note in notes if note.startswith("undo")]
     assert any("somebody else may be at work" in note for note in caught.value.__notes__)
 
 
 def keeping(notes: list[str], interrupts: Interrupts | None = None) -> ScriptedEngine:
     """A run that notes when it is asked to keep what hosts have to say."""
-    one = scripted_engine(interrupts)
-    engine = replace(one.engine, failed=lambda stage, error: notes.append(f"kept: {type(error).__name__}"))
-    return replace(one, engine=engine)
+    run = scripted_engine(interrupts)
+    engine = replace(run.engine, failed=lambda stage, error: notes.append(f"kept: {type(error).__name__}"))
+    return replace(run, engine=engine)
 
 
 def test_what_hosts_have_to_say_is_kept_before_anything_is_taken_back() -> None:

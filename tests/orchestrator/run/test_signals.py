@@ -62,11 +62,11 @@ def test_the_first_takes_back_what_was_started(tmp_path: Path) -> None:
     with running(written(tmp_path), "up", "--output", "plain", hang=LOADING) as run:
         run.reaches(LOADING)
         run.send(signal.SIGTERM)
-        code, done, said = run.ends()
+        code, done, errors = run.ends()
     assert code == 130
     assert done == [*LAUNCHES, *STOPS, "the end"]
-    assert said.count("taken back") == 3
-    assert said.endswith("✗ interrupted\n")
+    assert errors.count("taken back") == 3
+    assert errors.endswith("✗ interrupted\n")
 
 
 def test_the_second_leaves_at_once_and_says_how_to_clean(tmp_path: Path) -> None:
@@ -76,22 +76,22 @@ def test_the_second_leaves_at_once_and_says_how_to_clean(tmp_path: Path) -> None
         run.send(signal.SIGINT)
         run.reaches(STOPPING)
         run.send(signal.SIGINT)
-        code, done, said = run.ends()
+        code, done, errors = run.ends()
     assert code == 130
     assert done == [*LAUNCHES, STOPS[0], "the end"]
-    assert "✗ interrupted twice: what this run started may still be there\n" in said
-    assert f"next   `orchestrator down {path}` takes it away" in said
-    assert "Traceback" not in said
+    assert "✗ interrupted twice: what this run started may still be there\n" in errors
+    assert f"next   `orchestrator down {path}` takes it away" in errors
+    assert "Traceback" not in errors
 
 
 def test_it_is_one_json_document_too(tmp_path: Path) -> None:
     with running(written(tmp_path), "up", "--output", "json", hang=LOADING) as run:
         run.reaches(LOADING)
         run.send(signal.SIGINT)
-        code, out, said = run.ends()
+        code, out, errors = run.ends()
     document = json.loads("\n".join(out[: out.index("}") + 1]))
     assert (code, document["kind"]) == (130, "Interrupted")
-    assert "✗ interrupted" in said
+    assert "✗ interrupted" in errors
 
 
 @pytest.mark.parametrize("output", ["plain", "live"])
@@ -114,6 +114,6 @@ def test_a_down_that_was_interrupted_names_the_way_on(tmp_path: Path) -> None:
     with running(path, "down", "--output", "plain", hang="facts", state=state) as run:
         run.reaches("facts")
         run.send(signal.SIGINT)
-        code, _, said = run.ends()
+        code, _, errors = run.ends()
     assert code == 130
-    assert "next   `orchestrator down --cluster demo` goes on where this ended" in said
+    assert "next   `orchestrator down --cluster demo` goes on where this ended" in errors
