@@ -23,7 +23,7 @@ from threading import Thread
 from cluster.command import Command
 from cluster.inventory import Inventory, load
 from cluster.probes.facts import facts
-from cluster.probes.venv_check import venv_trial
+from cluster.probes.venv_check import venv_check
 from cluster.state.observe import observe
 from orchestrator.local.settings import Settings
 from orchestrator.session.session import connected
@@ -58,7 +58,7 @@ def tries(inventory: Inventory) -> dict[str, list[Command]]:
     for spec in inventory.hosts:
         known = seen[spec.name].facts
         assert known, seen[spec.name].problem
-        found[spec.name].append(venv_trial(inventory, spec, known).command)
+        found[spec.name].append(venv_check(inventory, spec, known).command)
     return found
 
 

@@ -1,4 +1,4 @@
-"""What each host has shown, or the error that kept it from that: these values stand above the errors."""
+"""The facts and results of each host, or the error instead: these values stand above the errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cluster.values import Facts, Presence, Reach, UnitState, VenvCheck
 class HostView:
     """One host as last seen: its facts, or why there are none.
 
-    `clock`: the least and the most that its clock can be ahead of ours, in seconds, None of one not looked at.
+    `clock`: the least and the most that its clock can be ahead of ours, in seconds, None where nobody looked.
     """
 
     name: str
@@ -35,8 +35,7 @@ Observed = dict[str, HostView]
 
 @dataclass(frozen=True)
 class Executed:
-    """What became of an operator's command on a host; `status` None where it had no end of its own, and `problem`
-    says why."""
+    """The outcome of an operator's command on a host; `status` is None where `problem` kept it from ending."""
 
     host: str
     status: int | None

@@ -150,7 +150,7 @@ def _source(resolved: ResolvedInventory) -> Iterator[Problem]:
 
 
 def _accepted(resolved: ResolvedInventory) -> Iterator[Problem]:
-    """What is accepted of a host must be of one that is there."""
+    """Refuses findings that are accepted of a host which is not there."""
     names = [host.name for host in resolved.hosts]
     for index, accepted in enumerate(resolved.file.preflight.accept):
         for position, host in enumerate(accepted.hosts):

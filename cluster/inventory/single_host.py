@@ -1,4 +1,4 @@
-"""What is needed to take one host down, for as long as something of a cluster may be there."""
+"""The inventory of one host: it is kept for as long as something of a cluster may be there."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def _compose(text: str) -> yaml.Node:
 
 
 def _forbidden(events: Iterator[yaml.Event]) -> Iterator[Problem]:
-    """What must be found before nodes are made: aliases can repeat themselves, depth can end the stack."""
+    """Yields what to refuse before nodes are made: aliases can repeat themselves, depth can end the stack."""
     documents = depth = 0
     for event in events:
         line = event.start_mark.line + 1 if event.start_mark else 0
@@ -80,7 +80,7 @@ def _forbidden(events: Iterator[yaml.Event]) -> Iterator[Problem]:
 
 
 def _syntax(error: yaml.YAMLError, text: str) -> Problem:
-    """Where and why, without the words around it, which may be secrets."""
+    """Says where and why, without the words around it, which may be secrets."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
         return Problem((), "this is not YAML: it holds a control character", line)

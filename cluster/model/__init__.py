@@ -1,4 +1,4 @@
-"""What a model weighs, and whether it fits: config.json -> architecture -> tensors -> bytes on each GPU.
+"""The weight of a model, and whether it fits: config.json -> architecture -> tensors -> bytes on each GPU.
 
 `readers` read what a model says of itself, `known` has the models that we know without it, `tensors` lists what
 vLLM allocates for an architecture, `layout` cuts it into ranks, `fit` weighs the largest rank against a GPU, and

@@ -42,7 +42,7 @@ class Moe:
 
     def holds(self, layer: int) -> bool:
         """Whether this layer has experts."""
-        inside = min(one.first for one in self.kinds) <= layer <= max(one.last for one in self.kinds)
+        inside = min(kind.first for kind in self.kinds) <= layer <= max(kind.last for kind in self.kinds)
         return inside and (layer + 1) % self.interval == 0 and layer not in self.dense
 
 

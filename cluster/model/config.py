@@ -1,4 +1,4 @@
-"""What config.json of a model says, as far as all decoders say it alike."""
+"""The part of config.json that is the same for all decoders."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Count = Annotated[int, Field(ge=1, le=4096)]
 
 
 class UnknownModel(ValueError):
-    """What kept us from knowing the size of a model, in a person's words."""
+    """The size of a model cannot be known; the message says why, for an operator."""
 
 
 class Config(BaseModel):
-    """What decoders of all kinds say of themselves; a key that says nothing of the size is not looked at."""
+    """The keys that decoders of all kinds have; a key that does not concern the size is ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 

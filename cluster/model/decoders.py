@@ -54,78 +54,82 @@ class _Qwen(_Decoder):
     use_sliding_window: bool = False
 
 
-def _llama(name: str, config: Mapping[str, Any]) -> Architecture:
-    said = _Decoder.model_validate(config)
-    biases = [*(["qkv", "o"] if said.attention_bias else []), *(["ffn"] if said.mlp_bias else [])]
-    return _dense(name, said, biases=frozenset(biases))
+def _llama(name: str, raw: Mapping[str, Any]) -> Architecture:
+    config = _Decoder.model_validate(raw)
+    biases = [*(["qkv", "o"] if config.attention_bias else []), *(["ffn"] if config.mlp_bias else [])]
+    return _dense(name, config, biases=frozenset(biases))
 
 
-def _qwen2(name: str, config: Mapping[str, Any]) -> Architecture:
-    return _dense(name, _Qwen.model_validate(config), biases=frozenset(("qkv",)))
+def _qwen2(name: str, raw: Mapping[str, Any]) -> Architecture:
+    return _dense(name, _Qwen.model_validate(raw), biases=frozenset(("qkv",)))
 
 
-def _qwen3(name: str, config: Mapping[str, Any]) -> Architecture:
-    said = _Qwen.model_validate(config)
-    return _dense(name, said, biases=frozenset(("qkv",)) if said.attention_bias else frozenset(), qk_norms=True)
+def _qwen3(name: str, raw: Mapping[str, Any]) -> Architecture:
+    config = _Qwen.model_validate(raw)
+    return _dense(
+        name, config, biases=frozenset(("qkv",)) if config.attention_bias else frozenset(), qk_norms=True
+    )
 
 
-def _mixtral(name: str, config: Mapping[str, Any]) -> Architecture:
-    said = _Mixtral.model_validate(config)
-    experts = Experts("experts", said.num_local_experts, said.intermediate_size, 0, said.num_hidden_layers - 1)
-    return _with_experts(name, said, Moe((experts,), said.num_experts_per_tok))
+def _mixtral(name: str, raw: Mapping[str, Any]) -> Architecture:
+    config = _Mixtral.model_validate(raw)
+    experts = Experts(
+        "experts", config.num_local_experts, config.intermediate_size, 0, config.num_hidden_layers - 1
+    )
+    return _with_experts(name, config, Moe((experts,), config.num_experts_per_tok))
 
 
-def _qwen3_moe(name: str, config: Mapping[str, Any]) -> Architecture:
-    said = _QwenMoe.model_validate(config)
-    experts = Experts("experts", said.num_experts, said.moe_intermediate_size, 0, said.num_hidden_layers - 1)
+def _qwen3_moe(name: str, raw: Mapping[str, Any]) -> Architecture:
+    config = _QwenMoe.model_validate(raw)
+    experts = Experts("experts", config.num_experts, config.moe_intermediate_size, 0, config.num_hidden_layers - 1)
     moe = Moe(
         (experts,),
-        said.num_experts_per_tok,
-        interval=said.decoder_sparse_step,
-        dense=tuple(said.mlp_only_layers),
+        config.num_experts_per_tok,
+        interval=config.decoder_sparse_step,
+        dense=tuple(config.mlp_only_layers),
         gate_quantized=True,
     )
-    return _with_experts(name, said, moe, qk_norms=True)
+    return _with_experts(name, config, moe, qk_norms=True)
 
 
-def _ernie_moe(name: str, config: Mapping[str, Any]) -> Architecture:
-    said = _ErnieMoe.model_validate(config)
-    last = said.num_hidden_layers - 1 if said.moe_layer_end_index is None else said.moe_layer_end_index
+def _ernie_moe(name: str, raw: Mapping[str, Any]) -> Architecture:
+    config = _ErnieMoe.model_validate(raw)
+    last = config.num_hidden_layers - 1 if config.moe_layer_end_index is None else config.moe_layer_end_index
     experts = Experts(
-        "experts", said.moe_num_experts, said.moe_intermediate_size, said.moe_layer_start_index, last
+        "experts", config.moe_num_experts, config.moe_intermediate_size, config.moe_layer_start_index, last
     )
-    shared = said.moe_intermediate_size * said.moe_num_shared_experts
-    moe = Moe((experts,), said.moe_k, shared, said.moe_layer_interval, gate_bytes=4, biased=True)
-    biases = frozenset(("qkv", "ffn")) if said.use_bias else frozenset[str]()
-    return _decoder(name, said, "first", "last", moe=moe, biases=biases, splits_when_tied=False)
+    shared = config.moe_intermediate_size * config.moe_num_shared_experts
+    moe = Moe((experts,), config.moe_k, shared, config.moe_layer_interval, gate_bytes=4, biased=True)
+    biases = frozenset(("qkv", "ffn")) if config.use_bias else frozenset[str]()
+    return _decoder(name, config, "first", "last", moe=moe, biases=biases, splits_when_tied=False)
 
 
-def _dense(name: str, said: _Decoder, **more: Any) -> Architecture:
-    return _decoder(name, said, "first and last" if said.tie_word_embeddings else "first", "last", **more)
+def _dense(name: str, config: _Decoder, **more: Any) -> Architecture:
+    return _decoder(name, config, "first and last" if config.tie_word_embeddings else "first", "last", **more)
 
 
-def _with_experts(name: str, said: _Decoder, moe: Moe, **more: Any) -> Architecture:
+def _with_experts(name: str, config: _Decoder, moe: Moe, **more: Any) -> Architecture:
     """These build embeddings and logits on every pipeline stage, whether or not it uses them."""
-    return _decoder(name, said, "every", "every", moe=moe, **more)
+    return _decoder(name, config, "every", "every", moe=moe, **more)
 
 
-def _decoder(name: str, said: _Decoder, embedded: Place, headed: Place, **more: Any) -> Architecture:
-    _refuse_what_changes_the_cache(said)
+def _decoder(name: str, config: _Decoder, embedded: Place, headed: Place, **more: Any) -> Architecture:
+    _refuse_what_changes_the_cache(config)
     return Architecture(
         name=name,
-        **said.common,
-        tied=said.tie_word_embeddings,
+        **config.common,
+        tied=config.tie_word_embeddings,
         embedded=embedded,
         headed=headed,
-        rotary=said.max_position_embeddings,
+        rotary=config.max_position_embeddings,
         **more,
     )
 
 
-def _refuse_what_changes_the_cache(said: _Decoder) -> None:
-    if said.use_sliding_window and said.sliding_window is not None:
+def _refuse_what_changes_the_cache(config: _Decoder) -> None:
+    if config.use_sliding_window and config.sliding_window is not None:
         raise UnknownModel("its attention slides, and what that needs of the KV cache is not known here")
-    rope = said.rope_scaling or said.rope_parameters or {}
+    rope = config.rope_scaling or config.rope_parameters or {}
     kind = rope.get("rope_type", rope.get("type"))
     if kind not in _PLAIN_ROPE:
         raise UnknownModel(f"its context is scaled ({kind}), and how long that makes it is not known here")
@@ -145,6 +149,6 @@ _READERS: dict[str, Callable[[str, Mapping[str, Any]], Architecture]] = {
 NAMES = tuple(_READERS)
 
 
-def read(name: str, config: Mapping[str, Any]) -> Architecture:
+def read(name: str, raw: Mapping[str, Any]) -> Architecture:
     """Raises pydantic's ValidationError for what it cannot read, UnknownModel for what it must not guess."""
-    return _READERS[name](name, config)
+    return _READERS[name](name, raw)

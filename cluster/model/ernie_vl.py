@@ -52,54 +52,54 @@ class _Ernie(Config):
     vision_config: _Vision
 
 
-def read(name: str, config: Mapping[str, Any]) -> Architecture:
+def read(name: str, raw: Mapping[str, Any]) -> Architecture:
     """Raises pydantic's ValidationError for what it cannot read."""
-    said = _Ernie.model_validate(config)
-    if said.moe_num_experts[0] != said.moe_num_experts[1]:
+    config = _Ernie.model_validate(raw)
+    if config.moe_num_experts[0] != config.moe_num_experts[1]:
         raise UnknownModel("vLLM takes as many experts for vision as for text, and no other number")
     return Architecture(
         name=name,
-        **said.common,
-        tied=said.tie_word_embeddings,
+        **config.common,
+        tied=config.tie_word_embeddings,
         embedded="first",
         headed="last",
-        rotary=_POSITIONS * said.max_position_embeddings,
+        rotary=_POSITIONS * config.max_position_embeddings,
         rotary_each=True,
-        biases=frozenset(("qkv", "ffn")) if said.use_bias else frozenset(),
-        moe=_moe(said) if said.use_moe else None,
-        vision=_vision(said),
+        biases=frozenset(("qkv", "ffn")) if config.use_bias else frozenset(),
+        moe=_moe(config) if config.use_moe else None,
+        vision=_vision(config),
         remote_code=True,
         # Its own tie_weights meets a layer that is not there (vLLM 0.32: AttributeError on the first rank).
         splits_when_tied=False,
     )
 
 
-def _moe(said: _Ernie) -> Moe:
-    first, last = said.moe_layer_start_index, said.moe_layer_end_index or [said.num_hidden_layers - 1] * 2
+def _moe(config: _Ernie) -> Moe:
+    first, last = config.moe_layer_start_index, config.moe_layer_end_index or [config.num_hidden_layers - 1] * 2
     kinds = ("text experts", "vision experts")
     return Moe(
         kinds=tuple(
-            Experts(kind, said.moe_num_experts[i], said.moe_intermediate_size[i], first[i], last[i])
+            Experts(kind, config.moe_num_experts[i], config.moe_intermediate_size[i], first[i], last[i])
             for i, kind in enumerate(kinds)
         ),
-        top_k=said.moe_k,
-        shared=said.moe_intermediate_size[0] * said.moe_num_shared_experts,
-        interval=said.moe_layer_interval,
+        top_k=config.moe_k,
+        shared=config.moe_intermediate_size[0] * config.moe_num_shared_experts,
+        interval=config.moe_layer_interval,
         gate_bytes=4,
         gate_quantized=True,
         biased=True,
     )
 
 
-def _vision(said: _Ernie) -> Vision:
-    tower = said.vision_config
+def _vision(config: _Ernie) -> Vision:
+    tower = config.vision_config
     return Vision(
         depth=tower.depth,
         width=tower.embed_dim,
         heads=tower.num_heads,
         ffn=int(tower.embed_dim * tower.mlp_ratio),
         patch=tower.patch_size,
-        pixels=said.pixel_hidden_size,
-        spatial=said.spatial_conv_size,
-        temporal=said.temporal_conv_size if said.use_temporal_conv else 0,
+        pixels=config.pixel_hidden_size,
+        spatial=config.spatial_conv_size,
+        temporal=config.temporal_conv_size if config.use_temporal_conv else 0,
     )

@@ -140,17 +140,17 @@ def _kv_per_token(shape: Architecture, layout: Layout) -> int:
 
 
 def parameters(shape: Architecture) -> Counter[str]:
-    """Of the whole model, by part."""
+    """Returns the parameters of the whole model, by part."""
     return _by_part((tensor, tensor.parameters) for tensor in _whole(shape))
 
 
 def checkpoint_bytes(shape: Architecture, element: int) -> int:
-    """What its files take on a disk, about: all of it in one type."""
+    """Returns about what its files take on a disk: all of it in one type."""
     return sum(tensor.parameters * element for tensor in _whole(shape))
 
 
 def by_part(shape: Architecture, layout: Layout, stage: int) -> Counter[str]:
-    """Bytes on a GPU of this stage, by part."""
+    """Returns the bytes on a GPU of this stage, by part."""
     return _by_part((tensor, layout.bytes_of(tensor)) for tensor in tensors_on_stage(shape, layout, stage))
 
 

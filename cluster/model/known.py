@@ -1,4 +1,4 @@
-"""What config.json of a model says whose size must be known before any host, or any download, is there.
+"""The config.json of models whose size must be known before any host, or any download, is there.
 
 ERNIE-4.5-VL as its model cards, the tensors of the text model of the same family and vLLM's code describe it; the
 sum of the 424B, 423.5 billion parameters, is its name. A config.json that can be read goes before.
@@ -58,5 +58,5 @@ _KNOWN = {
 
 
 def known_config(model_id: str) -> dict[str, Any] | None:
-    """Of a model by its repository id, or by the name of its folder; None of one that we do not know."""
+    """Returns it for a repository id, or the name of a folder; None for a model that we do not know."""
     return _KNOWN.get(model_id.rpartition("/")[2])

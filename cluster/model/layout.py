@@ -35,7 +35,7 @@ class Layout:
         return self.tensor_parallel_size * self.pipeline_parallel_size
 
     def bytes_of(self, tensor: Tensor) -> int:
-        """On one GPU."""
+        """Returns the bytes of a tensor on one GPU."""
         if self.fp8 and tensor.quantized:
             return tensor.on_gpu(self.tensor_parallel_size)
         return tensor.on_gpu(self.tensor_parallel_size) * (tensor.bytes_each or self.element)
@@ -113,4 +113,4 @@ def _widths(shape: Architecture, layout: Layout) -> Iterator[tuple[str, int]]:
 
 def _has_dense(shape: Architecture, index: int) -> bool:
     moe = shape.moe
-    return moe is None or not moe.holds(index) or any(not one.first <= index <= one.last for one in moe.kinds)
+    return moe is None or not moe.holds(index) or any(not kind.first <= index <= kind.last for kind in moe.kinds)

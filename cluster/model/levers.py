@@ -1,4 +1,4 @@
-"""What would make a model fit that does not: each lever computed, alone, with all else as it is."""
+"""The changes that would make a model fit which does not: each lever computed, alone, with all else as it is."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class Lever:
     fit: Fit
 
 
-def levers(shape: Architecture, found: Fit, memory: int, gpus_a_host: int) -> tuple[Lever, ...]:
-    """All that there are for this model and layout, whether or not they suffice. `memory` as in `fit`."""
-    layout, service = found.layout, found.service
+def levers(shape: Architecture, planned: Fit, memory: int, gpus_a_host: int) -> tuple[Lever, ...]:
+    """Returns all that there are for this model and layout, whether or not they suffice. `memory` as in `fit`."""
+    layout, service = planned.layout, planned.service
     return tuple(
         lever
         for ways in (
             _quantized(shape, layout, service, memory),
             _more(shape, layout, service, memory, gpus_a_host),
-            _shorter(shape, found, memory),
-            _offloaded(shape, found, memory, gpus_a_host),
+            _shorter(shape, planned, memory),
+            _offloaded(shape, planned, memory, gpus_a_host),
             _fewer_positions(shape, layout, service, memory),
         )
         for lever in ways
@@ -62,27 +62,27 @@ def _more(shape: Architecture, layout: Layout, service: Service, memory: int, ho
                 return
 
 
-def _shorter(shape: Architecture, found: Fit, memory: int) -> Iterator[Lever]:
+def _shorter(shape: Architecture, planned: Fit, memory: int) -> Iterator[Lever]:
     # vLLM refuses more than the model was made for, whatever would fit.
-    longest = min(found.longest, shape.context)
+    longest = min(planned.longest, shape.context)
     longest -= longest % 1024 if longest >= 1024 else 0
-    if 0 < longest < found.service.max_model_len:
-        service = replace(found.service, max_model_len=longest)
-        weighed = fit(shape, found.layout, service, memory)
+    if 0 < longest < planned.service.max_model_len:
+        service = replace(planned.service, max_model_len=longest)
+        weighed = fit(shape, planned.layout, service, memory)
         yield Lever("a shorter context", f"--max-model-len {longest}", weighed)
 
 
-def _offloaded(shape: Architecture, found: Fit, memory: int, host: int) -> Iterator[Lever]:
-    """Not with FP8: vLLM 0.32 moves weights to the host that are not there yet."""
-    if not found.layout.fp8 and found.lacking:
-        whole = -(-(found.service.offload + found.lacking) // _GIB)
-        weighed = fit(shape, found.layout, replace(found.service, offload=whole * _GIB), memory)
+def _offloaded(shape: Architecture, planned: Fit, memory: int, host: int) -> Iterator[Lever]:
+    """Offloads weights, but not with FP8: vLLM 0.32 moves weights to the host that are not there yet."""
+    if not planned.layout.fp8 and planned.lacking:
+        whole = -(-(planned.service.offload + planned.lacking) // _GIB)
+        weighed = fit(shape, planned.layout, replace(planned.service, offload=whole * _GIB), memory)
         what = f"{whole * host:,} GiB of weights in the memory of each host, read over PCIe"
         yield Lever(what, f"--cpu-offload-gb {whole}", weighed)
 
 
 def _fewer_positions(shape: Architecture, layout: Layout, service: Service, memory: int) -> Iterator[Lever]:
-    """Where every layer keeps its own cosines and sines, for the whole context whatever is asked of it."""
+    """Helps where every layer keeps its own cosines and sines, for the whole context whatever is asked of it."""
     if shape.rotary_each and service.max_model_len < shape.context:
         smaller = replace(shape, rotary=shape.rotary * service.max_model_len // shape.context)
         change = f'--hf-overrides {{"max_position_embeddings": {service.max_model_len}}}'

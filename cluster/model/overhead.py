@@ -55,7 +55,7 @@ class Service:
 
 
 def overhead(shape: Architecture, layout: Layout, service: Service, stage: int) -> tuple[Share, ...]:
-    """Of a GPU of this pipeline stage."""
+    """Returns what a GPU of this pipeline stage needs, by purpose."""
     return tuple(share for share in _shares(shape, layout, service, stage) if share.size)
 
 

@@ -57,7 +57,7 @@ class Tensor:
 
 
 def layer(shape: Architecture, index: int) -> Iterator[Tensor]:
-    """All of one decoder layer."""
+    """Yields the tensors of one decoder layer."""
     yield Tensor("norms", shape.hidden, number=2)
     yield from _attention(shape)
     if shape.moe is not None and shape.moe.holds(index):
@@ -93,7 +93,7 @@ def _ffn(part: str, hidden: int, width: int, biased: bool = False, number: int =
 
 def _experts(shape: Architecture, moe: Moe, index: int) -> Iterator[Tensor]:
     if moe.biased:
-        yield Tensor("routers", max(one.number for one in moe.kinds), len(moe.kinds), bytes_each=4)
+        yield Tensor("routers", max(kind.number for kind in moe.kinds), len(moe.kinds), bytes_each=4)
     if moe.shared:
         yield from _ffn("shared experts", shape.hidden, moe.shared)
     for kind in moe.kinds:
@@ -119,28 +119,31 @@ def embedding(shape: Architecture, part: str = "embeddings") -> Tensor:
 
 
 def last(shape: Architecture) -> Tensor:
-    """What stands behind the last layer, before the logits."""
+    """The norm behind the last layer, before the logits."""
     return Tensor("norms", shape.hidden)
 
 
 def everywhere(shape: Architecture) -> Iterator[Tensor]:
-    """What no layer has, and every pipeline stage."""
+    """Yields what belongs to no layer, and to every pipeline stage."""
     if not shape.rotary_each:
         yield _rotary(shape)
 
 
-def vision(one: Vision, hidden: int) -> Iterator[Tensor]:
-    """On every pipeline stage, unless only language is served. The resampler is never quantized."""
+def vision(tower: Vision, hidden: int) -> Iterator[Tensor]:
+    """Yields the vision tower, which every pipeline stage has unless only language is served.
+
+    The resampler is never quantized.
+    """
     part = "vision tower"
-    yield Tensor(part, one.width, 3 * one.patch * one.patch)
-    yield Tensor(part, one.width, number=2)
-    for _ in range(one.depth):
-        yield Tensor(part, one.width, number=4)
-        yield from _linear(part, 3 * one.width, one.width, "rows")
-        yield from _linear(part, one.width, one.width, "columns")
-        yield from _linear(part, one.ffn, one.width, "rows")
-        yield from _linear(part, one.width, one.ffn, "columns")
-    yield from _resampler(one, hidden)
+    yield Tensor(part, tower.width, 3 * tower.patch * tower.patch)
+    yield Tensor(part, tower.width, number=2)
+    for _ in range(tower.depth):
+        yield Tensor(part, tower.width, number=4)
+        yield from _linear(part, 3 * tower.width, tower.width, "rows")
+        yield from _linear(part, tower.width, tower.width, "columns")
+        yield from _linear(part, tower.ffn, tower.width, "rows")
+        yield from _linear(part, tower.width, tower.ffn, "columns")
+    yield from _resampler(tower, hidden)
 
 
 def _linear(part: str, rows: int, columns: int, split: Split, quantized: bool = True) -> Iterator[Tensor]:
@@ -148,9 +151,9 @@ def _linear(part: str, rows: int, columns: int, split: Split, quantized: bool = 
     yield Tensor(part, rows, split="rows" if split == "rows" else "none")
 
 
-def _resampler(one: Vision, hidden: int) -> Iterator[Tensor]:
-    part, width = "resampler", one.pixels * one.spatial * one.spatial
-    inputs = [width, width, *([width * one.temporal, width] if one.temporal else [])]
+def _resampler(tower: Vision, hidden: int) -> Iterator[Tensor]:
+    part, width = "resampler", tower.pixels * tower.spatial * tower.spatial
+    inputs = [width, width, *([width * tower.temporal, width] if tower.temporal else [])]
     for columns in inputs:
         yield from _linear(part, width, columns, "rows", quantized=False)
     yield Tensor(part, width, number=len(inputs))

@@ -78,7 +78,7 @@ class Check:
             case "tried":
                 return bool(evidence.trials)
             case "hashed":
-                return any(isinstance(one.hashes, dict) and one.hashes for one in evidence.trials.values())
+                return any(isinstance(each.hashes, dict) and each.hashes for each in evidence.trials.values())
             case "planned":
                 return evidence.plan is not None and evidence.plan.fit is not None
             case "weighed":

@@ -19,7 +19,7 @@ _SMALLER = 0.8
 
 
 def layout(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-    """What the plan calls `layout` has the name of this check here."""
+    """Repeats what the plan found of the layout."""
     for planned in evidence.plan.findings if evidence.plan else ():
         if planned.name == "layout":
             yield planned

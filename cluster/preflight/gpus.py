@@ -53,7 +53,7 @@ def memory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Findi
 
 
 def reported(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """What nvidia-smi keeps to itself is not taken for well."""
+    """GPUs of which nvidia-smi tells no memory have not passed."""
     silent = [card.index for card in gpu.selected(spec, facts) if None in (card.memory_mib, card.used_mib)]
     if silent:
         yield unchecked(

@@ -58,7 +58,7 @@ def _loopback(address: str) -> bool:
 
 
 def routes(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-    """Where a cluster address is not on its host, `cluster-address` has said so."""
+    """Leaves out hosts that do not hold their cluster address: `cluster-address` has said so."""
     missing = {name for name, facts in evidence.facts.items() if not _own(inventory.host(name), facts)}
     for name, facts in evidence.facts.items():
         if name not in missing:

@@ -22,7 +22,7 @@ _RANK = 1024
 
 
 def shared_memory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """What already runs of ours has its share: then only the size tells."""
+    """Units of ours that run have their share already: then only the size tells."""
     size, free = facts.machine.shm_mib, facts.machine.shm_free_mib
     if size is None or free is None:
         yield unchecked("/dev/shm cannot be read", wanted="a tmpfs at /dev/shm")
@@ -72,7 +72,7 @@ def memory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Findi
 
 
 def _offloaded_gib(inventory: Inventory) -> float:
-    """What every rank keeps in the host's memory, as the arguments of `vllm serve` say it."""
+    """Returns what every rank keeps in the host's memory, by the arguments of `vllm serve`."""
     name, words = "--cpu-offload-gb", inventory.serve.arguments
     given = [word.partition("=")[2] for word in words if word.startswith(f"{name}=")]
     given += [value for word, value in pairwise(words) if word == name]

@@ -25,7 +25,7 @@ def cluster_address(inventory: Inventory, spec: HostSpec, facts: Facts) -> Itera
 
 
 def gloo(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """What our units set is right; the inventory's own word wins, and NCCL's way of writing it is not gloo's."""
+    """A variable of the inventory wins over what our units set, and NCCL's way of writing it is not gloo's."""
     written = dict(spec.environment).get("GLOO_SOCKET_IFNAME")
     if inventory.uses_ray and written is not None and written not in facts.addresses:
         yield blocking(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cluster.inventory import Inventory
 from cluster.probes.hashes import hashes
 from cluster.probes.reach import reach
-from cluster.probes.venv_check import venv_trial
+from cluster.probes.venv_check import venv_check
 from cluster.transport.fleet import Fleet, both
 from cluster.transport.host import Host
 from cluster.values import Facts, VenvCheck
@@ -13,7 +13,7 @@ from cluster.views import Observed, TrialResults
 
 
 def run(inventory: Inventory, fleet: Fleet, seen: Observed, deep: bool = False) -> dict[str, TrialResults]:
-    """By host, of those that could be looked at. Peers and libraries are tried at the same time.
+    """Returns results of the hosts that could be looked at. Peers and libraries are tried at the same time.
 
     `deep`: hashes of the model's files as well, which takes minutes or hours.
     """
@@ -22,17 +22,19 @@ def run(inventory: Inventory, fleet: Fleet, seen: Observed, deep: bool = False) 
         lambda: reach(inventory, fleet, seen),
         lambda: fleet.each(lambda host: _try_venv(inventory, host, facts[host.name]), facts),
     )
-    hashed = fleet.each(lambda host: _hash(inventory, host, facts[host.name]), facts if deep else ())
-    return {name: TrialResults(name, reaches.get(name, ()), venvs[name], hashed.get(name)) for name in facts}
+    hashes_by_host = fleet.each(lambda host: _hash(inventory, host, facts[host.name]), facts if deep else ())
+    return {
+        name: TrialResults(name, reaches.get(name, ()), venvs[name], hashes_by_host.get(name)) for name in facts
+    }
 
 
 def _try_venv(inventory: Inventory, host: Host, facts: Facts) -> VenvCheck | None:
-    """None where there is no venv: preflight has said so."""
+    """Returns None where there is no venv: preflight has said so."""
     if not facts.python_is_venvs:
         return None
-    return host.attend(venv_trial(inventory, inventory.host(host.name), facts))
+    return host.attend(venv_check(inventory, inventory.host(host.name), facts))
 
 
 def _hash(inventory: Inventory, host: Host, facts: Facts) -> dict[str, str] | None:
-    """None where the model is not whole: preflight has said so."""
+    """Returns None where the model is not whole: preflight has said so."""
     return None if facts.model.problem else host.attend(hashes(inventory, facts))

@@ -23,27 +23,27 @@ _GRACE = 10.0
 
 
 def measure(inventory: Inventory, fleet: Fleet, seen: Observed, patience: float = _PATIENCE) -> AllReduceResult:
-    """On all hosts at once. Every host must have been looked at. Raises nothing for what a host can do.
+    """Runs it on all hosts at once, each of which must have been looked at. Raises nothing for what a host can do.
 
     Ranks wait for one that is not there until the end of their patience: the first problem ends it for all.
     """
-    end = _End(patience + 30)
-    answers = fleet.each(lambda host: _ask(host, _probe(inventory, seen, host.name, patience), end))
-    problems = [(name, _said(one)) for name, one in answers.items() if isinstance(one, HostError)]
-    found = {name: one for name, one in answers.items() if isinstance(one, HostReduced)}
-    problems += [(name, problem) for name, one in found.items() for problem in _problems(one)]
-    lines = tuple(line for one in found.values() for line in one.network)
+    deadline = _Deadline(patience + 30)
+    answers = fleet.each(lambda host: _ask(host, _probe(inventory, seen, host.name, patience), deadline))
+    problems = [(name, error.reason) for name, error in answers.items() if isinstance(error, HostError)]
+    results = {name: result for name, result in answers.items() if isinstance(result, HostReduced)}
+    problems += [(name, problem) for name, result in results.items() for problem in _problems(result)]
+    lines = tuple(line for result in results.values() for line in result.network)
     if problems:
         return AllReduceResult(inventory.gpus, transport=nccl.transport(lines), problems=tuple(problems))
-    return _measured(inventory.gpus, found, lines)
+    return _measured(inventory.gpus, results, lines)
 
 
-def _measured(ranks: int, found: dict[str, HostReduced], lines: tuple[str, ...]) -> AllReduceResult:
+def _measured(ranks: int, results: dict[str, HostReduced], lines: tuple[str, ...]) -> AllReduceResult:
     """All ranks took the time of the slowest. Bus bandwidth: 2(n-1)/n of the bytes, as nccl-tests count it."""
-    one = next(iter(found.values())).ranks[0]
-    carried = 2 * (ranks - 1) / ranks * one.bytes
-    transport = NcclTransport("gloo") if one.backend == "gloo" else nccl.transport(lines)
-    return AllReduceResult(ranks, one.backend, carried / one.seconds / 1e9, transport)
+    rank = next(iter(results.values())).ranks[0]
+    carried = 2 * (ranks - 1) / ranks * rank.bytes
+    transport = NcclTransport("gloo") if rank.backend == "gloo" else nccl.transport(lines)
+    return AllReduceResult(ranks, rank.backend, carried / rank.seconds / 1e9, transport)
 
 
 def _probe(inventory: Inventory, seen: Observed, name: str, patience: float) -> Probe[HostReduced]:
@@ -55,7 +55,7 @@ def _probe(inventory: Inventory, seen: Observed, name: str, patience: float) -> 
         "address": inventory.head.cluster_address,
         # Ray's own workers listen between the two ports: what a firewall must let through in any case.
         "port": inventory.ray.max_worker_port,
-        "first": _first(inventory, name),
+        "first": _first_rank(inventory, name),
         "ranks": spec.gpus,
         "world": inventory.gpus,
         "patience": patience,
@@ -67,24 +67,24 @@ def _probe(inventory: Inventory, seen: Observed, name: str, patience: float) -> 
         venv=inventory.runtime.venv,
         timeout=patience + 30,
     )
-    return Probe(command, lambda said: HostReduced.model_validate(last_json(said)))
+    return Probe(command, lambda output: HostReduced.model_validate(last_json(output)))
 
 
 def _environment(inventory: Inventory, spec: HostSpec, facts: Facts) -> dict[str, str]:
-    """As our units have it, but that NCCL speaks to us and not into a file."""
-    ours = environment(inventory, spec, facts)
-    return {name: value for name, value in ours.items() if name != "NCCL_DEBUG_FILE"}
+    """Returns that of our units, but NCCL writes to us and not into a file."""
+    variables = environment(inventory, spec, facts)
+    return {name: value for name, value in variables.items() if name != "NCCL_DEBUG_FILE"}
 
 
-def _first(inventory: Inventory, name: str) -> int:
-    """The head's ranks come first: the first of them is where all meet."""
+def _first_rank(inventory: Inventory, name: str) -> int:
+    """Returns the first rank of a host. The head's ranks come first: the first of them is where all meet."""
     ordered = (inventory.head, *inventory.workers)
     before = [spec.name for spec in ordered].index(name)
     return sum(spec.gpus for spec in ordered[:before])
 
 
-class _End:
-    """When no host is waited for any longer: the end of our patience, or soon after the first problem."""
+class _Deadline:
+    """The time from which no host is waited for: the end of our patience, or soon after the first problem."""
 
     def __init__(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
@@ -98,28 +98,28 @@ class _End:
         return time.monotonic() >= self._at
 
 
-def _ask(host: Host, probe: Probe[HostReduced], end: _End) -> HostReduced | None:
-    """None where it only waited for one that had failed."""
+def _ask(host: Host, probe: Probe[HostReduced], deadline: _Deadline) -> HostReduced | None:
+    """Returns None where it only waited for one that had failed."""
     try:
-        answer = _answer(host, probe, end)
+        answer = _answer(host, probe, deadline)
     except HostError:
-        end.hasten()
+        deadline.hasten()
         raise
     if answer and any(_problems(answer)):
-        end.hasten()
+        deadline.hasten()
     return answer
 
 
-def _answer(host: Host, probe: Probe[HostReduced], end: _End) -> HostReduced | None:
-    """Over a channel that stays open, since the ranks end with it."""
+def _answer(host: Host, probe: Probe[HostReduced], deadline: _Deadline) -> HostReduced | None:
+    """Asks over a channel that stays open, since the ranks end with it."""
     with Conversation(host.open(probe.command)) as conversation:
-        said = "\n".join(_up_to_answer(conversation.lines(1.0, end.reached)))
-    if not said and end.early:
+        output = "\n".join(_up_to_answer(conversation.lines(1.0, deadline.reached)))
+    if not output and deadline.early:
         return None
     try:
-        return probe.parse(said)
+        return probe.parse(output)
     except ValueError:
-        last = said.strip()[-300:] or "nothing"
+        last = output.strip()[-300:] or "nothing"
         raise MalformedAnswer(host.name, probe.command.title, f"it answered {last}") from None
 
 
@@ -132,14 +132,10 @@ def _up_to_answer(lines: Iterator[str | None]) -> Iterator[str]:
 
 
 def _problems(answer: HostReduced) -> Iterator[str]:
-    """Ranks that fail for one reason are told once."""
+    """Yields one problem for all ranks that failed for the same reason."""
     by_problem: dict[str, list[str]] = {}
-    for one in answer.ranks:
-        if not one.well:
-            by_problem.setdefault(one.problem or "it took no time", []).append(str(one.rank))
+    for rank in answer.ranks:
+        if not rank.well:
+            by_problem.setdefault(rank.problem or "it took no time", []).append(str(rank.rank))
     for problem, ranks in by_problem.items():
         yield f"rank {', '.join(ranks)}: {problem}"
-
-
-def _said(error: HostError) -> str:
-    return error.reason

@@ -26,7 +26,7 @@ def facts(inventory: Inventory, spec: HostSpec) -> Probe[Facts]:
         "ports": ports(inventory, spec),
         "head": spec.role == "head",
         "cluster_address": spec.cluster_address,
-        "peers": {one.name: one.cluster_address for one in inventory.hosts if one.name != spec.name},
+        "peers": {peer.name: peer.cluster_address for peer in inventory.hosts if peer.name != spec.name},
         **SIGNS._asdict(),
         "model": {
             "id": inventory.model.id,
@@ -38,13 +38,13 @@ def facts(inventory: Inventory, spec: HostSpec) -> Probe[Facts]:
     command = program(
         "facts.facts", payload, title="look at the host", venv=inventory.runtime.venv, timeout=60, hints=_HINTS
     )
-    return Probe(command, lambda said: Facts.model_validate(last_json(said)))
+    return Probe(command, lambda output: Facts.model_validate(last_json(output)))
 
 
 def ports(inventory: Inventory, spec: HostSpec) -> tuple[int, ...]:
     """The ports that our units listen on, on this host."""
     ray = inventory.ray
-    found = [ray.node_manager_port, ray.object_manager_port] if inventory.uses_ray else []
+    numbers = [ray.node_manager_port, ray.object_manager_port] if inventory.uses_ray else []
     if spec.role == "head":
-        found += [ray.port] * inventory.uses_ray + [inventory.serve.port]
-    return tuple(found)
+        numbers += [ray.port] * inventory.uses_ray + [inventory.serve.port]
+    return tuple(numbers)

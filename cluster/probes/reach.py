@@ -1,4 +1,4 @@
-"""Whether every host is let through to every other on the ports that Ray and the ranks need, really tried."""
+"""Tries whether every host is let through to every other on the ports that Ray and the ranks need."""
 
 from __future__ import annotations
 
@@ -15,9 +15,6 @@ from cluster.transport.host import Host
 from cluster.values import Facts, Reach
 from cluster.views import Observed
 
-LISTENING = "listen for its peers"
-CONNECTING = "connect to its peers"
-
 #: Seconds: for one step of one try, for a host to answer us, and for a listener that nobody ends.
 _LIMIT = 3.0
 _ANSWER = 15.0
@@ -27,12 +24,12 @@ _LENGTH = 1 << 17
 #: The ranks' NCCL and gloo listen where the kernel lets them.
 _ANY = 0
 
-#: Of one host: its ports that can be tried, and whether something of ours answers there.
-_Doors = dict[int, bool]
+#: The ports of one host that can be tried, and whether something of ours answers there.
+_Ports = dict[int, bool]
 
 
 def reach(inventory: Inventory, fleet: Fleet, seen: Observed) -> dict[str, tuple[Reach, ...] | HostError]:
-    """Every host to every other, of those that could be looked at; nothing where a host is alone.
+    """Tries every host to every other, of those that could be looked at; nothing where a host is alone.
 
     Listeners stand on all hosts while all connect; they end with our channels to them.
     """
@@ -41,22 +38,22 @@ def reach(inventory: Inventory, fleet: Fleet, seen: Observed) -> dict[str, tuple
         return {}
     opened: list[Channel] = []
     try:
-        doors = fleet.each(lambda host: _open(inventory, host, facts[host.name], opened), facts)
-        known = {name: one for name, one in doors.items() if not isinstance(one, HostError)}
-        found = fleet.each(lambda host: _connect(inventory, host, facts[host.name], known), facts)
+        listening = fleet.each(lambda host: _listen(inventory, host, facts[host.name], opened), facts)
+        ports = {name: each for name, each in listening.items() if not isinstance(each, HostError)}
+        reached = fleet.each(lambda host: _connect(inventory, host, facts[host.name], ports), facts)
     finally:
         for channel in opened:
             channel.close()
-    return {name: doors[name] if name not in known else one for name, one in found.items()}  # type: ignore[misc]
+    return reached | {name: error for name, error in listening.items() if isinstance(error, HostError)}
 
 
-def wanted(inventory: Inventory, spec: HostSpec) -> tuple[int, ...]:
+def ports_to_try(inventory: Inventory, spec: HostSpec) -> tuple[int, ...]:
     """Ray's own, and one from where the ranks' are."""
     return (*ray.ports(inventory, spec), _ANY)
 
 
-def _open(inventory: Inventory, host: Host, facts: Facts, opened: list[Channel]) -> _Doors:
-    """Nothing on a host that does not hold its cluster address: preflight says that in its own words."""
+def _listen(inventory: Inventory, host: Host, facts: Facts, opened: list[Channel]) -> _Ports:
+    """Opens nothing on a host that does not hold its cluster address: preflight says that in its own words."""
     spec = inventory.host(host.name)
     if not facts.interface(spec.cluster_address):
         return {}
@@ -64,44 +61,44 @@ def _open(inventory: Inventory, host: Host, facts: Facts, opened: list[Channel])
     channel = host.open(command)
     opened.append(channel)
     listening = first_answer(host.name, command, channel, {"listening"}, _ANSWER)["listening"]
-    rays = wanted(inventory, spec)
-    taken = {one.port: False for one in facts.listeners if one.ours and one.port in rays}
+    tried = ports_to_try(inventory, spec)
+    taken = {each.port: False for each in facts.listeners if each.ours and each.port in tried}
     return taken | {int(port): True for port in listening}
 
 
 def _listener(inventory: Inventory, spec: HostSpec) -> Command:
     payload = {
         "address": spec.cluster_address,
-        "ports": wanted(inventory, spec),
+        "ports": ports_to_try(inventory, spec),
         "limit": _LISTENERS_LIMIT,
         "length": _LENGTH,
     }
     venv, limit = inventory.runtime.venv, _LISTENERS_LIMIT + 5
-    return program("trials.port_listener", payload, title=LISTENING, venv=venv, timeout=limit)
+    return program("trials.port_listener", payload, title="listen for its peers", venv=venv, timeout=limit)
 
 
-def _connect(inventory: Inventory, host: Host, facts: Facts, doors: dict[str, _Doors]) -> tuple[Reach, ...]:
-    targets = list(_targets(inventory, inventory.host(host.name), facts, doors))
+def _connect(inventory: Inventory, host: Host, facts: Facts, ports: dict[str, _Ports]) -> tuple[Reach, ...]:
+    targets = list(_targets(inventory, inventory.host(host.name), facts, ports))
     if not targets:
         return ()
     payload = {"targets": targets, "limit": _LIMIT, "length": _LENGTH}
     venv = inventory.runtime.venv
-    command = program("trials.port_probe", payload, title=CONNECTING, venv=venv, timeout=60.0)
+    command = program("trials.port_probe", payload, title="connect to its peers", venv=venv, timeout=60.0)
     return host.ask(Probe(command, _reaches))
 
 
 def _targets(
-    inventory: Inventory, spec: HostSpec, facts: Facts, doors: dict[str, _Doors]
+    inventory: Inventory, spec: HostSpec, facts: Facts, ports: dict[str, _Ports]
 ) -> Iterator[dict[str, Any]]:
-    """Not from an address that is not there, nor where no route leads: preflight says both without a try."""
+    """Leaves out an address that is not there, and where no route leads: preflight says both without a try."""
     if not facts.interface(spec.cluster_address):
         return
-    for peer, its in doors.items():
+    for peer, its in ports.items():
         if peer != spec.name and facts.links.sources.get(peer) != "":
             address = inventory.host(peer).cluster_address
             for port, answers in its.items():
                 yield {"peer": peer, "address": address, "port": port, "answers": answers}
 
 
-def _reaches(said: str) -> tuple[Reach, ...]:
-    return tuple(Reach.model_validate(one) for one in last_json(said)["reaches"])
+def _reaches(output: str) -> tuple[Reach, ...]:
+    return tuple(Reach.model_validate(reach) for reach in last_json(output)["reaches"])

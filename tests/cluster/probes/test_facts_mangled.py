@@ -15,7 +15,7 @@ from cluster.plan import Answers, expected, plan
 from cluster.plan.query import VllmOptions, vllm_options
 from cluster.preflight import Evidence, report
 from cluster.probes.facts import facts
-from cluster.probes.venv_check import venv_trial
+from cluster.probes.venv_check import venv_check
 from cluster.state.desired import outdated
 from cluster.state.leftovers import leftovers
 from cluster.transport.host import Host
@@ -95,7 +95,7 @@ def test_odd_facts_are_facts_or_unintelligible(said: str) -> None:
 @QUICK
 @given(mangled({"cuda": "", "model": None}))
 def test_odd_trials(said: str) -> None:
-    answer(venv_trial(ONE, ONE.head, builders.facts(ONE.head)), said)
+    answer(venv_check(ONE, ONE.head, builders.facts(ONE.head)), said)
 
 
 @QUICK

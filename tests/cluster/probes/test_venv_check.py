@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cluster.inventory import Inventory
-from cluster.probes.venv_check import venv_trial
+from cluster.probes.venv_check import venv_check
 from cluster.transport.host import Host
 from cluster.values import GpuProcess, ModelFiles, VenvCheck
 from sandbox import model
@@ -84,7 +84,7 @@ def tried(venv: Path, tmp_path: Path, one: Inventory | None = None, **told: Any)
     (packages / "torch" / "told.json").write_text(json.dumps(WELL | told))
     one = one or inventory(1, 2, runtime={"venv": str(venv)})
     found = facts(one.head, state=str(tmp_path / "state"), model=ModelFiles(path=str(tmp_path), sizes={}))
-    return Host("gpu-a", LocalTransport()).attend(venv_trial(one, one.head, found))
+    return Host("gpu-a", LocalTransport()).attend(venv_check(one, one.head, found))
 
 
 def test_all_is_well(venv: Path, tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_gpu_that_is_in_use_is_not_tried(venv: Path) -> None:
     one = inventory(1, 1, runtime={"venv": str(venv)})
     used = card(0, GpuProcess(pid=7, name="vllm", used_mib=70_000, ours=True))
     found = facts(one.head, gpus=(used,), model=ModelFiles(path="/x", sizes={}, problem="no model"))
-    assert Host("gpu-a", LocalTransport()).attend(venv_trial(one, one.head, found)) == VenvCheck(
+    assert Host("gpu-a", LocalTransport()).attend(venv_check(one, one.head, found)) == VenvCheck(
         cuda=None, model=None
     )
 
@@ -150,7 +150,7 @@ def test_the_real_libraries_and_a_model_with_code_of_its_own(tmp_path: Path, tru
     one = inventory(1, 2, runtime={"venv": VENV}, serve={"arguments": arguments})
     state = tmp_path / "state"
     found = facts(one.head, state=str(state), model=ModelFiles(path=str(folder), sizes={}))
-    trial = Host("gpu-a", LocalTransport()).attend(venv_trial(one, one.head, found))
+    trial = Host("gpu-a", LocalTransport()).attend(venv_check(one, one.head, found))
     assert trial.cuda is None
     assert trial.model is not None
     assert said in trial.model
