@@ -1,4 +1,4 @@
-"""Several runs on one machine: one at a time, and nobody for long."""
+"""A lock with which several runs share a machine: one at a time, and none for long."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import os
 import time
 from pathlib import Path
 
-#: Seconds for which one holds the machine at most, between two of its steps.
-_MOST = 500.0
+#: Seconds after which a run lets others have the machine, between two of its steps.
+_LONGEST = 500.0
 
 
-class Turns:
-    """Whoever locks this file has the machine; None: it is ours alone."""
+class ExclusiveLock:
+    """The run that locks this file has the machine; None: it is ours alone."""
 
     def __init__(self, path: Path | None) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666) if path else None
-        self._since = -_MOST
+        self._since = -_LONGEST
 
     @property
-    def over(self) -> bool:
-        """Whether others are to have theirs, with nothing of ours on the machine, before we go on."""
-        return self._file is not None and time.monotonic() - self._since >= _MOST
+    def expired(self) -> bool:
+        """Whether others go first now, with nothing of ours on the machine."""
+        return self._file is not None and time.monotonic() - self._since >= _LONGEST
 
-    def take(self) -> None:
-        """Goes on with our turn, or lets others go first."""
-        if self._file is not None and self.over:
+    def renew(self) -> None:
+        """Keeps the lock, or lets others go first where it has expired."""
+        if self._file is not None and self.expired:
             fcntl.flock(self._file, fcntl.LOCK_UN)
             fcntl.flock(self._file, fcntl.LOCK_EX)
             self._since = time.monotonic()

@@ -1,4 +1,4 @@
-"""One operator of a race for the lease, in a process of its own: does what its stdin says, and says how it went.
+"""One operator of a race for the lease, in a process of its own: obeys words on stdin and answers on stdout.
 
 Arguments: inventory, name, witness (a folder that one alone may make). Words on stdin: take, check, release.
 """
@@ -51,7 +51,7 @@ def race(path: Path, name: str, witness: Path) -> None:
 
 
 def enter(witness: Path) -> str:
-    """Two at once would both want to make the same folder: a judge that knows nothing of locks."""
+    """Makes the folder that only one can make: a judge that knows nothing of locks."""
     try:
         witness.mkdir()
     except FileExistsError:

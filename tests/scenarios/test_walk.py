@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.exclusive_lock import Turns
-from tests.scenarios.faults.table import WALK, Machine, with_walk
+from tests.scenarios.exclusive_lock import ExclusiveLock
+from tests.scenarios.faults.table import WALK, Machine, replace_walk
 from tests.scenarios.hosts import Hosts
 from tests.scenarios.operator import Operator
 from tests.scenarios.walk import Walk
@@ -40,32 +40,32 @@ def new_hosts() -> Hosts:
 
 
 @pytest.fixture
-def turns(request: pytest.FixtureRequest) -> Turns:
-    return Turns(request.config.getoption("--turns"))
+def lock(request: pytest.FixtureRequest) -> ExclusiveLock:
+    return ExclusiveLock(request.config.getoption("--turns"))
 
 
 @pytest.fixture
-def walk(request: pytest.FixtureRequest, turns: Turns, tmp_path: Path) -> Iterator[Walk]:
-    turns.take()
+def walk(request: pytest.FixtureRequest, lock: ExclusiveLock, tmp_path: Path) -> Iterator[Walk]:
+    lock.renew()
     chance = random.Random(request.config.getoption("--seed"))
-    one = Walk(new_hosts(), Operator(tmp_path / "state", _PATIENCE), chance)
-    yield one
-    one.hosts.down()
+    fresh = Walk(new_hosts(), Operator(tmp_path / "state", _PATIENCE), chance)
+    yield fresh
+    fresh.hosts.down()
 
 
-def test_a_random_walk(walk: Walk, turns: Turns, request: pytest.FixtureRequest) -> None:
+def test_a_random_walk(walk: Walk, lock: ExclusiveLock, request: pytest.FixtureRequest) -> None:
     rounds = request.config.getoption("--rounds")
     for number in range(rounds):
-        if turns.over:
+        if lock.expired:
             walk.end()
             walk.hosts.down()
-            turns.take()
+            lock.renew()
             walk.hosts = new_hosts()
         walk.step()
         print(number, walk.notes[-1], flush=True)
     walk.end()
     if where := request.config.getoption("--page"):
-        where.write_text(with_walk(where, section(walk, rounds, request.config.getoption("--seed"))))
+        where.write_text(replace_walk(where, section(walk, rounds, request.config.getoption("--seed"))))
 
 
 def section(walk: Walk, rounds: int, seed: int) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.scenarios.faults.breakages import cut, heal, signal
-from tests.scenarios.faults.parsed_report import of_report
+from tests.scenarios.faults.parsed_report import from_error
 from tests.scenarios.hosts import Hosts, wait_for
 from tests.scenarios.operator import Operator
 from tests.timing import LIMIT
@@ -71,10 +71,10 @@ class Walk:
             announced = json.loads(done.stdout)
             assert tokens(announced["url"], announced["served_name"]) == 1
             return self._count("announced")
-        told = of_report(json.loads(done.stdout))
-        assert told.whole, done.stdout
-        assert self.off, f"{told}\n{done.stderr[-3000:]}"
-        assert self.off in told.host, told
+        report = from_error(json.loads(done.stdout))
+        assert report.complete, done.stdout
+        assert self.off, f"{report}\n{done.stderr[-3000:]}"
+        assert self.off in report.host, report
         return self._count(f"explained (exit {done.returncode})")
 
     def _down(self) -> str:
@@ -82,7 +82,7 @@ class Walk:
         done = self._run("down")
         if self.off:
             assert done.returncode in (4, 7), done.stdout + done.stderr
-            assert self.off in of_report(json.loads(done.stdout)).host
+            assert self.off in from_error(json.loads(done.stdout)).host
             return self._count("the lost host is named")
         assert done.returncode == 0, done.stdout + done.stderr[-3000:]
         self.hosts.assert_clean(*_HOSTS)

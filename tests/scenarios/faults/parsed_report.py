@@ -1,4 +1,4 @@
-"""What a person was told of a fault: where, why, and what to do."""
+"""The report of a fault to an operator: its host, cause and cure."""
 
 from __future__ import annotations
 
@@ -8,53 +8,55 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Told:
+class ParsedReport:
     host: str
     cause: str
     cure: str
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         return all((self.host, self.cause, self.cure))
 
 
-def of_report(report: dict[str, Any]) -> Told:
-    """Of a failure, as the program tells it to programs."""
+def from_error(report: dict[str, Any]) -> ParsedReport:
+    """Returns the report of a failure, from its JSON."""
     if "errors" in report:
-        return _together([of_report(one) for one in report["errors"]])
+        return _combined([from_error(error) for error in report["errors"]])
     if "findings" in report:
-        found = [one for one in report["findings"] if one["severity"] == "blocking"]
-        return _together([Told(one["host"] or "all", one["found"], one["cure"]) for one in found])
+        blocking = [finding for finding in report["findings"] if finding["severity"] == "blocking"]
+        return _combined([ParsedReport(each["host"] or "all", each["found"], each["cure"]) for each in blocking])
     if "leftovers" in report:
-        return _together([Told(one["host"], one["what"], one["cure"]) for one in report["leftovers"]])
+        return _combined([ParsedReport(left["host"], left["what"], left["cure"]) for left in report["leftovers"]])
     if "lease" in report:
-        return Told("head", report["message"], report["cure"])
-    return Told(report.get("host", ""), report["cause"] or report["message"], report["cure"])
+        return ParsedReport("head", report["message"], report["cure"])
+    return ParsedReport(report.get("host", ""), report["cause"] or report["message"], report["cure"])
 
 
-def of_event(event: dict[str, Any], host: str) -> Told | None:
-    """Of an event that says that something is wrong with `host`, if this one does."""
+def from_event(event: dict[str, Any], host: str) -> ParsedReport | None:
+    """Returns the report of an event about a problem of `host`, None for any other event."""
     match event:
         case {"event": "phase_failed", "error": error}:
-            return of_report(error)
+            return from_error(error)
         case {"event": "waiting", "last": str(last)} if f"{host}: " in last:
             cause, _, cure = last.partition(" (")
-            return Told(host, cause.partition(f"{host}: ")[2], cure.rstrip(")"))
+            return ParsedReport(host, cause.partition(f"{host}: ")[2], cure.rstrip(")"))
     return None
 
 
-def of_status(status: dict[str, Any]) -> Told | None:
-    """Of every host that something is wrong with, or else of the endpoint."""
-    ailing = [Told(one["host"], one["problem"], one["cure"]) for one in status["hosts"] if one["problem"]]
-    if ailing:
-        return _together(ailing)
+def from_status(status: dict[str, Any]) -> ParsedReport | None:
+    """Returns the report of every host with a problem, or else of the endpoint."""
+    hosts = [
+        ParsedReport(host["host"], host["problem"], host["cure"]) for host in status["hosts"] if host["problem"]
+    ]
+    if hosts:
+        return _combined(hosts)
     endpoint = status["endpoint"]
     if endpoint and not endpoint["tokens"]:
-        return Told(status["hosts"][0]["host"], endpoint["detail"], endpoint["cure"])
+        return ParsedReport(status["hosts"][0]["host"], endpoint["detail"], endpoint["cure"])
     return None
 
 
-def _together(told: Sequence[Told]) -> Told:
-    """Several hosts at once; what several say alike is said once."""
-    parts = ([getattr(one, part) for one in told] for part in ("host", "cause", "cure"))
-    return Told(*(", ".join(dict.fromkeys(filter(None, words))) for words in parts))
+def _combined(reports: Sequence[ParsedReport]) -> ParsedReport:
+    """Joins the reports of several hosts; equal texts stand once."""
+    parts = ([getattr(report, part) for report in reports] for part in ("host", "cause", "cure"))
+    return ParsedReport(*(", ".join(dict.fromkeys(filter(None, texts))) for texts in parts))

@@ -1,4 +1,4 @@
-"""What runs on faults have found so far, by test: a run that was done in parts is one run."""
+"""The results of runs on faults so far, by test: a run that was done in parts is one run."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tests.scenarios.faults.parsed_report import Told
-from tests.scenarios.faults.table import Machine, Row, page, walk_of
+from tests.scenarios.faults.parsed_report import ParsedReport
+from tests.scenarios.faults.table import Machine, Row, page, walk_section
 
 
 @dataclass
 class Results:
-    """`kept` is the file of earlier parts, `shown` the page; None: there is none."""
+    """`file` holds the rows of all parts so far; `page_file` is written with them; None: there is none."""
 
-    kept: Path | None
-    shown: Path | None
-    found: dict[str, Sequence[Row]] = field(default_factory=dict)
+    file: Path | None
+    page_file: Path | None
+    rows: dict[str, Sequence[Row]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.kept and self.kept.exists():
-            for test, rows in json.loads(self.kept.read_text()).items():
-                self.found[test] = [Row(**{**row, "told": Told(**row["told"])}) for row in rows]
+        if self.file and self.file.exists():
+            for test, rows in json.loads(self.file.read_text()).items():
+                self.rows[test] = [Row(**{**row, "report": ParsedReport(**row["report"])}) for row in rows]
 
     def add(self, test: str, rows: Sequence[Row]) -> None:
-        """Written at once: whoever ends the run keeps what it has found."""
-        self.found[test] = rows
-        if self.kept:
-            found = {test: [asdict(row) for row in rows] for test, rows in self.found.items()}
-            self.kept.write_text(json.dumps(found, indent=1))
-        if self.shown:
+        """Writes at once, so that an interrupted run keeps its results."""
+        self.rows[test] = rows
+        if self.file:
+            by_test = {test: [asdict(row) for row in rows] for test, rows in self.rows.items()}
+            self.file.write_text(json.dumps(by_test, indent=1))
+        if self.page_file:
             # In the order of the tests' names, so that a part that was run again stays where it was.
-            ordered = [row for _, rows in sorted(self.found.items()) for row in rows]
-            self.shown.write_text(page(ordered, Machine.here(), walk_of(self.shown)))
+            ordered = [row for _, rows in sorted(self.rows.items()) for row in rows]
+            self.page_file.write_text(page(ordered, Machine.here(), walk_section(self.page_file)))

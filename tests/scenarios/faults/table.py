@@ -1,4 +1,4 @@
-"""The page of faults, as runs write it: a table of faults, and what became of the random walk."""
+"""The page of faults, as runs write it: a table of faults, and the result of the random walk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 
-from tests.scenarios.faults.parsed_report import Told
+from tests.scenarios.faults.parsed_report import ParsedReport
 
 WALK = "## The random walk"
 
@@ -45,7 +45,7 @@ hosts themselves show them.
 
 @dataclass(frozen=True)
 class Machine:
-    """Where and when a run was."""
+    """The machine and the time of a run."""
 
     date: str
     ray: str
@@ -68,7 +68,7 @@ class Row:
 
     group: str
     fault: str
-    told: Told
+    report: ParsedReport
     seconds: float | None
     then: str
     left: str = ""
@@ -78,7 +78,7 @@ class Row:
 
 
 def page(rows: Sequence[Row], machine: Machine, walk: str = "") -> str:
-    """All of it; `walk` is the section on the random walk."""
+    """Returns the whole page; `walk` is the section on the random walk."""
     failed = sum(bool(row.failed) for row in rows)
     counts = {"count": len(rows), "passed": len(rows) - failed, "failed": failed}
     times = {"first": min(row.at for row in rows), "last": max(row.at for row in rows)}
@@ -87,14 +87,14 @@ def page(rows: Sequence[Row], machine: Machine, walk: str = "") -> str:
     return "\n".join([*parts, walk] if walk else parts)
 
 
-def walk_of(page: Path) -> str:
-    """The section on the random walk of a page that is there already: another run has written it."""
+def walk_section(page: Path) -> str:
+    """Returns the section on the random walk of the page that another run has written."""
     text = page.read_text() if page.exists() else ""
     return text[text.index(WALK) :] if WALK in text else ""
 
 
-def with_walk(page: Path, section: str) -> str:
-    """The page with this section in the place of the one it has."""
+def replace_walk(page: Path, section: str) -> str:
+    """Returns the page with this section in place of its own."""
     text = page.read_text() if page.exists() else "# Faults\n\n"
     return text[: text.index(WALK)] + section if WALK in text else f"{text}\n{section}"
 
@@ -107,11 +107,11 @@ def _section(group: str, rows: Sequence[Row]) -> str:
 def _line(row: Row) -> str:
     seconds = "–" if row.seconds is None else f"{row.seconds:.1f}"
     then = f"**not as promised**: {row.failed}" if row.failed else row.then
-    cells = (row.fault, row.told.host, row.told.cause, row.told.cure, seconds, then, row.left or "nothing")
+    cells = (row.fault, row.report.host, row.report.cause, row.report.cure, seconds, then, row.left or "nothing")
     return f"| {' | '.join(map(_cell, cells))} |\n"
 
 
 def _cell(text: str) -> str:
-    """On one line, and cut where a page would be in its way; scratch folders, and where this lies, are noise."""
+    """Returns the text on one line, cut, and without the paths of this checkout and of scratch folders."""
     plain = _SCRATCH.sub("/tmp/…/", " ".join(text.split())).replace(_ROOT, "/…").replace("|", "\\|")
     return plain if len(plain) <= _WIDTH else plain[:_WIDTH].rstrip() + "…"

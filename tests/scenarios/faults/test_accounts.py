@@ -21,29 +21,29 @@ def give_shell(case: Case, host: str, path: str) -> None:
 
 def test_login_shells(case: Case) -> None:
     """the login shell of the remote user is fish on the head and tcsh on a worker"""
-    for host, shell in zip(case.names, ("fish", "tcsh"), strict=True):
+    for host, shell in zip(case.host_names, ("fish", "tcsh"), strict=True):
         path = shutil.which(shell)
         if path is None:
             pytest.skip(f"no {shell} on this machine")
         give_shell(case, host, path)
-    case.serve()
+    case.up()
     case.operator.down()
-    for host, shell in zip(case.names, ("fish", "tcsh"), strict=True):
+    for host, shell in zip(case.host_names, ("fish", "tcsh"), strict=True):
         case.fault = f"the login shell of the remote user on {host} is {shell}"
-        case.quiet("announced; `down`")
+        case.add_quiet_row("announced; `down`")
 
 
 def test_a_noisy_bashrc_and_a_locale_that_is_not_there(case: Case) -> None:
     """the .bashrc of the remote user writes to stdout (JSON as well) and to stderr"""
-    for host in case.names:
+    for host in case.host_names:
         give_shell(case, host, "/bin/bash")
         case.hosts.write(host, "/root/.bashrc", _NOISE)
         case.hosts.write(host, "/etc/environment", "LANG=tlh_KL.ISO-8859-15\nLC_ALL=tlh_KL.ISO-8859-15\n")
     done = case.operator.run("up", case.hosts.inventory, "--output", "plain", LC_ALL="C", PYTHONUTF8="0")
     assert done.returncode == 0, done.stderr
-    case.quiet("announced")
+    case.add_quiet_row("announced")
     case.fault = "the locale of the remote user does not exist, and the operator's is C"
-    case.quiet("announced")
+    case.add_quiet_row("announced")
 
 
 def test_accounts_that_run_nothing(case: Case) -> None:
@@ -61,7 +61,7 @@ def test_accounts_that_run_nothing(case: Case) -> None:
 
 def test_a_user_without_root(case: Case) -> None:
     """the remote user is not root"""
-    for host in case.names:
+    for host in case.host_names:
         make = "useradd -m -s /bin/bash ops && cp -r /root/.ssh /home/ops/ && chown -R ops /home/ops/.ssh"
         # The sandbox's Python may lie in root's home.
         case.hosts.run(host, "sh", "-c", f"{make} && chmod 755 /root")
@@ -70,23 +70,25 @@ def test_a_user_without_root(case: Case) -> None:
         one["defaults"]["user"] = "ops"
 
     inventory = case.edited(change)
-    case.serve(inventory)
-    owners = {host: case.hosts.run(host, "ps", "-eo", "user=,args=").splitlines() for host in case.names}
+    case.up(inventory)
+    owners = {host: case.hosts.run(host, "ps", "-eo", "user=,args=").splitlines() for host in case.host_names}
     rays = [line for lines in owners.values() for line in lines if "raylet/raylet" in line]
     assert len(rays) == 2
     assert all(line.startswith("ops") for line in rays)
     case.operator.down(inventory)
-    case.quiet("announced; `down`")
+    case.add_quiet_row("announced; `down`")
 
 
 def test_a_clock_that_jumps(case: Case) -> None:
     """the clock of a worker jumps by 90 s (as the programs of the venv see it) while vLLM serves"""
-    case.serve()
+    case.up()
     # Once, although such a file may be read twice.
     clock = "dict(then=time.time, time=lambda then=time.time: then() + 90)"
     jump = f"import time; hasattr(time, 'then') or time.__dict__.update({clock})"
-    case.strike(lambda: case.hosts.run("node1", "sh", "-c", f'echo "$1" > {case.packages}/jump.pth', "sh", jump))
-    told = case.finding(case.operator.run("check", case.hosts.inventory, "--output", "json"), "clock")
-    assert told.host == "node1"
-    assert told.cause.startswith(("89", "90", "91"))
-    assert case.mends() == []
+    case.inject(
+        lambda: case.hosts.run("node1", "sh", "-c", f'echo "$1" > {case.site_packages}/jump.pth', "sh", jump)
+    )
+    report = case.finding(case.operator.run("check", case.hosts.inventory, "--output", "json"), "clock")
+    assert report.host == "node1"
+    assert report.cause.startswith(("89", "90", "91"))
+    assert case.repair() == []

@@ -19,13 +19,13 @@ _STATE = "/srv/state"
 @contextmanager
 def disk(case: Case, host: str, options: str) -> Iterator[Path]:
     """An inventory whose state directory is a disk of its own on this host; it is taken down by it as well."""
-    for one in case.names:
+    for one in case.host_names:
         case.hosts.run(one, "mkdir", "-p", _STATE)
     case.hosts.run(host, "mount", "-t", "tmpfs", "-o", options, "tmpfs", _STATE)
     inventory = case.edited(lambda one: one["runtime"].update(state_directory=_STATE))
     yield inventory
     case.operator.down(inventory)
-    for one in case.names:
+    for one in case.host_names:
         assert case.hosts.run(one, "find", _STATE, "-type", "f", "-not", "-path", "*/cache/*") == ""
 
 
@@ -53,25 +53,25 @@ def test_a_disk_that_fills_up_while_it_loads(case: Case) -> None:
             case.hosts.run("node0", *fill, check=False)
             code = run.finish()
             assert code == 0, run.said[-3:]
-            case.quiet("announced")
+            case.add_quiet_row("announced")
         case.operator.down(inventory)
-        case.then("`down` on the full disk")
+        case.add_outcome("`down` on the full disk")
         case.hosts.run("node0", "rm", f"{_STATE}/fill")
 
 
 def test_a_disk_that_becomes_read_only(case: Case) -> None:
     """the disk of the state directory of a worker becomes read-only while vLLM serves"""
     with disk(case, "node1", "size=2g") as inventory:
-        case.serve(inventory)
-        case.strike(
+        case.up(inventory)
+        case.inject(
             lambda: case.hosts.run("node1", "mount", "--bind", _STATE, _STATE),
             lambda: case.hosts.run("node1", "mount", "-o", "remount,bind,ro", _STATE),
         )
-        told = case.refused(7, "down", inventory)
-        assert "could not be removed" in told.cause
+        report = case.refused(7, "down", inventory)
+        assert "could not be removed" in report.cause
         assert case.hosts.processes("node1") == {}
         case.hosts.run("node1", "umount", _STATE)
-        case.then("no process was left; `down` again")
+        case.add_outcome("no process was left; `down` again")
 
 
 def test_disks_that_are_not_ours(case: Case) -> None:
@@ -79,16 +79,16 @@ def test_disks_that_are_not_ours(case: Case) -> None:
     case.hosts.run("node0", "mount", "-o", "remount,ro", "/tmp")
     case.hosts.run("node1", "mount", "-o", "remount,size=64k", "/tmp")
     case.hosts.run("node1", "dd", "if=/dev/zero", "of=/tmp/fill", "bs=1k", check=False)
-    for host in case.names:
+    for host in case.host_names:
         mount_read_only(case.hosts, host, "/root")
-    case.serve()
+    case.up()
     for fault in (
         "/tmp is read-only on the head",
         "/tmp is full on a worker",
         "the home of the remote user is on a read-only disk on both hosts",
     ):
         case.fault = fault
-        case.quiet("announced")
+        case.add_quiet_row("announced")
 
 
 def test_shared_memory_that_is_full(case: Case) -> None:

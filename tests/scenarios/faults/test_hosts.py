@@ -17,28 +17,28 @@ pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 
 def test_hosts_are_rebooted(case: Case) -> None:
     """Records without a process, of another boot."""
-    case.serve()
+    case.up()
     for host in ("node1", "node0"):
         case.fault = f"{host} is rebooted while vLLM serves"
-        case.strike(lambda host=host: reboot(case.hosts, host))  # type: ignore[misc]
-        assert host in case.shown().host
-        case.mends()
+        case.inject(lambda host=host: reboot(case.hosts, host))  # type: ignore[misc]
+        assert host in case.until_status().host
+        case.repair()
     case.fault = "both hosts are rebooted while vLLM serves, and then `down`"
-    case.strike(*(partial(reboot, case.hosts, host) for host in case.names))
-    case.shown()
+    case.inject(*(partial(reboot, case.hosts, host) for host in case.host_names))
+    case.until_status()
     case.operator.down()
-    case.then("`down`")
+    case.add_outcome("`down`")
 
 
 @pytest.mark.parametrize("host", ["node1", "node0"])
 def test_the_plug_of_a_host_is_pulled(case: Case, host: str) -> None:
     """the plug of {host} is pulled while vLLM serves"""
-    case.serve()
-    case.strike(lambda: os.kill(case.hosts.init(host), signals.SIGKILL))
+    case.up()
+    case.inject(lambda: os.kill(case.hosts.init(host), signals.SIGKILL))
     case.lost.add(host)
-    assert host in case.shown().host
+    assert host in case.until_status().host
     assert case.refused(7, "down").host == host
-    case.then("the other host is clean")
+    case.add_outcome("the other host is clean")
 
 
 def test_the_plug_of_a_worker_is_pulled_while_it_loads(case: Case) -> None:
@@ -46,6 +46,6 @@ def test_the_plug_of_a_worker_is_pulled_while_it_loads(case: Case) -> None:
     case.hosts.behave(load_seconds=60)
     with case.during("Wait until the engine is ready") as run:
         wait_for("the ranks", lambda: case.hosts.gpus_in_use("node1"))
-        case.strike(lambda: os.kill(case.hosts.init("node1"), signals.SIGKILL))
+        case.inject(lambda: os.kill(case.hosts.init("node1"), signals.SIGKILL))
         case.lost.add("node1")
-        assert case.warned(run, "node1").host == "node1"
+        assert case.until_warning(run, "node1").host == "node1"

@@ -34,18 +34,18 @@ def failed(case: Case) -> bool:
 def test_the_engine_fails(case: Case) -> None:
     """vLLM is taken back each time, and Ray stays."""
     ray_alone(case)
-    raylets = [case.hosts.pids(host, "raylet/raylet") for host in case.names]
+    raylets = [case.hosts.pids(host, "raylet/raylet") for host in case.host_names]
     for behaviour, what in (("crash", "dies"), ("linger", "fails, and its process stays alive")):
         case.fault = f"the engine {what} while it loads (`CUDA out of memory`)"
         case.hosts.behave(behaviour=behaviour)
         with case.during("Launch vLLM") as run:
             wait_for("the failure", lambda: failed(case))
-            case.strike()
-            assert case.ended(run, 6).host == "node0"
+            case.inject()
+            assert case.until_failure(run, 6).host == "node0"
         assert (case.rows[-1].seconds or 0) <= 5
         case.operator.run("exec", case.hosts.inventory, "--", "true")
     _never_comes(case)
-    assert [case.hosts.pids(host, "raylet/raylet") for host in case.names] == raylets
+    assert [case.hosts.pids(host, "raylet/raylet") for host in case.host_names] == raylets
 
 
 def _never_comes(case: Case) -> None:
@@ -57,18 +57,18 @@ def _never_comes(case: Case) -> None:
         case.fault = fault
         case.hosts.behave(**behaviour)
         with case.during("Launch vLLM") as run:
-            case.strike()
-            assert case.ended(run, 6).host == "node0"
+            case.inject()
+            assert case.until_failure(run, 6).host == "node0"
     case.fault = "the engine stands still while it loads, beyond all patience (here 4 s)"
     case.hosts.behave(behaviour="hang")
     with case.during(_READY, ORCHESTRATOR_PATIENCE_LOAD="4") as run:
-        case.strike()
-        assert case.ended(run, 6).host == "node0"
+        case.inject()
+        assert case.until_failure(run, 6).host == "node0"
     case.fault = "the engine is healthy and gives no token (patience 5 s)"
     case.hosts.behave(behaviour="tokenless")
     with case.during("Prove it with a token") as run:
-        case.strike()
-        assert case.ended(run, 6).host == "node0"
+        case.inject()
+        assert case.until_failure(run, 6).host == "node0"
 
 
 def test_a_process_of_the_engine_is_killed(case: Case) -> None:
@@ -78,13 +78,13 @@ def test_a_process_of_the_engine_is_killed(case: Case) -> None:
     case.fault = "vLLM is killed while it loads"
     with case.during(_READY) as run:
         pid = leader(case.hosts, "node0", "vllm")
-        case.strike(lambda: signal(case.hosts, "node0", "KILL", pid))
-        assert case.ended(run, 6).host == "node0"
+        case.inject(lambda: signal(case.hosts, "node0", "KILL", pid))
+        assert case.until_failure(run, 6).host == "node0"
     case.fault = "a rank on a worker is killed while it loads"
     with case.during(_READY) as run:
         pid = rank(case)
-        case.strike(lambda: signal(case.hosts, "node1", "KILL", pid))
-        assert case.ended(run, 6).host == "node1"
+        case.inject(lambda: signal(case.hosts, "node1", "KILL", pid))
+        assert case.until_failure(run, 6).host == "node1"
 
 
 def test_a_rank_runs_out_of_memory(case: Case) -> None:
@@ -92,9 +92,9 @@ def test_a_rank_runs_out_of_memory(case: Case) -> None:
     case.hosts.behave(load_seconds=30)
     with short_of_memory(case.hosts, "node1") as limit, case.during(_READY) as run:
         pid = rank(case)
-        case.strike(lambda: limit(pid))
-        told = case.ended(run, 6)
-    assert told.host == "node1"
+        case.inject(lambda: limit(pid))
+        report = case.until_failure(run, 6)
+    assert report.host == "node1"
 
 
 def rank(case: Case) -> int:
@@ -117,8 +117,8 @@ def test_a_process_of_ray_is_killed(case: Case) -> None:
             if title == _READY:
                 rank(case)
             pids = case.hosts.pids(host, word)
-            case.strike(lambda host=host, pids=pids: signal(case.hosts, host, "KILL", *pids))  # type: ignore[misc]
-            assert host in case.ended(run, 6).host
+            case.inject(lambda host=host, pids=pids: signal(case.hosts, host, "KILL", *pids))  # type: ignore[misc]
+            assert host in case.until_failure(run, 6).host
 
 
 @pytest.mark.parametrize(
@@ -129,9 +129,9 @@ def test_a_process_of_ray_is_killed(case: Case) -> None:
 def test_a_port_that_is_taken_in_between(case: Case, port: int, whose: str, host: str) -> None:
     """{whose} port on {host} is taken between the check and the launch"""
     with case.during("Take the lease", ORCHESTRATOR_PATIENCE_GATE="15") as run:
-        case.strike(lambda: detached(case.hosts, host, sys.executable, "-c", _LISTEN.format(port)))
-        told = case.ended(run, 6)
-    assert host in told.host
+        case.inject(lambda: detached(case.hosts, host, sys.executable, "-c", _LISTEN.format(port)))
+        report = case.until_failure(run, 6)
+    assert host in report.host
     signal(case.hosts, host, "KILL", *case.hosts.pids(host, "signal.pause"))
 
 
@@ -151,10 +151,10 @@ def test_what_is_missing(case: Case) -> None:
 
     case.fault = "a worker has another Ray than the head"
     script = 'cd "$1" && mv ray-[0-9]*.dist-info ray-2.1.0.dist-info'
-    case.hosts.run("node1", "sh", "-c", script, "sh", case.packages)
+    case.hosts.run("node1", "sh", "-c", script, "sh", case.site_packages)
     case.refused(3)
     case.hosts.run(
-        "node1", "sh", "-c", 'cd "$1" && mv ray-2.1.0.dist-info ray-2.60.0.dist-info', "sh", case.packages
+        "node1", "sh", "-c", 'cd "$1" && mv ray-2.1.0.dist-info ray-2.60.0.dist-info', "sh", case.site_packages
     )
 
     case.fault = "a worker lacks a shard of the model"

@@ -32,15 +32,15 @@ def test_a_worker_is_cut_off(case: Case, titles: list[str]) -> None:
     for title in titles:
         case.fault = f"a worker is cut off as {title!r} begins, and is back after the report"
         with case.during(title) as run:
-            case.strike(lambda: cut(case.hosts, "node1"))
-            told = case.warned(run, "node1")
+            case.inject(lambda: cut(case.hosts, "node1"))
+            report = case.until_warning(run, "node1")
             heal(case.hosts, "node1")
             code = run.finish()
-        assert "node1" in told.host
-        case.then("it went on and announced" if code == 0 else f"exit {code}")
+        assert "node1" in report.host
+        case.add_outcome("it went on and announced" if code == 0 else f"exit {code}")
         if code == 0:
             case.operator.down()  # nothing would be left to do for the next one
-    case.mends()
+    case.repair()
 
 
 def test_a_worker_is_cut_off_in_a_wait(case: Case) -> None:
@@ -51,48 +51,48 @@ def test_a_worker_is_cut_off_in_a_wait(case: Case) -> None:
             case.fault = f"a worker is cut off during {title!r}, and is back after the report"
             if title == _WAITS[1]:
                 run.until_phase(title)
-            case.strike(lambda: cut(case.hosts, "node1"))
-            assert case.warned(run, "node1").host == "node1"
+            case.inject(lambda: cut(case.hosts, "node1"))
+            assert case.until_warning(run, "node1").host == "node1"
             heal(case.hosts, "node1")
-        case.announced(run, "the run went on and announced")
+        case.until_announced(run, "the run went on and announced")
 
 
 def test_the_head_is_cut_off(case: Case) -> None:
     """the head is cut off for longer than its lease lives, while vLLM loads"""
     case.hosts.behave(load_seconds=60)
     with case.during("Wait until the engine is ready") as run:
-        case.strike(lambda: cut(case.hosts, "node0"))
-        assert case.warned(run, "node0").host == "node0"
+        case.inject(lambda: cut(case.hosts, "node0"))
+        assert case.until_warning(run, "node0").host == "node0"
         wait_for("the lease to be free", lambda: not case.hosts.pids("node0", "lease"))
         heal(case.hosts, "node0")
-        case.announced(run, "the run took its lease again, went on and announced")
+        case.until_announced(run, "the run took its lease again, went on and announced")
 
 
 def test_the_clusters_network_of_a_worker_is_cut(case: Case) -> None:
     """the cluster's network of a worker is cut while Ray starts"""
     with case.during("Start Ray on the workers", ORCHESTRATOR_PATIENCE_GATE="12") as run:
-        case.strike(lambda: cut(case.hosts, "node1", "fab0"))
-        assert case.ended(run, 6).host == "node1"
+        case.inject(lambda: cut(case.hosts, "node1", "fab0"))
+        assert case.until_failure(run, 6).host == "node1"
     heal(case.hosts, "node1", "fab0")
-    case.mends()
+    case.repair()
 
 
 def test_the_clusters_network_of_a_worker_is_cut_while_it_serves(case: Case) -> None:
     """the cluster's network of a worker is cut while vLLM serves"""
-    case.serve()
-    case.strike(lambda: cut(case.hosts, "node1", "fab0"))
-    case.shown(within=90)  # Ray gives a raylet that it cannot reach a minute
+    case.up()
+    case.inject(lambda: cut(case.hosts, "node1", "fab0"))
+    case.until_status(within=90)  # Ray gives a raylet that it cannot reach a minute
     heal(case.hosts, "node1", "fab0")
     wait_for("its raylet to hear that it was given up", lambda: not case.hosts.pids("node1", "raylet/raylet"))
-    assert "Launch vLLM" in case.mends()
+    assert "Launch vLLM" in case.repair()
 
 
 def test_a_slow_and_lossy_link(case: Case) -> None:
     """200 ms of delay and 2 % of packets lost between us and a worker"""
     with slow_link(case.hosts, "node1", delay=0.1, loss=0.02):
         begun = time.monotonic()
-        case.serve()
-        case.quiet(f"announced after {time.monotonic() - begun:.0f} s")
+        case.up()
+        case.add_quiet_row(f"announced after {time.monotonic() - begun:.0f} s")
 
 
 def test_a_firewall(case: Case) -> None:

@@ -17,7 +17,7 @@ from orchestrator.plans import UpOptions, down, up
 from orchestrator.run.phase import Phase
 from tests.scenarios.faults.breakages import cut, heal, signal
 from tests.scenarios.faults.case import Case
-from tests.scenarios.faults.parsed_report import Told
+from tests.scenarios.faults.parsed_report import ParsedReport
 from tests.scenarios.hosts import wait_for
 from tests.scenarios.operator import Operator
 from tests.scenarios.running import Running
@@ -34,30 +34,30 @@ def kill_in_each(case: Case, verb: str, plan: Sequence[Phase]) -> None:
     for title in titles[titles.index("Take the lease") + 1 :]:
         case.fault = f"`{verb}` is killed (SIGKILL) in {title!r}"
         with case.during(title, verb) as run:
-            case.strike(lambda run=run: run.send(signals.SIGKILL))  # type: ignore[misc]
-        told = took_over(case, verb)
-        case.tell(told, time.time() - case.struck, "the next run went on")
+            case.inject(lambda run=run: run.send(signals.SIGKILL))  # type: ignore[misc]
+        report = took_over(case, verb)
+        case.add_row(report, time.time() - case.injected_at, "the next run went on")
 
 
-def took_over(case: Case, verb: str) -> Told:
+def took_over(case: Case, verb: str) -> ParsedReport:
     """The next run says whose lease it found, and is killed as soon as it has said so."""
     with case.during("Take the lease", verb) as run:
         for event in run.events():
             if event["event"] == "host_said" and "took over the lease" in event["line"]:
-                return Told(event["host"], event["line"], "nothing to do: it goes on")
+                return ParsedReport(event["host"], event["line"], "nothing to do: it goes on")
     raise AssertionError("no word of the lease")
 
 
 def test_up_is_killed_in_each_phase(case: Case) -> None:
     """`up` is killed in each phase"""
     kill_in_each(case, "up", up(UpOptions()))
-    case.mends()
-    assert [case.hosts.gpus_in_use(host) for host in case.names] == [1, 1]
+    case.repair()
+    assert [case.hosts.gpus_in_use(host) for host in case.host_names] == [1, 1]
 
 
 def test_down_is_killed_in_each_phase(case: Case) -> None:
     """`down` is killed in each phase"""
-    case.serve()
+    case.up()
     kill_in_each(case, "down", down())
 
 
@@ -70,11 +70,11 @@ def test_a_laptop_that_sleeps(case: Case, tmp_path: Path) -> None:
         other = Operator(tmp_path / "other")
         case.hosts.behave()
         engine = other_up(case, other)
-        case.strike(lambda: run.process.send_signal(signals.SIGCONT))
-        case.ended(run, 8)
+        case.inject(lambda: run.process.send_signal(signals.SIGCONT))
+        case.until_failure(run, 8)
     assert case.hosts.pids("node0", "vllm serve") == engine
-    assert [case.hosts.gpus_in_use(host) for host in case.names] == [1, 1]
-    case.then("nothing was touched of what somebody else had brought up")
+    assert [case.hosts.gpus_in_use(host) for host in case.host_names] == [1, 1]
+    case.add_outcome("nothing was touched of what somebody else had brought up")
 
 
 def other_up(case: Case, other: Operator) -> list[int]:
@@ -92,7 +92,7 @@ def test_a_laptop_that_sleeps_for_a_moment(case: Case) -> None:
         run.process.send_signal(signals.SIGCONT)
         code = run.finish()
     assert code == 0, run.said[-3:]
-    case.quiet("it took its lease again, went on and announced")
+    case.add_quiet_row("it took its lease again, went on and announced")
 
 
 def interrupted(case: Case, run: Running, bound: float) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def interrupted(case: Case, run: Running, bound: float) -> dict[str, Any]:
     notes = [line for note in said["notes"] for line in note.splitlines()]
     host = next((line.partition(": ")[0] for line in notes if line.startswith("node")), "all")
     cause = "; ".join([said["message"], f"{undone} phases taken back", *notes])
-    case.tell(Told(host, cause, said["cure"] or "nothing to do"), seconds, "exit 130")
+    case.add_row(ParsedReport(host, cause, said["cure"] or "nothing to do"), seconds, "exit 130")
     return said
 
 
@@ -115,7 +115,7 @@ def test_ctrl_c(case: Case) -> None:
     case.hosts.behave(behaviour="hang")
     with case.during(_READY) as run:
         interrupted(case, run, 20)
-    assert [case.hosts.processes(host) for host in case.names] == [{}, {}]
+    assert [case.hosts.processes(host) for host in case.host_names] == [{}, {}]
 
 
 def test_ctrl_c_beside_a_host_that_hangs(case: Case) -> None:
@@ -136,23 +136,23 @@ def test_operators_at_one_engine(case: Case) -> None:
     with case.during(_READY) as run:
         engine = case.hosts.pids("node0", "vllm serve")
         case.fault = "a second operator runs `down` while the first one waits"
-        case.struck = 0.0
+        case.injected_at = 0.0
         case.refused(8, "down")
 
         case.fault = "the lease of an operator at work is broken by another one"
         words = ("unlock", str(case.hosts.inventory), "--reason", "a fault on purpose")
-        case.strike(lambda: case.operator.run(*words))
-        assert "a fault on purpose" in case.ended(run, 8).cause
+        case.inject(lambda: case.operator.run(*words))
+        assert "a fault on purpose" in case.until_failure(run, 8).cause
     case.fault = "the terminal of the operator is lost while vLLM loads"
     with case.during(_READY) as run:
         run.send(signals.SIGHUP)
-    case.quiet("the engine goes on loading")
+    case.add_quiet_row("the engine goes on loading")
     case.fault = "the program that holds the lease on the head is killed while vLLM loads"
     with case.during(_READY) as run:
         wait_for("the lease", lambda: case.hosts.pids("node0", " lease"))
         signal(case.hosts, "node0", "KILL", *case.hosts.pids("node0", " lease"))
-        case.quiet("")
-        case.announced(run, "the run took its lease again, went on and announced")
+        case.add_quiet_row("")
+        case.until_announced(run, "the run took its lease again, went on and announced")
     assert case.hosts.pids("node0", "vllm serve") == engine
 
 
@@ -176,5 +176,5 @@ def _without_journal(case: Case, state: Path) -> None:
     assert done.returncode == 0, done.stderr
     said = other.events(done, "host_said")
     (message,) = [event for event in said if event["message"] == "no journal of this run"]
-    told = Told("this machine", message["line"], "ORCHESTRATOR_STATE names another place")
-    case.tell(told, datetime.fromisoformat(message["time"]).timestamp() - begun, "announced")
+    report = ParsedReport("this machine", message["line"], "ORCHESTRATOR_STATE names another place")
+    case.add_row(report, datetime.fromisoformat(message["time"]).timestamp() - begun, "announced")

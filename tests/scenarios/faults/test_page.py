@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.faults.parsed_report import Told, of_event, of_report, of_status
+from tests.scenarios.faults.parsed_report import ParsedReport, from_error, from_event, from_status
 from tests.scenarios.faults.results import Results
-from tests.scenarios.faults.table import WALK, Machine, Row, page, walk_of, with_walk
+from tests.scenarios.faults.table import WALK, Machine, Row, page, replace_walk, walk_section
 
 HERE = Machine("2026-07-01 09:12 UTC", "2.60.0", "0.32.0", "3.11.7", "6.1.0", 2)
-LOST = Told("node1", "no answer from 10.66.0.3 port 22", "see whether it is up | or\nnot")
+LOST = ParsedReport("node1", "no answer from 10.66.0.3 port 22", "see whether it is up | or\nnot")
 ROWS = (
     Row("The network", "a worker is down", LOST, 3.14, "exit 4", took=60.0, at="09:12"),
-    Row("The network", "packets are lost", Told("–", "–", "–"), None, "announced", took=60.0, at="09:40"),
+    Row("The network", "packets are lost", ParsedReport("–", "–", "–"), None, "announced", took=60.0, at="09:40"),
     Row("SSH", "sshd hangs", LOST, 3.0, "", "node1: pid 7", "it did not end", at="09:20"),
 )
 
@@ -24,8 +24,8 @@ def test_a_row_is_a_line() -> None:
     assert "between 09:12 and 09:40 UTC with Ray 2.60.0" in text
     assert "the rows took 2 minutes" in text
     assert "3 faults: 2 as promised, 1 not." in text
-    told = "node1 | no answer from 10.66.0.3 port 22 | see whether it is up \\| or not"
-    assert f"| a worker is down | {told} | 3.1 | exit 4 | nothing |\n" in text
+    report = "node1 | no answer from 10.66.0.3 port 22 | see whether it is up \\| or not"
+    assert f"| a worker is down | {report} | 3.1 | exit 4 | nothing |\n" in text
     assert "| packets are lost | – | – | – | – | announced | nothing |\n" in text
     assert "| 3.0 | **not as promised**: it did not end | node1: pid 7 |\n" in text
     assert text.count("## The network") == text.count("## SSH") == 1
@@ -33,8 +33,8 @@ def test_a_row_is_a_line() -> None:
 
 def test_paths_of_a_run_are_no_news_and_long_words_are_cut() -> None:
     here = Path(__file__).parents[3] / ".venv/bin/python"
-    told = Told("node1", f"/tmp/pytest-of-root/pytest-14/test_it0/state/demo {'x' * 300}", f"{here} do")
-    (line,) = [line for line in page([Row("g", "f", told, 1.0, "")], HERE).splitlines() if "| f |" in line]
+    report = ParsedReport("node1", f"/tmp/pytest-of-root/pytest-14/test_it0/state/demo {'x' * 300}", f"{here} do")
+    (line,) = [line for line in page([Row("g", "f", report, 1.0, "")], HERE).splitlines() if "| f |" in line]
     assert "/tmp/…/state/demo x" in line
     assert "x…" in line
     assert "| /…/.venv/bin/python do |" in line
@@ -43,10 +43,10 @@ def test_paths_of_a_run_are_no_news_and_long_words_are_cut() -> None:
 
 def test_each_run_leaves_what_the_other_has_written(tmp_path: Path) -> None:
     where = tmp_path / "faults.md"
-    assert walk_of(where) == ""
-    where.write_text(with_walk(where, f"{WALK}\n\nfirst walk\n"))
-    where.write_text(page(ROWS, HERE, walk_of(where)))
-    where.write_text(with_walk(where, f"{WALK}\n\nsecond walk\n"))
+    assert walk_section(where) == ""
+    where.write_text(replace_walk(where, f"{WALK}\n\nfirst walk\n"))
+    where.write_text(page(ROWS, HERE, walk_section(where)))
+    where.write_text(replace_walk(where, f"{WALK}\n\nsecond walk\n"))
     text = where.read_text()
     assert text.count(WALK) == 1
     assert text.endswith("second walk\n")
@@ -60,7 +60,7 @@ def test_a_run_in_parts_is_one_run(tmp_path: Path) -> None:
     Results(kept, shown).add("test_a", ROWS[2:])
     again = Results(kept, shown)
     again.add("test_b", [ROWS[1]])
-    assert again.found == {"test_a": [ROWS[2]], "test_b": [ROWS[1]]}
+    assert again.rows == {"test_a": [ROWS[2]], "test_b": [ROWS[1]]}
     text = shown.read_text()
     assert "2 faults: 1 as promised, 1 not." in text
     assert text.index("sshd hangs") < text.index("packets are lost")
@@ -71,29 +71,32 @@ FINDING = {"host": "node1", "found": "1 GPU", "cure": "look", "severity": "block
 
 
 @pytest.mark.parametrize(
-    ("report", "told"),
+    ("failure", "report"),
     [
-        ({"host": "node1", "cause": "c", "cure": "d", "message": "m"}, Told("node1", "c", "d")),
-        ({"host": "node1", "cause": "", "cure": "d", "message": "m"}, Told("node1", "m", "d")),
-        ({"findings": [FINDING, {**FINDING, "severity": "warning", "host": "x"}]}, Told("node1", "1 GPU", "look")),
-        ({"leftovers": [{"host": "a", "what": "w", "cure": "c"}]}, Told("a", "w", "c")),
+        ({"host": "node1", "cause": "c", "cure": "d", "message": "m"}, ParsedReport("node1", "c", "d")),
+        ({"host": "node1", "cause": "", "cure": "d", "message": "m"}, ParsedReport("node1", "m", "d")),
+        (
+            {"findings": [FINDING, {**FINDING, "severity": "warning", "host": "x"}]},
+            ParsedReport("node1", "1 GPU", "look"),
+        ),
+        ({"leftovers": [{"host": "a", "what": "w", "cure": "c"}]}, ParsedReport("a", "w", "c")),
         (
             {"errors": [{"host": host, "cause": "c", "cure": "d", "message": ""} for host in ("a", "b")]},
-            Told("a, b", "c", "d"),
+            ParsedReport("a, b", "c", "d"),
         ),
     ],
 )
-def test_what_a_failure_tells(report: dict[str, object], told: Told) -> None:
-    assert of_report(report) == told
+def test_what_a_failure_tells(failure: dict[str, object], report: ParsedReport) -> None:
+    assert from_error(failure) == report
 
 
 def test_what_events_and_a_status_tell() -> None:
     waiting = {"event": "waiting", "last": "node1: look at ray: no answer (see to it)"}
-    assert of_event(waiting, "node1") == Told("node1", "look at ray: no answer", "see to it")
-    assert of_event(waiting, "node0") is None
+    assert from_event(waiting, "node1") == ParsedReport("node1", "look at ray: no answer", "see to it")
+    assert from_event(waiting, "node0") is None
     well = {"host": "node0", "problem": "", "cure": ""}
     ill = {"host": "node1", "problem": "dead", "cure": "`up`"}
     endpoint = {"tokens": False, "detail": "none came", "cure": "anew"}
-    assert of_status({"hosts": [well], "endpoint": {**endpoint, "tokens": True}}) is None
-    assert of_status({"hosts": [well, ill], "endpoint": endpoint}) == Told("node1", "dead", "`up`")
-    assert of_status({"hosts": [well], "endpoint": endpoint}) == Told("node0", "none came", "anew")
+    assert from_status({"hosts": [well], "endpoint": {**endpoint, "tokens": True}}) is None
+    assert from_status({"hosts": [well, ill], "endpoint": endpoint}) == ParsedReport("node1", "dead", "`up`")
+    assert from_status({"hosts": [well], "endpoint": endpoint}) == ParsedReport("node0", "none came", "anew")

@@ -25,29 +25,29 @@ def test_it_serves_and_breaks(case: Case) -> None:
     """EngineCore is stopped (SIGSTOP): no token comes, and /health is 200"""
     announced = case.operator.up(case.hosts.inventory, **_PATIENCE)
     (core,) = case.hosts.pids("node0", "VLLM::EngineCore")
-    case.strike(lambda: signal(case.hosts, "node0", "STOP", core))
-    told = case.shown()
-    assert "--restart" in told.cure
+    case.inject(lambda: signal(case.hosts, "node0", "STOP", core))
+    report = case.until_status()
+    assert "--restart" in report.cure
     endpoint = case.status()["endpoint"]
     assert (endpoint["health"], endpoint["tokens"]) == (True, False), endpoint
     signal(case.hosts, "node0", "CONT", core)
     assert tokens(announced["url"], announced["served_name"]) == 1
-    case.then("SIGCONT: tokens come again")
+    case.add_outcome("SIGCONT: tokens come again")
 
     case.fault = "a rank on a worker is killed while it serves"
     pid = rank_pid(case.hosts, "node1")
-    case.strike(lambda: signal(case.hosts, "node1", "KILL", pid))
-    assert "on node1" in case.shown("died without a word").cause
-    case.then("`down`")
+    case.inject(lambda: signal(case.hosts, "node1", "KILL", pid))
+    assert "on node1" in case.until_status("died without a word").cause
+    case.add_outcome("`down`")
 
 
 def test_an_argument_that_it_does_not_know(case: Case) -> None:
     """an argument that vLLM does not know"""
     inventory = case.edited(lambda one: one["serve"]["arguments"].append("--no-such-argument"))
     with case.during("Launch vLLM", inventory=inventory) as run:
-        case.strike()
-        told = case.ended(run, 6)
-    assert "no-such-argument" in told.cause
+        case.inject()
+        report = case.until_failure(run, 6)
+    assert "no-such-argument" in report.cause
 
 
 def test_a_shard_that_is_damaged(case: Case) -> None:
@@ -57,6 +57,6 @@ def test_a_shard_that_is_damaged(case: Case) -> None:
     shard = next(name for name in listed if re.search(r"\.safetensors$", name))
     case.hosts.run("node1", "dd", "if=/dev/urandom", f"of={folder}/{shard}", "bs=1k", "count=4", "conv=notrunc")
     with case.during("Launch vLLM", inventory=case.hosts.inventory) as run:
-        case.strike()
-        told = case.ended(run, 6)
-    assert json.dumps(told.cause)
+        case.inject()
+        report = case.until_failure(run, 6)
+    assert json.dumps(report.cause)

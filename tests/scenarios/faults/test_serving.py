@@ -14,59 +14,59 @@ _ALL = ("node0", "vllm"), ("node0", "ray"), ("node1", "ray")
 
 
 def kill(case: Case, host: str, *pids: int) -> None:
-    case.strike(lambda: signal(case.hosts, host, "KILL", *pids))
+    case.inject(lambda: signal(case.hosts, host, "KILL", *pids))
 
 
 def test_vllm_breaks(case: Case) -> None:
     """Ray stays, and vLLM is launched again."""
     case.hosts.behave(daemons=2)
-    case.serve()
-    for host in case.names:
+    case.up()
+    for host in case.host_names:
         case.fault = f"the rank on {host} is killed"
         kill(case, host, rank_pid(case.hosts, host))
-        assert case.shown("died without a word").host == "node0"
-        assert case.mends() == [_VLLM]
+        assert case.until_status("died without a word").host == "node0"
+        assert case.repair() == [_VLLM]
 
     case.fault = "vLLM is killed; it has children that left its session"
     assert len(case.hosts.pids("node0", "engine-daemon")) == 2
     kill(case, "node0", leader(case.hosts, "node0", "vllm"))
-    assert case.shown("vLLM was killed").host == "node0"
-    assert case.mends() == [_VLLM]
+    assert case.until_status("vLLM was killed").host == "node0"
+    assert case.repair() == [_VLLM]
     assert len(case.hosts.pids("node0", "engine-daemon")) == 2
 
     case.fault = "the record of vLLM is torn while it runs"
     path, _ = record(case.hosts, "node0", "vllm")
-    case.strike(lambda: case.hosts.write("node0", path, '{"argv": ['))
-    case.shown("the record of vllm is gone")
-    assert case.mends() == [_VLLM]
+    case.inject(lambda: case.hosts.write("node0", path, '{"argv": ['))
+    case.until_status("the record of vllm is gone")
+    assert case.repair() == [_VLLM]
 
 
 def test_vllm_is_wedged(case: Case) -> None:
     """It does not end by itself."""
-    case.serve()
+    case.up()
     case.fault = "vLLM gives no tokens any more while its health is 200"
-    case.strike(lambda: case.hosts.behave(behaviour="wedge", tokens_before_wedge=0))
-    assert "--restart" in case.shown().cure
+    case.inject(lambda: case.hosts.behave(behaviour="wedge", tokens_before_wedge=0))
+    assert "--restart" in case.until_status().cure
     case.hosts.behave()
-    assert case.mends(None, "--restart") == [_VLLM]
+    assert case.repair(None, "--restart") == [_VLLM]
 
     case.fault = "vLLM is stopped (SIGSTOP): nobody answers"
     pid = leader(case.hosts, "node0", "vllm")
-    case.strike(lambda: signal(case.hosts, "node0", "STOP", pid))
-    assert "--restart" in case.shown("it does not answer any more").cure
-    assert case.mends(None, "--restart") == [_VLLM]
+    case.inject(lambda: signal(case.hosts, "node0", "STOP", pid))
+    assert "--restart" in case.until_status("it does not answer any more").cure
+    assert case.repair(None, "--restart") == [_VLLM]
 
 
 def test_ray_breaks_on_a_worker(case: Case) -> None:
     """Ray of the head goes as well: it may hold the GPUs of the engine that is gone."""
-    case.serve()
+    case.up()
     hosts = case.hosts
 
     def breaks(fault: str, *pids: int) -> None:
         case.fault = fault
         kill(case, "node1", *pids)
-        assert "node1" in case.shown("Ray has ended").host
-        assert case.mends() == [_HEAD, _WORKERS, _VLLM]
+        assert "node1" in case.until_status("Ray has ended").host
+        assert case.repair() == [_HEAD, _WORKERS, _VLLM]
         assert len(hosts.pids("node1", "raylet/raylet")) == 1
 
     breaks("the raylet of a worker is killed", *hosts.pids("node1", "raylet/raylet"))
@@ -75,27 +75,27 @@ def test_ray_breaks_on_a_worker(case: Case) -> None:
 
     case.fault = "the keeper of Ray on a worker is killed, and its tree lives on"
     kill(case, "node1", keeper(hosts, "node1", "ray"))
-    assert "node1" in case.shown("the keeper of ray is gone").host
-    assert case.mends() == [_HEAD, _WORKERS, _VLLM]
+    assert "node1" in case.until_status("the keeper of ray is gone").host
+    assert case.repair() == [_HEAD, _WORKERS, _VLLM]
 
     case.fault = "the record of Ray on a worker is removed while it runs"
     path, _ = record(hosts, "node1", "ray")
-    case.strike(lambda: hosts.run("node1", "rm", path))
-    assert "node1" in case.shown("the record of ray is gone").host
-    assert case.mends() == [_HEAD, _WORKERS, _VLLM]
+    case.inject(lambda: hosts.run("node1", "rm", path))
+    assert "node1" in case.until_status("the record of ray is gone").host
+    assert case.repair() == [_HEAD, _WORKERS, _VLLM]
     assert len(hosts.pids("node1", "raylet/raylet")) == 1
     assert len(hosts.pids("node0", "raylet/raylet")) == 1
 
 
 def test_ray_breaks_on_the_head(case: Case) -> None:
     """Everything is launched again."""
-    case.serve()
+    case.up()
 
     def breaks(fault: str, *pids: int) -> None:
         case.fault = fault
         kill(case, "node0", *pids)
-        assert "node0" in case.shown("Ray has ended").host
-        assert case.mends() == [_HEAD, _WORKERS, _VLLM]
+        assert "node0" in case.until_status("Ray has ended").host
+        assert case.repair() == [_HEAD, _WORKERS, _VLLM]
 
     breaks("the raylet of the head is killed", *case.hosts.pids("node0", "raylet/raylet"))
     breaks(
@@ -109,15 +109,15 @@ def test_ray_breaks_on_the_head(case: Case) -> None:
 @pytest.mark.parametrize("what", ["keepers are killed", "records are removed"])
 def test_what_a_down_finds(case: Case, what: str) -> None:
     """all {what}, and then `down`"""
-    case.serve()
+    case.up()
     pids = {(host, unit): keeper(case.hosts, host, unit) for host, unit in _ALL}
     paths = {(host, unit): record(case.hosts, host, unit)[0] for host, unit in _ALL}
-    case.strike()
+    case.inject()
     for host, unit in _ALL:
         if "keepers" in what:
             signal(case.hosts, host, "KILL", pids[host, unit])
         else:
             case.hosts.run(host, "rm", paths[host, unit])
-    case.shown("of its processes live")
+    case.until_status("of its processes live")
     case.operator.down()
-    case.then("`down`")
+    case.add_outcome("`down`")

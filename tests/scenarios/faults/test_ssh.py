@@ -37,10 +37,10 @@ def test_sessions_that_hang(case: Case) -> None:
     case.hosts.behave(load_seconds=50)
     with case.during("Wait until the engine is ready") as run:
         pids = sessions(case, "node1")
-        case.strike(lambda: signal(case.hosts, "node1", "STOP", *pids))
-        assert case.warned(run, "node1").host == "node1"
+        case.inject(lambda: signal(case.hosts, "node1", "STOP", *pids))
+        assert case.until_warning(run, "node1").host == "node1"
         signal(case.hosts, "node1", "CONT", *pids)
-        case.announced(run, "the run went on and announced")
+        case.until_announced(run, "the run went on and announced")
 
 
 def test_an_sshd_that_is_killed_and_restarted(case: Case) -> None:
@@ -49,10 +49,10 @@ def test_an_sshd_that_is_killed_and_restarted(case: Case) -> None:
     other = OtherSshd.start(case)
     with case.during("Wait until the engine is ready", inventory=other.inventory) as run:
         pids = [other.listener, *sessions(case, "node1")]
-        case.strike(lambda: signal(case.hosts, "node1", "KILL", *pids))
-        assert case.warned(run, "node1").host == "node1"
+        case.inject(lambda: signal(case.hosts, "node1", "KILL", *pids))
+        assert case.until_warning(run, "node1").host == "node1"
         other.listen()
-        case.announced(run, "the run went on and announced")
+        case.until_announced(run, "the run went on and announced")
     other.end()
 
 
@@ -63,8 +63,8 @@ def test_too_many_logins_at_once(case: Case) -> None:
     try:
         for one in others:
             assert one.recv(4) == b"SSH-"
-        told = case.refused(4, inventory=other.inventory)
-        assert "MaxStartups" in told.cure
+        report = case.refused(4, inventory=other.inventory)
+        assert "MaxStartups" in report.cure
     finally:
         for one in others:
             one.close()

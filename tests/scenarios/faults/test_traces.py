@@ -18,30 +18,30 @@ pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 
 def test_a_pid_that_was_given_out_again(case: Case) -> None:
     """the pid of a dead keeper belongs to somebody else by now"""
-    case.serve()
+    case.up()
     path, found = record(case.hosts, "node1", "ray")
     signal(case.hosts, "node1", "KILL", *case.hosts.processes("node1"))
     wait_for("node1 to be idle", lambda: not case.hosts.processes("node1"))
     pid = detached(case.hosts, "node1", "sleep", "infinity")
-    case.strike(lambda: case.hosts.write("node1", path, json.dumps({**found, "keeper": pid})))
-    assert "node1" in case.shown("ended").host
+    case.inject(lambda: case.hosts.write("node1", path, json.dumps({**found, "keeper": pid})))
+    assert "node1" in case.until_status("ended").host
     case.operator.down()
     assert pid in case.hosts.processes("node1")
-    case.then("`down`; the other process lives")
+    case.add_outcome("`down`; the other process lives")
     signal(case.hosts, "node1", "KILL", pid)
 
 
 def test_a_zombie(case: Case) -> None:
     """Ray on a worker is killed, and nobody collects its dead: zombies"""
     other = OtherSshd.start(case)
-    case.serve(other.inventory)
+    case.up(other.inventory)
     pids = [pid for pid in case.hosts.processes("node1") if pid != other.listener]
     # They have become children of the first process of the host, which collects nothing while it is stopped.
     init = case.hosts.init("node1")
     os.kill(init, signals.SIGSTOP)
-    case.strike(lambda: signal(case.hosts, "node1", "KILL", *pids))
+    case.inject(lambda: signal(case.hosts, "node1", "KILL", *pids))
     wait_for("zombies", lambda: "Z" in case.hosts.run("node1", "ps", "-eo", "stat="))
-    assert "node1" in case.shown("Ray has ended", other.inventory).host
-    assert case.mends(other.inventory) == ["Start Ray on the head", "Start Ray on the workers", "Launch vLLM"]
+    assert "node1" in case.until_status("Ray has ended", other.inventory).host
+    assert case.repair(other.inventory) == ["Start Ray on the head", "Start Ray on the workers", "Launch vLLM"]
     os.kill(init, signals.SIGCONT)
     other.end()
