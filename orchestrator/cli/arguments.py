@@ -45,18 +45,21 @@ def parser() -> argparse.ArgumentParser:
         epilog="Example: orchestrator up inventory.yaml",
     )
     top.add_argument("--version", action=_Version, help="say which version this is")
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    _add_runs(verbs)
-    _add_plan(verbs)
-    _add_check(verbs)
-    status = _add(verbs, "status", "what runs where, and whether tokens come", "status inventory.yaml --watch")
+    commands = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    _add_runs(commands)
+    _add_plan(commands)
+    _add_check(commands)
+    status = _add(commands, "status", "what runs where, and whether tokens come", "status inventory.yaml --watch")
     status.add_argument("--watch", action="store_true", help="look again and again, until Ctrl-C")
-    _add_logs(verbs)
-    _add_diagnose(verbs)
-    _add_exec(verbs)
-    bench.add(verbs, _add)
+    _add_logs(commands)
+    _add_diagnose(commands)
+    _add_exec(commands)
+    bench.add(commands, _add)
     unlock = _add(
-        verbs, "unlock", "break the lease of somebody who works on the cluster", 'unlock --reason "bob has left"'
+        commands,
+        "unlock",
+        "break the lease of somebody who works on the cluster",
+        'unlock --reason "bob has left"',
     )
     unlock.add_argument("--reason", metavar="WHY", required=True, help="is told to whoever holds it")
     return top
@@ -75,21 +78,21 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _add_runs(verbs: Any) -> None:
-    up = _new(verbs, "up", "bring the cluster up, and announce the endpoint once it gave a token")
+def _add_runs(commands: Any) -> None:
+    up = _new(commands, "up", "bring the cluster up, and announce the endpoint once it gave a token")
     up.add_argument("inventory", type=Path, help="the inventory file")
     up.add_argument("--keep", action="store_true", help="when it fails, leave what was started for a look")
     anew = up.add_mutually_exclusive_group()
     anew.add_argument("--restart", action="store_true", help="launch vLLM anew, even where it runs as wanted")
     anew.add_argument("--recreate", action="store_true", help="launch everything anew: Ray as well")
     _add_skip(up)
-    down = _add(verbs, "down", "take it away, and prove that every GPU is free")
-    for verb in (up, down):
-        verb.add_argument("--wait", action="store_true", help="wait while somebody else works on the cluster")
+    down = _add(commands, "down", "take it away, and prove that every GPU is free")
+    for command in (up, down):
+        command.add_argument("--wait", action="store_true", help="wait while somebody else works on the cluster")
 
 
-def _add_plan(verbs: Any) -> None:
-    plan = _add(verbs, "plan", "whether the model fits, and what `up` would run; starts nothing")
+def _add_plan(commands: Any) -> None:
+    plan = _add(commands, "plan", "whether the model fits, and what `up` would run; starts nothing")
     plan.add_argument(
         "--hosts",
         dest="ask_hosts",
@@ -98,8 +101,8 @@ def _add_plan(verbs: Any) -> None:
     )
 
 
-def _add_check(verbs: Any) -> None:
-    check = _add(verbs, "check", "whether the hosts are fit, with what to do where they are not")
+def _add_check(commands: Any) -> None:
+    check = _add(commands, "check", "whether the hosts are fit, with what to do where they are not")
     check.add_argument("--all", action="store_true", help="list what is well, too")
     check.add_argument("--strict", action="store_true", help="a warning is an exit status of 3 as well")
     check.add_argument("--deep", action="store_true", help="compare hashes of the model's files (minutes)")
@@ -107,8 +110,8 @@ def _add_check(verbs: Any) -> None:
     _add_skip(check)
 
 
-def _add_skip(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument(
+def _add_skip(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         "--skip",
         metavar="CHECK",
         type=check_name,
@@ -118,9 +121,9 @@ def _add_skip(verb: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_logs(verbs: Any) -> None:
+def _add_logs(commands: Any) -> None:
     example = "logs gpu-b --unit ranks --follow"
-    logs = _add(verbs, "logs", "what Ray, vLLM and the ranks have said on the hosts", example, places=True)
+    logs = _add(commands, "logs", "what Ray, vLLM and the ranks have said on the hosts", example, places=True)
     logs.add_argument(
         "--unit",
         choices=("ray", "vllm", "ranks"),
@@ -139,10 +142,10 @@ def _add_logs(verbs: Any) -> None:
     logs.add_argument("--follow", action="store_true", help="go on with what comes, until Ctrl-C")
 
 
-def _add_diagnose(verbs: Any) -> None:
+def _add_diagnose(commands: Any) -> None:
     """`--output` says on every command how to show its result: the file goes `--to`."""
     diagnose = _add(
-        verbs,
+        commands,
         "diagnose",
         "everything that is known of it in one file, without secrets",
         "diagnose inventory.yaml --to /tmp",
@@ -152,9 +155,9 @@ def _add_diagnose(verbs: Any) -> None:
     )
 
 
-def _add_exec(verbs: Any) -> None:
+def _add_exec(commands: Any) -> None:
     example = "exec gpu-a gpu-b -- nvidia-smi -L"
-    run = _add(verbs, "exec", "run a command on the hosts, the venv first on PATH", example, places=True)
+    run = _add(commands, "exec", "run a command on the hosts, the venv first on PATH", example, places=True)
     run.usage = (
         "orchestrator exec [INVENTORY] [HOST ...] [--cluster NAME] [--timeout SECONDS] [--output ...] -- CMD ..."
     )
@@ -167,33 +170,33 @@ def _add_exec(verbs: Any) -> None:
     )
 
 
-def _add(verbs: Any, name: str, what: str, example: str = "", places: bool = False) -> argparse.ArgumentParser:
+def _add(commands: Any, name: str, what: str, example: str = "", places: bool = False) -> argparse.ArgumentParser:
     """A command that needs no inventory once one was used; `places`: and that can be given hosts."""
-    verb = _new(verbs, name, what, example)
+    command = _new(commands, name, what, example)
     if places:
-        verb.add_argument(
+        command.add_argument(
             "places",
             nargs="*",
             metavar="INVENTORY | HOST",
             help="the inventory file (default: the one last used); hosts (default: all)",
         )
     else:
-        verb.add_argument(
+        command.add_argument(
             "inventory", type=Path, nargs="?", help="the inventory file (default: the one last used)"
         )
-    verb.add_argument("--cluster", metavar="NAME", help="which cluster, when several were used from here")
-    return verb
+    command.add_argument("--cluster", metavar="NAME", help="which cluster, when several were used from here")
+    return command
 
 
-def _new(verbs: Any, name: str, what: str, example: str = "") -> argparse.ArgumentParser:
+def _new(commands: Any, name: str, what: str, example: str = "") -> argparse.ArgumentParser:
     epilog = f"Example: orchestrator {example or f'{name} inventory.yaml'}"
-    verb: argparse.ArgumentParser = verbs.add_parser(
+    command: argparse.ArgumentParser = commands.add_parser(
         name, help=what, description=f"{name}: {what}.", epilog=epilog
     )
-    verb.set_defaults(keep=False, cluster=None, refuse=verb.error)
-    verb.add_argument(
+    command.set_defaults(keep=False, cluster=None, refuse=command.error)
+    command.add_argument(
         "--output",
         choices=("auto", "live", "plain", "json"),
         help="how to show it; json: for a program, the result on stdout, events as JSON lines on stderr",
     )
-    return verb
+    return command

@@ -24,21 +24,21 @@ def join_words(words: list[str]) -> list[str]:
     )
 
 
-def add(verbs: Any, new: Callable[..., argparse.ArgumentParser]) -> None:
+def add(commands: Any, new: Callable[..., argparse.ArgumentParser]) -> None:
     """`new` makes a command that needs no inventory once one was used."""
     example = "bench inventory.yaml --workload prompt-heavy"
     bench = new(
-        verbs, "bench", "the published benchmark against the running endpoint, cold and proved so", example
+        commands, "bench", "the published benchmark against the running endpoint, cold and proved so", example
     )
     _add_matrix(bench)
-    _add_layouts(verbs, new)
-    _add_report(verbs)
-    _add_compare(verbs)
+    _add_layouts(commands, new)
+    _add_report(commands)
+    _add_compare(commands)
 
 
-def _add_layouts(verbs: Any, new: Callable[..., argparse.ArgumentParser]) -> None:
+def _add_layouts(commands: Any, new: Callable[..., argparse.ArgumentParser]) -> None:
     what = "the same benchmark on several layouts, each brought up and taken down again"
-    layouts = new(verbs, "bench layouts", what, "bench layouts inventory.yaml --layouts 16x1,8x2")
+    layouts = new(commands, "bench layouts", what, "bench layouts inventory.yaml --layouts 16x1,8x2")
     _add_matrix(layouts)
     layouts.add_argument(
         "--layouts", metavar="TxP[,TxP...]", type=_layouts, action="extend", required=True,
@@ -46,54 +46,58 @@ def _add_layouts(verbs: Any, new: Callable[..., argparse.ArgumentParser]) -> Non
     )  # fmt: skip
 
 
-def _add_report(verbs: Any) -> None:
+def _add_report(commands: Any) -> None:
     what = "one page of results, with plots, that needs no network"
-    report = _tables(verbs, "bench report", what, ("html", "json", "csv", "markdown"), "bench report bench-demo")
+    report = _tables(
+        commands, "bench report", what, ("html", "json", "csv", "markdown"), "bench report bench-demo"
+    )
     report.add_argument("folders", nargs="+", metavar="DIR", type=Path, help="folders that `bench` wrote")
     report.add_argument("--to", metavar="FILE", type=Path, help="the page (default: report.html in the first DIR)")
 
 
-def _add_compare(verbs: Any) -> None:
+def _add_compare(commands: Any) -> None:
     what = "two folders of results, pair by pair, and what that proves"
-    verb = _tables(verbs, "bench compare", what, ("plain", "json", "markdown"), "bench compare bench-a bench-b")
-    verb.add_argument("folders", nargs=2, metavar="DIR", type=Path, help="A and B: folders that `bench` wrote")
+    command = _tables(
+        commands, "bench compare", what, ("plain", "json", "markdown"), "bench compare bench-a bench-b"
+    )
+    command.add_argument("folders", nargs=2, metavar="DIR", type=Path, help="A and B: folders that `bench` wrote")
 
 
-def _tables(verbs: Any, name: str, what: str, forms: tuple[str, ...], example: str) -> argparse.ArgumentParser:
+def _tables(commands: Any, name: str, what: str, forms: tuple[str, ...], example: str) -> argparse.ArgumentParser:
     """A command about results alone: it needs no inventory and no host."""
-    verb: argparse.ArgumentParser = verbs.add_parser(
+    command: argparse.ArgumentParser = commands.add_parser(
         name, help=what, description=f"{name}: {what}.", epilog=f"Example: orchestrator {example}"
     )
-    verb.set_defaults(inventory=None, cluster=None, refuse=verb.error, output=None)
-    verb.add_argument("--output", dest="form", choices=forms, default=forms[0], help="default: %(default)s")
-    return verb
+    command.set_defaults(inventory=None, cluster=None, refuse=command.error, output=None)
+    command.add_argument("--output", dest="form", choices=forms, default=forms[0], help="default: %(default)s")
+    return command
 
 
-def _add_matrix(verb: argparse.ArgumentParser) -> None:
+def _add_matrix(command: argparse.ArgumentParser) -> None:
     names = ", ".join(known.name for known in GUIDE)
-    verb.add_argument(
+    command.add_argument(
         "--workload", metavar="NAME|IN/OUT", type=_workload, action="append", default=[],
         help=f"{names}, or tokens in and out; may be given several times (default: these three)",
     )  # fmt: skip
-    verb.add_argument(
+    command.add_argument(
         "--num-prompts", metavar="N[,N...]", type=_numbers, action="extend", default=[],
         help=f"requests of a run; may be given several times (default: {','.join(map(str, NUM_PROMPTS))})",
     )  # fmt: skip
-    verb.add_argument(
+    command.add_argument(
         "--rate", metavar="R", type=_rate, default=RATE, help="requests sent a second (default: %(default)g)"
     )
-    verb.add_argument("--repeat", metavar="N", type=_positive, default=1, help="runs of each (default: 1)")
-    verb.add_argument(
+    command.add_argument("--repeat", metavar="N", type=_positive, default=1, help="runs of each (default: 1)")
+    command.add_argument(
         "--from", dest="origin", choices=ORIGINS, type=str.lower, default="head",
         help="where the client runs: on the head (default), or on this machine",
     )  # fmt: skip
-    verb.add_argument(
+    command.add_argument(
         "--cold", choices=COLD, default="salt",
         help="how the prefix cache is kept from helping: a new seed and a salt of its own for each run (default), "
         "a new seed alone, a reset by the server, or a restart of vLLM before each run",
     )  # fmt: skip
-    verb.add_argument("--seed", metavar="N", type=_seed, help="what the runs' seeds are made of (default: any)")
-    verb.add_argument(
+    command.add_argument("--seed", metavar="N", type=_seed, help="what the runs' seeds are made of (default: any)")
+    command.add_argument(
         "--results",
         metavar="DIR",
         type=Path,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["main", "parse", "parser"]
 
 #: Returns the exit code, None for 0; raises ClusterError.
-Verb = Callable[["Request", "Settings"], int | None]
+RunCommand = Callable[["Request", "Settings"], int | None]
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -53,15 +53,15 @@ def _main(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace, output: Output, settings: Settings) -> int:
-    """Each verb has a file of its own, and `Request` knows the names of all that may be asked for."""
+    """Each command has a file of its own, and `Request` knows the names of all that may be asked for."""
     from dataclasses import fields
 
     from orchestrator.session.session import Request
 
     given = vars(arguments) | {"output": output, "path": arguments.inventory}
     request = Request(**{field.name: given[field.name] for field in fields(Request) if field.name in given})
-    verb = "execute" if request.verb == "exec" else request.verb.replace(" ", "_")
-    run: Verb = import_module(f"orchestrator.commands.{verb}").run
+    module = "execute" if request.verb == "exec" else request.verb.replace(" ", "_")
+    run: RunCommand = import_module(f"orchestrator.commands.{module}").run
     return run(request, settings) or 0
 
 
