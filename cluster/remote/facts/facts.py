@@ -36,7 +36,7 @@ def ours(folder: str) -> set[int]:
     return {pid for unit in ("ray", "vllm") for pid in unit_pids(os.path.join(folder, unit), table)}
 
 
-def sighting(folder: str, died: bool = False) -> dict[str, Any]:
+def unit_state(folder: str, died: bool = False) -> dict[str, Any]:
     """What runs of a unit; one that has `died` is dead, whether or not its process has left."""
     seen = {**presence(folder), "pids": sorted(unit_pids(folder, processes()))}
     record = read_record(folder)
@@ -46,6 +46,13 @@ def sighting(folder: str, died: bool = False) -> dict[str, Any]:
         seen["presence"] = "dead"
     age = max(0.0, time.time() - record["launched"])
     return {**seen, "argv": record["argv"], "fingerprint": record["fingerprint"], "age": age}
+
+
+def units(data: dict[str, Any], folder: str) -> dict[str, Any]:
+    """Both units; an engine is dead by its log as well."""
+    signs, vllm = Signs(*(data[name] for name in Signs._fields)), os.path.join(folder, "vllm")
+    log = log_that_decides(os.path.join(vllm, "log"), signs.ready)
+    return {"ray": unit_state(os.path.join(folder, "ray")), "vllm": unit_state(vllm, engine_died(log, signs))}
 
 
 def log_that_decides(path: str, ready: str) -> str:
@@ -108,8 +115,7 @@ def main() -> None:
     state = os.path.join(data["state"], f"o-{os.getuid()}")
     folder = os.path.join(state, data["folder"])
     # A launch may be under way, by somebody who has gone: what is ours is asked before and after it is needed.
-    before, vllm = ours(folder), os.path.join(folder, "vllm")
-    signs = Signs(*(data[name] for name in Signs._fields))
+    before = ours(folder)
     held = listeners(data["ports"])
     cards = gpus(lambda: before | ours(folder))
     known = before | ours(folder)
@@ -125,8 +131,7 @@ def main() -> None:
         **cards,
         "addresses": addresses(),
         "listeners": [
-            {**listener, "command": command_line(listener["pid"])[:200], "ours": listener["pid"] in known}
-            for listener in held
+            {**row, "command": command_line(row["pid"])[:200], "ours": row["pid"] in known} for row in held
         ],
         "nofile": hard(resource.RLIMIT_NOFILE),
         "memlock": hard(resource.RLIMIT_MEMLOCK),
@@ -134,8 +139,7 @@ def main() -> None:
         "state_problem": state_problem(state),
         "free_mib": room.f_bavail * room.f_frsize >> 20,
         "model": model_files(data["model"]) | configuration(data),
-        "ray": sighting(os.path.join(folder, "ray")),
-        "vllm": sighting(vllm, engine_died(log_that_decides(os.path.join(vllm, "log"), signs.ready), signs)),
+        **units(data, folder),
     }
     facts["hardware"] = hardware(data)
     facts["software"] = software(data, facts["model"]["path"])
