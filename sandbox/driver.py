@@ -34,7 +34,7 @@ def require(wanted: int) -> None:
 
 
 def mount_points(mountinfo: str) -> list[Path]:
-    """Out of the text of /proc/self/mountinfo, where a blank and the like is a backslash and three digits."""
+    """Returns the paths in /proc/self/mountinfo, where a blank and the like is a backslash and three digits."""
     fields = [line.split()[4] for line in mountinfo.splitlines() if line.strip()]
     return [Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), field)) for field in fields]
 

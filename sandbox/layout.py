@@ -38,7 +38,7 @@ class HostLayout:
     address: str
     cluster_address: str
     gpu_ids: tuple[int, ...] | None = None
-    """As this machine counts them; None where a host has its own, and all of them are its."""
+    """The GPUs as this machine counts them; None where a host has its own, which are all its."""
 
 
 @dataclass(frozen=True)

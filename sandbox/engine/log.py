@@ -22,7 +22,7 @@ def rank(number: int, pid: int, remote_ip: str, source: str, text: str) -> None:
 
 
 def rank_output(pid: int, remote_ip: str, text: str) -> None:
-    """As Ray passes on what an actor writes; the address only of an actor on another host."""
+    """Writes a line as Ray passes it on from an actor; the address only of an actor on another host."""
     where = f", ip={remote_ip}" if remote_ip else ""
     _write(f"{_CYAN}(RayWorkerProc pid={pid}{where}){_PLAIN} ", text)
 

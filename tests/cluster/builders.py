@@ -75,7 +75,7 @@ def card(index: int, *processes: GpuProcess, host: str = "gpu-a", **overrides: A
 
 
 def health(index: int, host: str = "gpu-a", **overrides: Any) -> GpuHealth:
-    """Of a `card` that is well."""
+    """The health of a good `card`."""
     values: dict[str, Any] = {
         "uuid": f"GPU-{host}-{index}", "bus": f"0000:{index + 16:02x}:00", "capability": "9.0",
         "persistent": True, "mig": False, "uncorrected": 0, "pages_pending": None, "rows_pending": False,

@@ -36,7 +36,7 @@ def test_those_that_a_check_names(whole: Whole) -> None:
 
 
 def names_of_findings() -> Iterator[str]:
-    """Those that checks give their findings, and those that are written out where `plan` makes one."""
+    """Yields the names that checks give their findings, and those written out where `plan` makes one."""
     yield from (check.name for check in ALL)
     for path in (ROOT / "cluster").rglob("*.py"):
         yield from re.findall(r"\bFinding\(\s*\"([a-z-]+)\"", path.read_text())

@@ -41,7 +41,7 @@ def failures() -> Iterator[ClusterError]:
 
 
 def kinds(parent: type[ClusterError] = ClusterError) -> Iterator[str]:
-    """Of the program alone: tests have some of their own."""
+    """Yields the kinds of the program's own errors: tests have some besides."""
     if parent.__module__.partition(".")[0] in ("cluster", "orchestrator"):
         yield parent.kind
     for child in parent.__subclasses__():

@@ -12,7 +12,7 @@ from tests.public.whole import Whole
 
 
 def lines() -> list[dict[str, object]]:
-    """Of every kind of event, as the story of a run has them."""
+    """Returns a line for every kind of event, as the story of a run has them."""
     at = datetime(2026, 7, 1, tzinfo=UTC)
     return [json.loads(jsonl.line(event, at)) for _, event in (*story.ENDED, *story.BAD)]
 

@@ -23,7 +23,7 @@ from tests.timing import eventually
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """Of a cluster on a host; whatever runs there is gone after the test."""
+    """The folder of a cluster on a host; whatever runs there is ended after the test."""
     cell = Cell(tmp_path)
     cell.state = str(tmp_path / f"o-{os.getuid()}" / "0123abcd")
     yield Path(cell.state)

@@ -16,7 +16,7 @@ EXAMPLES = (ROOT / "inventory.yaml", *sorted((ROOT / "examples").glob("*.yaml"))
 
 
 def test_what_a_host_is_sent_to_launch(whole: Whole) -> None:
-    """Of the first `up`: argument lists, environments, secrets and fingerprints."""
+    """The first `up` sends argument lists, environments, secrets and fingerprints."""
     first = whole.payloads()["keeper"][:3]
     holds("launches", {f"{one['record']['host']} {one['unit']}": _launch(one) for one in first}, "sent")
 

@@ -107,7 +107,7 @@ def moved(command: Command, folder: Path, **more: Any) -> Command:
 
 
 def answers_of(command: Command) -> list[dict[str, Any]]:
-    """Of a program that runs in this process."""
+    """Returns the answers of a program that runs in this process."""
     length, out = int(command.argv[-2]), StringIO()
     stdin = SimpleNamespace(buffer=BytesIO(command.stdin[length:]))
     with mock.patch.object(sys, "stdin", stdin), redirect_stdout(out), suppress(SystemExit):

@@ -87,7 +87,7 @@ RENAMED = {
 
 
 def program(command: Command) -> str:
-    """As its command line on a host names it; empty for what is none of our programs."""
+    """Returns its name in its command line on a host; empty for what is none of our programs."""
     name = command.argv[-1] if "-c" in command.argv[2:] and command.stdin else ""
     return RENAMED.get(name, name)
 

@@ -63,6 +63,6 @@ class Operator:
         assert done.returncode == 0, done.stderr
 
     def events(self, done: subprocess.CompletedProcess[str], kind: str) -> list[dict[str, Any]]:
-        """Of one kind, out of the JSON lines on stderr."""
+        """Returns the events of one kind, from the JSON lines on stderr."""
         lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
         return [event for event in lines if event["event"] == kind]

@@ -83,7 +83,7 @@ def test_no_room_for_a_download(operator: Operator, cached: Path) -> None:
 
 
 def test_bytes_that_only_hashes_show(untouched: Hosts, operator: Operator, folder: str) -> None:
-    """Of the same size: a `check` without hashes has nothing against it."""
+    """The size is the same: a `check` without hashes passes it."""
     inventory = untouched.without_trial().inventory
     breaks = f"printf x | dd of={_SHARD} bs=1 seek=99999 conv=notrunc"
     untouched.run("node1", "sh", "-c", f"cd {folder} && {breaks}")

@@ -118,7 +118,7 @@ def test_a_model_whose_code_needs_decord(untouched: Hosts, operator: Operator) -
 
 
 def test_code_of_the_model_that_does_not_run(untouched: Hosts, operator: Operator) -> None:
-    """Of the same size, as after a bad copy: only running it shows it."""
+    """The size is the same, as after a bad copy: only running it shows it."""
     folder = yaml.safe_load(untouched.inventory.read_text())["model"]["id"]
     file = f"{folder}/configuration_ernie_vl.py"
     with on(untouched, "node1", f"cp -p {file} /run/c && sed -i s/class/klass/ {file}", f"mv /run/c {file}"):
@@ -127,7 +127,7 @@ def test_code_of_the_model_that_does_not_run(untouched: Hosts, operator: Operato
 
 
 def test_a_clock_that_is_wrong(untried: Hosts, operator: Operator) -> None:
-    """As a program of the venv sees it."""
+    """The programs of the venv see the wrong time."""
     line = "import time; time.time = lambda now=time.time: now() + 90"
     file = f"{PACKAGES}/clock.pth"
     with on(untried, "node1", f"echo '{line}' > {file}", f"rm {file}"):

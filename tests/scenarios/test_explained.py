@@ -35,7 +35,7 @@ def failure(run: Running) -> dict[str, Any]:
 
 
 def contents(done: dict[str, Any]) -> dict[str, str]:
-    """Of the bundle that a failure names."""
+    """Returns the contents of the bundle that a failure names."""
     (note,) = [note for note in done["notes"] if "every host has to say" in note]
     return unpacked(Path(note.rpartition(" is in ")[2]))
 

@@ -52,7 +52,7 @@ class Racer:
         return self.hear()
 
     def kill(self) -> Racer:
-        """As by the kernel; somebody of the same name comes in their place."""
+        """Ends it as the kernel would; a racer of the same name takes its place."""
         self.end()
         self.witness.rmdir()
         return Racer.start(self.name, self.inventory, self.witness)

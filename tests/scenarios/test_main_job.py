@@ -29,7 +29,7 @@ ALWAYS = [
 
 @pytest.fixture
 def pair(pair: Hosts, pair_of_hosts: Hosts) -> Hosts:
-    """As an operator has them: the model is tried on every host."""
+    """The hosts as an operator has them: the model is tried on every host."""
     return pair_of_hosts
 
 

@@ -12,7 +12,7 @@ from cluster.bench.verdict import Verdict
 
 
 def result(prompts: int = 2, failed: int = 0, **overrides: Any) -> str:
-    """Of so many prompts of 8000/1000, the last ones without an answer."""
+    """The result of these prompts of 8000/1000, the last ones without an answer."""
     good = prompts - failed
     values: dict[str, Any] = {
         "num_prompts": prompts,

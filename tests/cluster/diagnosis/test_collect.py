@@ -17,7 +17,7 @@ BROKEN = Unreachable("gpu-a", "collect what it says", cause="the connection brok
 
 
 def line(name: str, text: str) -> str:
-    """As the program on a host says it."""
+    """Returns the output of the program on a host."""
     return json.dumps({"name": name, "packed": base64.b64encode(zlib.compress(text.encode())).decode()})
 
 

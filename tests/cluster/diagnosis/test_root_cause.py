@@ -192,7 +192,7 @@ SPAWNED = """RuntimeError:
 
 @pytest.mark.parametrize("first", ["RuntimeError:", "RuntimeError: ", "RuntimeError: \n"])
 def test_a_message_that_begins_on_a_later_line(first: str) -> None:
-    """As multiprocessing words it, and some kernels."""
+    """Multiprocessing and some kernels write it so."""
     said = SPAWNED.replace("RuntimeError:", first, 1).splitlines()
     found = root_cause("\n".join(f"(APIServer pid=5) {line}" for line in (*TRACEBACK, *said)))
     assert found is not None

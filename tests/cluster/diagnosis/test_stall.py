@@ -40,7 +40,7 @@ RESERVING = "No current placement group found. Creating a new placement group.\n
 
 
 def collected(name: str) -> dict[str, Collected]:
-    """As it was collected on real hosts."""
+    """Returns what was collected on real hosts."""
     found = {}
     for host in ("gpu-a", "gpu-b"):
         files = {path.name: path.read_text() for path in (RECORDED / name / host).iterdir()}
@@ -53,7 +53,7 @@ def collected(name: str) -> dict[str, Collected]:
 
 
 def rank(number: int, *, at: tuple[str, ...] = BARRIER, host: str = "", **overrides: Any) -> Rank:
-    """Of sixteen over two hosts, waiting in a barrier."""
+    """One rank of sixteen over two hosts, waiting in a barrier."""
     host = host or ("gpu-a" if number < 8 else "gpu-b")
     values = {"state": "S", "waits_in": "futex_wait", "cpu": 0.0, "reads": 0, **overrides}
     return Rank(host, 100 + number, number, at=at, **values)

@@ -26,7 +26,7 @@ def found(view: HostView, **logs: Script) -> UnitFailure:
 
 
 def died(log: str) -> UnitFailure:
-    """Of the engine on the head, of hosts whose addresses are those of the recorded logs."""
+    """Returns the failure of the engine on the head; the hosts have the addresses of the recorded logs."""
     one = builders.inventory()
     hosts = tuple(
         spec.model_copy(update={"cluster_address": address})

@@ -71,7 +71,7 @@ def log(name: str) -> str:
 
 
 def elsewhere(name: str) -> dict[str, RankLogs]:
-    """As it would be collected on each host."""
+    """Returns what would be collected on each host."""
     found = {}
     for host in ("gpu-a", "gpu-b"):
         files = {path.name: path.read_text() for path in (FAILURES / name / host).glob("*")}
@@ -111,7 +111,7 @@ def test_every_recorded_failure_is_in_the_table() -> None:
     "name", [one[0] for one in TOLD if one[1] == "gpu-b" or one[0] in ("kv-too-small", "engine-core-killed")]
 )
 def test_it_is_seen_to_be_dead_while_its_process_still_lives(name: str) -> None:
-    """Of an argument that is refused the process is gone before it has said a fatal line."""
+    """A process that refuses an argument exits before it writes a fatal line."""
     alive = UnitStatus(Presence.ALIVE, None, 0, "", 0, 0)
     assert is_dead(alive, log(name))
 

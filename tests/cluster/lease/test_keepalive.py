@@ -57,7 +57,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Of this machine, asleep or awake; nobody waits long for an answer."""
+    """The clock of this machine, asleep or awake; no wait for an answer is long."""
     one = Clock()
     monkeypatch.setattr(keepalive, "now", one)
     monkeypatch.setattr(keepalive, "_PROOF", 0.2)
@@ -93,7 +93,7 @@ def test_without_an_answer_it_is_ours_no_longer_than_the_last_one_proves(clock: 
 
 @pytest.mark.parametrize("said", ['{"heard": "990.0"}', '{"heard": "soon"}', '{"heard": null}', "{}", "Welcome"])
 def test_an_old_answer_proves_nothing_new(clock: Clock, said: str) -> None:
-    """As of a heartbeat that was on its way for long: the host heard us then, and we do not know of later."""
+    """A heartbeat that took long proves that the host heard us then, not later."""
     channel = Answering(deaf=True)
     hold = LeaseKeepalive(channel, clock.now)
     clock.now += keepalive._TRUST + 1

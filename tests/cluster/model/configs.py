@@ -31,7 +31,7 @@ def _small(name: str, kind: str, **more: Any) -> dict[str, Any]:
 
 
 def _known(name: str, **more: Any) -> dict[str, Any]:
-    """With what vLLM asks for besides, which says nothing of the size."""
+    """Returns a known config with the keys that vLLM asks for besides, which do not bear on the size."""
     config = copy.deepcopy(known_config(name))
     assert config is not None
     config["vision_config"] |= {"hidden_size": 1280, "in_channels": 3, "spatial_merge_size": 2}

@@ -114,7 +114,7 @@ def test_odd_values_end_in_an_architecture_or_in_a_reason(name: str, data: st.Da
 
 
 def weigh(shape: Architecture) -> None:
-    """As far as a plan goes with it, for a layout that it may not be cut into."""
+    """Weighs a model as a plan does, for a layout that it may not be cut into."""
     layout = Layout(16, min(2, shape.layers))
     list(obstacles(shape, layout))
     assert fit(shape, layout, Service(shape.context), 80 << 30).largest.weights > 0

@@ -57,7 +57,7 @@ each_start = pytest.mark.parametrize("start", STARTS, ids=[start.log for start i
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of all models: a word for each of a hundred thousand tokens takes its time."""
+    """The folder of all models, made once: a word for each of a hundred thousand tokens takes its time."""
     made = tmp_path_factory.mktemp("models")
     models.write(made)
     return made

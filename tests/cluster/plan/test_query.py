@@ -26,7 +26,7 @@ HELP = Path(__file__).parents[2] / "recorded/vllm/serve-help.txt"
 
 
 def venv(folder: Path, script: str) -> str:
-    """With the Python of the tests, and a `vllm` that is this script."""
+    """Makes a venv with the Python of the tests, and a `vllm` that is this script."""
     (folder / "bin").mkdir(parents=True)
     (folder / "bin/python").symlink_to(sys.executable)
     (folder / "bin/vllm").write_text(f"#!/bin/sh\n{script}\n")

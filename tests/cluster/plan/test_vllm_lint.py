@@ -142,7 +142,7 @@ def test_the_context_that_is_asked_for() -> None:
 
 
 def test_more_than_the_model_was_made_for() -> None:
-    """As vLLM said it: `User-specified max_model_len (100000) is greater than the derived max_model_len`."""
+    """vLLM's own message: `User-specified max_model_len (100000) is greater than the derived max_model_len`."""
     log = (LOGS / "crash-max-model-len.log").read_text()
     assert "greater than the derived max_model_len" in log
     assert lengths(131_073, 80 * GIB) == ["context"]

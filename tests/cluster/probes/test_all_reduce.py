@@ -131,7 +131,7 @@ class Waits(Says):
 
 
 def test_nobody_waits_for_a_rank_that_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With an hour of patience, and nothing said of the host that only waited."""
+    """The limit is an hour, and nothing is reported of the host that only waited."""
     monkeypatch.setattr(all_reduce, "_GRACE", 0.05)
     failed = json.dumps({"ranks": [{"rank": 0, "problem": "address already in use"}], "network": []})
     one = inventory(2, 8)

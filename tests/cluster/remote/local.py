@@ -38,7 +38,7 @@ class LocalChannel:
             raise Unreachable("here", "send") from None
 
     def read_line(self, timeout: float) -> str | None:
-        """Of our programs, which write whole lines."""
+        """Returns its next line: our programs write whole lines."""
         assert self.process.stdout
         try:
             if not select.select([self.process.stdout], [], [], timeout)[0]:

@@ -26,7 +26,7 @@ LOST = Unreachable("gpu-a", "connect", cause="no route")
 
 
 def said(source: str, *texts: str) -> list[str]:
-    """As the program on a host says it."""
+    """Returns the output of the program on a host."""
     return ['{"files": 1}', *(json.dumps({"source": source, "text": text}) for text in texts)]
 
 

@@ -160,7 +160,7 @@ def phases(path: Path, capsys: Captured, word: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("phase", up(UpOptions()), ids=lambda phase: str(phase.title))
 def test_every_phase_says_what_it_waits_for(phase: Any) -> None:
-    """With a patience of the settings, and in the words of the run itself (they are its own)."""
+    """Its limit is one of the settings, and its text the run's own."""
     if phase.waits is not None:
         assert phase.waits.what
         assert phase.waits.patience(Patience()) in vars(Patience()).values()

@@ -15,7 +15,7 @@ _open = os.open
 
 
 def refuse(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the kernel does on such a disk, to whoever would write."""
+    """Refuses to open files for writing, as the kernel does on such a disk."""
 
     def opened(path: str, flags: int, mode: int = 0o777) -> int:
         if flags & os.O_ACCMODE != os.O_RDONLY:

@@ -196,7 +196,7 @@ def test_whatever_else_stops_the_keeper_is_said(cell: Cell) -> None:
 
 @pytest.mark.parametrize("error", ["ValueError('above the limit')", "OSError(1, 'not permitted')"])
 def test_a_limit_that_cannot_be_raised_is_no_failure(cell: Cell, error: str) -> None:
-    """As where a hard limit is above fs.nr_open."""
+    """The kernel refuses it where a hard limit is above fs.nr_open."""
     refusing = f"import resource\ndef refuse(*_): raise {error}\nresource.setrlimit = refuse"
     HOST.run(after(refusing, unit.launch(cell.unit(FOREVER), VENV)))
     assert cell.look().alive

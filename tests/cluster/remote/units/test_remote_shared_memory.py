@@ -99,7 +99,7 @@ def test_what_somebody_else_has_open_stays(cell: Cell) -> None:
 
 
 def test_weights_that_lie_there_stay(cell: Cell, weights: Path) -> None:
-    """Those that are mapped for reading, or for a copy of one's own."""
+    """Files stay that are mapped for reading, or for a private copy."""
     reading = "mmap.mmap(file.fileno(), 0, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)"
     copying = "mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)"
     more = f"import mmap; file = open({str(weights)!r}, 'r+b'); maps = {reading}, {copying}"

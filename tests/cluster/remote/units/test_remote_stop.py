@@ -59,7 +59,7 @@ def test_the_probe_stops_as_well(cell: Cell) -> None:
 
 
 def test_a_record_that_cannot_be_marked_does_not_keep_it_alive(cell: Cell) -> None:
-    """As on a full disk."""
+    """A full disk lets nothing be written."""
     cell.launch(FOREVER)
     left = last_json(HOST.run(without_disk(cell.stopping())).stdout)["left"]
     assert left == []

@@ -26,7 +26,7 @@ def sh(script: str, *words: str, timeout: float = 10, stdin: bytes = b"") -> Com
 
 
 class Hurried(Command):
-    """With less grace between the two signals, which is all that a test would wait for."""
+    """A command with less time between the two signals, which is all that a test would wait for."""
 
     def line(self) -> str:
         return super().line().replace("timeout -k 5", "timeout -k 0.2")
