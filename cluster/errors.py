@@ -181,10 +181,12 @@ class TimedOut(NotReady):
 
 
 class EngineDied(NotReady):
-    """The engine has ended, or will not come up any more; `last` is the end of what it said."""
+    """The engine has ended, or will not come up any more; `last` is the end of what it said. `rank` names the rank
+    that it died of, where it was one: `cause` begins with it then."""
 
-    def __init__(self, host: str, cause: str, cure: str, last: str = "") -> None:
+    def __init__(self, host: str, cause: str, cure: str, last: str = "", *, rank: str = "") -> None:
         super().__init__("the engine", None, last, host=host, cause=cause, cure=cure)
+        self.rank = rank
 
 
 class LeaseHeld(ClusterError):

@@ -19,7 +19,7 @@ _LONGEST = 300
 _SHOWN, _SHOWN_OF_KNOWN = 8, 2
 _LAST = 12
 
-_KINDS = {"EngineCore": "the engine", "APIServer": "the API server", "RayWorkerProc": "a rank"}
+_KINDS = {"EngineCore": "the engine", "APIServer": "the API server"}
 
 
 def is_dead(engine: UnitStatus, log: str) -> bool:
@@ -36,7 +36,8 @@ def engine_failed(
     """
     error = _error(inventory, engine, log, elsewhere)
     values = secret_values(inventory)
-    return EngineDied(error.host, redact(error.cause, values), error.cure, redact(error.last, values))
+    cause, last = redact(error.cause, values), redact(error.last, values)
+    return EngineDied(error.host, cause, error.cure, last, rank=error.rank)
 
 
 def _error(
@@ -49,7 +50,7 @@ def _error(
         return _unexplained(head.name, engine, log)
     host = next((spec.name for spec in inventory.hosts if spec.cluster_address == root.process.address), head.name)
     cure = root.cure or _LOGS.format(host=head.name)
-    return EngineDied(host, _cause(root), cure, _frames(root))
+    return EngineDied(host, _cause(root), cure, _frames(root), rank=_rank(root))
 
 
 def _frames(root: RootCause) -> str:
@@ -62,9 +63,16 @@ def _frames(root: RootCause) -> str:
 
 def _cause(root: RootCause) -> str:
     """Who died of what; and what that means, where it is known."""
-    who = f"rank {root.rank}" if root.rank is not None else _KINDS.get(root.process.kind, root.process.kind)
+    who = _rank(root) or _KINDS.get(root.process.kind, root.process.kind)
     what = root.what if len(root.what) <= _LONGEST else root.what[:_LONGEST].rstrip() + " …"
     return "\n".join(filter(None, (f"{who}: {what}" if who else what, root.cause)))
+
+
+def _rank(root: RootCause) -> str:
+    """The name of the rank that died; empty for any other process."""
+    if root.rank is not None:
+        return f"rank {root.rank}"
+    return "a rank" if root.process.kind == "RayWorkerProc" else ""
 
 
 def _unexplained(host: str, engine: UnitStatus, log: str) -> EngineDied:

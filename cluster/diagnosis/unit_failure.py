@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from cluster.command import Hint
@@ -15,7 +14,6 @@ from cluster.values import Presence, UnitState
 from cluster.views import HostView
 
 _ANEW = "`up` launches it anew"
-_A_RANK = re.compile(r"rank \d+|a rank")
 
 
 class UnitFailure(NamedTuple):
@@ -64,8 +62,9 @@ def _on_one_line(error: EngineDied, host: Host) -> str:
     cause = error.cause.replace("\n", ": ")
     if error.host == host.name:
         return cause
-    who, colon, what = cause.partition(": ")
-    return f"{who} on {error.host}{colon}{what}" if _A_RANK.fullmatch(who) else f"on {error.host}: {cause}"
+    if error.rank:
+        return f"{error.rank} on {error.host}{cause.removeprefix(error.rank)}"
+    return f"on {error.host}: {cause}"
 
 
 def _ray_failure(dead: UnitState, why: Hint, remaining: str) -> UnitFailure:
