@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from cluster.errors import ClusterError
+from cluster.errors import ClusterError, HostError
 from cluster.values import Announcement, Excused, Finding, NcclTransport
 
 
@@ -113,7 +113,8 @@ class Progress:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Still waiting for `what`, since `seconds`; `last` is the last that was seen.
+    """Still waiting for `what`, since `seconds`; `last` is the last that was seen, and `problems` what kept hosts
+    from an answer.
 
     Nothing has moved for `quiet` seconds; after `patience` of them the wait ends (None: it has an end of its own).
     """
@@ -124,6 +125,7 @@ class Waiting:
     last: str
     quiet: float = 0.0
     patience: float | None = None
+    problems: tuple[HostError, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,8 @@ def _value(value: Any) -> Any:
     match value:
         case ClusterError():
             return failure.report(value)
+        case tuple():
+            return [_value(item) for item in value]
         case Finding() | Excused() | NcclTransport():
             return asdict(value)
         case Announcement():

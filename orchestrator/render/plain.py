@@ -100,7 +100,7 @@ def _words(event: Event, marks: Marks) -> str:
             return f"{marks.dot} {f'{event.host}: ' if event.host else ''}{clean(event.line)}"
         case Progress(what, done, total, unit):
             return f"{marks.dot} {clean(what)}: {quantity(done, total, unit)}"
-        case Waiting(what, seconds, last, quiet, patience):
+        case Waiting(what, seconds, last, quiet, patience, _):
             still = standstill(quiet, patience)
             words = f"{marks.dot} waiting for {clean(what)}, {duration(seconds)}{_after(last)}"
             return f"{words}; {still}" if still else words

@@ -14,7 +14,7 @@ from cluster.diagnosis.redact import redact, secret_values
 from cluster.engine import nccl
 from cluster.engine.endpoint import Endpoint, endpoint
 from cluster.engine.unit_log import UnitLog
-from cluster.errors import Unreachable
+from cluster.errors import FleetError, HostError, Unreachable
 from cluster.inventory import Inventory
 from cluster.transport import wait
 from cluster.transport.fleet import Fleet
@@ -128,12 +128,23 @@ class Stage(Situation):
     ) -> T:
         """`wait.until`, shown to whoever watches the run. Raises TimedOut when patience ends."""
 
+        problems: tuple[HostError, ...] = ()
+
         def notice(seconds: float, last: str, quiet: float) -> None:
-            self.sink(Waiting(what, seconds, last, quiet, patience if isfinite(patience) else None))
+            self.sink(Waiting(what, seconds, last, quiet, patience if isfinite(patience) else None, problems))
 
         def guarded() -> T:
+            nonlocal problems
             self.guard()
-            return look()
+            problems = ()
+            try:
+                return look()
+            except HostError as error:
+                problems = (error,)
+                raise
+            except FleetError as error:
+                problems = error.errors
+                raise
 
         return wait.until(what, guarded, done, patience=patience, notice=notice, mark=mark)
 

@@ -175,7 +175,9 @@ def test_a_line_that_breaks_for_a_moment_is_waited_out() -> None:
     lost = Unreachable("gpu-a", "look at vllm", cause="the connection broke while the command ran")
     play = waiting(lost, status_answer(), READY)
     WaitReady().run(play.stage)
-    assert play.events_of(Waiting)[0].last == "gpu-a: look at vllm: the connection broke while the command ran"
+    while_lost, back = play.events_of(Waiting)
+    assert while_lost.last == "gpu-a: look at vllm: the connection broke while the command ran"
+    assert (while_lost.problems, back.problems) == ((lost,), ())
     assert play.events_of(EngineReady)
 
 

@@ -17,6 +17,7 @@ from orchestrator.events import (
     RolledBack,
     RunStarted,
     TransportDetected,
+    Waiting,
 )
 from orchestrator.render import announce, failure, jsonl
 from tests.orchestrator.render import story
@@ -40,6 +41,11 @@ def test_errors_are_told_in_full() -> None:
     told = json.loads(jsonl.line(PhaseFailed("Join Ray workers", 4.1, story.failed), AT))
     assert told["error"] == failure.report(story.failed)
     assert json.loads(jsonl.line(RolledBack("Join Ray workers"), AT))["error"] is None
+
+
+def test_what_kept_hosts_from_an_answer_is_told_in_full() -> None:
+    shown = json.loads(jsonl.line(Waiting("it", 1.0, "", problems=(story.unreachable,)), AT))
+    assert shown["problems"] == [failure.report(story.unreachable)]
 
 
 def test_findings_and_announcements_are_objects() -> None:

@@ -37,9 +37,9 @@ def from_event(event: dict[str, Any], host: str) -> ParsedReport | None:
     match event:
         case {"event": "phase_failed", "error": error}:
             return from_error(error)
-        case {"event": "waiting", "last": str(last)} if f"{host}: " in last:
-            cause, _, cure = last.partition(" (")
-            return ParsedReport(host, cause.partition(f"{host}: ")[2], cure.rstrip(")"))
+        case {"event": "waiting", "problems": list(problems)}:
+            of_host = (each for each in problems if each["host"] == host)
+            return next((ParsedReport(host, f"{e['doing']}: {e['cause']}", e["cure"]) for e in of_host), None)
     return None
 
 
