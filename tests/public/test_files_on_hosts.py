@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from cluster.transport.local import LocalTransport
 from tests.cluster.remote.cell import Cell, collect
 from tests.cluster.remote.conftest import orphans_come_here as orphans_come_here
-from tests.cluster.remote.local import LocalChannel, LocalTransport
+from tests.cluster.remote.local import LocalChannel
 from tests.public.golden import holds, shape
 from tests.public.test_programs_on_hosts import answers_of, moved, sample
 from tests.public.whole import Whole

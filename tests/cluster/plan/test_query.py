@@ -16,10 +16,10 @@ from cluster.plan import ask
 from cluster.plan.query import VllmOptions, vllm_options
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
+from cluster.transport.local import LocalTransport
 from tests.cluster import builders
 from tests.cluster.builders import inventory
 from tests.cluster.launch.test_unit import sent
-from tests.cluster.remote.local import LocalTransport
 from tests.doubles import ScriptedChannel, ScriptedTransport, failed
 
 HELP = Path(__file__).parents[2] / "recorded/vllm/serve-help.txt"

@@ -16,9 +16,10 @@ from cluster.probes import all_reduce
 from cluster.probes.all_reduce import measure
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
+from cluster.transport.local import LocalTransport
 from cluster.values import NcclTransport
 from tests.cluster.builders import inventory, seen
-from tests.cluster.remote.local import VENV, LocalTransport
+from tests.cluster.remote.local import VENV
 from tests.timing import LIMIT
 
 LOOPBACK = {"lo": ("127.0.0.1",)}

@@ -12,10 +12,11 @@ from cluster.errors import CommandFailed
 from cluster.preflight import Evidence, report
 from cluster.probes.hashes import hashes
 from cluster.transport.host import Host
+from cluster.transport.local import LocalTransport
 from cluster.values import ModelFiles
 from cluster.views import TrialResults
 from tests.cluster.builders import facts, inventory, seen
-from tests.cluster.remote.local import VENV, LocalTransport
+from tests.cluster.remote.local import VENV
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 

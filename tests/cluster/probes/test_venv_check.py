@@ -13,12 +13,13 @@ import pytest
 from cluster.inventory import Inventory
 from cluster.probes.venv_check import venv_check
 from cluster.transport.host import Host
+from cluster.transport.local import LocalTransport
 from cluster.values import GpuProcess, ModelFiles, VenvCheck
 from sandbox import model
 from sandbox.layout import MODEL
 from sandbox.root import place
 from tests.cluster.builders import card, facts, inventory
-from tests.cluster.remote.local import VENV, LocalTransport
+from tests.cluster.remote.local import VENV
 
 TORCH = """
 import json, os, pathlib

@@ -1,16 +1,17 @@
-"""This machine as a host: commands run for real, in a shell, as sshd would hand them over."""
+"""This machine as a host, and a channel whose process a test may stop."""
 
 from __future__ import annotations
 
-import os
 import select
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from cluster.command import Command, Result
 from cluster.errors import Unreachable
 from cluster.transport.host import Host
+from cluster.transport.local import LocalTransport
 from tests.timing import LIMIT
 
 #: Programs run under the Python of the tests.
@@ -61,27 +62,15 @@ class LocalChannel:
         self.process.stdout.close()
 
 
-class LocalTransport:
-    """`environ` goes over the environment of every command."""
+class InEnvironment(LocalTransport):
+    """Sets `environ` over the environment of every command that it runs."""
 
-    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
-        self._environ = {**os.environ, **(environ or {})}
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._prefix = ("env", *(f"{name}={value}" for name, value in environ.items()))
 
     def execute(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
-        done = subprocess.run(
-            ["/bin/sh", "-c", command.line()], input=command.stdin, capture_output=True, env=self._environ
-        )
-        if on_line:
-            for line in done.stdout.decode().splitlines():
-                on_line(line)
-        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-    def open(self, command: Command) -> LocalChannel:
-        return LocalChannel(command)
-
-    def close(self) -> None:
-        """Nothing is held open."""
+        return super().execute(replace(command, argv=(*self._prefix, *command.argv)), on_line)
 
 
 def here(environ: Mapping[str, str] | None = None) -> Host:
-    return Host("here", LocalTransport(environ))
+    return Host("here", InEnvironment(environ) if environ else LocalTransport())

@@ -17,7 +17,7 @@ from cluster.inventory import RuntimeSpec
 from cluster.launch import ray
 from cluster.transport.conversation import Channel
 from tests.cluster.builders import inventory
-from tests.cluster.remote.local import here
+from tests.cluster.remote.local import LocalChannel
 
 #: As much of Ray as the gate asks, out of a file that says how it is.
 RAY = """
@@ -90,7 +90,7 @@ def gate_of(venv: Path, patience: float, **told: Any) -> Channel:
     (path / "told.json").write_text(json.dumps(WELL | told))
     runtime = RuntimeSpec.model_construct(venv=str(venv), state_directory="/nowhere")
     one = inventory(gpus=2).model_copy(update={"runtime": runtime})
-    return here().open(ray.verify_gpus(one, "/nowhere", patience))
+    return LocalChannel(ray.verify_gpus(one, "/nowhere", patience))
 
 
 def lines_of(channel: Channel) -> Iterator[dict[str, Any]]:
