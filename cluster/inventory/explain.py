@@ -44,7 +44,11 @@ _DECIMAL_OR_FLAG = re.compile(r"-?[0-9]+|true|false")
 def explain(details: Sequence[ErrorDetails]) -> Iterator[Problem]:
     """A problem for each error, but for those that only follow from another one."""
     located = [(_loc(error), error) for error in details]
-    meant = {(*loc[:-1], _guess(str(loc[-1]), _siblings(loc))) for loc, error in located if _unknown(error)}
+    meant = {
+        (*loc[:-1], _guess(str(loc[-1]), _siblings(loc)))
+        for loc, error in located
+        if error["type"] == "extra_forbidden"
+    }
     for loc, error in located:
         # A key that is only misspelt is not missing as well.
         misspelt = error["type"] == "missing" and loc in meant
@@ -71,10 +75,6 @@ def _guess(word: str, known: Iterable[str]) -> str:
 
 def _loc(error: ErrorDetails) -> Loc:
     return tuple(part for part in error["loc"] if part not in _NO_KEYS)
-
-
-def _unknown(error: ErrorDetails) -> bool:
-    return error["type"] == "extra_forbidden"
 
 
 def _reason(error: ErrorDetails, loc: Loc) -> str:

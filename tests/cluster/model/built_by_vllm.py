@@ -131,10 +131,10 @@ def answer(case: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     for case in json.load(sys.stdin):
         try:
-            said = answer(case)
+            line = answer(case)
         except Exception as error:
-            said = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(said), flush=True)
+            line = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":

@@ -36,21 +36,21 @@ def builds(cases: Sequence[Case]) -> list[dict[str, Any]]:
 
 def tensors(case: Case) -> tuple[list[Tensor], list[Tensor]]:
     """Parameters, and caches of the rotary embedding."""
-    found = list(tensors_on_stage(case.shape, case.layout(), case.stage))
-    return [one for one in found if one.part != ROTARY], [one for one in found if one.part == ROTARY]
+    tensors = list(tensors_on_stage(case.shape, case.layout(), case.stage))
+    return [one for one in tensors if one.part != ROTARY], [one for one in tensors if one.part == ROTARY]
 
 
 @pytest.mark.parametrize("case", BUILT, ids=str)
 def test_weights_are_those_that_vllm_builds(case: Case) -> None:
-    said = recorded()[case]
+    built = recorded()[case]
     parameters, rotary = tensors(case)
     assert {
         "elements": sum(one.on_gpu(case.tensor_parallel_size) for one in parameters),
         "parameters": sum(map(case.layout().bytes_of, parameters)),
         "fp8": sum(map(case.layout(fp8=True).bytes_of, parameters)),
-    } == {key: said[key] for key in ("elements", "parameters", "fp8")}
+    } == {key: built[key] for key in ("elements", "parameters", "fp8")}
     caches = sum(map(case.layout().bytes_of, rotary))
-    assert 0 <= said["buffers"] - caches < SMALL_TABLES
+    assert 0 <= built["buffers"] - caches < SMALL_TABLES
 
 
 @pytest.mark.parametrize("case", BUILT, ids=str)

@@ -19,9 +19,9 @@ from tests.cluster.model.configs import CONFIGS, E28B, E424B
 def test_the_424b() -> None:
     """Facts of the model: 423.53 billion parameters, 847 GB in bfloat16."""
     shape = architecture(CONFIGS["424b"])
-    found = parameters(shape)
-    assert sum(found.values()) == 423_526_285_184
-    assert {part: round(number / 1e9, 2) for part, number in found.items() if number > 5e8} == {
+    parts = parameters(shape)
+    assert sum(parts.values()) == 423_526_285_184
+    assert {part: round(number / 1e9, 2) for part, number in parts.items() if number > 5e8} == {
         "attention": 8.15,
         "dense FFN": 2.11,
         "embeddings": 0.85,
@@ -34,9 +34,9 @@ def test_the_424b() -> None:
 
 
 def test_the_28b_counts_its_one_matrix_of_embeddings_once() -> None:
-    found = parameters(architecture(CONFIGS["28b"]))
-    assert "logits" not in found
-    assert round(sum(found.values()) / 1e9, 1) == 29.4
+    parts = parameters(architecture(CONFIGS["28b"]))
+    assert "logits" not in parts
+    assert round(sum(parts.values()) / 1e9, 1) == 29.4
 
 
 @pytest.mark.parametrize("name", [E424B, f"baidu/{E424B}", f"/models/{E424B}", f"baidu/{E28B}"])
@@ -64,7 +64,7 @@ def without(name: str, key: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "reason"),
     [
         ({}, "names no architecture"),
         ({"architectures": []}, "names no architecture"),
@@ -83,10 +83,10 @@ def without(name: str, key: str) -> dict[str, Any]:
         (CONFIGS["424b"] | {"vision_config": {"depth": 1}}, "vision_config.embed_dim"),
     ],
 )
-def test_what_is_not_known_is_said(config: dict[str, Any], said: str) -> None:
+def test_what_is_not_known_is_said(config: dict[str, Any], reason: str) -> None:
     with pytest.raises(UnknownModel) as caught:
         architecture(config)
-    assert said in str(caught.value)
+    assert reason in str(caught.value)
 
 
 def test_scaling_that_changes_nothing_of_the_size() -> None:

@@ -27,7 +27,7 @@ LOGS = Path(__file__).parents[2] / "recorded/vllm"
 FULL = Service(131_072)
 
 
-def found(layout: Layout, memory: int | None = H100, service: Service = FULL, name: str = "424b") -> Fit:
+def fitted(layout: Layout, memory: int | None = H100, service: Service = FULL, name: str = "424b") -> Fit:
     return fit(architecture(CONFIGS[name]), layout, service, memory)
 
 
@@ -40,13 +40,13 @@ def test_parameters_of_the_424b_on_each_gpu(layout: Layout, parameters: float) -
     parts = by_part(architecture(CONFIGS["424b"]), layout, 0)
     assert parts[ROTARY] == 54 * (128 << 20)
     assert round((sum(parts.values()) - parts[ROTARY]) / GIB, 1) == parameters
-    assert found(layout).largest.weights == sum(parts.values())
+    assert fitted(layout).largest.weights == sum(parts.values())
 
 
 def test_a_token_of_the_424b_takes_as_much_at_tp8_as_at_tp16() -> None:
     """Eight heads of keys and values: sixteen GPUs have one each, twice."""
-    assert [found(Layout(tp)).largest.kv_per_token for tp in (1, 4, 8, 16)] == [221_184, 55_296, 27_648, 27_648]
-    assert found(Layout(8, kv_element=1)).largest.kv_per_token == 13_824
+    assert [fitted(Layout(tp)).largest.kv_per_token for tp in (1, 4, 8, 16)] == [221_184, 55_296, 27_648, 27_648]
+    assert fitted(Layout(8, kv_element=1)).largest.kv_per_token == 13_824
 
 
 @pytest.mark.parametrize(
@@ -61,51 +61,51 @@ def test_a_token_of_the_424b_takes_as_much_at_tp8_as_at_tp16() -> None:
     ],
 )
 def test_which_layouts_fit(layout: Layout, memory: int, fits: bool) -> None:
-    one = found(layout, memory)
+    one = fitted(layout, memory)
     assert one.fits is fits
     assert (one.lacking == 0) is fits
     assert (one.requests or 0) >= fits
 
 
 def test_what_is_lacking_is_just_enough() -> None:
-    one = found(Layout(8))
+    one = fitted(Layout(8))
     assert one.lacking is not None
-    assert found(Layout(8), service=replace(FULL, offload=one.lacking)).fits
-    assert found(Layout(8), service=replace(FULL, offload=one.lacking - 1)).fits is False
+    assert fitted(Layout(8), service=replace(FULL, offload=one.lacking)).fits
+    assert fitted(Layout(8), service=replace(FULL, offload=one.lacking - 1)).fits is False
 
 
 def test_offloaded_weights_are_no_weights() -> None:
-    whole, part = found(Layout(8)).largest, found(Layout(8), service=replace(FULL, offload=50 * GIB)).largest
+    whole, part = fitted(Layout(8)).largest, fitted(Layout(8), service=replace(FULL, offload=50 * GIB)).largest
     assert part.offloaded == 50 * GIB
     assert whole.weights == part.weights + 50 * GIB
 
 
 def test_the_longest_context_fits_and_one_block_more_does_not() -> None:
-    tight = found(Layout(8, fp8=True), 70 * GIB)
+    tight = fitted(Layout(8, fp8=True), 70 * GIB)
     assert tight.fits is False
     assert 0 < tight.longest < 131_072
     lengths = (tight.longest, tight.longest + 1)
-    fits = [found(Layout(8, fp8=True), 70 * GIB, replace(FULL, max_model_len=one)).fits for one in lengths]
+    fits = [fitted(Layout(8, fp8=True), 70 * GIB, replace(FULL, max_model_len=one)).fits for one in lengths]
     assert fits == [True, False]
 
 
 def test_without_the_memory_only_the_cache_is_not_known() -> None:
-    one = found(Layout(16), None)
+    one = fitted(Layout(16), None)
     assert (one.fits, one.kv_tokens, one.requests, one.lacking, one.budget) == (None, None, None, None, None)
-    assert one.largest.weights == found(Layout(16)).largest.weights
+    assert one.largest.weights == fitted(Layout(16)).largest.weights
 
 
 def test_a_cache_of_a_given_size_needs_room_but_no_share() -> None:
     given = replace(FULL, cache=4 * GIB, utilization=0.1)
-    one = found(Layout(16), service=given)
+    one = fitted(Layout(16), service=given)
     assert one.fits
     assert one.kv_tokens == 4 * GIB // 27_648 // 16 * 16
-    assert found(Layout(16), service=replace(FULL, cache=60 * GIB)).fits is False
-    assert found(Layout(16), None, given).kv_tokens == one.kv_tokens
+    assert fitted(Layout(16), service=replace(FULL, cache=60 * GIB)).fits is False
+    assert fitted(Layout(16), None, given).kv_tokens == one.kv_tokens
 
 
 def test_pipeline_stages_share_the_cache_that_the_fullest_has() -> None:
-    one = found(Layout(8, 2))
+    one = fitted(Layout(8, 2))
     assert [(stage.layers[0], stage.layers[-1]) for stage in one.stages] == [(0, 26), (27, 53)]
     rooms = [(stage.left or 0) // (stage.kv_per_token * 16) for stage in one.stages]
     assert one.blocks == min(rooms) < max(rooms)
@@ -153,12 +153,12 @@ def tiny(tmp_path: Path) -> dict[str, Any]:
 )
 def test_the_cache_of_real_starts(tmp_path: Path, log: str, tp: int) -> None:
     """Exactly what vLLM said, with the blocks of its build for CPUs; within a thousandth with those for GPUs."""
-    said = re.search(r"KV cache size: ([\d,]+) tokens.*: ([\d.]+)x", (LOGS / log).read_text())
-    assert said is not None
+    reported = re.search(r"KV cache size: ([\d,]+) tokens.*: ([\d.]+)x", (LOGS / log).read_text())
+    assert reported is not None
     layout = Layout(tp, element=4, kv_element=4, text_only=True)
     shape = architecture(tiny(tmp_path))
     cpu, gpu = (fit(shape, layout, Service(512, block=block, cache=64 << 20), None) for block in (128, 16))
-    assert f"{cpu.kv_tokens:,}" == said[1]
-    assert f"{cpu.requests:.2f}" == said[2]
+    assert f"{cpu.kv_tokens:,}" == reported[1]
+    assert f"{cpu.requests:.2f}" == reported[2]
     assert cpu.kv_tokens is not None
     assert gpu.kv_tokens == pytest.approx(cpu.kv_tokens, rel=0.001)

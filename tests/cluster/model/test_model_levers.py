@@ -18,13 +18,13 @@ def offered(
     layout: Layout, memory: int = H100, host: int = 8, name: str = "424b", service: Service | None = None
 ) -> dict[str, Lever]:
     shape = architecture(CONFIGS[name])
-    found = fit(shape, layout, service or Service(131_072), memory)
-    return {one.what: one for one in levers(shape, found, memory, host)}
+    levers_by_name = fit(shape, layout, service or Service(131_072), memory)
+    return {one.what: one for one in levers(shape, levers_by_name, memory, host)}
 
 
 def test_the_424b_in_bf16_on_eight_gpus_of_80_gb() -> None:
-    found = offered(Layout(8))
-    assert {what: (one.change, one.fit.fits) for what, one in found.items()} == {
+    levers_by_name = offered(Layout(8))
+    assert {what: (one.change, one.fit.fits) for what, one in levers_by_name.items()} == {
         "weights in FP8": ("--quantization fp8_per_tensor", True),
         "16 GPUs": ("tensor_parallel_size: 16, pipeline_parallel_size: 1", True),
         "336 GiB of weights in the memory of each host, read over PCIe": ("--cpu-offload-gb 42", True),
@@ -32,31 +32,34 @@ def test_the_424b_in_bf16_on_eight_gpus_of_80_gb() -> None:
 
 
 def test_one_gpu_is_not_enough_in_any_way_but_more() -> None:
-    found = offered(Layout(1), host=1)
-    assert found["weights in FP8"].fit.fits is False
-    assert found["16 GPUs"].fit.layout == Layout(16)
-    assert found["756 GiB of weights in the memory of each host, read over PCIe"].change == "--cpu-offload-gb 756"
+    levers_by_name = offered(Layout(1), host=1)
+    assert levers_by_name["weights in FP8"].fit.fits is False
+    assert levers_by_name["16 GPUs"].fit.layout == Layout(16)
+    assert (
+        levers_by_name["756 GiB of weights in the memory of each host, read over PCIe"].change
+        == "--cpu-offload-gb 756"
+    )
 
 
 def test_no_context_is_offered_that_the_model_was_not_made_for() -> None:
-    found = offered(Layout(16), service=Service(500_000))
-    assert found["a shorter context"].change == "--max-model-len 131072"
+    levers_by_name = offered(Layout(16), service=Service(500_000))
+    assert levers_by_name["a shorter context"].change == "--max-model-len 131072"
 
 
 def test_a_shorter_context_where_only_the_cache_is_too_small() -> None:
-    found = offered(Layout(8, fp8=True), 70 * GIB)
-    shorter = found["a shorter context"]
+    levers_by_name = offered(Layout(8, fp8=True), 70 * GIB)
+    shorter = levers_by_name["a shorter context"]
     assert shorter.fit.fits
     assert shorter.fit.service.max_model_len % 1024 == 0
     assert shorter.change == f"--max-model-len {shorter.fit.service.max_model_len}"
     # Quantized already; and what is quantized is not moved.
-    assert set(found) == {"a shorter context", "16 GPUs"}
+    assert set(levers_by_name) == {"a shorter context", "16 GPUs"}
 
 
 def test_the_rotary_caches_follow_the_context_only_when_told() -> None:
     service = Service(32_768)
-    found = offered(Layout(8, fp8=True), 66 * GIB, service=service)
-    smaller = found["rotary caches for no more than the context"]
+    levers_by_name = offered(Layout(8, fp8=True), 66 * GIB, service=service)
+    smaller = levers_by_name["rotary caches for no more than the context"]
     before = fit(architecture(CONFIGS["424b"]), Layout(8, fp8=True), service, 66 * GIB)
     assert before.largest.weights - smaller.fit.largest.weights == 54 * (128 << 20) * 3 // 4
     assert smaller.change == '--hf-overrides {"max_position_embeddings": 32768}'
@@ -76,6 +79,6 @@ def test_hosts_are_added_whole(hosts: int, host: int, gpus: int) -> None:
 
 def test_no_number_of_gpus_is_promised_that_vllm_refuses() -> None:
     """28B: heads of 20 and 4, and no pipeline with one matrix for embeddings and logits."""
-    found = offered(Layout(1), 32 * GIB, 1, "28b")
-    assert found["4 GPUs"].fit.layout == Layout(4)
+    levers_by_name = offered(Layout(1), 32 * GIB, 1, "28b")
+    assert levers_by_name["4 GPUs"].fit.layout == Layout(4)
     assert not [what for what in offered(Layout(1), 16 * GIB, 1, "28b") if what.endswith("GPUs")]

@@ -13,7 +13,7 @@ Check = Callable[[Inventory, HostSpec, Facts], Iterator[Finding]]
 Several = Callable[[dict[str, Facts]], Iterator[Finding]]
 
 
-def found(check: Check, seen: dict[str, Any], one: Inventory | None = None) -> list[tuple[str, str]]:
+def found_on_head(check: Check, seen: dict[str, Any], one: Inventory | None = None) -> list[tuple[str, str]]:
     """Severity and what was found, on the head of `one` where `seen` goes over its facts."""
     one = one or inventory()
     return [(finding.severity, finding.found) for finding in check(one, one.head, facts(one.head, **seen))]

@@ -21,7 +21,7 @@ def test_healthy_hosts_have_no_findings() -> None:
 
 def test_findings_of_all_hosts_come_together() -> None:
     one = inventory(hosts=3)
-    found = findings(
+    results = findings(
         one,
         {
             "gpu-a": HostView(
@@ -31,13 +31,13 @@ def test_findings_of_all_hosts_come_together() -> None:
             "gpu-c": view(one.host("gpu-c"), python="3.13.0"),
         },
     )
-    assert [(one.name, one.host, one.severity) for one in found] == [
+    assert [(finding.name, finding.host, finding.severity) for finding in results] == [
         ("reachable", "gpu-a", "blocking"),
         ("gpu-number", "gpu-b", "blocking"),
         ("versions-equal", "", "blocking"),
         ("open-files", "gpu-b", "warning"),
     ]
-    assert (found[0].found, found[0].cure) == ("connect: no route", "see the cable")
+    assert (results[0].found, results[0].cure) == ("connect: no route", "see the cable")
 
 
 def test_every_finding_says_why() -> None:
@@ -50,6 +50,6 @@ def test_every_finding_says_why() -> None:
         "free_mib": 1,
         "nofile": 1,
     }
-    found = findings(one, seen(one, **sick, machine=machine(ended_at_logout=True), memlock=1))
-    assert len({one.name for one in found}) == 8
-    assert all(one.why and one.cure and one.found and one.wanted for one in found)
+    results = findings(one, seen(one, **sick, machine=machine(ended_at_logout=True), memlock=1))
+    assert len({finding.name for finding in results}) == 8
+    assert all(finding.why and finding.cure and finding.found and finding.wanted for finding in results)

@@ -11,7 +11,7 @@ from cluster.preflight.clock import skew
 from tests.cluster.builders import inventory, seen
 
 
-def said(*clocks: tuple[float, float]) -> list[tuple[str, str]]:
+def skews(*clocks: tuple[float, float]) -> list[tuple[str, str]]:
     one = inventory(len(clocks))
     views = seen(one)
     for name, clock in zip(views, clocks, strict=True):
@@ -20,7 +20,7 @@ def said(*clocks: tuple[float, float]) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("clocks", "found"),
+    ("clocks", "expected"),
     [
         ([(0.0, 0.1), (-0.1, 0.0)], []),
         ([(0.0, 0.0), (4.9, 5.1)], [("gpu-b", "4.9 s ahead of the others")]),
@@ -33,5 +33,5 @@ def said(*clocks: tuple[float, float]) -> list[tuple[str, str]]:
         ([(-1.0, 9.0), (0.0, 0.1)], []),
     ],
 )
-def test_skew(clocks: list[tuple[float, float]], found: list[tuple[str, str]]) -> None:
-    assert said(*clocks) == found
+def test_skew(clocks: list[tuple[float, float]], expected: list[tuple[str, str]]) -> None:
+    assert skews(*clocks) == expected

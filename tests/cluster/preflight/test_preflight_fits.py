@@ -32,24 +32,24 @@ def files(**overrides: Any) -> ModelFiles:
     return ModelFiles(**{"path": "/models/ernie", "sizes": _FILES, **overrides})
 
 
-def only(found: CheckReport, name: str) -> Finding:
-    (one,) = [one for one in found.findings if one.name == name]
-    return one
+def only(result: CheckReport, name: str) -> Finding:
+    (finding,) = [finding for finding in result.findings if finding.name == name]
+    return finding
 
 
 def test_the_424b_on_sixteen_gpus() -> None:
-    found = looked(inventory())
-    assert found.findings == ()
-    assert {"model-layout", "model-fits"} <= set(found.passed)
+    result = looked(inventory())
+    assert result.findings == ()
+    assert {"model-layout", "model-fits"} <= set(result.passed)
 
 
 def test_the_424b_on_eight_gpus_is_refused_with_what_would_make_it_fit() -> None:
-    found = only(looked(inventory(1)), "model-fits")
-    assert found.severity == "blocking"
-    assert found.found.endswith(" GiB are lacking on a GPU")
-    assert "a request of 131,072 tokens" in found.wanted
-    assert found.cure.startswith("weights in FP8 (--quantization fp8_per_tensor); ")
-    assert "`--skip model-fits`" in found.cure
+    result = only(looked(inventory(1)), "model-fits")
+    assert result.severity == "blocking"
+    assert result.found.endswith(" GiB are lacking on a GPU")
+    assert "a request of 131,072 tokens" in result.wanted
+    assert result.cure.startswith("weights in FP8 (--quantization fp8_per_tensor); ")
+    assert "`--skip model-fits`" in result.cure
 
 
 def test_the_same_on_eight_larger_ones() -> None:
@@ -107,9 +107,9 @@ def test_a_length_that_vllm_chooses_needs_room_for_one_token() -> None:
     """Weights that nearly fill what vLLM may take: what lacks is no cache of full length."""
     arguments = ("--trust-remote-code", "--max-model-len", "auto", "--gpu-memory-utilization", "0.78")
     one = inventory(1, gpus=1, model={"id": _28B}, serve={"tensor_parallel_size": 1, "arguments": arguments})
-    found = only(looked(one), "model-fits")
-    assert found.severity == "warning"
-    assert "a request of 1 tokens" in found.wanted
+    result = only(looked(one), "model-fits")
+    assert result.severity == "warning"
+    assert "a request of 1 tokens" in result.wanted
 
 
 def test_a_layout_that_the_model_cannot_have() -> None:
@@ -118,9 +118,9 @@ def test_a_layout_that_the_model_cannot_have() -> None:
 
 
 def test_a_model_whose_sizes_nobody_knows_is_not_tried() -> None:
-    found = looked(inventory(model={"id": "/models/of-my-own"}))
-    assert found.findings == ()
-    assert {"model-layout", "model-fits"} <= set(found.untried)
+    result = looked(inventory(model={"id": "/models/of-my-own"}))
+    assert result.findings == ()
+    assert {"model-layout", "model-fits"} <= set(result.untried)
 
 
 @pytest.mark.parametrize("config", ["", "no JSON", "[" * 100_000, '"text"', "{}"])
@@ -140,6 +140,6 @@ def test_the_heads_own_configuration_counts() -> None:
 def _config() -> dict[str, Any]:
     from cluster.model import known_config
 
-    found = known_config("baidu/ERNIE-4.5-VL-424B-A47B-PT")
-    assert isinstance(found, dict)
-    return {**found, "moe_layer_end_index": [107, 107]}
+    result = known_config("baidu/ERNIE-4.5-VL-424B-A47B-PT")
+    assert isinstance(result, dict)
+    return {**result, "moe_layer_end_index": [107, 107]}

@@ -9,7 +9,7 @@ import pytest
 from cluster.preflight.gpus import idle, memory, number, reported
 from cluster.values import Gpu, GpuProcess
 from tests.cluster.builders import card, facts, inventory
-from tests.cluster.preflight.findings import found
+from tests.cluster.preflight.findings import found_on_head
 
 OURS = GpuProcess(pid=7, name="VLLM::Worker", used_mib=61_000, ours=True)
 THEIRS = GpuProcess(pid=8, name="python train.py", used_mib=900, ours=False, user="ann", age=3.5 * 3600)
@@ -21,7 +21,7 @@ def cards(*indices: int) -> tuple[Gpu, ...]:
 
 
 @pytest.mark.parametrize(
-    ("ids", "gpus", "said"),
+    ("ids", "gpus", "expected"),
     [
         (None, cards(0, 1), []),
         (None, cards(0), ["1 GPUs (index 0)"]),
@@ -31,9 +31,9 @@ def cards(*indices: int) -> tuple[Gpu, ...]:
         ((1, 3), cards(0, 1, 2), ["3 GPUs (index 0, 1, 2)"]),
     ],
 )
-def test_as_many_as_declared(ids: tuple[int, ...] | None, gpus: tuple[Gpu, ...], said: list[str]) -> None:
+def test_as_many_as_declared(ids: tuple[int, ...] | None, gpus: tuple[Gpu, ...], expected: list[str]) -> None:
     one = inventory(gpus=2, each={"gpu_ids": ids})
-    assert found(number, {"gpus": gpus}, one) == [("blocking", text) for text in said]
+    assert found_on_head(number, {"gpus": gpus}, one) == [("blocking", text) for text in expected]
 
 
 def test_what_was_wanted_names_the_chosen_ones() -> None:
@@ -42,18 +42,20 @@ def test_what_was_wanted_names_the_chosen_ones() -> None:
 
 
 def test_without_nvidia_smi_nothing_is_known() -> None:
-    assert found(number, {"gpus": (), "gpu_problem": "nvidia-smi: gone"}) == [("blocking", "nvidia-smi: gone")]
+    assert found_on_head(number, {"gpus": (), "gpu_problem": "nvidia-smi: gone"}) == [
+        ("blocking", "nvidia-smi: gone")
+    ]
 
 
 def test_a_driver_that_was_updated_under_its_module_wants_a_reboot() -> None:
     one = inventory(1)
-    said = "nvidia-smi: Failed to initialize NVML: Driver/library version mismatch"
-    (finding,) = number(one, one.head, facts(one.head, gpus=(), gpu_problem=said))
+    problem = "nvidia-smi: Failed to initialize NVML: Driver/library version mismatch"
+    (finding,) = number(one, one.head, facts(one.head, gpus=(), gpu_problem=problem))
     assert finding.cure.startswith("reboot this host")
 
 
 @pytest.mark.parametrize(
-    ("least", "sizes", "said"),
+    ("least", "sizes", "expected"),
     [
         (0, (1, 1), []),
         (81_000, (81_559, 81_559), []),
@@ -61,14 +63,14 @@ def test_a_driver_that_was_updated_under_its_module_wants_a_reboot() -> None:
         (81_000, (0, 40_960), [("blocking", "GPU 0, 1: 0 MiB")]),
     ],
 )
-def test_as_large_as_declared(least: int, sizes: tuple[int, ...], said: list[tuple[str, str]]) -> None:
+def test_as_large_as_declared(least: int, sizes: tuple[int, ...], expected: list[tuple[str, str]]) -> None:
     one = inventory(gpus=2, each={"min_gpu_memory_mib": least})
     gpus = tuple(card(index, memory_mib=size) for index, size in enumerate(sizes))
-    assert found(memory, {"gpus": gpus}, one) == said
+    assert found_on_head(memory, {"gpus": gpus}, one) == expected
 
 
 @pytest.mark.parametrize(
-    ("gpu", "said"),
+    ("gpu", "expected"),
     [
         (card(0), []),
         (card(0, used_mib=700), []),
@@ -80,21 +82,21 @@ def test_as_large_as_declared(least: int, sizes: tuple[int, ...], said: list[tup
         (card(0, used_mib=9000), ["GPU 0: 9000 MiB in use, by no process that nvidia-smi shows"]),
     ],
 )
-def test_idle_but_for_our_own(gpu: Gpu, said: list[str]) -> None:
-    assert found(idle, {"gpus": (gpu, card(1))}) == [("blocking", text) for text in said]
+def test_idle_but_for_our_own(gpu: Gpu, expected: list[str]) -> None:
+    assert found_on_head(idle, {"gpus": (gpu, card(1))}) == [("blocking", text) for text in expected]
 
 
 def test_gpus_that_we_do_not_use_may_be_busy() -> None:
     one = inventory(gpus=1, each={"gpu_ids": (1,)})
     seen: dict[str, Any] = {"gpus": (card(0, THEIRS), card(1))}
-    assert found(idle, seen, one) == []
+    assert found_on_head(idle, seen, one) == []
 
 
 @pytest.mark.parametrize("missing", ["memory_mib", "used_mib"])
 def test_what_nvidia_smi_does_not_say_is_unchecked_and_not_well(missing: str) -> None:
     one = inventory(gpus=1)
     silent = {"gpus": (card(0).model_copy(update={missing: None}),)}
-    (said,) = found(reported, silent, one)
-    assert said[0] == "unchecked"
-    assert found(memory, silent, one) + found(idle, silent, one) == []
-    assert found(reported, {"gpus": (card(0),)}, one) == []
+    (unreported,) = found_on_head(reported, silent, one)
+    assert unreported[0] == "unchecked"
+    assert found_on_head(memory, silent, one) + found_on_head(idle, silent, one) == []
+    assert found_on_head(reported, {"gpus": (card(0),)}, one) == []

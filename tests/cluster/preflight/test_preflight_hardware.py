@@ -12,7 +12,7 @@ from cluster.preflight.report import ALL
 from cluster.values import Hardware
 from cluster.values.hardware import Xid
 from tests.cluster.builders import card, hardware, health, inventory, seen, view
-from tests.cluster.preflight.findings import differing, found
+from tests.cluster.preflight.findings import differing, found_on_head
 
 ONE = inventory(1, 2)
 FALLEN = Xid(bus="0000:10:00", code=79, text="GPU has fallen off the bus")
@@ -24,9 +24,11 @@ def of(*sick: dict[str, Any], **host: Any) -> dict[str, Any]:
     return {"hardware": hardware(ONE.head, **{"health": cards, **host})}
 
 
-def everything(told: Hardware) -> list[tuple[str, str, str]]:
-    evidence = Evidence(seen(ONE, hardware=told))
-    return [(one.name, one.severity, one.found) for check in CHECKS for one in check.run(ONE, evidence)]
+def everything(reported: Hardware) -> list[tuple[str, str, str]]:
+    evidence = Evidence(seen(ONE, hardware=reported))
+    return [
+        (finding.name, finding.severity, finding.found) for check in CHECKS for finding in check.run(ONE, evidence)
+    ]
 
 
 def test_a_healthy_rack_has_nothing_to_say() -> None:
@@ -36,7 +38,7 @@ def test_a_healthy_rack_has_nothing_to_say() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     [
         {"nvswitch": False, "fabric_manager": False, "fabric_manager_version": ""},
         {"fabric_manager": False, "fabric_manager_version": ""},
@@ -44,14 +46,14 @@ def test_a_healthy_rack_has_nothing_to_say() -> None:
     ],
     ids=["no NVSwitch", "in a container", "an ordinary user who may not read the kernel log"],
 )
-def test_neither_has_one_that_says_less(told: dict[str, Any]) -> None:
-    assert everything(hardware(ONE.head, **told)) == []
+def test_neither_has_one_that_says_less(reported: dict[str, Any]) -> None:
+    assert everything(hardware(ONE.head, **reported)) == []
 
 
 def test_a_gpu_without_ecc_mig_and_fabric_is_well() -> None:
     none = {"mig": None, "uncorrected": None, "rows_pending": None, "rows_failed": None, "sram_exceeded": None}
-    told = of({**none, "fabric_state": "", "fabric_status": ""}, {}, nvswitch=False)["hardware"]
-    assert everything(told) == []
+    reported = of({**none, "fabric_state": "", "fabric_status": ""}, {}, nvswitch=False)["hardware"]
+    assert everything(reported) == []
 
 
 def test_a_driver_that_knows_no_health_is_unchecked() -> None:
@@ -62,13 +64,13 @@ def test_a_driver_that_knows_no_health_is_unchecked() -> None:
 def test_nothing_is_said_of_gpus_that_we_do_not_use() -> None:
     one = inventory(1, 1, {"gpu_ids": (1,)})
     bad = health(0, mig=True, rows_failed=True, persistent=False, fabric_state="In Progress", recovery="Reset")
-    told = hardware(one.head, health=(bad, health(1)), xids=(FALLEN,))
-    evidence = Evidence(seen(one, gpus=(card(0), card(1)), hardware=told))
+    reported = hardware(one.head, health=(bad, health(1)), xids=(FALLEN,))
+    evidence = Evidence(seen(one, gpus=(card(0), card(1)), hardware=reported))
     assert [finding for check in CHECKS for finding in check.run(one, evidence)] == []
 
 
 def test_mig() -> None:
-    assert found(mig, of({}, {"mig": True}), ONE) == [("blocking", "GPU 1: MIG mode is on")]
+    assert found_on_head(mig, of({}, {"mig": True}), ONE) == [("blocking", "GPU 1: MIG mode is on")]
 
 
 @pytest.mark.parametrize(
@@ -82,17 +84,17 @@ def test_mig() -> None:
     ],
 )
 def test_memory_errors(sick: dict[str, Any], severity: str, words: str) -> None:
-    assert found(memory_errors, of(sick, sick), ONE) == [(severity, f"GPU 0, 1: {words}")]
+    assert found_on_head(memory_errors, of(sick, sick), ONE) == [(severity, f"GPU 0, 1: {words}")]
 
 
 def test_persistence() -> None:
-    assert found(persistence, of({"persistent": False}, {}), ONE) == [
+    assert found_on_head(persistence, of({"persistent": False}, {}), ONE) == [
         ("warning", "GPU 0: persistence mode is off")
     ]
 
 
 @pytest.mark.parametrize(
-    ("sick", "host", "said"),
+    ("sick", "host", "expected"),
     [
         ({"fabric_state": "In Progress", "fabric_status": ""}, {}, ("blocking", "GPU 0: fabric In Progress")),
         (
@@ -112,16 +114,16 @@ def test_persistence() -> None:
         ),
     ],
 )
-def test_fabric_manager(sick: dict[str, Any], host: dict[str, Any], said: tuple[str, str]) -> None:
-    assert found(fabric, of(sick, {}, **host), ONE) == [said]
+def test_fabric_manager(sick: dict[str, Any], host: dict[str, Any], expected: tuple[str, str]) -> None:
+    assert found_on_head(fabric, of(sick, {}, **host), ONE) == [expected]
 
 
 def test_switches_of_which_nobody_speaks() -> None:
     silent = {"fabric_state": "", "fabric_status": ""}
-    ((severity, _),) = found(fabric, of(silent, silent, fabric_manager=False), ONE)
+    ((severity, _),) = found_on_head(fabric, of(silent, silent, fabric_manager=False), ONE)
     assert severity == "unchecked"
-    assert found(fabric, of(silent, silent), ONE) == []
-    ((severity, _),) = found(fabric, of(silent, silent, fabric_manager_version="570.1"), ONE)
+    assert found_on_head(fabric, of(silent, silent), ONE) == []
+    ((severity, _),) = found_on_head(fabric, of(silent, silent, fabric_manager_version="570.1"), ONE)
     assert severity == "blocking"
 
 
@@ -129,10 +131,10 @@ def test_switches_of_which_nobody_speaks() -> None:
 def test_models_mixed_between_hosts(capability: str, severity: str) -> None:
     both = inventory(2, 2)
     other = tuple(card(index, host="gpu-b", name="NVIDIA H200") for index in range(2))
-    told = hardware(
+    reported = hardware(
         both.hosts[1], health=tuple(health(index, "gpu-b", capability=capability) for index in range(2))
     )
-    evidence = Evidence({"gpu-a": view(both.head), "gpu-b": view(both.hosts[1], gpus=other, hardware=told)})
+    evidence = Evidence({"gpu-a": view(both.head), "gpu-b": view(both.hosts[1], gpus=other, hardware=reported)})
     (finding,) = same_model(both, evidence)
     assert (finding.host, finding.severity) == ("", severity)
     assert finding.found == "gpu-a has 2x NVIDIA H100 80GB HBM3; gpu-b has 2x NVIDIA H200"

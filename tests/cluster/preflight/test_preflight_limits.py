@@ -8,11 +8,11 @@ import pytest
 
 from cluster.preflight.limits import left_alone, locked_memory, open_files, processes
 from tests.cluster.builders import facts, inventory, machine
-from tests.cluster.preflight.findings import found
+from tests.cluster.preflight.findings import found_on_head
 
 
 @pytest.mark.parametrize(
-    ("nofile", "said"),
+    ("nofile", "expected"),
     [
         (-1, []),
         (20_000, []),
@@ -21,12 +21,12 @@ from tests.cluster.preflight.findings import found
         (1024, [("warning", "hard limit 1024")]),
     ],
 )
-def test_open_files(nofile: int, said: list[tuple[str, str]]) -> None:
-    assert found(open_files, {"nofile": nofile}) == said
+def test_open_files(nofile: int, expected: list[tuple[str, str]]) -> None:
+    assert found_on_head(open_files, {"nofile": nofile}) == expected
 
 
 @pytest.mark.parametrize(
-    ("hosts", "seen", "said"),
+    ("hosts", "seen", "expected"),
     [
         (2, {"memlock": -1}, []),
         (2, {"memlock": 8 << 20}, [("warning", "hard limit 8192 KiB")]),
@@ -34,12 +34,12 @@ def test_open_files(nofile: int, said: list[tuple[str, str]]) -> None:
         (1, {"memlock": 8 << 20}, []),
     ],
 )
-def test_locked_memory(hosts: int, seen: dict[str, Any], said: list[tuple[str, str]]) -> None:
-    assert found(locked_memory, seen, inventory(hosts)) == said
+def test_locked_memory(hosts: int, seen: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    assert found_on_head(locked_memory, seen, inventory(hosts)) == expected
 
 
 @pytest.mark.parametrize(
-    ("limits", "said"),
+    ("limits", "expected"),
     [
         ({}, []),
         ({"tasks": 16384, "group_tasks": 16384}, []),
@@ -58,8 +58,8 @@ def test_locked_memory(hosts: int, seen: dict[str, Any], said: list[tuple[str, s
         ),
     ],
 )
-def test_processes(limits: dict[str, int], said: list[tuple[str, str]]) -> None:
-    assert found(processes, {"machine": machine(**limits)}) == said
+def test_processes(limits: dict[str, int], expected: list[tuple[str, str]]) -> None:
+    assert found_on_head(processes, {"machine": machine(**limits)}) == expected
 
 
 def test_what_a_user_leaves_running() -> None:

@@ -12,7 +12,7 @@ from cluster.preflight.machine import leftovers, memory, shared_memory
 from cluster.values import Presence, UnitState
 from cluster.values.machine import Stranger
 from tests.cluster.builders import facts, inventory, machine
-from tests.cluster.preflight.findings import found
+from tests.cluster.preflight.findings import found_on_head
 
 RUNS = UnitState(presence=Presence.ALIVE)
 #: On the head: the queues of 8 ranks and Ray's object store; with NCCL's share 1024 more.
@@ -29,7 +29,7 @@ def test_the_object_store_is_the_one_that_we_ask_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "said"),
+    ("seen", "expected"),
     [
         (shm(NEEDED + 1024), []),
         (shm(NEEDED + 1023), [("warning", f"/dev/shm has {NEEDED + 1023} MiB")]),
@@ -44,24 +44,24 @@ def test_the_object_store_is_the_one_that_we_ask_for() -> None:
         ),
     ],
 )
-def test_shared_memory(seen: dict[str, Any], said: list[tuple[str, str]]) -> None:
-    assert found(shared_memory, seen) == said
+def test_shared_memory(seen: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    assert found_on_head(shared_memory, seen) == expected
 
 
 @pytest.mark.parametrize(("free", "severity"), [(1280, None), (1279, "warning"), (255, "blocking")])
 def test_a_worker_has_no_queues(free: int, severity: str | None) -> None:
     one = inventory()
     (spec,) = one.workers
-    said = [finding.severity for finding in shared_memory(one, spec, facts(spec, **shm(free)))]
-    assert said == ([severity] if severity else [])
+    severities = [finding.severity for finding in shared_memory(one, spec, facts(spec, **shm(free)))]
+    assert severities == ([severity] if severity else [])
 
 
 def test_a_single_host_has_no_object_store() -> None:
-    assert found(shared_memory, shm(184 + 8 * 240 + 1024), inventory(1)) == []
+    assert found_on_head(shared_memory, shm(184 + 8 * 240 + 1024), inventory(1)) == []
 
 
 @pytest.mark.parametrize(
-    ("free", "arguments", "runs", "said"),
+    ("free", "arguments", "runs", "expected"),
     [
         (8 * 1024 + 256, (), False, []),
         (8 * 1024 + 255, (), False, [("warning", "8447 MiB can be had")]),
@@ -73,10 +73,10 @@ def test_a_single_host_has_no_object_store() -> None:
         (20_000, ("--cpu-offload-gb=much",), False, []),
     ],
 )
-def test_memory(free: int | None, arguments: tuple[str, ...], runs: bool, said: list[tuple[str, str]]) -> None:
+def test_memory(free: int | None, arguments: tuple[str, ...], runs: bool, expected: list[tuple[str, str]]) -> None:
     seen: dict[str, Any] = {"machine": machine(memory_free_mib=free)}
     seen |= {"ray": RUNS} if runs else {}
-    assert found(memory, seen, inventory(serve={"arguments": arguments})) == said
+    assert found_on_head(memory, seen, inventory(serve={"arguments": arguments})) == expected
 
 
 def stranger(pid: int, kind: str = "ray::", user: str = "alice", cluster: str = "", age: float = 5.0) -> Stranger:
@@ -84,7 +84,7 @@ def stranger(pid: int, kind: str = "ray::", user: str = "alice", cluster: str = 
 
 
 def test_nobody_else() -> None:
-    assert found(leftovers, {}) == []
+    assert found_on_head(leftovers, {}) == []
 
 
 def test_others_are_named_with_owner_and_age() -> None:
@@ -94,7 +94,7 @@ def test_others_are_named_with_owner_and_age() -> None:
         stranger(3, "vllm serve", user="bob", age=150.0),
         *(stranger(pid) for pid in range(4, 8)),
     )
-    assert found(leftovers, {"machine": machine(strangers=others)}) == [
+    assert found_on_head(leftovers, {"machine": machine(strangers=others)}) == [
         (
             "warning",
             "of alice: gcs_server (pid 1, 3 days old), raylet (pid 2, 2 hours old), ray:: (pid 4, 5 s old), "

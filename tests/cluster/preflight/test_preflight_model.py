@@ -11,7 +11,7 @@ from cluster.preflight.model import equal, present, space
 from cluster.values import ModelFiles
 from cluster.values.machine import Hub
 from tests.cluster.builders import facts, inventory, machine, view
-from tests.cluster.preflight.findings import differing, found
+from tests.cluster.preflight.findings import differing, found_on_head
 
 SIZES = {"config.json": 10, "a.safetensors": 100}
 LACKING = ModelFiles(path="/m", sizes={"config.json": 10}, problem="/m lacks a.safetensors")
@@ -24,11 +24,11 @@ def model(**changed: int) -> dict[str, Any]:
 @pytest.mark.parametrize(("download", "severity"), [(False, "blocking"), (True, "warning")])
 def test_a_model_that_is_not_whole(download: bool, severity: str) -> None:
     one = inventory(model={"download": download})
-    assert found(present, {"model": LACKING}, one) == [(severity, "/m lacks a.safetensors")]
+    assert found_on_head(present, {"model": LACKING}, one) == [(severity, "/m lacks a.safetensors")]
 
 
 def test_a_model_that_is_there() -> None:
-    assert found(present, {}) == []
+    assert found_on_head(present, {}) == []
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_the_cure_is_a_command_to_copy(source: str, cure: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("each", "said"),
+    ("each", "expected"),
     [
         ((model(), model()), []),
         ((model(),), []),
@@ -85,8 +85,8 @@ def test_the_cure_is_a_command_to_copy(source: str, cure: str) -> None:
         ),
     ],
 )
-def test_the_same_on_every_host(each: tuple[dict[str, Any], ...], said: list[tuple[str, str]]) -> None:
-    assert differing(equal, *each) == said
+def test_the_same_on_every_host(each: tuple[dict[str, Any], ...], expected: list[tuple[str, str]]) -> None:
+    assert differing(equal, *each) == expected
 
 
 def room(free_mib: int | None, held_mib: int = 0) -> dict[str, Any]:

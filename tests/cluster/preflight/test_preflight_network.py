@@ -8,29 +8,29 @@ import pytest
 
 from cluster.preflight.network import cluster_address, ports
 from cluster.values import Listener
-from tests.cluster.preflight.findings import found
+from tests.cluster.preflight.findings import found_on_head
 
 
 @pytest.mark.parametrize(
-    ("addresses", "said"),
+    ("addresses", "expected"),
     [
         ({"lo": ("127.0.0.1",), "ib0": ("192.168.0.1", "fe80::1")}, []),
         ({"lo": ("127.0.0.1",), "eth0": ("10.0.0.1",)}, ["the host holds 10.0.0.1 (eth0)"]),
         ({"lo": ("127.0.0.1",)}, ["the host holds none"]),
     ],
 )
-def test_an_interface_holds_the_cluster_address(addresses: dict[str, Any], said: list[str]) -> None:
-    assert found(cluster_address, {"addresses": addresses}) == [("blocking", text) for text in said]
+def test_an_interface_holds_the_cluster_address(addresses: dict[str, Any], expected: list[str]) -> None:
+    assert found_on_head(cluster_address, {"addresses": addresses}) == [("blocking", text) for text in expected]
 
 
 @pytest.mark.parametrize(
-    ("pid", "ours", "said"),
+    ("pid", "ours", "expected"),
     [
         (7, True, []),
         (7, False, [("blocking", "port 6379 is taken by pid 7 redis-server")]),
         (0, False, [("blocking", "port 6379 is taken by a process of another user")]),
     ],
 )
-def test_ports_are_free_but_for_our_own(pid: int, ours: bool, said: list[tuple[str, str]]) -> None:
+def test_ports_are_free_but_for_our_own(pid: int, ours: bool, expected: list[tuple[str, str]]) -> None:
     listener = Listener(port=6379, pid=pid, command="redis-server", ours=ours)
-    assert found(ports, {"listeners": (listener,)}) == said
+    assert found_on_head(ports, {"listeners": (listener,)}) == expected

@@ -6,13 +6,13 @@ import pytest
 
 from cluster.preflight.releases import demanded, floors, known_bad
 from tests.cluster.builders import inventory, software
-from tests.cluster.preflight.findings import found
+from tests.cluster.preflight.findings import found_on_head
 
 ALONE = inventory(1)
 
 
 @pytest.mark.parametrize(
-    ("versions", "said"),
+    ("versions", "expected"),
     [
         ({"vllm": "0.11.0", "ray": "2.48.0"}, []),
         ({"vllm": "0.10.2", "ray": "2.60.0"}, [("blocking", "vllm 0.10.2")]),
@@ -22,18 +22,18 @@ ALONE = inventory(1)
         ({}, []),
     ],
 )
-def test_floors(versions: dict[str, str], said: list[tuple[str, str]]) -> None:
-    assert found(floors, {"versions": versions}) == said
+def test_floors(versions: dict[str, str], expected: list[tuple[str, str]]) -> None:
+    assert found_on_head(floors, {"versions": versions}) == expected
 
 
 def test_one_host_needs_no_ray() -> None:
-    assert found(floors, {"versions": {"ray": "1.0"}}, ALONE) == []
-    assert found(known_bad, {"versions": {"vllm": "0.26.0"}}, ALONE) == []
+    assert found_on_head(floors, {"versions": {"ray": "1.0"}}, ALONE) == []
+    assert found_on_head(known_bad, {"versions": {"vllm": "0.26.0"}}, ALONE) == []
 
 
 def test_a_hang_of_tensor_parallel_over_hosts_is_none_of_a_pipelines() -> None:
     stages = inventory(serve={"tensor_parallel_size": 8, "pipeline_parallel_size": 2})
-    assert found(known_bad, {"versions": {"vllm": "0.28.0"}}, stages) == []
+    assert found_on_head(known_bad, {"versions": {"vllm": "0.28.0"}}, stages) == []
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def test_a_hang_of_tensor_parallel_over_hosts_is_none_of_a_pipelines() -> None:
     ],
 )  # fmt: skip
 def test_known_bad(version: str, bad: bool) -> None:
-    said = [("warning", f"vllm {version}")] if bad else []
-    assert found(known_bad, {"versions": {"vllm": version}}) == said
+    expected = [("warning", f"vllm {version}")] if bad else []
+    assert found_on_head(known_bad, {"versions": {"vllm": version}}) == expected
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,6 @@ def test_known_bad(version: str, bad: bool) -> None:
 )
 def test_what_vllm_demands(demand: str, bad: bool) -> None:
     versions = {"transformers": "5.0.0", "torch": "2.13.0+cpu", "nvidia_nccl_cu13": "2.27.3"}
-    said = found(demanded, {"versions": versions, "software": software(demands=(demand,))})
-    assert len(said) == bad
-    assert all(severity == "blocking" for severity, _ in said)
+    findings = found_on_head(demanded, {"versions": versions, "software": software(demands=(demand,))})
+    assert len(findings) == bad
+    assert all(severity == "blocking" for severity, _ in findings)

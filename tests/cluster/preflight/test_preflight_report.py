@@ -23,29 +23,29 @@ def accepting(*hosts: str) -> Inventory:
 
 
 def test_every_check_of_the_catalogue_has_a_name_that_is_known() -> None:
-    assert {one.name for one in ALL} <= set(CHECKS)
+    assert {check.name for check in ALL} <= set(CHECKS)
 
 
 def test_an_accepted_finding_is_kept_with_its_reason() -> None:
-    found = looked(accepting(), nofile=1024)
-    assert found.findings == ()
-    assert [one.finding.host for one in found.excused] == ["gpu-a", "gpu-b"]
-    assert {one.reason for one in found.excused} == {"it serves"}
-    assert "open-files" not in found.passed
+    result = looked(accepting(), nofile=1024)
+    assert result.findings == ()
+    assert [one.finding.host for one in result.excused] == ["gpu-a", "gpu-b"]
+    assert {one.reason for one in result.excused} == {"it serves"}
+    assert "open-files" not in result.passed
 
 
 def test_it_is_accepted_on_the_hosts_named_alone() -> None:
-    found = looked(accepting("gpu-b"), nofile=1024)
-    assert [one.host for one in found.findings] == ["gpu-a"]
-    assert [one.finding.host for one in found.excused] == ["gpu-b"]
+    result = looked(accepting("gpu-b"), nofile=1024)
+    assert [finding.host for finding in result.findings] == ["gpu-a"]
+    assert [one.finding.host for one in result.excused] == ["gpu-b"]
 
 
 def test_a_skipped_check_forbids_nothing_and_is_told() -> None:
-    found = looked(inventory(), ("venv",), python_is_venvs=False)
-    assert found.blocking == ()
-    assert {(one.finding.name, one.reason) for one in found.excused} == {("venv", "skipped in this run")}
-    assert found.skipped == ("venv",)
-    assert "venv" not in found.passed
+    result = looked(inventory(), ("venv",), python_is_venvs=False)
+    assert result.blocking == ()
+    assert {(one.finding.name, one.reason) for one in result.excused} == {("venv", "skipped in this run")}
+    assert result.skipped == ("venv",)
+    assert "venv" not in result.passed
 
 
 def test_what_nobody_has_tried_has_not_passed() -> None:
@@ -59,6 +59,6 @@ def test_what_nobody_has_tried_has_not_passed() -> None:
 def test_nothing_has_passed_where_no_host_could_be_looked_at() -> None:
     one = inventory()
     lost = {spec.name: HostView(spec.name, problem=Unreachable(spec.name, "connect")) for spec in one.hosts}
-    found = report(one, Evidence(lost))
-    assert [finding.name for finding in found.findings] == ["reachable", "reachable"]
-    assert set(found.passed) == set()
+    result = report(one, Evidence(lost))
+    assert [finding.name for finding in result.findings] == ["reachable", "reachable"]
+    assert set(result.passed) == set()

@@ -11,29 +11,32 @@ from cluster.preflight.software import remote_code, tools
 from cluster.values import ModelFiles, Severity, VenvCheck
 from cluster.views import TrialResults
 from tests.cluster.builders import inventory, seen, software
-from tests.cluster.preflight.findings import found
+from tests.cluster.preflight.findings import found_on_head
 
 ONE = inventory()
 
 
 @pytest.mark.parametrize(
-    ("lacking", "said"),
+    ("lacking", "expected"),
     [
         ({}, []),
         ({"ninja": ""}, [("blocking", "no ninja")]),
         ({"compiler": ""}, [("blocking", "no C compiler")]),
     ],
 )
-def test_tools(lacking: dict[str, str], said: list[tuple[str, str]]) -> None:
-    assert found(tools, {"software": software(**lacking)}) == said
-    assert found(tools, {"software": software(**lacking), "python_is_venvs": False}) == []
+def test_tools(lacking: dict[str, str], expected: list[tuple[str, str]]) -> None:
+    assert found_on_head(tools, {"software": software(**lacking)}) == expected
+    assert found_on_head(tools, {"software": software(**lacking), "python_is_venvs": False}) == []
 
 
 def test_what_the_models_own_code_imports() -> None:
     lacks = {"software": software(unimportable=("decord", "moviepy"))}
-    assert found(remote_code, lacks) == [("blocking", "decord, moviepy not in /opt/vllm")]
-    assert found(remote_code, lacks | {"model": ModelFiles(path="/m", sizes={}, problem="lacks a shard")}) == []
-    assert found(remote_code, lacks | {"python_is_venvs": False}) == []
+    assert found_on_head(remote_code, lacks) == [("blocking", "decord, moviepy not in /opt/vllm")]
+    assert (
+        found_on_head(remote_code, lacks | {"model": ModelFiles(path="/m", sizes={}, problem="lacks a shard")})
+        == []
+    )
+    assert found_on_head(remote_code, lacks | {"python_is_venvs": False}) == []
 
 
 def tripped(result: TrialResults) -> list[tuple[str, str, Severity]]:
@@ -42,9 +45,9 @@ def tripped(result: TrialResults) -> list[tuple[str, str, Severity]]:
     return [(finding.name, finding.host, finding.severity) for finding in findings]
 
 
-@pytest.mark.parametrize("said", ["", None])
-def test_what_went_well_or_was_not_tried(said: str | None) -> None:
-    assert tripped(TrialResults("gpu-b", (), VenvCheck(cuda=said, model=said))) == []
+@pytest.mark.parametrize("output", ["", None])
+def test_what_went_well_or_was_not_tried(output: str | None) -> None:
+    assert tripped(TrialResults("gpu-b", (), VenvCheck(cuda=output, model=output))) == []
 
 
 def test_what_did_not_go_well() -> None:
@@ -56,7 +59,7 @@ def test_what_did_not_go_well() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("output", "why"),
     [
         (
             "RuntimeError: Unexpected error from cudaGetDeviceCount() … Error 802: system not yet initialized",
@@ -72,10 +75,10 @@ def test_what_did_not_go_well() -> None:
         ("something new", "every rank on this host would fail"),
     ],
 )
-def test_what_torch_says_is_explained(said: str, why: str) -> None:
-    tried = {"gpu-a": TrialResults("gpu-a", (), VenvCheck(cuda=said, model=None))}
+def test_what_torch_says_is_explained(output: str, why: str) -> None:
+    tried = {"gpu-a": TrialResults("gpu-a", (), VenvCheck(cuda=output, model=None))}
     (one,) = report(ONE, Evidence(seen(ONE), tried)).findings
-    assert (one.name, one.found) == ("cuda", said)
+    assert (one.name, one.found) == ("cuda", output)
     assert why in one.why
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from cluster.preflight.state import directory
 from tests.cluster.builders import machine
-from tests.cluster.preflight.findings import found
+from tests.cluster.preflight.findings import found_on_head
 
 
 @pytest.mark.parametrize(
-    ("seen", "said"),
+    ("seen", "expected"),
     [
         ({}, []),
         ({"free_mib": 1024}, []),
@@ -29,5 +29,5 @@ from tests.cluster.preflight.findings import found
         ({"machine": machine(state_used=0.97)}, [("warning", "a disk that is 97% full")]),
     ],
 )
-def test_the_state_directory(seen: dict[str, Any], said: list[tuple[str, str]]) -> None:
-    assert found(directory, seen) == said
+def test_the_state_directory(seen: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    assert found_on_head(directory, seen) == expected

@@ -8,11 +8,11 @@ import pytest
 
 from cluster.preflight.versions import equal, installed
 from tests.cluster.builders import inventory
-from tests.cluster.preflight.findings import differing, found
+from tests.cluster.preflight.findings import differing, found_on_head
 
 
 @pytest.mark.parametrize(
-    ("hosts", "seen", "said"),
+    ("hosts", "seen", "expected"),
     [
         (2, {}, []),
         (2, {"python_is_venvs": False, "versions": {}}, ["no /opt/vllm/bin/python"]),
@@ -22,12 +22,12 @@ from tests.cluster.preflight.findings import differing, found
         (1, {"versions": {"ray": "1"}}, ["vllm is not in /opt/vllm"]),
     ],
 )
-def test_what_must_be_installed(hosts: int, seen: dict[str, Any], said: list[str]) -> None:
-    assert found(installed, seen, inventory(hosts)) == [("blocking", text) for text in said]
+def test_what_must_be_installed(hosts: int, seen: dict[str, Any], expected: list[str]) -> None:
+    assert found_on_head(installed, seen, inventory(hosts)) == [("blocking", text) for text in expected]
 
 
 @pytest.mark.parametrize(
-    ("each", "said"),
+    ("each", "expected"),
     [
         (({}, {}), []),
         (({},), []),
@@ -37,5 +37,5 @@ def test_what_must_be_installed(hosts: int, seen: dict[str, Any], said: list[str
         (({"versions": {"other": "1"}}, {"versions": {"other": "2"}}), []),
     ],
 )
-def test_the_same_everywhere(each: tuple[dict[str, Any], ...], said: list[str]) -> None:
-    assert differing(equal, *each) == [("", text) for text in said]
+def test_the_same_everywhere(each: tuple[dict[str, Any], ...], expected: list[str]) -> None:
+    assert differing(equal, *each) == [("", text) for text in expected]

@@ -39,20 +39,25 @@ def here(one: Inventory) -> Fleet:
 
 def test_ranks_of_two_hosts_meet_and_reduce() -> None:
     one = on_loopback(2, 2)
-    found = measure(one, here(one), seen(one, addresses=LOOPBACK), patience=60)
-    assert (found.ranks, found.backend, found.transport, found.problems) == (4, "gloo", NcclTransport("gloo"), ())
-    assert found.gb_per_second is not None
-    assert found.gb_per_second > 0
+    result = measure(one, here(one), seen(one, addresses=LOOPBACK), patience=60)
+    assert (result.ranks, result.backend, result.transport, result.problems) == (
+        4,
+        "gloo",
+        NcclTransport("gloo"),
+        (),
+    )
+    assert result.gb_per_second is not None
+    assert result.gb_per_second > 0
 
 
 def test_a_rank_that_never_comes_is_named_by_those_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cluster.probes.all_reduce._GRACE", LIMIT)
     one = on_loopback(2, 1)
     head = Fleet([Host("gpu-a", LocalTransport()), Host("gpu-b", Silent())])
-    found = measure(one, head, seen(one, addresses=LOOPBACK), patience=8)
-    assert found.gb_per_second is None
-    assert [host for host, _ in found.problems] == ["gpu-b", "gpu-a"]
-    assert "rank 0" in dict(found.problems)["gpu-a"]
+    result = measure(one, head, seen(one, addresses=LOOPBACK), patience=8)
+    assert result.gb_per_second is None
+    assert [host for host, _ in result.problems] == ["gpu-b", "gpu-a"]
+    assert "rank 0" in dict(result.problems)["gpu-a"]
 
 
 class Silent:
@@ -96,7 +101,7 @@ class Says:
         """Nothing is held open."""
 
 
-def said(*lines: str) -> tuple[Inventory, Fleet]:
+def answering(*lines: str) -> tuple[Inventory, Fleet]:
     one = inventory(len(lines), 8)
     return one, Fleet([Host(spec.name, Says(line)) for spec, line in zip(one.hosts, lines, strict=True)])
 
@@ -111,17 +116,17 @@ def good(first: int, *network: str) -> str:
 def test_bus_bandwidth_is_that_of_nccl_tests() -> None:
     """All-reduce of 256 MiB over 16 ranks in 5 ms: 53.7 GB/s of algorithm, times 2 * 15 / 16."""
     line = "gpu-a:1:1 [0] NCCL INFO Channel 00/0 : 7[7] -> 8[0] [send] via NET/IB/0/GDRDMA"
-    one, fleet = said(good(0, line), good(8))
-    found = measure(one, fleet, seen(one))
-    assert found.gb_per_second == pytest.approx(100.66, rel=1e-3)
-    assert found.transport.kind == "NET/IB/GDRDMA"
+    one, fleet = answering(good(0, line), good(8))
+    result = measure(one, fleet, seen(one))
+    assert result.gb_per_second == pytest.approx(100.66, rel=1e-3)
+    assert result.transport.kind == "NET/IB/GDRDMA"
 
 
 def test_one_reason_of_many_ranks_is_told_once() -> None:
     failed = json.dumps({"ranks": [{"rank": 8, "problem": "no"}, {"rank": 9, "problem": "no"}], "network": []})
-    one, fleet = said(good(0), failed)
-    found = measure(one, fleet, seen(one))
-    assert found.problems == (("gpu-b", "rank 8, 9: no"),)
+    one, fleet = answering(good(0), failed)
+    result = measure(one, fleet, seen(one))
+    assert result.problems == (("gpu-b", "rank 8, 9: no"),)
 
 
 class Waits(Says):
@@ -137,13 +142,13 @@ def test_nobody_waits_for_a_rank_that_has_failed(monkeypatch: pytest.MonkeyPatch
     failed = json.dumps({"ranks": [{"rank": 0, "problem": "address already in use"}], "network": []})
     one = inventory(2, 8)
     fleet = Fleet([Host("gpu-a", Says(failed)), Host("gpu-b", Waits())])
-    found = measure(one, fleet, seen(one), patience=3600)
-    assert found.problems == (("gpu-a", "rank 0: address already in use"),)
+    result = measure(one, fleet, seen(one), patience=3600)
+    assert result.problems == (("gpu-a", "rank 0: address already in use"),)
 
 
 @pytest.mark.parametrize("line", ["", "{}", "greeting", '{"ranks": [], "network": 3}', '{"ranks": [{}]}'])
 def test_an_odd_answer_is_a_problem_of_that_host(line: str) -> None:
-    one, fleet = said(good(0), line)
-    found = measure(one, fleet, seen(one))
-    assert [host for host, _ in found.problems] == ["gpu-b"]
-    assert replace(found, problems=()).gb_per_second is None
+    one, fleet = answering(good(0), line)
+    result = measure(one, fleet, seen(one))
+    assert [host for host, _ in result.problems] == ["gpu-b"]
+    assert replace(result, problems=()).gb_per_second is None

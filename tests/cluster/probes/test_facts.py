@@ -51,10 +51,10 @@ def test_the_ports_that_we_listen_on(hosts: int, index: int, wanted: tuple[int, 
     assert ports(one, one.hosts[index]) == wanted
 
 
-def answer(said: str) -> Facts:
+def answer(output: str) -> Facts:
     one = inventory()
     probe = facts(one, one.head)
-    return Host("gpu-a", ScriptedTransport({probe.command.kind: said})).ask(probe)
+    return Host("gpu-a", ScriptedTransport({probe.command.kind: output})).ask(probe)
 
 
 GOOD = builders.facts(inventory().head).model_dump(mode="json")
@@ -65,7 +65,7 @@ def test_an_answer_is_read_after_a_greeting() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "output",
     [
         "",
         "bash: no such luck",
@@ -77,15 +77,15 @@ def test_an_answer_is_read_after_a_greeting() -> None:
         json.dumps({key: value for key, value in GOOD.items() if key != "boot_id"}),
     ],
 )
-def test_another_answer_is_unintelligible(said: str) -> None:
+def test_another_answer_is_unintelligible(output: str) -> None:
     with pytest.raises(MalformedAnswer) as caught:
-        answer(said)
+        answer(output)
     assert caught.value.host == "gpu-a"
-    assert caught.value.output == said
+    assert caught.value.output == output
 
 
 @pytest.mark.parametrize(
-    ("said", "cause"),
+    ("output", "cause"),
     [
         ("sh: 1: exec: python3: not found", "neither"),
         ("This account is currently not available.", "nologin"),
@@ -93,37 +93,37 @@ def test_another_answer_is_unintelligible(said: str) -> None:
         ("TypeError: 'type' object is not subscriptable", "too old"),
     ],
 )
-def test_hosts_without_a_python(said: str, cause: str) -> None:
+def test_hosts_without_a_python(output: str, cause: str) -> None:
     one = inventory()
-    hint = next(hint for hint in facts(one, one.head).command.hints if hint.fits(said))
+    hint = next(hint for hint in facts(one, one.head).command.hints if hint.fits(output))
     assert cause in hint.cause
 
 
 def test_the_interface_of_an_address() -> None:
-    found = builders.facts(inventory().head)
-    assert (found.interface("192.168.0.1"), found.interface("9.9.9.9")) == ("eth1", "")
+    known = builders.facts(inventory().head)
+    assert (known.interface("192.168.0.1"), known.interface("9.9.9.9")) == ("eth1", "")
 
 
 def told_by_gpu_hosts() -> Observed:
     answers = {name: answer(recorded(f"nvidia/h100-facts-{name}.json")) for name in ("gpu-a", "gpu-b")}
-    return {name: HostView(name, facts=found) for name, found in answers.items()}
+    return {name: HostView(name, facts=known) for name, known in answers.items()}
 
 
 def test_what_hosts_with_real_gpus_said() -> None:
-    found = told_by_gpu_hosts()["gpu-b"].facts
-    assert found is not None
-    assert [(gpu.name, gpu.memory_mib, gpu.used_mib, gpu.processes) for gpu in found.gpus] == [
+    known = told_by_gpu_hosts()["gpu-b"].facts
+    assert known is not None
+    assert [(gpu.name, gpu.memory_mib, gpu.used_mib, gpu.processes) for gpu in known.gpus] == [
         ("NVIDIA H100 80GB HBM3", 81559, 0, ())
     ] * 2
-    assert {(one.fabric_state, one.fabric_status, one.recovery) for one in found.hardware.health} == {
+    assert {(one.fabric_state, one.fabric_status, one.recovery) for one in known.hardware.health} == {
         ("Completed", "Success", "None")
     }
-    assert (found.driver, found.versions["vllm"], found.hardware.xids) == ("580.159.04", "0.26.0", ())
+    assert (known.driver, known.versions["vllm"], known.hardware.xids) == ("580.159.04", "0.26.0", ())
 
 
 def test_such_hosts_are_fit_but_for_what_is_known_of_their_versions() -> None:
     """Each with one of the two GPUs, as they were used."""
     one = inventory(gpus=1)
     hosts = tuple(spec.model_copy(update={"gpu_ids": (number,)}) for number, spec in enumerate(one.hosts))
-    found = report(one.model_copy(update={"hosts": hosts}), Evidence(told_by_gpu_hosts())).findings
-    assert {finding.name for finding in found} == {"versions-known-bad"}
+    known = report(one.model_copy(update={"hosts": hosts}), Evidence(told_by_gpu_hosts())).findings
+    assert {finding.name for finding in known} == {"versions-known-bad"}

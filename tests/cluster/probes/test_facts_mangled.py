@@ -74,10 +74,10 @@ def mangled(good: Any) -> st.SearchStrategy[str]:
     return whole | cut | st.text(max_size=40) | JSON.map(json.dumps)
 
 
-def answer(probe: Probe[Any], said: str) -> object:
+def answer(probe: Probe[Any], output: str) -> object:
     """What a person would be told, or what the program would go on with."""
     try:
-        return Host("gpu-a", ScriptedTransport({probe.command.kind: said})).ask(probe)
+        return Host("gpu-a", ScriptedTransport({probe.command.kind: output})).ask(probe)
     except MalformedAnswer as error:
         assert error.host == "gpu-a"  # noqa: PT017
         return error
@@ -85,25 +85,25 @@ def answer(probe: Probe[Any], said: str) -> object:
 
 @QUICK
 @given(mangled(GOOD))
-def test_odd_facts_are_facts_or_unintelligible(said: str) -> None:
-    found = answer(facts(ONE, ONE.head), said)
-    assert isinstance(found, Facts | MalformedAnswer)
-    if isinstance(found, Facts):
-        check({"gpu-a": HostView("gpu-a", found), "gpu-b": builders.view(ONE.hosts[1])})
+def test_odd_facts_are_facts_or_unintelligible(output: str) -> None:
+    result = answer(facts(ONE, ONE.head), output)
+    assert isinstance(result, Facts | MalformedAnswer)
+    if isinstance(result, Facts):
+        check({"gpu-a": HostView("gpu-a", result), "gpu-b": builders.view(ONE.hosts[1])})
 
 
 @QUICK
 @given(mangled({"cuda": "", "model": None}))
-def test_odd_trials(said: str) -> None:
-    answer(venv_check(ONE, ONE.head, builders.facts(ONE.head)), said)
+def test_odd_trials(output: str) -> None:
+    answer(venv_check(ONE, ONE.head, builders.facts(ONE.head)), output)
 
 
 @QUICK
 @given(mangled({"config": CONFIGS["424b"], "problem": "", "options": ["--a", "-b"], "options_problem": ""}))
-def test_odd_words_of_the_head_still_make_a_plan(said: str) -> None:
-    found = answer(vllm_options(ONE), said)
-    assert isinstance(found, VllmOptions | HostError)
-    show(ONE, Answers(builders.seen(ONE), found))
+def test_odd_words_of_the_head_still_make_a_plan(output: str) -> None:
+    result = answer(vllm_options(ONE), output)
+    assert isinstance(result, VllmOptions | HostError)
+    show(ONE, Answers(builders.seen(ONE), result))
 
 
 #: As the types of the facts allow it, whether or not a host could ever say so.
@@ -137,15 +137,15 @@ def check(
     """All checks, and all that is shown of them; what `up` would stop, and what `down` would find left."""
     outdated(ONE, seen)
     leftovers(ONE, seen)
-    found = report(ONE, Evidence(seen, tries or {}, fabric, expected(ONE, seen)))
-    shown.text(found, True, ASCII).encode("ascii", "replace")
-    json.dumps(shown.document(found))
+    result = report(ONE, Evidence(seen, tries or {}, fabric, expected(ONE, seen)))
+    shown.text(result, True, ASCII).encode("ascii", "replace")
+    json.dumps(shown.document(result))
 
 
 def show(one: Inventory, answers: Answers) -> None:
-    found = plan(one, answers)
-    shown_plan.text(found, (), ASCII).encode("ascii", "replace")
-    json.dumps(shown_plan.document(found, ()))
+    result = plan(one, answers)
+    shown_plan.text(result, (), ASCII).encode("ascii", "replace")
+    json.dumps(shown_plan.document(result, ()))
 
 
 @QUICK
@@ -165,5 +165,5 @@ def test_nor_does_anything_that_was_tried(
 @settings(QUICK, max_examples=50)
 @given(odd("gpu-a"), odd("gpu-b"))
 def test_nor_does_a_plan(head: HostView, worker: HostView) -> None:
-    said = VllmOptions(config=CONFIGS["424b"], problem="", options=None, options_problem="none")
-    show(ONE, Answers({"gpu-a": head, "gpu-b": worker}, said))
+    options = VllmOptions(config=CONFIGS["424b"], problem="", options=None, options_problem="none")
+    show(ONE, Answers({"gpu-a": head, "gpu-b": worker}, options))

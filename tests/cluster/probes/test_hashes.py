@@ -23,9 +23,9 @@ A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 
 def test_files_that_ranks_read_are_hashed(tmp_path: Path) -> None:
     content = {"a.safetensors": b"w" * (9 << 20), "config.json": b"{}", "README.md": b"read me"}
-    for name, said in content.items():
-        (tmp_path / name).write_bytes(said)
-    sizes = {name: len(said) for name, said in content.items()} | {"gone.json": 7}
+    for name, content_of_file in content.items():
+        (tmp_path / name).write_bytes(content_of_file)
+    sizes = {name: len(content_of_file) for name, content_of_file in content.items()} | {"gone.json": 7}
     one = inventory(runtime={"venv": VENV})
     asked = hashes(one, facts(one.head, model=ModelFiles(path=str(tmp_path), sizes=sizes)))
     assert Host("gpu-a", LocalTransport()).attend(asked) == {
@@ -51,17 +51,17 @@ def test_bytes_that_differ(each: list[dict[str, str]], wrong: list[str]) -> None
     tried = {
         spec.name: TrialResults(spec.name, (), None, hashed) for spec, hashed in zip(one.hosts, each, strict=True)
     }
-    found = report(one, Evidence(seen(one), tried))
-    assert [(finding.name, finding.host) for finding in found.findings] == [
+    result = report(one, Evidence(seen(one), tried))
+    assert [(finding.name, finding.host) for finding in result.findings] == [
         ("model-hashes", host) for host in wrong
     ]
 
 
 def test_without_deep_nothing_is_claimed() -> None:
     one = inventory()
-    found = report(one, Evidence(seen(one), {spec.name: TrialResults(spec.name, ()) for spec in one.hosts}))
-    assert "model-hashes" in found.untried
-    assert "model-hashes" not in found.passed
+    result = report(one, Evidence(seen(one), {spec.name: TrialResults(spec.name, ()) for spec in one.hosts}))
+    assert "model-hashes" in result.untried
+    assert "model-hashes" not in result.passed
 
 
 def test_hashes_that_could_not_be_had_are_said() -> None:
@@ -71,5 +71,5 @@ def test_hashes_that_could_not_be_had_are_said() -> None:
         "gpu-a": TrialResults("gpu-a", (), None, {"x": A}),
         "gpu-b": TrialResults("gpu-b", (), hashes=lost),
     }
-    (found,) = report(one, Evidence(seen(one), tried)).findings
-    assert (found.name, found.host, found.severity) == ("model-hashes", "gpu-b", "unchecked")
+    (result,) = report(one, Evidence(seen(one), tried)).findings
+    assert (result.name, result.host, result.severity) == ("model-hashes", "gpu-b", "unchecked")

@@ -80,12 +80,12 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def tried(venv: Path, tmp_path: Path, one: Inventory | None = None, **told: Any) -> VenvCheck:
+def tried(venv: Path, tmp_path: Path, one: Inventory | None = None, **libraries: Any) -> VenvCheck:
     (packages,) = venv.glob("lib/python*/site-packages")
-    (packages / "torch" / "told.json").write_text(json.dumps(WELL | told))
+    (packages / "torch" / "told.json").write_text(json.dumps(WELL | libraries))
     one = one or inventory(1, 2, runtime={"venv": str(venv)})
-    found = facts(one.head, state=str(tmp_path / "state"), model=ModelFiles(path=str(tmp_path), sizes={}))
-    return Host("gpu-a", LocalTransport()).attend(venv_check(one, one.head, found))
+    known = facts(one.head, state=str(tmp_path / "state"), model=ModelFiles(path=str(tmp_path), sizes={}))
+    return Host("gpu-a", LocalTransport()).attend(venv_check(one, one.head, known))
 
 
 def test_all_is_well(venv: Path, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_all_is_well(venv: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "said"),
+    ("libraries", "problem"),
     [
         ({"build": None}, "torch 2.9.1 is a build without CUDA"),
         ({"init": "Error 802: system not yet initialized"}, "RuntimeError: Error 802: system not yet initialized"),
@@ -104,8 +104,8 @@ def test_all_is_well(venv: Path, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_cuda(venv: Path, tmp_path: Path, told: dict[str, Any], said: str) -> None:
-    assert tried(venv, tmp_path, **told) == VenvCheck(cuda=said, model="")
+def test_cuda(venv: Path, tmp_path: Path, libraries: dict[str, Any], problem: str) -> None:
+    assert tried(venv, tmp_path, **libraries) == VenvCheck(cuda=problem, model="")
 
 
 def test_our_gpus_are_those_that_the_inventory_names(venv: Path, tmp_path: Path) -> None:
@@ -116,15 +116,15 @@ def test_our_gpus_are_those_that_the_inventory_names(venv: Path, tmp_path: Path)
 def test_a_gpu_that_is_in_use_is_not_tried(venv: Path) -> None:
     one = inventory(1, 1, runtime={"venv": str(venv)})
     used = card(0, GpuProcess(pid=7, name="vllm", used_mib=70_000, ours=True))
-    found = facts(one.head, gpus=(used,), model=ModelFiles(path="/x", sizes={}, problem="no model"))
-    assert Host("gpu-a", LocalTransport()).attend(venv_check(one, one.head, found)) == VenvCheck(
+    known = facts(one.head, gpus=(used,), model=ModelFiles(path="/x", sizes={}, problem="no model"))
+    assert Host("gpu-a", LocalTransport()).attend(venv_check(one, one.head, known)) == VenvCheck(
         cuda=None, model=None
     )
 
 
 def test_a_configuration_that_neither_library_can_read(venv: Path, tmp_path: Path) -> None:
-    said = "KeyError"
-    assert tried(venv, tmp_path, config=said, vllm="no").model == f"ValueError: {said}"
+    problem = "KeyError"
+    assert tried(venv, tmp_path, config=problem, vllm="no").model == f"ValueError: {problem}"
 
 
 def test_what_only_vllm_can_read_is_enough(venv: Path, tmp_path: Path) -> None:
@@ -132,10 +132,10 @@ def test_what_only_vllm_can_read_is_enough(venv: Path, tmp_path: Path) -> None:
 
 
 def test_the_processor_of_images_is_tried_where_there_is_one(venv: Path, tmp_path: Path) -> None:
-    said = "No module named 'decord'"
-    assert tried(venv, tmp_path, processor=said).model == ""
+    problem = "No module named 'decord'"
+    assert tried(venv, tmp_path, processor=problem).model == ""
     (tmp_path / "preprocessor_config.json").write_text("{}")
-    assert tried(venv, tmp_path, processor=said).model == f"ValueError: {said}"
+    assert tried(venv, tmp_path, processor=problem).model == f"ValueError: {problem}"
 
 
 def test_a_configuration_that_vllm_reads_in_another_way_is_left_to_it(venv: Path, tmp_path: Path) -> None:
@@ -143,17 +143,17 @@ def test_a_configuration_that_vllm_reads_in_another_way_is_left_to_it(venv: Path
     assert tried(venv, tmp_path, one, config="no", vllm="no").model is None
 
 
-@pytest.mark.parametrize(("trust", "said"), [(True, ""), (False, "trust_remote_code")])
-def test_the_real_libraries_and_a_model_with_code_of_its_own(tmp_path: Path, trust: bool, said: str) -> None:
+@pytest.mark.parametrize(("trust", "problem"), [(True, ""), (False, "trust_remote_code")])
+def test_the_real_libraries_and_a_model_with_code_of_its_own(tmp_path: Path, trust: bool, problem: str) -> None:
     model.write(tmp_path)
     folder = place(tmp_path, MODEL)
     arguments = ("--trust-remote-code",) * trust
     one = inventory(1, 2, runtime={"venv": VENV}, serve={"arguments": arguments})
     state = tmp_path / "state"
-    found = facts(one.head, state=str(state), model=ModelFiles(path=str(folder), sizes={}))
-    trial = Host("gpu-a", LocalTransport()).attend(venv_check(one, one.head, found))
+    known = facts(one.head, state=str(state), model=ModelFiles(path=str(folder), sizes={}))
+    trial = Host("gpu-a", LocalTransport()).attend(venv_check(one, one.head, known))
     assert trial.cuda is None
     assert trial.model is not None
-    assert said in trial.model
-    assert bool(said) == bool(trial.model)
+    assert problem in trial.model
+    assert bool(problem) == bool(trial.model)
     assert not list(folder.rglob("__pycache__"))

@@ -23,8 +23,8 @@ NO_PYTHON = CommandFailed("gpu-b", Command(("x",), "look at the host"), 127, "",
 
 
 def seen(**problems: ClusterError) -> Observed:
-    found = builders.seen(TWO)
-    return found | {
+    healthy = builders.seen(TWO)
+    return healthy | {
         name.replace("_", "-"): HostView(name.replace("_", "-"), problem=problem)  # type: ignore[arg-type]
         for name, problem in problems.items()
     }
@@ -52,7 +52,10 @@ def test_what_runs_as_wanted_is_not_tried_again() -> None:
 def test_a_peer_that_is_not_let_through_forbids_a_start() -> None:
     with pytest.raises(PreflightFailed) as caught:
         Preflight().run(scripted_run({"port_probe": lambda command: reach_answer(command, "refused")}).stage)
-    assert {(one.name, one.host) for one in caught.value.findings} == {("reach", "gpu-a"), ("reach", "gpu-b")}
+    assert {(finding.name, finding.host) for finding in caught.value.findings} == {
+        ("reach", "gpu-a"),
+        ("reach", "gpu-b"),
+    }
 
 
 def test_a_model_that_has_no_room_is_refused_before_anything_is_tried() -> None:
@@ -74,7 +77,7 @@ def test_what_does_not_forbid_a_start_is_said() -> None:
 def test_all_findings_of_all_hosts_come_at_once() -> None:
     with pytest.raises(PreflightFailed) as caught:
         Preflight().run(scripted_run(seen=builders.seen(TWO, gpus=SEVEN, nofile=1024)).stage)
-    assert {one.host for one in caught.value.findings if one.blocking} == {"gpu-a", "gpu-b"}
+    assert {finding.host for finding in caught.value.findings if finding.blocking} == {"gpu-a", "gpu-b"}
     assert any(not one.blocking for one in caught.value.findings)
 
 
@@ -94,13 +97,13 @@ def test_a_lost_host_that_is_skipped_hides_no_finding() -> None:
     play = scripted_run(seen=seen(gpu_b=LOST_B) | {"gpu-a": builders.view(TWO.host("gpu-a"), gpus=SEVEN)})
     with pytest.raises(PreflightFailed) as caught:
         Preflight().run(replace(play.stage, skip=("reachable",)))
-    assert [(one.name, one.host) for one in caught.value.findings] == [("gpu-number", "gpu-a")]
+    assert [(finding.name, finding.host) for finding in caught.value.findings] == [("gpu-number", "gpu-a")]
 
 
 def test_a_host_that_answers_and_cannot_be_looked_at_is_not_unreachable() -> None:
     with pytest.raises(PreflightFailed) as caught:
         Preflight().run(scripted_run(seen=seen(gpu_b=NO_PYTHON)).stage)
-    assert [(one.name, one.host) for one in caught.value.findings] == [("reachable", "gpu-b")]
+    assert [(finding.name, finding.host) for finding in caught.value.findings] == [("reachable", "gpu-b")]
 
 
 def test_no_all_reduce_runs_beside_a_vllm_that_has_the_gpus() -> None:
@@ -114,4 +117,4 @@ def test_no_all_reduce_runs_beside_a_vllm_that_has_the_gpus() -> None:
 def test_a_lost_head_does_not_hide_what_is_wrong_with_the_others() -> None:
     with pytest.raises(PreflightFailed) as caught:
         Preflight().run(scripted_run(seen=seen(gpu_a=LOST_A, gpu_b=NO_PYTHON)).stage)
-    assert {one.host for one in caught.value.findings} == {"gpu-a", "gpu-b"}
+    assert {finding.host for finding in caught.value.findings} == {"gpu-a", "gpu-b"}
