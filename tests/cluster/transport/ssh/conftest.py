@@ -16,7 +16,7 @@ from tests.cluster.transport.ssh.sshd import MISSING, Sshd, make_key
 
 @dataclass(frozen=True)
 class Spec:
-    """What the inventory says of a login."""
+    """A login as the inventory has it."""
 
     address: str
     port: int | None = None
@@ -27,8 +27,8 @@ class Spec:
 
 
 @dataclass(frozen=True)
-class World:
-    """`far` is reached through `middle` alone, and that through `near` alone, by whoever uses jumps."""
+class SshServers:
+    """Three sshds: with jumps, `far` is reached through `middle` alone, and `middle` through `near` alone."""
 
     folder: Path
     key: Path
@@ -42,7 +42,7 @@ class World:
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServers]:
     if MISSING:
         pytest.skip(MISSING)
     folder = tmp_path_factory.mktemp("ssh")
@@ -50,14 +50,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     far = Sshd(folder / "far", "127.0.0.4", [key], more="AllowTcpForwarding no")
     middle = Sshd(folder / "middle", "127.0.0.3", [key], more=f"PermitOpen {far.address}:{far.port} 127.0.0.4:1")
     near = Sshd(folder / "near", "127.0.0.2", [key], more=f"PermitOpen {middle.address}:{middle.port}")
-    yield World(folder, key, near, middle, far)
+    yield SshServers(folder, key, near, middle, far)
     for sshd in (near, middle, far):
         sshd.stop()
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """~ of this test; nothing of the machine's own configuration counts."""
+    """The home of this test: no configuration of this machine counts."""
     (tmp_path / ".ssh").mkdir(mode=0o700)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
@@ -65,23 +65,23 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def known_hosts(world: World, home: Path) -> Path:
+def known_hosts(servers: SshServers, home: Path) -> Path:
     """A file that knows all three."""
     path = home / "known_hosts"
-    path.write_text("".join(sshd.known_lines() for sshd in world.all))
+    path.write_text("".join(sshd.known_lines() for sshd in servers.all))
     return path
 
 
-Serve = Callable[..., Sshd]
-Reach = Callable[..., Host]
+MakeSshd = Callable[..., Sshd]
+MakeHost = Callable[..., Host]
 
 
 @pytest.fixture
-def serve(world: World, home: Path, known_hosts: Path) -> Iterator[Serve]:
+def make_sshd(servers: SshServers, home: Path, known_hosts: Path) -> Iterator[MakeSshd]:
     """Starts an sshd that a test has to itself, known to `known_hosts`; takes what `Sshd` takes."""
     sshds: list[Sshd] = []
 
-    def start(lets_in: Path = world.key, **options: Any) -> Sshd:
+    def start(lets_in: Path = servers.key, **options: Any) -> Sshd:
         sshds.append(Sshd(home / f"sshd{len(sshds)}", "127.0.0.5", [lets_in], **options))
         with known_hosts.open("a") as file:
             file.write(sshds[-1].known_lines())
@@ -93,8 +93,8 @@ def serve(world: World, home: Path, known_hosts: Path) -> Iterator[Serve]:
 
 
 @pytest.fixture
-def reach(home: Path, known_hosts: Path) -> Iterator[Reach]:
-    """Makes hosts that are hung up on after the test. `config` is the text of ~/.ssh/config."""
+def make_host(home: Path, known_hosts: Path) -> Iterator[MakeHost]:
+    """Makes hosts that are closed after the test. `config` is the text of ~/.ssh/config."""
     hosts: list[Host] = []
 
     def make(spec: Spec, known: Path | None = known_hosts, config: str = "", patience: float = 5.0) -> Host:
@@ -108,6 +108,6 @@ def reach(home: Path, known_hosts: Path) -> Iterator[Reach]:
 
 
 @pytest.fixture
-def host(world: World, reach: Reach) -> Host:
-    """The first of the three, straight."""
-    return reach(Spec(world.near.address, world.near.port, identity_file=world.key))
+def host(servers: SshServers, make_host: MakeHost) -> Host:
+    """The first of the three, without a jump."""
+    return make_host(Spec(servers.near.address, servers.near.port, identity_file=servers.key))

@@ -160,8 +160,8 @@ def descendants(pid: int) -> list[int]:
         except OSError:
             continue
         parents[int(folder.name)] = int(stat.rpartition(")")[2].split()[1])
-    found, wave = [], [pid]
+    children, wave = [], [pid]
     while wave:
         wave = [child for child, parent in parents.items() if parent in wave]
-        found += wave
-    return found
+        children += wave
+    return children

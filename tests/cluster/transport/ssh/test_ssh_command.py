@@ -10,7 +10,7 @@ import pytest
 from cluster.command import Command, Probe
 from cluster.errors import CommandFailed, CommandTimedOut, Unreachable
 from cluster.transport.host import Host
-from tests.cluster.transport.ssh.conftest import Reach, Serve, Spec, World
+from tests.cluster.transport.ssh.conftest import MakeHost, MakeSshd, Spec, SshServers
 from tests.cluster.transport.ssh.sshd import Sshd, thaw
 from tests.timing import Stopwatch, eventually
 
@@ -38,8 +38,8 @@ def gone(pid: int) -> bool:
 
 
 def test_words_arrive_as_they_are(host: Host) -> None:
-    said = host.run(sh(r'for word; do printf "%s\0" "$word"; done', *HOSTILE)).stdout
-    assert said.split("\0")[:-1] == list(HOSTILE)
+    output = host.run(sh(r'for word; do printf "%s\0" "$word"; done', *HOSTILE)).stdout
+    assert output.split("\0")[:-1] == list(HOSTILE)
 
 
 def test_two_megabytes_through_stdin_and_back_on_both_streams(host: Host) -> None:
@@ -61,7 +61,7 @@ def test_a_status_comes_with_all_that_was_said(host: Host) -> None:
 
 def test_lines_are_told_as_they_come(host: Host) -> None:
     """The script goes on only when its first line was heard here."""
-    told: list[str] = []
+    lines: list[str] = []
     channel = host.open(sh("echo one; read go; echo two; printf three"))
     assert channel.read_line(5) == "one"
     assert channel.read_line(0) is None
@@ -71,8 +71,8 @@ def test_lines_are_told_as_they_come(host: Host) -> None:
         channel.read_line(5)
     assert channel.result().status == 0
     channel.close()
-    host.run(sh(r"printf 'a\n\nb\377\nc'"), told.append)
-    assert told == ["a", "", "b�", "c"]
+    host.run(sh(r"printf 'a\n\nb\377\nc'"), lines.append)
+    assert lines == ["a", "", "b�", "c"]
 
 
 def test_a_line_is_told_while_the_command_runs(host: Host, tmp_path: Path) -> None:
@@ -86,8 +86,8 @@ def test_a_line_is_told_while_the_command_runs(host: Host, tmp_path: Path) -> No
 def test_of_what_is_followed_only_the_end_is_kept(host: Host) -> None:
     """It may go on for weeks; every line is told all the same."""
     channel = host.open(sh("seq 600000; seq 300000 >&2; read go"))
-    told = [channel.read_line(10) for _ in range(600_000)]
-    assert told == [str(number) for number in range(1, 600_001)]
+    lines = [channel.read_line(10) for _ in range(600_000)]
+    assert lines == [str(number) for number in range(1, 600_001)]
     channel.send(b"go\n")
     with pytest.raises(EOFError):
         channel.read_line(5)
@@ -151,21 +151,21 @@ def test_a_probe_over_the_wire(host: Host) -> None:
     assert host.ask(Probe(sh("cat", stdin=b"42"), int)) == 42
 
 
-def test_twelve_commands_at_once_on_one_connection(world: World, host: Host) -> None:
+def test_twelve_commands_at_once_on_one_connection(servers: SshServers, host: Host) -> None:
     """More than sshd's MaxSessions allows; all of them see the same connection."""
     echo = 'echo $1 "$SSH_CONNECTION"'
     with ThreadPoolExecutor(12) as pool:
         lines = list(pool.map(lambda number: host.run(sh(echo, str(number))).stdout.split(), range(12)))
     assert [int(line[0]) for line in lines] == list(range(12))
     assert len({tuple(line[1:]) for line in lines}) == 1
-    assert lines[0][4] == str(world.near.port)
+    assert lines[0][4] == str(servers.near.port)
 
 
 @pytest.fixture
-def own(world: World, reach: Reach, serve: Serve) -> tuple[Sshd, Host]:
+def own(servers: SshServers, make_host: MakeHost, make_sshd: MakeSshd) -> tuple[Sshd, Host]:
     """An sshd that may be broken, and a host on it."""
-    sshd = serve()
-    return sshd, reach(Spec(sshd.address, sshd.port, identity_file=world.key), patience=2)
+    sshd = make_sshd()
+    return sshd, make_host(Spec(sshd.address, sshd.port, identity_file=servers.key), patience=2)
 
 
 def test_a_connection_that_breaks_is_noticed_and_made_again(own: tuple[Sshd, Host]) -> None:
