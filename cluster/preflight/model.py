@@ -42,15 +42,14 @@ def equal(facts: dict[str, Facts]) -> Iterator[Finding]:
     groups: dict[tuple[tuple[str, int], ...], list[str]] = {}
     for host, known in facts.items():
         if not known.model.problem:
-            groups.setdefault(
-                tuple(sorted(item for item in known.model.sizes.items() if is_read(item[0]))), []
-            ).append(host)
+            sizes = sorted((name, size) for name, size in known.model.sizes.items() if is_read(name))
+            groups.setdefault(tuple(sizes), []).append(host)
     if len(groups) < 2:
         return
-    best = max(groups, key=lambda sizes: len(groups[sizes]))
-    for sizes, hosts in groups.items():
-        if sizes != best:
-            yield _differs(hosts, dict(sizes), groups[best], dict(best))
+    best = max(groups, key=lambda files: len(groups[files]))
+    for files, hosts in groups.items():
+        if files != best:
+            yield _differs(hosts, dict(files), groups[best], dict(best))
 
 
 def _differs(hosts: list[str], sizes: Sizes, others: list[str], best: Sizes) -> Finding:
