@@ -7,27 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_serializer
 
-from cluster.inventory.fields import (
-    Address,
-    CheckName,
-    ClusterAddress,
-    ClusterName,
-    Count,
-    Flag,
-    GpuIds,
-    Gpus,
-    HostName,
-    HostPath,
-    Mebibytes,
-    ModelId,
-    Port,
-    Reason,
-    Role,
-    ShortHostPath,
-    Text,
-    VariableName,
-    Word,
-)
+from cluster.inventory import fields
 from cluster.inventory.files import read_api_key
 from cluster.inventory.reserved import not_reserved_argument
 from cluster.remote.common.redact import IN_URLS
@@ -55,9 +35,9 @@ class Frozen(BaseModel):
 class JumpSpec(Frozen):
     """A machine to reach a host through. What is None, the user's SSH configuration decides."""
 
-    address: Address
-    user: Word | None = None
-    port: Port | None = None
+    address: fields.Address
+    user: fields.Word | None = None
+    port: fields.Port | None = None
     identity_file: str | None = None
     jump: JumpSpec | None = None
 
@@ -70,18 +50,18 @@ class HostSpec(Frozen):
     (`user`, `port`, `identity_file`, `jump`) or the machine (`gpu_ids`: all GPUs) decides.
     """
 
-    name: HostName
-    address: Address
-    cluster_address: ClusterAddress
-    role: Role
-    gpus: Gpus
-    user: Word | None = None
-    port: Port | None = None
+    name: fields.HostName
+    address: fields.Address
+    cluster_address: fields.ClusterAddress
+    role: fields.Role
+    gpus: fields.Gpus
+    user: fields.Word | None = None
+    port: fields.Port | None = None
     identity_file: str | None = None
     jump: JumpSpec | None = None
-    gpu_ids: GpuIds | None = None
-    min_gpu_memory_mib: Mebibytes = 0
-    environment: tuple[tuple[VariableName, Text], ...] = Field(default=(), repr=False)
+    gpu_ids: fields.GpuIds | None = None
+    min_gpu_memory_mib: fields.Mebibytes = 0
+    environment: tuple[tuple[fields.VariableName, fields.Text], ...] = Field(default=(), repr=False)
 
     @field_serializer("environment")
     def _without_secrets(self, pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
@@ -91,55 +71,55 @@ class HostSpec(Frozen):
 class ModelSpec(Frozen):
     """The model: a repository id or an absolute path on every host. Fetched only with `download`."""
 
-    id: ModelId
-    revision: Word | None = None
-    served_name: Word = Field(default_factory=lambda known: known["id"])
-    download: Flag = False
+    id: fields.ModelId
+    revision: fields.Word | None = None
+    served_name: fields.Word = Field(default_factory=lambda known: known["id"])
+    download: fields.Flag = False
 
 
 class ServeSpec(Frozen):
     """How vLLM serves. The head listens at `host` and `port`; `arguments` go to `vllm serve` as they are."""
 
-    tensor_parallel_size: Count
-    pipeline_parallel_size: Count = 1
-    host: Address = "0.0.0.0"
-    port: Port = 8000
-    arguments: tuple[Annotated[Text, not_reserved_argument], ...] = ()
+    tensor_parallel_size: fields.Count
+    pipeline_parallel_size: fields.Count = 1
+    host: fields.Address = "0.0.0.0"
+    port: fields.Port = 8000
+    arguments: tuple[Annotated[fields.Text, not_reserved_argument], ...] = ()
     api_key: Annotated[SecretStr | None, BeforeValidator(read_api_key)] = None
-    refuse_socket_transport: Flag = False
-    prove_image: Flag = False
+    refuse_socket_transport: fields.Flag = False
+    prove_image: fields.Flag = False
 
 
 class RaySpec(Frozen):
     """Ray's ports, pinned for the sake of firewalls. `declare_gpus` only where Ray cannot count GPUs."""
 
-    port: Port = 6379
-    node_manager_port: Port = 6380
-    object_manager_port: Port = 6381
-    min_worker_port: Port = 10002
-    max_worker_port: Port = 19999
-    declare_gpus: Flag = False
+    port: fields.Port = 6379
+    node_manager_port: fields.Port = 6380
+    object_manager_port: fields.Port = 6381
+    min_worker_port: fields.Port = 10002
+    max_worker_port: fields.Port = 19999
+    declare_gpus: fields.Flag = False
 
 
 class RuntimeSpec(Frozen):
     """Where things are on every host, as absolute paths."""
 
-    venv: HostPath
-    state_directory: ShortHostPath = "/var/tmp"
+    venv: fields.HostPath
+    state_directory: fields.ShortHostPath = "/var/tmp"
 
 
 class AcceptedFinding(Frozen):
     """A finding that somebody has looked at and lives with; `hosts` empty: on every host."""
 
-    check: CheckName
-    reason: Reason
-    hosts: tuple[HostName, ...] = ()
+    check: fields.CheckName
+    reason: fields.Reason
+    hosts: tuple[fields.HostName, ...] = ()
 
 
 class FabricSpec(Frozen):
     """An all-reduce over all GPUs before the start; its bus bandwidth must reach the floor, in GB/s."""
 
-    min_gb_per_second: Count
+    min_gb_per_second: fields.Count
 
 
 class PreflightSpec(Frozen):
@@ -152,7 +132,7 @@ class PreflightSpec(Frozen):
 class Inventory(Frozen):
     """One cluster: one head, and as many GPUs as the layout takes. `known_hosts` None: the user's own."""
 
-    cluster: ClusterName
+    cluster: fields.ClusterName
     model: ModelSpec
     serve: ServeSpec
     runtime: RuntimeSpec

@@ -8,33 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from cluster.inventory.fields import (
-    Address,
-    ClusterAddress,
-    ClusterName,
-    GpuIds,
-    Gpus,
-    HostName,
-    Mebibytes,
-    Port,
-    Role,
-    Text,
-    VariableName,
-    Word,
-    is_ip,
-)
+from cluster.inventory import fields, models
 from cluster.inventory.files import ExistingFile
-from cluster.inventory.models import (
-    Frozen,
-    HostSpec,
-    Inventory,
-    JumpSpec,
-    ModelSpec,
-    PreflightSpec,
-    RaySpec,
-    RuntimeSpec,
-    ServeSpec,
-)
 from cluster.inventory.problems import Loc
 
 #: How pydantic names the two ways to write a jump in the place of an error; no key of the file.
@@ -51,61 +26,62 @@ def _nothing_is_empty(value: object) -> object:
 
 
 Jump = Annotated[
-    Annotated[Word, Tag(JUMP_TAGS[0])] | Annotated["WrittenJump", Tag(JUMP_TAGS[1])], Discriminator(_jump_tag)
+    Annotated[fields.Word, Tag(JUMP_TAGS[0])] | Annotated["WrittenJump", Tag(JUMP_TAGS[1])],
+    Discriminator(_jump_tag),
 ]
-Environment = Annotated[dict[VariableName, Text], BeforeValidator(_nothing_is_empty)]
+Environment = Annotated[dict[fields.VariableName, fields.Text], BeforeValidator(_nothing_is_empty)]
 
 
-class WrittenJump(Frozen):
+class WrittenJump(models.Frozen):
     """A jump host with a spec of its own; its own jump may be the name of a host again."""
 
-    address: Address
-    user: Word | None = None
-    port: Port | None = None
+    address: fields.Address
+    user: fields.Word | None = None
+    port: fields.Port | None = None
     identity_file: ExistingFile | None = None
     jump: Jump | None = None
 
 
-class Defaults(Frozen):
+class Defaults(models.Frozen):
     """What may be said of one host or, as a default, of all."""
 
-    user: Word | None = None
-    port: Port | None = None
+    user: fields.Word | None = None
+    port: fields.Port | None = None
     identity_file: ExistingFile | None = None
     jump: Jump | None = None
-    gpus: Gpus | None = None
-    gpu_ids: GpuIds | None = None
-    min_gpu_memory_mib: Mebibytes = 0
+    gpus: fields.Gpus | None = None
+    gpu_ids: fields.GpuIds | None = None
+    min_gpu_memory_mib: fields.Mebibytes = 0
     environment: Environment = Field(default={}, repr=False)
 
 
 class WrittenHost(Defaults):
     """A host as it is written. `cluster_address` may be left out where `address` is an IP address."""
 
-    name: HostName
-    address: Address
-    cluster_address: ClusterAddress | None = None
-    role: Role
+    name: fields.HostName
+    address: fields.Address
+    cluster_address: fields.ClusterAddress | None = None
+    role: fields.Role
 
     @property
     def reached_at(self) -> str | None:
         """The cluster address, written or taken from the address; None when there is neither."""
-        return self.cluster_address or (self.address if is_ip(self.address) else None)
+        return self.cluster_address or (self.address if fields.is_ip(self.address) else None)
 
 
-class InventoryFile(Frozen):
+class InventoryFile(models.Frozen):
     """The whole file."""
 
-    cluster: ClusterName
+    cluster: fields.ClusterName
     known_hosts: ExistingFile | None = None
     environment: Environment = Field(default={}, repr=False)
     defaults: Annotated[Defaults, BeforeValidator(_nothing_is_empty)] = Defaults()
     hosts: Annotated[tuple[WrittenHost, ...], Field(min_length=1)]
-    model: ModelSpec
-    serve: ServeSpec
-    ray: Annotated[RaySpec, BeforeValidator(_nothing_is_empty)] = RaySpec()
-    runtime: RuntimeSpec
-    preflight: Annotated[PreflightSpec, BeforeValidator(_nothing_is_empty)] = PreflightSpec()
+    model: models.ModelSpec
+    serve: models.ServeSpec
+    ray: Annotated[models.RaySpec, BeforeValidator(_nothing_is_empty)] = models.RaySpec()
+    runtime: models.RuntimeSpec
+    preflight: Annotated[models.PreflightSpec, BeforeValidator(_nothing_is_empty)] = models.PreflightSpec()
 
 
 @dataclass(frozen=True)
@@ -136,11 +112,11 @@ def _with_defaults(host: WrittenHost, file: InventoryFile) -> WrittenHost:
     return host.model_copy(update=update)
 
 
-def build(resolved: ResolvedInventory) -> Inventory:
+def build(resolved: ResolvedInventory) -> models.Inventory:
     """Returns the inventory. Only for a file in which no rule found a problem."""
     file = resolved.file
     by_name = {host.name: host for host in resolved.hosts}
-    return Inventory(
+    return models.Inventory(
         cluster=file.cluster,
         known_hosts=file.known_hosts,
         model=file.model,
@@ -152,19 +128,19 @@ def build(resolved: ResolvedInventory) -> Inventory:
     )
 
 
-def _host(host: WrittenHost, by_name: Mapping[str, WrittenHost]) -> HostSpec:
+def _host(host: WrittenHost, by_name: Mapping[str, WrittenHost]) -> models.HostSpec:
     values: dict[str, Any] = dict(host)
     values["cluster_address"] = host.reached_at
     values["jump"] = _jump(host.jump, by_name)
     values["environment"] = tuple(host.environment.items())
-    return HostSpec(**values)
+    return models.HostSpec(**values)
 
 
-def _jump(jump: str | WrittenJump | None, by_name: Mapping[str, WrittenHost]) -> JumpSpec | None:
+def _jump(jump: str | WrittenJump | None, by_name: Mapping[str, WrittenHost]) -> models.JumpSpec | None:
     if jump is None:
         return None
     through = by_name[jump] if isinstance(jump, str) else jump
-    return JumpSpec(
+    return models.JumpSpec(
         address=through.address,
         user=through.user,
         port=through.port,

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.errors import (
-    FleetError,
-    HostError,
-    InventoryError,
-    LeaseHeld,
-    NotReady,
-    NotReleased,
-    PreflightFailed,
-    Unreachable,
-    UsageError,
-)
+from cluster import errors
 from orchestrator.bench.results import NotKept
 from orchestrator.run.interrupts import Interrupted
 
@@ -28,15 +18,15 @@ LOCKED = 8
 INTERRUPTED = 130
 
 _CODES: dict[type[BaseException], int] = {
-    UsageError: USAGE,
-    InventoryError: USAGE,
-    PreflightFailed: PREFLIGHT,
-    Unreachable: UNREACHABLE,
-    HostError: COMMAND,
+    errors.UsageError: USAGE,
+    errors.InventoryError: USAGE,
+    errors.PreflightFailed: PREFLIGHT,
+    errors.Unreachable: UNREACHABLE,
+    errors.HostError: COMMAND,
     NotKept: COMMAND,
-    NotReady: NOT_READY,
-    NotReleased: NOT_FREED,
-    LeaseHeld: LOCKED,
+    errors.NotReady: NOT_READY,
+    errors.NotReleased: NOT_FREED,
+    errors.LeaseHeld: LOCKED,
     Interrupted: INTERRUPTED,
     KeyboardInterrupt: INTERRUPTED,
 }
@@ -44,7 +34,7 @@ _CODES: dict[type[BaseException], int] = {
 
 def exit_code(error: BaseException) -> int:
     """The code of what ended the run; FAULT for what is not a known way to fail, which is a fault of ours."""
-    if isinstance(error, FleetError):
-        lost = any(isinstance(each, Unreachable) for each in error.errors)
+    if isinstance(error, errors.FleetError):
+        lost = any(isinstance(each, errors.Unreachable) for each in error.errors)
         return UNREACHABLE if lost else COMMAND
     return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), FAULT)

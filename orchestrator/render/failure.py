@@ -9,20 +9,7 @@ from dataclasses import asdict
 from itertools import chain, repeat
 from typing import Any
 
-from cluster.errors import (
-    ClusterError,
-    CommandFailed,
-    CommandTimedOut,
-    FleetError,
-    HostError,
-    InventoryError,
-    LeaseHeld,
-    MalformedAnswer,
-    NotReady,
-    NotReleased,
-    PreflightFailed,
-    Unreachable,
-)
+from cluster import errors
 from cluster.values import Leftover
 from orchestrator.render import findings
 from orchestrator.render.text import UNICODE, Block, Marks, clean, count, duration, fold, lines_of
@@ -32,89 +19,89 @@ _LINES = 12
 _WIDTH = 400
 
 
-def lines(error: ClusterError, phase: str = "", marks: Marks = UNICODE) -> str:
+def lines(error: errors.ClusterError, phase: str = "", marks: Marks = UNICODE) -> str:
     """The whole explanation; `phase` is the title of the phase that failed."""
     title, *rest = _block(error, marks)
     prefix = f"{phase}: " if phase else ""
     return "\n".join([f"{marks.failed} {prefix}{title}", *rest, *_notes(error)])
 
 
-def headline(error: ClusterError) -> str:
+def headline(error: errors.ClusterError) -> str:
     """The explanation's first line: where, and what we were doing."""
     match error:
-        case HostError():
+        case errors.HostError():
             return f"{clean(error.host)}: {_attempt(error)}"
-        case FleetError():
+        case errors.FleetError():
             hosts = list(dict.fromkeys(host_error.host for host_error in error.errors))
             return f"failed on {', '.join(clean(host) for host in hosts)}"
-        case InventoryError():
+        case errors.InventoryError():
             return f"{clean(error.path)} cannot be used: {count(len(error.problems), 'problem')}"
-        case PreflightFailed():
+        case errors.PreflightFailed():
             return findings.headline(error.findings)
-        case NotReady():
+        case errors.NotReady():
             place = f"{clean(error.host)}: " if error.host else ""
             if error.waited is None:
                 return f"{place}{clean(error.what)} did not come"
             return f"{place}waited {duration(error.waited)} for {clean(error.what)}"
-        case NotReleased():
+        case errors.NotReleased():
             return f"{count(len(error.leftovers), 'thing')} could not be proved gone"
     return clean(error.message)
 
 
-def report(error: ClusterError) -> dict[str, Any]:
+def report(error: errors.ClusterError) -> dict[str, Any]:
     """The same for a program: every field, nothing cut."""
     words = {"message": error.message, "cause": error.cause, "cure": error.cure}
     notes = list(getattr(error, "__notes__", ()))
     return {"kind": error.kind, **words, **_fields(error), "notes": notes}
 
 
-def _fields(error: ClusterError) -> dict[str, Any]:
+def _fields(error: errors.ClusterError) -> dict[str, Any]:
     match error:
-        case HostError():
+        case errors.HostError():
             return {"host": error.host, "doing": error.doing, "said": error.output} | _command_fields(error)
-        case FleetError():
+        case errors.FleetError():
             return {"errors": [report(host_error) for host_error in error.errors]}
-        case InventoryError():
+        case errors.InventoryError():
             return {"path": error.path, "problems": list(error.problems)}
-        case PreflightFailed():
+        case errors.PreflightFailed():
             return {"findings": [asdict(finding) for finding in error.findings]}
-        case NotReady():
+        case errors.NotReady():
             return {"what": error.what, "waited": error.waited or 0.0, "last": error.last, "host": error.host}
-        case LeaseHeld():
+        case errors.LeaseHeld():
             return {"lease": asdict(error.lease)}
-        case NotReleased():
+        case errors.NotReleased():
             return {"leftovers": [asdict(leftover) for leftover in error.leftovers]}
     return {}
 
 
-def _command_fields(error: HostError) -> dict[str, Any]:
-    if isinstance(error, CommandFailed):
+def _command_fields(error: errors.HostError) -> dict[str, Any]:
+    if isinstance(error, errors.CommandFailed):
         return {"command": error.command.shown(), "status": error.status}
-    if isinstance(error, CommandTimedOut):
+    if isinstance(error, errors.CommandTimedOut):
         return {"command": error.command.shown(), "timeout": error.command.timeout}
     return {}
 
 
-def _block(error: ClusterError, marks: Marks) -> list[str]:
+def _block(error: errors.ClusterError, marks: Marks) -> list[str]:
     """The explanation of one error, its title first."""
     body: list[str] = []
     match error:
-        case FleetError():
+        case errors.FleetError():
             return _fleet(error, marks)
-        case HostError():
+        case errors.HostError():
             body = _host_output(error, marks)
-        case NotReady():
+        case errors.NotReady():
             body = _quoted("last seen", error.last, marks)
-        case InventoryError():
+        case errors.InventoryError():
             body = [f"  {line}" for problem in error.problems for line in lines_of(problem)]
-        case PreflightFailed():
+        case errors.PreflightFailed():
             body = findings.table(error.findings, marks)
-        case NotReleased():
+        case errors.NotReleased():
             body = _leftovers(error.leftovers, marks)
     return [headline(error), *body, *_advice(error)]
 
 
-def _fleet(error: FleetError, marks: Marks) -> list[str]:
+def _fleet(error: errors.FleetError, marks: Marks) -> list[str]:
     folded = fold(_host_block(host_error, marks) for host_error in error.errors)
     blocks = [[f"{clean(hosts)}: {body[0]}", *body[1:]] for hosts, body in folded]
     if len(blocks) == 1:
@@ -123,31 +110,31 @@ def _fleet(error: FleetError, marks: Marks) -> list[str]:
     return [headline(error), *shown, *_advice(error)]
 
 
-def _host_block(error: HostError, marks: Marks) -> Block:
+def _host_block(error: errors.HostError, marks: Marks) -> Block:
     """A block without the host's name in front, so that equal blocks can share one title."""
     return error.host, [_attempt(error), *_host_output(error, marks), *_advice(error), *_notes(error)]
 
 
-def _attempt(error: HostError) -> str:
+def _attempt(error: errors.HostError) -> str:
     how = _how(error)
     return f"could not {clean(error.doing)}{f' ({how})' if how else ''}"
 
 
-def _how(error: HostError) -> str:
+def _how(error: errors.HostError) -> str:
     match error:
-        case Unreachable():
+        case errors.Unreachable():
             return "unreachable"
-        case CommandFailed():
+        case errors.CommandFailed():
             return "the connection broke" if error.status < 0 else f"exit status {error.status}"
-        case CommandTimedOut():
+        case errors.CommandTimedOut():
             return "timed out"
-        case MalformedAnswer():
+        case errors.MalformedAnswer():
             return "the answer cannot be read"
     return ""
 
 
-def _host_output(error: HostError, marks: Marks) -> list[str]:
-    speaker = "ssh" if isinstance(error, Unreachable) else clean(error.host)
+def _host_output(error: errors.HostError, marks: Marks) -> list[str]:
+    speaker = "ssh" if isinstance(error, errors.Unreachable) else clean(error.host)
     return _quoted(f"{speaker} said", error.output, marks)
 
 
@@ -161,7 +148,7 @@ def _quoted(label: str, text: str, marks: Marks) -> list[str]:
     return [f"  {label}{cut}:", *(f"    {line}" for line in shown)]
 
 
-def _advice(error: ClusterError) -> list[str]:
+def _advice(error: errors.ClusterError) -> list[str]:
     return [*_labelled("cause", error.cause), *_labelled("next", error.cure)]
 
 
@@ -179,6 +166,6 @@ def _leftovers(leftovers: tuple[Leftover, ...], marks: Marks) -> list[str]:
     return lines
 
 
-def _notes(error: ClusterError) -> list[str]:
+def _notes(error: errors.ClusterError) -> list[str]:
     """What else went wrong on the way, such as a phase that could not be taken back."""
     return [line for note in getattr(error, "__notes__", ()) for line in _labelled("also", note)]

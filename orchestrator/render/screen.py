@@ -6,26 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from orchestrator.events import (
-    Announced,
-    EndpointVerified,
-    EngineReady,
-    Event,
-    FindingExcused,
-    FindingReported,
-    HostActivity,
-    HostMessage,
-    LastLogLine,
-    PhaseDone,
-    PhaseFailed,
-    PhaseSkipped,
-    PhaseStarted,
-    Progress,
-    RolledBack,
-    RunStarted,
-    TransportDetected,
-    Waiting,
-)
+from orchestrator import events
 from orchestrator.render import announce, failure, findings
 from orchestrator.render.one_line import blamed
 from orchestrator.render.text import clean, duration
@@ -63,7 +44,7 @@ class Row:
 class Bar:
     """The progress of one thing, with the samples (time, done) that give its rate."""
 
-    progress: Progress
+    progress: events.Progress
     samples: tuple[tuple[float, float], ...]
 
     def rate(self, now: float) -> float:
@@ -91,7 +72,7 @@ class State:
     hosts: tuple[tuple[str, Mood], ...] = ()
     rows: tuple[Row, ...] = ()
     bar: Bar | None = None
-    waiting: Waiting | None = None
+    waiting: events.Waiting | None = None
     asked: float = 0.0
     messages: tuple[str, ...] = ()
     doing: tuple[tuple[str, str], ...] = ()
@@ -99,58 +80,60 @@ class State:
     log_line: str = ""
 
 
-def reduce(state: State, event: Event, now: float) -> State:
+def reduce(state: State, event: events.Event, now: float) -> State:
     """The state after `event`, which came at `now`."""
     match event:
-        case RunStarted(verb, cluster, hosts):
+        case events.RunStarted(verb, cluster, hosts):
             idle = tuple((host, Mood.IDLE) for host in hosts)
             return State(began=now, verb=verb, cluster=cluster, hosts=idle)
-        case FindingExcused(excused):
+        case events.FindingExcused(excused):
             return _with_message(state, findings.excused_line(excused))
-        case FindingReported(finding):
+        case events.FindingReported(finding):
             warned = _with_message(state, f"{finding.severity}: {findings.one_line(finding)}")
             return _with_mood(warned, [finding.host], Mood.WARNING)
-        case HostMessage(host):
+        case events.HostMessage(host):
             line = f"{host}: {event.line}" if host else event.line
             return _with_mood(_with_message(state, line), [host], Mood.RUNNING)
-        case Progress():
+        case events.Progress():
             return replace(state, bar=_moved(state.bar, event, now))
-        case Waiting():
+        case events.Waiting():
             return replace(state, waiting=event, asked=now)
-        case HostActivity(host, what):
+        case events.HostActivity(host, what):
             others = ((name, activity) for name, activity in state.doing if name != host)
             return _with_mood(replace(state, doing=(*others, (host, clean(what)))), [host], Mood.RUNNING)
-        case LastLogLine(host, line):
+        case events.LastLogLine(host, line):
             return replace(state, log_line=f"{host}: {clean(line)}")
-        case TransportDetected(transport):
+        case events.TransportDetected(transport):
             return _with_message(state, f"transport: {announce.network(transport)}")
-        case EngineReady() | EndpointVerified():
+        case events.EngineReady() | events.EndpointVerified():
             return replace(state, waiting=None)
-        case Announced(announcement):
+        case events.Announced(announcement):
             return _with_mood(state, announcement.hosts, Mood.DONE)
     return _phase(state, event, now)
 
 
 def _phase(
-    state: State, event: PhaseStarted | PhaseSkipped | PhaseDone | PhaseFailed | RolledBack, now: float
+    state: State,
+    event: events.PhaseStarted | events.PhaseSkipped | events.PhaseDone | events.PhaseFailed | events.RolledBack,
+    now: float,
 ) -> State:
     """Whatever was waited for or in progress belonged to the phase before."""
     fresh = replace(state, bar=None, waiting=None, doing=())
     match event:
-        case PhaseStarted(title):
+        case events.PhaseStarted(title):
             return replace(fresh, rows=(*state.rows, Row(title, Mood.RUNNING, now)))
-        case PhaseSkipped(title, reason):
+        case events.PhaseSkipped(title, reason):
             return _ended(fresh, Row(title, Mood.SKIPPED, now, None, clean(reason)))
-        case PhaseDone(title, seconds):
+        case events.PhaseDone(title, seconds):
             return _ended(fresh, Row(title, Mood.DONE, now, seconds))
-        case PhaseFailed(title, seconds, error):
+        case events.PhaseFailed(title, seconds, error):
             row = Row(title, Mood.FAILED, now, seconds, failure.headline(error))
             failed = replace(_ended(fresh, row), why=tuple(failure.lines(error).splitlines()))
             return _with_mood(failed, blamed(error), Mood.FAILED)
     return _undone(fresh, event)
 
 
-def _undone(state: State, event: RolledBack) -> State:
+def _undone(state: State, event: events.RolledBack) -> State:
     """The row keeps its time; a phase that failed stays failed, its undoing is a note."""
     row = next((row for row in reversed(state.rows) if row.title == event.title), None)
     if row is None:
@@ -174,7 +157,7 @@ def _ended(state: State, ended: Row) -> State:
     return replace(state, rows=(*state.rows, ended))
 
 
-def _moved(bar: Bar | None, progress: Progress, now: float) -> Bar:
+def _moved(bar: Bar | None, progress: events.Progress, now: float) -> Bar:
     """A restart (another thing, or less than before) begins a new measure."""
     if bar is None or bar.progress.what != progress.what or progress.done < bar.progress.done:
         return Bar(progress, ((now, progress.done),))

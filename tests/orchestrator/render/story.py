@@ -16,26 +16,7 @@ from cluster.errors import (
     Unreachable,
 )
 from cluster.values import Announcement, Excused, Finding, Lease, Leftover, NcclTransport
-from orchestrator.events import (
-    Announced,
-    EndpointVerified,
-    EngineReady,
-    Event,
-    FindingExcused,
-    FindingReported,
-    HostActivity,
-    HostMessage,
-    LastLogLine,
-    PhaseDone,
-    PhaseFailed,
-    PhaseSkipped,
-    PhaseStarted,
-    Progress,
-    RolledBack,
-    RunStarted,
-    TransportDetected,
-    Waiting,
-)
+from orchestrator import events
 
 FACTS = Command(("/bin/sh", "-c", "…"), "ask for its facts")
 RAY_START = Command(
@@ -133,45 +114,47 @@ ANNOUNCEMENT = Announcement(
     seconds=(("Observe hosts", 1.21), ("Start Ray head", 4.13), ("Load the model", 552.4)),
 )
 
-GOOD: tuple[tuple[float, Event], ...] = (
-    (0.0, RunStarted("up", "ernie", ("gpu-a", "gpu-b"))),
-    (0.0, PhaseStarted("Observe hosts")),
-    (1.2, PhaseDone("Observe hosts", 1.21)),
-    (1.2, PhaseStarted("Check hosts")),
-    (1.3, FindingReported(SHM)),
-    (1.4, PhaseDone("Check hosts", 0.2)),
-    (1.5, PhaseSkipped("Start Ray head", "alive since 2 h 03 min with the same arguments")),
-    (1.5, PhaseStarted("Join Ray workers")),
-    (3.0, HostMessage("gpu-b", "Ray runtime started.")),
-    (5.6, PhaseDone("Join Ray workers", 4.1)),
-    (5.6, PhaseStarted("Prove every GPU")),
-    (6.0, Progress("touched through Ray", 12, 16, "GPUs")),
-    (8.0, PhaseDone("Prove every GPU", 2.4)),
-    (8.0, PhaseStarted("Load the model")),
+GOOD: tuple[tuple[float, events.Event], ...] = (
+    (0.0, events.RunStarted("up", "ernie", ("gpu-a", "gpu-b"))),
+    (0.0, events.PhaseStarted("Observe hosts")),
+    (1.2, events.PhaseDone("Observe hosts", 1.21)),
+    (1.2, events.PhaseStarted("Check hosts")),
+    (1.3, events.FindingReported(SHM)),
+    (1.4, events.PhaseDone("Check hosts", 0.2)),
+    (1.5, events.PhaseSkipped("Start Ray head", "alive since 2 h 03 min with the same arguments")),
+    (1.5, events.PhaseStarted("Join Ray workers")),
+    (3.0, events.HostMessage("gpu-b", "Ray runtime started.")),
+    (5.6, events.PhaseDone("Join Ray workers", 4.1)),
+    (5.6, events.PhaseStarted("Prove every GPU")),
+    (6.0, events.Progress("touched through Ray", 12, 16, "GPUs")),
+    (8.0, events.PhaseDone("Prove every GPU", 2.4)),
+    (8.0, events.PhaseStarted("Load the model")),
     (
         68.0,
-        HostMessage("gpu-a", "(EngineCore pid=5120) Starting to load model baidu/ERNIE-4.5-VL-424B-A47B-PT..."),
+        events.HostMessage(
+            "gpu-a", "(EngineCore pid=5120) Starting to load model baidu/ERNIE-4.5-VL-424B-A47B-PT..."
+        ),
     ),
-    (78.0, Progress("weights", 0.0, 790.3, "GiB")),
-    (108.0, Progress("weights", 33.5, 790.3, "GiB")),
-    (138.0, Progress("weights", 67.2, 790.3, "GiB")),
-    (139.0, HostActivity("gpu-a", "33.7 GiB read, 0.50 GiB/s")),
-    (139.0, HostActivity("gpu-b", "33.5 GiB read, 0.50 GiB/s")),
-    (139.0, LastLogLine("gpu-a", "Loading safetensors checkpoint shards:   8% Completed | 13/163")),
-    (140.0, Waiting("the model to load", 132.0, "loading weights (13 of 163 shards)", 6.0, 900.0)),
+    (78.0, events.Progress("weights", 0.0, 790.3, "GiB")),
+    (108.0, events.Progress("weights", 33.5, 790.3, "GiB")),
+    (138.0, events.Progress("weights", 67.2, 790.3, "GiB")),
+    (139.0, events.HostActivity("gpu-a", "33.7 GiB read, 0.50 GiB/s")),
+    (139.0, events.HostActivity("gpu-b", "33.5 GiB read, 0.50 GiB/s")),
+    (139.0, events.LastLogLine("gpu-a", "Loading safetensors checkpoint shards:   8% Completed | 13/163")),
+    (140.0, events.Waiting("the model to load", 132.0, "loading weights (13 of 163 shards)", 6.0, 900.0)),
 )
-BAD: tuple[tuple[float, Event], ...] = (
-    (0.1, FindingExcused(Excused(NOFILE, "this rack has always served with it"))),
+BAD: tuple[tuple[float, events.Event], ...] = (
+    (0.1, events.FindingExcused(Excused(NOFILE, "this rack has always served with it"))),
     *GOOD,
-    (150.0, PhaseFailed("Load the model", 142.0, not_ready)),
-    (155.0, RolledBack("Load the model")),
-    (160.0, RolledBack("Join Ray workers", unreachable)),
+    (150.0, events.PhaseFailed("Load the model", 142.0, not_ready)),
+    (155.0, events.RolledBack("Load the model")),
+    (160.0, events.RolledBack("Join Ray workers", unreachable)),
 )
-ENDED: tuple[tuple[float, Event], ...] = (
+ENDED: tuple[tuple[float, events.Event], ...] = (
     *GOOD,
-    (150.0, TransportDetected(TRANSPORT)),
-    (560.4, EngineReady(1_203_456)),
-    (560.4, PhaseDone("Load the model", 552.4)),
-    (560.9, EndpointVerified("http://10.0.0.1:8000", "this machine", " Paris")),
-    (561.0, Announced(ANNOUNCEMENT)),
+    (150.0, events.TransportDetected(TRANSPORT)),
+    (560.4, events.EngineReady(1_203_456)),
+    (560.4, events.PhaseDone("Load the model", 552.4)),
+    (560.9, events.EndpointVerified("http://10.0.0.1:8000", "this machine", " Paris")),
+    (561.0, events.Announced(ANNOUNCEMENT)),
 )
