@@ -1,12 +1,16 @@
-"""Memory of the machine, and who else works on it."""
+"""The machine: its memory, who else works on it, its clock, and its limits.
+
+The limits are those of the non-interactive shell, which everything that we launch gets.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from statistics import median
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.check import finding, of_each, unchecked, warning
+from cluster.preflight.check import Check, Evidence, blocking, finding, of_each, unchecked, warning
 from cluster.values import Facts, Finding, Presence
 from cluster.values.machine import Stranger
 
@@ -113,8 +117,105 @@ def _age(seconds: float) -> str:
     return f"{seconds:.0f} s old"
 
 
+#: What Ray asks for; TP16 over two hosts served with 20,000 (measured). vLLM tries for 65,535, and its warning
+#: where it cannot have them is about its clients' connections.
+_OPEN_FILES = 8192
+#: With 4,096 the threads of eight ranks ran out, with 16,384 they did not. A kernel's own default is far above.
+_TASKS = 16384
+_UNLIMITED = -1
+
+
+def open_files(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
+    """The hard limit counts: the keeper raises the soft one to it."""
+    if facts.nofile != _UNLIMITED and facts.nofile < _OPEN_FILES:
+        yield warning(
+            f"hard limit {facts.nofile}",
+            wanted=f"{_OPEN_FILES} or more",
+            why="vLLM and Ray open files for each connection between ranks and of clients: `Too many open files`",
+            cure=f"`{facts.user} hard nofile 1048576` in /etc/security/limits.conf, then log in anew",
+            source="ray/_private/worker.py (2.60.0), vllm#7920, ray#6583",
+        )
+
+
+def locked_memory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
+    """Only RDMA locks memory, and only between hosts."""
+    if inventory.uses_ray and facts.memlock != _UNLIMITED and facts.machine.memlock_binds:
+        yield warning(
+            f"hard limit {facts.memlock >> 10} KiB",
+            wanted="unlimited",
+            why="RDMA registers its buffers as locked memory: `ibv_reg_mr … Cannot allocate memory`",
+            cure=f"`{facts.user} - memlock unlimited` in /etc/security/limits.conf, then log in anew "
+            "(a container: `--ulimit memlock=-1 --cap-add IPC_LOCK`)",
+            source="nccl-tests#206, spark-vllm-docker#389",
+        )
+
+
+def processes(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
+    """Threads count as well. The soft limit is the one that binds, and nobody raises it."""
+    machine = facts.machine
+    most = "any number" if machine.tasks_hard == _UNLIMITED else machine.tasks_hard
+    limits = (
+        (machine.group_tasks, "pids.max of the control group",
+         "raise it: `--pids-limit -1` of the container, or `TasksMax=infinity` of the systemd slice"),
+        (machine.tasks, f"`ulimit -u`, of {most} at most",
+         f"`{facts.user} - nproc unlimited` in /etc/security/limits.conf, then log in anew"),
+    )  # fmt: skip
+    for limit, name, cure in limits:
+        if limit != _UNLIMITED and limit < _TASKS:
+            yield warning(
+                f"{limit} processes and threads ({name})",
+                wanted=f"{_TASKS} or more",
+                why="Ray and torch start hundreds of threads a rank: `pthread_create failed: Resource temporarily "
+                "unavailable`",
+                cure=cure,
+                source="vllm#6295, verl#719, ray#36936",
+            )
+
+
+def left_alone(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
+    """Lingering is no cure: it keeps services of the user, not what a session has left."""
+    if facts.machine.ended_at_logout:
+        yield blocking(
+            f"systemd ends what {facts.user} leaves running",
+            wanted="processes that outlive the session",
+            why="Ray and vLLM would be killed when our connection closes",
+            cure="`KillUserProcesses=no` and no `KillOnlyUsers=` in /etc/systemd/logind.conf, "
+            "then `systemctl restart systemd-logind`",
+            source="logind.conf(5); session_stop_scope() of systemd does not ask for lingering",
+        )
+
+
+#: Seconds from the median.
+_MOST = 1.0
+
+
+def skew(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
+    """A warning. What a slow way there may have added or taken is left out: only what is certain counts."""
+    known = {name: view.clock for name, view in evidence.seen.items() if view.clock}
+    votes = [(least + most) / 2 for least, most in known.values()]
+    # Of two hosts alone nobody could say which one is wrong: our own clock has a vote.
+    middle = median(votes if len(votes) > 2 else [0.0, *votes])
+    for host, (least, most) in known.items():
+        off = max(least - middle, middle - most)
+        if off > _MOST:
+            ahead = least > middle
+            yield warning(
+                f"{off:.1f} s {'ahead of' if ahead else 'behind'} the others",
+                host=host,
+                wanted=f"within {_MOST:g} s",
+                why="logs of the hosts cannot be laid side by side, and certificates and tokens are refused",
+                cure="`timedatectl set-ntp true`, or `chronyc makestep` where chrony runs",
+                source="k0sctl: validate hosts",
+            )
+
+
 CHECKS = (
     of_each("shared-memory", shared_memory),
     of_each("memory", memory),
     of_each("leftovers", leftovers),
+    of_each("open-files", open_files),
+    of_each("locked-memory", locked_memory),
+    of_each("process-limit", processes),
+    of_each("left-alone", left_alone),
+    Check("clock", skew),
 )

@@ -1,12 +1,13 @@
-"""Network: the cluster address is held by an interface, and our ports are free but for our own processes."""
+"""Network: the cluster address, our ports, and whether every host is let through to every other."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.check import blocking, of_each
-from cluster.values import Facts, Finding, Listener
+from cluster.preflight.check import blocking, of_each, of_tried, untried
+from cluster.values import Facts, Finding, Listener, Reach
+from cluster.views import TrialResults
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -52,20 +53,15 @@ def ports(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Findin
 def _who(listener: Listener) -> str:
     if not listener.pid:
         return f"a process of {listener.user}" if listener.user else "a process of another user"
-    known = [f"of {listener.user}"] * bool(listener.user) + [
-        f"for {_span(listener.age)}" if listener.age is not None else ""
-    ]
-    return f"pid {listener.pid} {listener.command}" + (
-        f" ({', '.join(filter(None, known))})" if any(known) else ""
-    )
+    known = [f"of {listener.user}"] * bool(listener.user)
+    known += [f"for {_span(listener.age)}"] if listener.age is not None else []
+    return f"pid {listener.pid} {listener.command}" + (f" ({', '.join(known)})" if known else "")
 
 
 def _end(listener: Listener) -> str:
-    return (
-        f"end pid {listener.pid}"
-        if listener.pid
-        else f"find it with `sudo ss -ltnp 'sport = :{listener.port}'` and end it"
-    )
+    if listener.pid:
+        return f"end pid {listener.pid}"
+    return f"find it with `sudo ss -ltnp 'sport = :{listener.port}'` and end it"
 
 
 def _span(seconds: float) -> str:
@@ -73,8 +69,50 @@ def _span(seconds: float) -> str:
     return f"{seconds // size:g} {unit}"
 
 
+_REJECTED, _DROPPED = "refused", "timed out"
+_MEANING = {
+    _REJECTED: "a firewall of {peer} rejects it",
+    _DROPPED: "a firewall of {peer}, or one on the way, drops it",
+    "lost what was sent": "large packets are lost on the way: see the MTU of all interfaces and switches",
+}
+
+
+def let_through(inventory: Inventory, spec: HostSpec, trials: TrialResults) -> Iterator[Finding]:
+    """Yields one finding for a peer, whatever the number of ports."""
+    failed: dict[str, list[Reach]] = {}
+    for reach in trials.reaches if isinstance(trials.reaches, tuple) else ():
+        if reach.problem:
+            failed.setdefault(reach.peer, []).append(reach)
+    for peer, reaches in failed.items():
+        yield _shut(spec, peer, reaches)
+
+
+def _shut(spec: HostSpec, peer: str, failed: list[Reach]) -> Finding:
+    by_problem: dict[str, list[str]] = {}
+    for reach in failed:
+        by_problem.setdefault(reach.problem, []).append(str(reach.port))
+    ports_and_problems = "; ".join(f"{', '.join(ports)}: {problem}" for problem, ports in by_problem.items())
+    means = [_MEANING[problem].format(peer=peer) for problem in by_problem if problem in _MEANING]
+    return blocking(
+        f"to {peer} ({failed[0].address}), port {ports_and_problems}",
+        wanted=f"a connection to every port of {peer}",
+        why="; ".join([*means, "Ray does not join, or the ranks hang: NCCL and gloo take any port"]),
+        cure=f"on {peer}: `ufw allow from {spec.cluster_address}`, or "
+        f"`firewall-cmd --permanent --zone=trusted --add-source={spec.cluster_address} && firewall-cmd --reload`; "
+        "`nft list ruleset` shows what stands in the way; on a cloud, all TCP within the security group",
+        source="vllm#8447, vllm#13778, vLLM docs: distributed troubleshooting",
+    )
+
+
 CHECKS = (
     of_each("cluster-address", cluster_address),
     of_each("cluster-address", gloo),
     of_each("port-free", ports),
+    of_tried("reach", let_through),
+    untried(
+        "reach",
+        lambda trials: trials.reaches,
+        wanted="a connection to every port of every peer",
+        why="whether a firewall stands between the hosts is not known",
+    ),
 )

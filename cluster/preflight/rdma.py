@@ -134,11 +134,8 @@ def rates(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
             yield _unlike(host, ", ".join(f"{_name(port)}: {port.rate}" for port in chosen_ports))
     unlike = {port: each for port, each in by_port.items() if len(set(each.values())) > 1}
     if unlike:
-        yield _unlike("", "; ".join(f"{port}: {_each(each)}" for port, each in unlike.items()))
-
-
-def _each(rates: dict[str, str]) -> str:
-    return ", ".join(f"{host} has {rate}" for host, rate in rates.items())
+        each_has = {port: [f"{host} has {rate}" for host, rate in each.items()] for port, each in unlike.items()}
+        yield _unlike("", "; ".join(f"{port}: {', '.join(each)}" for port, each in each_has.items()))
 
 
 def _unlike(host: str, rates: str) -> Finding:

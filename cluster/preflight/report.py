@@ -6,25 +6,7 @@ from collections.abc import Collection, Iterator
 
 from cluster.errors import HostError
 from cluster.inventory import Inventory
-from cluster.preflight import (
-    all_reduce,
-    clock,
-    fits,
-    gpus,
-    hardware,
-    hashes,
-    limits,
-    links,
-    machine,
-    model,
-    network,
-    rdma,
-    reach,
-    releases,
-    software,
-    state,
-    versions,
-)
+from cluster.preflight import all_reduce, gpus, hardware, links, machine, model, network, rdma, software, state
 from cluster.preflight.check import Check, Evidence, blocking
 from cluster.values import CHECKS, CheckReport, Excused, Finding
 
@@ -41,10 +23,7 @@ def _unseen(host: str, problem: HostError) -> Finding:
     return blocking(reason, host=host, wanted="an answer over SSH", cure=cure)
 
 
-_CONCERNS = (
-    *(clock, gpus, hardware, versions, releases, software, network, links, reach, rdma),
-    *(limits, machine, state, model, hashes, fits, all_reduce),
-)
+_CONCERNS = (gpus, hardware, software, network, links, rdma, machine, state, model, all_reduce)
 
 ALL: tuple[Check, ...] = (Check("reachable", _reachable), *(check for part in _CONCERNS for check in part.CHECKS))
 

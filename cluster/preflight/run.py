@@ -49,13 +49,9 @@ def _steps(
     yield evidence
     evidence = replace(evidence, trials=active_checks.run(inventory, fleet, observed, deep))
     yield evidence
-    if measure and _can_measure(observed):
+    # An all-reduce needs every host, and none on which a vLLM of ours has the GPUs.
+    if measure and all(view.facts and view.vllm.presence is Presence.ABSENT for view in observed.values()):
         yield replace(evidence, fabric=all_reduce.measure(inventory, fleet, observed))
-
-
-def _can_measure(observed: Observed) -> bool:
-    """Whether an all-reduce can run: it needs every host, and none on which a vLLM of ours has the GPUs."""
-    return all(view.facts and view.vllm.presence is Presence.ABSENT for view in observed.values())
 
 
 def obstacle(result: CheckReport, observed: Observed) -> ClusterError | None:

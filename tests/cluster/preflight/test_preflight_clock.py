@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cluster.preflight import Evidence
-from cluster.preflight.clock import skew
+from cluster.preflight.machine import skew
 from tests.cluster.builders import inventory, seen
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.preflight.limits import left_alone, locked_memory, open_files, processes
+from cluster.preflight.machine import left_alone, locked_memory, open_files, processes
 from tests.cluster.builders import facts, inventory, machine
 from tests.cluster.preflight.findings import found_on_head
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.preflight.releases import demanded, floors, known_bad
+from cluster.preflight.software import demanded, floors, known_bad
 from tests.cluster.builders import inventory, software
 from tests.cluster.preflight.findings import found_on_head
 

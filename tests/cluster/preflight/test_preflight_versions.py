@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.preflight.versions import equal, installed
+from cluster.preflight.software import equal, installed
 from tests.cluster.builders import inventory
 from tests.cluster.preflight.findings import differing, found_on_head
 
