@@ -92,12 +92,8 @@ class HostMessage:
 
     @property
     def line(self) -> str:
-        words = ": ".join(filter(None, ("warning" * self._warns, self.message, self.cause)))
+        words = ": ".join(filter(None, ("warning" * (self.severity == "warning"), self.message, self.cause)))
         return f"{words} ({self.cure})" if self.cure else words
-
-    @property
-    def _warns(self) -> bool:
-        return self.severity == "warning"
 
 
 @dataclass(frozen=True)

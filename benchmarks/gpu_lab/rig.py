@@ -54,14 +54,12 @@ class Rig:
         kind = ["--engine", "scripted"] if self.stand_in else real
         shape = ["--hosts", str(len(self.hosts)), "--gpus", str(self.gpus), *kind, "--owner", str(os.getpid())]
         try:
-            yield self._sandbox("up", *shape, "--inventory", str(self._path("base"))).well
+            words = self._python(
+                "sandbox", "up", "--name", self.name, *shape, "--inventory", str(self._path("base"))
+            )
+            yield self.record.step("sandbox up", words, 60, KEPT).well
         finally:
             self.record.step("sandbox down", self._python("sandbox", "down", "--name", self.name), 30, least=15)
-
-    def _sandbox(self, verb: str, *words: str) -> Done:
-        return self.record.step(
-            f"sandbox {verb}", self._python("sandbox", verb, "--name", self.name, *words), 60, KEPT
-        )
 
     def model(self, name: str) -> str:
         return "" if self.stand_in else str(self.place / "models" / name)

@@ -27,11 +27,7 @@ class Stored(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
 
 
-def _none_is_zero(value: object) -> object:
-    return 0 if value is None else value
-
-
-Counted = Annotated[int, BeforeValidator(_none_is_zero)]
+Counted = Annotated[int, BeforeValidator(lambda value: 0 if value is None else value)]
 
 
 class Counters(Stored):

@@ -80,6 +80,7 @@ class Conditions(Stored):
         return tuple((what, ours, theirs) for (what, ours), (_, theirs) in pairs if ours != theirs)
 
     def _identity(self) -> tuple[tuple[str, str], ...]:
+        versions = [", ".join(map(" ".join, sorted(host.versions.items()))) for host in self.hosts]
         return (
             ("cluster", self.cluster),
             ("model", self.model),
@@ -87,13 +88,9 @@ class Conditions(Stored):
             ("hosts", ", ".join(host.name for host in self.hosts)),
             ("GPUs", ", ".join(gpu.name for gpu in self.gpus)),
             ("driver", ", ".join(host.driver for host in self.hosts)),
-            ("versions", "; ".join(_versions(host) for host in self.hosts)),
+            ("versions", "; ".join(versions)),
             ("vllm serve", " ".join(self.engine)),
         )
-
-
-def _versions(host: HostAt) -> str:
-    return ", ".join(f"{name} {version}" for name, version in sorted(host.versions.items()))
 
 
 def _known_workload(word: str) -> str:

@@ -64,12 +64,8 @@ def _ranks(texts: Mapping[str, str]) -> Iterator[RankLog]:
             of_jobs.setdefault(job, {}).setdefault(int(file["pid"]), []).append(text)
     for pid, parts in sorted(of_jobs[max(of_jobs)].items()) if of_jobs else ():
         text = "\n".join(parts)
-        yield RankLog(pid, _rank(text), text)
-
-
-def _rank(text: str) -> int | None:
-    """Its number as its own lines say it: they have its pid in them, and no other."""
-    return next(iter(rank_numbers(split(text)).values()), None)
+        # Its own lines say its number: they have its pid in them, and no other.
+        yield RankLog(pid, next(iter(rank_numbers(split(text)).values()), None), text)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import http.client
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from cluster.command import Probe, last_json, program
 from cluster.engine.requests import Answer, EndpointRequest
@@ -98,22 +97,15 @@ def _ask(endpoint: Endpoint, request: EndpointRequest, timeout: float) -> Answer
     headers = {"Content-Type": "application/json"}
     if endpoint.key:
         headers["Authorization"] = f"Bearer {endpoint.key}"
+    method, body = ("GET", None) if request.body is None else ("POST", json.dumps(request.body).encode())
     try:
-        connection.request(_method(request), request.path, _encoded(request.body), headers)
+        connection.request(method, request.path, body, headers)
         answer = connection.getresponse()
         return Answer(answer.status, answer.read().decode(errors="replace"))
     except _NO_ANSWER as error:
         return Answer(0, str(error) or type(error).__name__)
     finally:
         connection.close()
-
-
-def _method(request: EndpointRequest) -> str:
-    return "GET" if request.body is None else "POST"
-
-
-def _encoded(body: dict[str, Any] | None) -> bytes | None:
-    return None if body is None else json.dumps(body).encode()
 
 
 def _ask_over(head: Host, endpoint: Endpoint, request: EndpointRequest, timeout: float) -> Answer:

@@ -75,11 +75,8 @@ class Loading:
     kv_tokens: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.stage} ({self.shards} of {self.of} shards)" if self._loads else self.stage
-
-    @property
-    def _loads(self) -> bool:
-        return bool(self.of) and self.stage == "loading weights"
+        loads = self.of and self.stage == "loading weights"
+        return f"{self.stage} ({self.shards} of {self.of} shards)" if loads else self.stage
 
 
 def loading(log: str) -> Loading:

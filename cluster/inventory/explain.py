@@ -43,7 +43,7 @@ _DECIMAL_OR_FLAG = re.compile(r"-?[0-9]+|true|false")
 
 def explain(details: Sequence[ErrorDetails]) -> Iterator[Problem]:
     """A problem for each error, but for those that only follow from another one."""
-    located = [(_loc(error), error) for error in details]
+    located = [(tuple(part for part in error["loc"] if part not in _NO_KEYS), error) for error in details]
     meant = {
         (*loc[:-1], _guess(str(loc[-1]), _siblings(loc)))
         for loc, error in located
@@ -71,10 +71,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def _guess(word: str, known: Iterable[str]) -> str:
     """The known word that is most like this one; empty when none is."""
     return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")
-
-
-def _loc(error: ErrorDetails) -> Loc:
-    return tuple(part for part in error["loc"] if part not in _NO_KEYS)
 
 
 def _reason(error: ErrorDetails, loc: Loc) -> str:

@@ -14,28 +14,10 @@ from cluster.model.heads import attention_heads
 
 def problems(resolved: ResolvedInventory) -> Iterator[Problem]:
     """Yields all that is wrong between the keys."""
-    for rule in (
-        _names,
-        _addresses,
-        _cluster_addresses,
-        _roles,
-        _gpus,
-        _jumps,
-        _layout,
-        _heads,
-        _ports,
-        _source,
-        _accepted,
-    ):
-        yield from rule(resolved)
-
-
-def _names(resolved: ResolvedInventory) -> Iterator[Problem]:
     yield from _repeated(resolved, "name", [host.name for host in resolved.hosts])
-
-
-def _addresses(resolved: ResolvedInventory) -> Iterator[Problem]:
     yield from _repeated(resolved, "address", [(host.address.lower(), host.port or 22) for host in resolved.hosts])
+    for rule in (_cluster_addresses, _roles, _gpus, _jumps, _layout, _heads, _ports, _source, _accepted):
+        yield from rule(resolved)
 
 
 def _repeated(resolved: ResolvedInventory, key: str, values: list[Hashable]) -> Iterator[Problem]:

@@ -9,6 +9,8 @@ Variables = tuple[tuple[str, str], ...]
 
 #: Versions that a unit is launched with and must be launched anew without.
 _VERSIONS = ("ray", "vllm", "torch")
+#: The defaults cut a slow load; the grace lets ranks end by themselves, so that GPUs are free at once.
+_TIMEOUTS = {"VLLM_ENGINE_READY_TIMEOUT_S": "7200", "VLLM_WORKER_SHUTDOWN_TIMEOUT_SECONDS": "30"}
 
 
 def environment(inventory: Inventory, spec: HostSpec, facts: LaunchTarget) -> dict[str, str]:
@@ -16,7 +18,7 @@ def environment(inventory: Inventory, spec: HostSpec, facts: LaunchTarget) -> di
 
     Ranks inherit it from the raylet, and what is set there wins over what the driver brings.
     """
-    ours = {**_network(spec, facts), **_gpus(spec), **_caches(facts.state), **_logs(facts.state), **_timeouts()}
+    ours = _network(spec, facts) | _gpus(spec) | _caches(facts.state) | _logs(facts.state) | _TIMEOUTS
     if inventory.uses_ray:
         ours |= authentication(facts.state) | _ray()
     if not inventory.model.download:
@@ -91,11 +93,6 @@ def _caches(state: str) -> dict[str, str]:
 def _logs(state: str) -> dict[str, str]:
     """The transport is known a minute after launch, before the weights are loaded."""
     return {"NCCL_DEBUG": "INFO", "NCCL_DEBUG_SUBSYS": "INIT,NET", "NCCL_DEBUG_FILE": nccl_logs(state)}
-
-
-def _timeouts() -> dict[str, str]:
-    """The defaults cut a slow load; the grace lets ranks end by themselves, so that GPUs are free at once."""
-    return {"VLLM_ENGINE_READY_TIMEOUT_S": "7200", "VLLM_WORKER_SHUTDOWN_TIMEOUT_SECONDS": "30"}
 
 
 def _ray() -> dict[str, str]:

@@ -99,13 +99,10 @@ def stop(name: Name, host: str, state: str, venv: str) -> Probe[tuple[Leftover, 
     command = program("units.stop", payload, title=f"stop {name}", venv=venv, timeout=timeout + 30, unit=name)
 
     def parse(output: str) -> tuple[Leftover, ...]:
-        return tuple(_leftover(host, process) for process in last_json(output)["left"])
+        left = [(process["pid"], process["command"]) for process in last_json(output)["left"]]
+        return tuple(Leftover(host, f"pid {pid}: {command}", f"ssh {host} kill -9 {pid}") for pid, command in left)
 
     return Probe(command, parse)
-
-
-def _leftover(host: str, process: dict[str, object]) -> Leftover:
-    return Leftover(host, f"pid {process['pid']}: {process['command']}", f"ssh {host} kill -9 {process['pid']}")
 
 
 def remove_state(state: str, venv: str) -> Command:

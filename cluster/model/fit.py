@@ -123,20 +123,16 @@ def _stage(
     whole = sum(parts.values())
     weights = whole - min(service.offload, whole)
     beside = overhead(shape, layout, service, number)
+    keys = shape.attention.keys_on_gpu(layout.tensor_parallel_size)
     return PipelineStage(
         layers=layers,
         weights=weights,
         offloaded=whole - weights,
         parts=tuple(Share(part, size) for part, size in parts.items()),
         beside=beside,
-        kv_per_token=len(layers) * _kv_per_token(shape, layout),
+        kv_per_token=2 * len(layers) * keys * shape.head_size * layout.kv_element,
         left=None if budget is None else budget - weights - sum(share.size for share in beside),
     )
-
-
-def _kv_per_token(shape: Architecture, layout: Layout) -> int:
-    """Bytes of the keys and values of a token, in one layer on one GPU."""
-    return 2 * shape.attention.keys_on_gpu(layout.tensor_parallel_size) * shape.head_size * layout.kv_element
 
 
 def parameters(shape: Architecture) -> Counter[str]:

@@ -84,7 +84,7 @@ def _connect(inventory: Inventory, host: Host, facts: Facts, ports: dict[str, _P
     payload = {"targets": targets, "limit": _LIMIT, "length": _LENGTH}
     venv = inventory.runtime.venv
     command = program("trials.port_probe", payload, title="connect to its peers", venv=venv, timeout=60.0)
-    return host.ask(Probe(command, _reaches))
+    return host.ask(Probe(command, lambda output: tuple(map(Reach.model_validate, last_json(output)["reaches"]))))
 
 
 def _targets(
@@ -98,7 +98,3 @@ def _targets(
             address = inventory.host(peer).cluster_address
             for port, answers in its.items():
                 yield {"peer": peer, "address": address, "port": port, "answers": answers}
-
-
-def _reaches(output: str) -> tuple[Reach, ...]:
-    return tuple(Reach.model_validate(reach) for reach in last_json(output)["reaches"])

@@ -17,19 +17,16 @@ _LIMIT = 180.0
 
 def venv_check(inventory: Inventory, spec: HostSpec, facts: Facts) -> Probe[VenvCheck]:
     """Tries the venv of a host that has one. Takes some hundred MiB of each GPU while it runs."""
+    # Where vLLM has the memory there is none left for a context, and nothing would be learned.
+    in_use = any(card.processes or unexplained_mib(card) for card in selected(spec, facts))
     payload = {
         "environment": environment(inventory, spec, facts),
-        "gpus": 0 if _in_use(spec, facts) else spec.gpus,
+        "gpus": 0 if in_use else spec.gpus,
         "model": _model(inventory, facts),
     }
     venv = inventory.runtime.venv
     command = program("trials.venv_check", payload, title="try the venv", venv=venv, timeout=_LIMIT)
     return Probe(command, lambda output: VenvCheck.model_validate(last_json(output)))
-
-
-def _in_use(spec: HostSpec, facts: Facts) -> bool:
-    """Whether vLLM has the memory: there is none left for a context, and nothing would be learned."""
-    return any(card.processes or unexplained_mib(card) for card in selected(spec, facts))
 
 
 def _model(inventory: Inventory, facts: Facts) -> dict[str, object] | None:

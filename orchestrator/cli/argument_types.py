@@ -13,14 +13,10 @@ _INVENTORIES = (".yaml", ".yml")
 
 def inventory_and_hosts(words: Sequence[str]) -> tuple[Path | None, tuple[str, ...]]:
     """The first word is the inventory where it is a file, or is called like one; all others are hosts."""
-    if words and (words[0].endswith(_INVENTORIES) or _is_file(Path(words[0]))):
+    # A pipe will do for a file: `<(generate an inventory)`.
+    if words and (words[0].endswith(_INVENTORIES) or (Path(words[0]).exists() and not Path(words[0]).is_dir())):
         return Path(words[0]), tuple(words[1:])
     return None, tuple(words)
-
-
-def _is_file(path: Path) -> bool:
-    """A pipe will do: `<(generate an inventory)`."""
-    return path.exists() and not path.is_dir()
 
 
 def whole(word: str, what: str) -> int:

@@ -7,7 +7,7 @@ import sys
 from cluster.inventory import Inventory
 from cluster.plan import Answers, ask, plan
 from cluster.plan.results import Plan
-from cluster.views import HostView, Observed
+from cluster.views import HostView
 from orchestrator.cli.exit_codes import PREFLIGHT, UNREACHABLE
 from orchestrator.cli.output import print_result
 from orchestrator.local.settings import Patience, Settings
@@ -23,7 +23,9 @@ from orchestrator.session.session import Request, inventory_of, session
 def run(request: Request, settings: Settings) -> int:
     inventory, answers = _known(request, settings)
     planned = plan(inventory, answers)
-    situation = Situation(inventory, _seen(inventory, answers))
+    # Nothing runs on hosts where nobody has looked.
+    seen = answers.seen if answers else {spec.name: HostView(spec.name) for spec in inventory.hosts}
+    situation = Situation(inventory, seen)
     options = UpOptions(removed=removed_hosts(settings.state, inventory))
     phases = [_phase(phase, situation) for phase in up(options)]
     print_result(
@@ -45,11 +47,6 @@ def _known(request: Request, settings: Settings) -> tuple[Inventory, Answers | N
         return inventory_of(request, settings), None
     with session(request, settings, journaled=False) as opened:
         return opened.inventory, ask(opened.inventory, opened.fleet)
-
-
-def _seen(inventory: Inventory, answers: Answers | None) -> Observed:
-    """What the hosts have shown; nothing runs on them where nobody has looked."""
-    return answers.seen if answers else {spec.name: HostView(spec.name) for spec in inventory.hosts}
 
 
 def _phase(phase: Phase, situation: Situation) -> PlannedPhase:

@@ -10,7 +10,7 @@ from cluster.diagnosis.engine_failure import is_dead
 from cluster.engine import vllm_log
 from cluster.engine.endpoint import local_url
 from cluster.engine.load_progress import LoadDetector
-from cluster.errors import EngineDied, HostError, NotReady, TimedOut
+from cluster.errors import EngineDied, HostError, TimedOut
 from cluster.launch.unit import UnitStatus
 from cluster.transport.fleet import all_of, errors_of
 from cluster.transport.host import Host
@@ -55,8 +55,9 @@ class WaitReady(Phase):
                 _Seen.mark,
             )
         except TimedOut as error:
-            if watch.lost:
-                raise _lost(error, watch.lost[0]) from None
+            if watch.lost:  # the wait ended while nobody could look at this host
+                lost = watch.lost[0]
+                raise error.explained(lost.host, f"{lost.doing}: {lost.reason}", lost.cure) from None
             raise stall_error(stage, watch.engine, error, _advice(stage)) from None
         stage.sink(EngineReady(seen.loading.kv_tokens))
 
@@ -66,11 +67,6 @@ def _advice(stage: Stage) -> Advice:
     cause = f"nothing has moved for {stage.patience.load:g} s: no new line in the log, nothing loaded on any host"
     cure = f"read {stage.state_folder(head)}/vllm/log on {head}; for a slow disk, raise ORCHESTRATOR_PATIENCE_LOAD"
     return Advice(head, cause, cure)
-
-
-def _lost(error: TimedOut, lost: HostError) -> NotReady:
-    """The wait ended while nobody could look at this host."""
-    return error.explained(lost.host, f"{lost.doing}: {lost.reason}", lost.cure)
 
 
 class _Watch:

@@ -65,13 +65,9 @@ def curl(announcement: Announcement) -> str:
     body = {"model": announcement.served_name, "prompt": "The capital of France is", "max_tokens": 32}
     key = '-H "Authorization: Bearer $VLLM_API_KEY" ' if announcement.needs_key else ""
     data = shlex.quote(json.dumps(body))
-    url = shlex.quote(f"{_base(announcement.url)}/v1/completions")
+    # Announced with or without `/v1`, the line works.
+    url = shlex.quote(announcement.url.rstrip("/").removesuffix("/v1") + "/v1/completions")
     return f"curl -sS {url} {key}-H 'Content-Type: application/json' -d {data}"
-
-
-def _base(url: str) -> str:
-    """Announced with or without `/v1`, the line works."""
-    return url.rstrip("/").removesuffix("/v1")
 
 
 def _transport(announcement: Announcement) -> str:

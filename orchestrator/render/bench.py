@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from cluster.bench.figures import Latency
 from cluster.bench.record import Run
 from cluster.bench.summary import Row, rows
 from orchestrator.render.text import UNICODE, Marks, clean, count
@@ -23,7 +22,8 @@ def text(runs: Sequence[Run], folder: Path, marks: Marks = UNICODE) -> str:
     table = [_COLUMNS, *(_cells(row, marks) for row in found)]
     widths = [max(len(line[column]) for line in table) for column in range(len(_COLUMNS))]
     shown = ["  ".join(map(_aligned, line, widths, range(len(line)))).rstrip() for line in table]
-    return "\n".join([*shown, "", *_left_out(found, marks), _where(folder, runs)])
+    where = f"{count(len(runs), 'run')} in {folder}; `orchestrator bench report {folder}` makes a page of them"
+    return "\n".join([*shown, "", *_left_out(found, marks), where])
 
 
 def _aligned(cell: str, width: int, column: int) -> str:
@@ -40,12 +40,8 @@ def _cells(row: Row, marks: Marks) -> tuple[str, ...]:
         f"{found.seconds:,.2f}",
         f"{found.output_per_second:,.2f}",
         f"{found.total_per_second:,.2f}",
-        *(_latency(one) for one in (found.ttft, found.tpot, found.itl)),
+        *(f"{each.mean:,.2f}/{each.median:,.2f}/{each.p99:,.2f}" for each in (found.ttft, found.tpot, found.itl)),
     )
-
-
-def _latency(one: Latency) -> str:
-    return f"{one.mean:,.2f}/{one.median:,.2f}/{one.p99:,.2f}"
 
 
 def _left_out(found: Iterable[Row], marks: Marks) -> list[str]:
@@ -55,10 +51,6 @@ def _left_out(found: Iterable[Row], marks: Marks) -> list[str]:
         for run in out
     ]
     return [*lines, ""] if lines else []
-
-
-def _where(folder: Path, runs: Sequence[Run]) -> str:
-    return f"{count(len(runs), 'run')} in {folder}; `orchestrator bench report {folder}` makes a page of them"
 
 
 def document(runs: Sequence[Run], folder: Path) -> dict[str, Any]:

@@ -99,8 +99,8 @@ def _phases(state: State, now: float, width: int, marks: Marks) -> list[Text]:
 
 def _phase(row: Row, now: float, titles: int, marks: Marks) -> Text:
     style = _STYLES[row.mood]
-    mark = _spin(now, marks) if row.mood is Mood.RUNNING else _mark(row.mood, marks)
-    took = now - row.began if row.mood is Mood.RUNNING else row.seconds
+    spin = marks.spin[int(now * _SPINS) % len(marks.spin)]
+    mark, took = (spin, now - row.began) if row.mood is Mood.RUNNING else (_mark(row.mood, marks), row.seconds)
     title = cut(Text(row.title), titles, marks).plain
     title += " " * (titles - cell_len(title))
     line = Text(" ").append(mark, style).append(f" {title}", "bold" if row.mood is Mood.RUNNING else style)
@@ -147,10 +147,6 @@ def _mark(mood: Mood, marks: Marks) -> str:
         Mood.FAILED: marks.failed,
         Mood.UNDONE: marks.undone,
     }[mood]
-
-
-def _spin(now: float, marks: Marks) -> str:
-    return marks.spin[int(now * _SPINS) % len(marks.spin)]
 
 
 def cut(row: Text, width: int, marks: Marks) -> Text:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cluster.bench.figures import Latency
 from cluster.bench.summary import Row
 from orchestrator.report.series import Series
 
@@ -30,13 +29,10 @@ def _cells(row: Row) -> list[str]:
     head = [str(row.num_prompts), str(len(row.valid))]
     if figures is None:
         return [*head, *["–"] * (len(COLUMNS) - len(head))]
-    times = [cell for latency in (figures.ttft, figures.tpot, figures.itl) for cell in _latency(latency)]
+    latencies = (figures.ttft, figures.tpot, figures.itl)
+    times = [f"{ms:,.2f}" for latency in latencies for ms in (latency.mean, latency.median, latency.p99)]
     rates = (figures.seconds, figures.requests_per_second, figures.output_per_second, figures.total_per_second)
     return [*head, *(f"{rate:,.2f}" for rate in rates), *times, _cached(row)]
-
-
-def _latency(latency: Latency) -> list[str]:
-    return [f"{value:,.2f}" for value in (latency.mean, latency.median, latency.p99)]
 
 
 def _cached(row: Row) -> str:
