@@ -22,8 +22,8 @@ from threading import Thread
 
 from cluster.command import Command
 from cluster.inventory import Inventory, load
+from cluster.probes.active_checks import venv_check
 from cluster.probes.facts import facts
-from cluster.probes.venv_check import venv_check
 from cluster.state.observe import observe
 from orchestrator.local.settings import Settings
 from orchestrator.session.session import connected

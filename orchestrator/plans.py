@@ -16,13 +16,12 @@ from orchestrator.bench.results import Results
 from orchestrator.phases.acquire_lease import AcquireLease
 from orchestrator.phases.bench_target import CheckBenchTarget
 from orchestrator.phases.detect_transport import DetectTransport
-from orchestrator.phases.launch_vllm import LaunchVllm
+from orchestrator.phases.launch_vllm import LaunchVllm, Restart
 from orchestrator.phases.measure import Measure
 from orchestrator.phases.preflight import Preflight
 from orchestrator.phases.ray import JoinWorkers, StartHead
 from orchestrator.phases.removed_hosts import CleanRemovedHosts, Teardown
 from orchestrator.phases.require_idle import RequireIdle
-from orchestrator.phases.restart import Restart
 from orchestrator.phases.smoke_test import SmokeTest
 from orchestrator.phases.stop import StopRay, StopVllm
 from orchestrator.phases.stop_outdated import StopOutdated

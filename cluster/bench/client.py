@@ -12,7 +12,7 @@ from cluster.bench.command import RESULT
 from cluster.bench.counters import FAMILIES, Counters, Sample
 from cluster.command import Command, json_lines, program
 from cluster.errors import CommandFailed, MalformedAnswer, Unreachable
-from cluster.launch.hints import STATE_HINTS
+from cluster.launch.unit import STATE_HINTS
 from cluster.transport.conversation import Conversation
 from cluster.transport.host import Host
 

@@ -4,33 +4,14 @@
 file, `rules` is what must hold between several keys, `models` is what the rest of the program reads.
 """
 
-from cluster.inventory.layout import with_layout
+from cluster.inventory.derived import is_of, single_host, with_layout
 from cluster.inventory.load import load
-from cluster.inventory.models import (
-    SECRET_NAMES,
-    HostSpec,
-    Inventory,
-    JumpSpec,
-    ModelSpec,
-    RaySpec,
-    RuntimeSpec,
-    ServeSpec,
-    is_secret,
-)
-from cluster.inventory.single_host import is_of, single_host
-from cluster.model.heads import Heads, attention_heads
+from cluster.inventory.models import SECRET_NAMES, HostSpec, Inventory, is_secret
 
 __all__ = [
     "SECRET_NAMES",
-    "Heads",
     "HostSpec",
     "Inventory",
-    "JumpSpec",
-    "ModelSpec",
-    "RaySpec",
-    "RuntimeSpec",
-    "ServeSpec",
-    "attention_heads",
     "is_of",
     "is_secret",
     "load",

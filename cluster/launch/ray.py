@@ -18,8 +18,7 @@ from cluster.launch.environment import (
     token_path,
     versions,
 )
-from cluster.launch.hints import STATE_HINTS
-from cluster.launch.unit import Unit
+from cluster.launch.unit import STATE_HINTS, Unit
 from cluster.values import LaunchTarget
 
 #: Small on purpose: the defaults are every core (one idle worker each) and 30 % of the memory, and the executor

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cluster.command import Command, Hint, Probe, last_json, program
-from cluster.launch.hints import STATE_HINTS
 from cluster.values import Leftover, Presence, UnitState
 
 Name = Literal["ray", "vllm"]
@@ -20,6 +19,21 @@ STOP_TIMEOUTS: tuple[tuple[Name, float], ...] = (("ray", 10.0), ("vllm", 8.0))
 
 #: Seconds for the status of a unit, which takes a fraction of one: whoever waits wants to know that a host hangs.
 _TIMEOUT = 10.0
+
+#: What keeps any program of ours from writing in the state directory.
+STATE_HINTS = (
+    Hint(
+        "belongs to somebody else",
+        "the state directory was made by another user",
+        "remove it, or choose another one under `runtime: state_directory:`",
+    ),
+    Hint("No space left", "the disk of the state directory is full", "free some space there"),
+    Hint(
+        "Read-only file system",
+        "the state directory is on a read-only disk",
+        "choose another one under `runtime: state_directory:`",
+    ),
+)
 
 _HINTS = (
     *STATE_HINTS,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cluster.command import Command, Probe, last_json, program
 from cluster.errors import LeaseHeld, LeaseLost, MalformedAnswer, Unreachable
-from cluster.launch.hints import STATE_HINTS
+from cluster.launch.unit import STATE_HINTS
 from cluster.lease.keepalive import SILENCE, LeaseKeepalive, lease_of, now
 from cluster.transport.conversation import first_answer
 from cluster.transport.host import Host

@@ -5,7 +5,7 @@ vLLM allocates for an architecture, `layout` cuts it into ranks, `fit` weighs th
 `levers` looks for what would fit where this does not. Pure, all of it: no host, no torch, no vLLM.
 """
 
-from cluster.model.architecture import Architecture, Experts, Moe, Vision
+from cluster.model.architecture import Architecture
 from cluster.model.config import UnknownModel
 from cluster.model.fit import Fit, PipelineStage, fit
 from cluster.model.known import known_config
@@ -15,14 +15,11 @@ from cluster.model.readers import architecture
 
 __all__ = [
     "Architecture",
-    "Experts",
     "Fit",
     "Layout",
     "Lever",
-    "Moe",
     "PipelineStage",
     "UnknownModel",
-    "Vision",
     "architecture",
     "fit",
     "known_config",

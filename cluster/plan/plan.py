@@ -14,10 +14,9 @@ from cluster.model import Architecture, Fit, Lever, UnknownModel, architecture, 
 from cluster.model.layout import obstacles
 from cluster.plan import lint, vllm_settings
 from cluster.plan.arguments import Arguments
-from cluster.plan.planned_model import known_model, unknown_model
 from cluster.plan.query import Answers, VllmOptions
 from cluster.plan.results import Plan, PlannedModel
-from cluster.plan.sources import Source, source
+from cluster.plan.sources import Source, known_model, source, unknown_model
 from cluster.plan.units import planned_hosts
 from cluster.plan.vllm_settings import Card
 from cluster.values import Facts, Finding

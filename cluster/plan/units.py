@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cluster.errors import HostError
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch import ray, vllm
 from cluster.launch.unit import Unit, folder_name
@@ -36,18 +35,12 @@ def planned_hosts(inventory: Inventory, seen: Observed) -> tuple[PlannedHost, ..
 def _host(inventory: Inventory, spec: HostSpec, seen: Observed) -> PlannedHost:
     view = seen.get(spec.name)
     target: LaunchTarget = view.facts if view and view.facts else _unseen(inventory, spec)
-    problem, cure = _silence(view.problem if view else None)
+    # Why the host could not be asked, and what to do.
+    problem, cure = (view.problem.reason, view.problem.cure) if view and view.problem else ("", "")
     units = [ray.unit(inventory, spec, target)] if inventory.uses_ray else []
     if spec.role == "head":
         units.append(vllm.unit(inventory, target))
     return PlannedHost(spec.name, spec.role, tuple(map(_unit, units)), problem, cure)
-
-
-def _silence(problem: HostError | None) -> tuple[str, str]:
-    """Why a host could not be asked, and what to do."""
-    if problem is None:
-        return "", ""
-    return problem.reason, problem.cure
 
 
 def _unseen(inventory: Inventory, spec: HostSpec) -> Unseen:

@@ -3,8 +3,3 @@
 A finding says what was found and what was wanted, why that matters, and the command that cures it. What could not
 be looked at is a finding too (`unchecked`): it has not passed. `run` is the sequence that `check` and `up` share.
 """
-
-from cluster.preflight.check import Evidence
-from cluster.preflight.report import report
-
-__all__ = ["Evidence", "report"]

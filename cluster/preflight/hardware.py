@@ -10,7 +10,7 @@ from cluster.engine import gpu
 from cluster.inventory import HostSpec, Inventory
 from cluster.preflight.check import Check, Evidence, blocking, finding, of_all, of_each, unchecked, warning
 from cluster.values import Facts, Finding, Gpu, Severity
-from cluster.values.hardware import GpuHealth, Xid
+from cluster.values.facts import GpuHealth, Xid
 
 _SMI = "nvidia-smi manual"
 _MEMORY = "NVIDIA GPU Memory Error Management"

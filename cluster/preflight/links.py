@@ -59,18 +59,15 @@ def _loopback(address: str) -> bool:
 
 def routes(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
     """Leaves out hosts that do not hold their cluster address: `cluster-address` has said so."""
-    missing = {name for name, facts in evidence.facts.items() if not _own(inventory.host(name), facts)}
+    addresses = {name: inventory.host(name).cluster_address for name in evidence.facts}
+    missing = {name for name, facts in evidence.facts.items() if not facts.interface(addresses[name])}
     for name, facts in evidence.facts.items():
         if name not in missing:
             yield from _routes(inventory, inventory.host(name), facts, missing)
 
 
-def _own(spec: HostSpec, facts: Facts) -> str:
-    return facts.interface(spec.cluster_address)
-
-
 def _routes(inventory: Inventory, spec: HostSpec, facts: Facts, missing: set[str]) -> Iterator[Finding]:
-    own = _own(spec, facts)
+    own = facts.interface(spec.cluster_address)
     for peer in inventory.hosts:
         source, to = facts.links.sources.get(peer.name), f"{peer.name} ({peer.cluster_address})"
         if source is None or peer.name in missing:

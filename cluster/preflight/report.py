@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from cluster.errors import HostError
 from cluster.inventory import Inventory
-from cluster.preflight import all_reduce, gpus, hardware, links, machine, model, network, rdma, software, state
+from cluster.preflight import all_reduce, gpus, hardware, links, machine, model, network, rdma, software
 from cluster.preflight.check import Check, Evidence, blocking
 from cluster.values import CHECKS, CheckReport, Excused, Finding
 
@@ -23,7 +23,7 @@ def _unseen(host: str, problem: HostError) -> Finding:
     return blocking(reason, host=host, wanted="an answer over SSH", cure=cure)
 
 
-_CONCERNS = (gpus, hardware, software, network, links, rdma, machine, state, model, all_reduce)
+_CONCERNS = (gpus, hardware, software, network, links, rdma, machine, model, all_reduce)
 
 ALL: tuple[Check, ...] = (Check("reachable", _reachable), *(check for part in _CONCERNS for check in part.CHECKS))
 

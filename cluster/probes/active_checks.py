@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from cluster.inventory import Inventory
-from cluster.probes.hashes import hashes
+from cluster.command import Probe, last_json, program
+from cluster.engine.gpu import selected, unexplained_mib
+from cluster.inventory import HostSpec, Inventory
+from cluster.launch.environment import environment
 from cluster.probes.reach import reach
-from cluster.probes.venv_check import venv_check
 from cluster.transport.fleet import Fleet, both
-from cluster.transport.host import Host
-from cluster.values import Facts, VenvCheck
+from cluster.values import Facts, VenvCheck, is_read
 from cluster.views import Observed, TrialResults
 
 
@@ -18,23 +18,60 @@ def run(inventory: Inventory, fleet: Fleet, seen: Observed, deep: bool = False) 
     `deep`: hashes of the model's files as well, which takes minutes or hours.
     """
     facts = {name: view.facts for name, view in seen.items() if view.facts}
+    # Of a host without a venv, or without the whole model, preflight has said so.
+    with_venv = [name for name, known in facts.items() if known.python_is_venvs]
+    with_model = [name for name, known in facts.items() if deep and not known.model.problem]
+    venv = {name: venv_check(inventory, inventory.host(name), facts[name]) for name in with_venv}
     reaches, venvs = both(
         lambda: reach(inventory, fleet, seen),
-        lambda: fleet.each(lambda host: _try_venv(inventory, host, facts[host.name]), facts),
+        lambda: fleet.each(lambda host: host.attend(venv[host.name]), with_venv),
     )
-    hashes_by_host = fleet.each(lambda host: _hash(inventory, host, facts[host.name]), facts if deep else ())
-    return {
-        name: TrialResults(name, reaches.get(name, ()), venvs[name], hashes_by_host.get(name)) for name in facts
+    hashed = fleet.each(lambda host: host.attend(hashes(inventory, facts[host.name])), with_model)
+    return {name: TrialResults(name, reaches.get(name, ()), venvs.get(name), hashed.get(name)) for name in facts}
+
+
+#: Seconds: 848 GB from a disk that gives 60 MB/s.
+_HASHES_LIMIT = 4 * 3600.0
+
+
+def hashes(inventory: Inventory, facts: Facts) -> Probe[dict[str, str]]:
+    """Hashes all files that ranks read, by name."""
+    names = sorted(name for name in facts.model.sizes if is_read(name))
+    payload = {"folder": facts.model.path, "names": names}
+    venv = inventory.runtime.venv
+    command = program("trials.hashes", payload, title="hash the model's files", venv=venv, timeout=_HASHES_LIMIT)
+    return Probe(
+        command, lambda output: {str(name): str(value) for name, value in last_json(output)["hashes"].items()}
+    )
+
+
+#: With these vLLM reads the configuration otherwise than transformers would.
+_OTHERWISE = ("--hf-config-path", "--config-format", "--hf-overrides", "--tokenizer-mode")
+
+#: Seconds: torch and transformers from a cold disk, and a context on each GPU.
+_VENV_LIMIT = 180.0
+
+
+def venv_check(inventory: Inventory, spec: HostSpec, facts: Facts) -> Probe[VenvCheck]:
+    """Tries the venv of a host that has one. Takes some hundred MiB of each GPU while it runs."""
+    # Where vLLM has the memory there is none left for a context, and nothing would be learned.
+    in_use = any(card.processes or unexplained_mib(card) for card in selected(spec, facts))
+    payload = {
+        "environment": environment(inventory, spec, facts),
+        "gpus": 0 if in_use else spec.gpus,
+        "model": _model(inventory, facts),
     }
+    venv = inventory.runtime.venv
+    command = program("trials.venv_check", payload, title="try the venv", venv=venv, timeout=_VENV_LIMIT)
+    return Probe(command, lambda output: VenvCheck.model_validate(last_json(output)))
 
 
-def _try_venv(inventory: Inventory, host: Host, facts: Facts) -> VenvCheck | None:
-    """Returns None where there is no venv: preflight has said so."""
-    if not facts.python_is_venvs:
+def _model(inventory: Inventory, facts: Facts) -> dict[str, object] | None:
+    arguments = inventory.serve.arguments
+    if facts.model.problem or any(word.partition("=")[0] in _OTHERWISE for word in arguments):
         return None
-    return host.attend(venv_check(inventory, inventory.host(host.name), facts))
-
-
-def _hash(inventory: Inventory, host: Host, facts: Facts) -> dict[str, str] | None:
-    """Returns None where the model is not whole: preflight has said so."""
-    return None if facts.model.problem else host.attend(hashes(inventory, facts))
+    return {
+        "path": facts.model.path,
+        "revision": inventory.model.revision,
+        "trust": "--trust-remote-code" in arguments,
+    }

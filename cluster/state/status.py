@@ -78,14 +78,11 @@ def _unhealthy(url: str, health: Answer, engine: UnitLog) -> EndpointStatus:
         engine.look()
     except HostError as error:
         return EndpointStatus(url, False, None, error.reason, error.cure)
+    answer = f"/health answers {health.status}" if health.status else ""
     if any(re.search(READY, line) for line in engine.log.splitlines()):
-        return EndpointStatus(url, False, False, f"it does not answer any more: {_silent(health)}", _ANEW)
-    detail = str(loading(engine.log)) if health.status == 0 else f"/health answers {health.status}"
-    return EndpointStatus(url, False, None, detail, _WAIT)
-
-
-def _silent(health: Answer) -> str:
-    return health.text or "nobody listens" if health.status == 0 else f"/health answers {health.status}"
+        detail = f"it does not answer any more: {answer or health.text or 'nobody listens'}"
+        return EndpointStatus(url, False, False, detail, _ANEW)
+    return EndpointStatus(url, False, None, answer or str(loading(engine.log)), _WAIT)
 
 
 def _tokens(where: Endpoint, served_name: str) -> tuple[bool, str]:

@@ -1,6 +1,5 @@
 """What travels between the layers."""
 
-from cluster.values.all_reduce import AllReduceResult, HostReduced
 from cluster.values.checks import CHECKS, CONCERNS, concern_of
 from cluster.values.facts import (
     Facts,
@@ -8,8 +7,8 @@ from cluster.values.facts import (
     GpuProcess,
     LaunchTarget,
     Listener,
-    ModelFiles,
     Presence,
+    RdmaPort,
     UnitState,
     is_read,
 )
@@ -26,11 +25,7 @@ from cluster.values.findings import (
     NcclTransport,
     Severity,
 )
-from cluster.values.hardware import Hardware
-from cluster.values.links import Links, RdmaPort
-from cluster.values.machine import Machine
-from cluster.values.software import Software
-from cluster.values.trials import Reach, VenvCheck
+from cluster.values.trials import AllReduceResult, HostReduced, Reach, VenvCheck
 
 __all__ = [
     "CHECKS",
@@ -44,23 +39,18 @@ __all__ = [
     "Finding",
     "Gpu",
     "GpuProcess",
-    "Hardware",
     "HostReduced",
     "HostStatus",
     "LaunchTarget",
     "Lease",
     "Leftover",
-    "Links",
     "Listener",
     "LogLine",
-    "Machine",
-    "ModelFiles",
     "NcclTransport",
     "Presence",
     "RdmaPort",
     "Reach",
     "Severity",
-    "Software",
     "UnitState",
     "VenvCheck",
     "concern_of",

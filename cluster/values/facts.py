@@ -6,10 +6,150 @@ from enum import StrEnum
 from typing import Protocol
 
 from cluster.values.base import Fact
-from cluster.values.hardware import Hardware
-from cluster.values.links import Links
-from cluster.values.machine import Machine
-from cluster.values.software import Software
+
+
+class GpuHealth(Fact):
+    """One GPU. None or empty where nvidia-smi says that there is nothing to say, or does not know the field.
+
+    `bus` is its address as the kernel log has it (0000:65:00); `uncorrected` counts ECC errors since the driver
+    was loaded; `recovery` is what the driver asks for, `None` in its own word where that is nothing.
+    """
+
+    uuid: str
+    bus: str
+    capability: str
+    persistent: bool | None
+    mig: bool | None
+    uncorrected: int | None
+    pages_pending: bool | None
+    rows_pending: bool | None
+    rows_failed: bool | None
+    sram_exceeded: bool | None
+    fabric_state: str
+    fabric_status: str
+    recovery: str
+
+
+class Xid(Fact):
+    """The last line of its kind that the driver has logged on a GPU since the boot."""
+
+    bus: str
+    code: int
+    text: str
+
+
+class Hardware(Fact):
+    """What GPUs, driver and kernel say of their health.
+
+    `health` is empty where nvidia-smi refuses to tell, `xids` is None where the kernel log cannot be read.
+    `fabric_manager` is whether it is seen to run, with the version that is installed (empty where none is).
+    """
+
+    health: tuple[GpuHealth, ...]
+    xids: tuple[Xid, ...] | None
+    nvswitch: bool
+    fabric_manager: bool
+    fabric_manager_version: str
+
+    def of(self, uuid: str) -> GpuHealth | None:
+        return next((one for one in self.health if one.uuid == uuid), None)
+
+
+class RdmaPort(Fact):
+    """One port of an RDMA device, in the kernel's own words (`ACTIVE`, `LinkUp`, `400 Gb/sec (4X NDR)`,
+    `InfiniBand` or `Ethernet`); a word is empty where it cannot be read.
+
+    `roce_gids` are the indices of its GIDs that are RoCE v2 over IPv4.
+    """
+
+    device: str
+    port: int
+    state: str
+    physical: str
+    rate: str
+    layer: str
+    roce_gids: tuple[int, ...]
+
+    @property
+    def active(self) -> bool:
+        return self.state == "ACTIVE"
+
+
+class Links(Fact):
+    """Names, routes, links and proxies between the hosts.
+
+    `resolved`: what the host's own name resolves to, None where that took too long. `sources`: by peer, our
+    address on the way to its cluster address, empty where there is no way. `mtu`: of the interface with our own.
+    `environment`: variables of the session that have a say in it; of proxies only that they are set.
+    `peer_memory`: whether the kernel lets the network reach GPU memory, None where it does not say.
+    """
+
+    resolved: tuple[str, ...] | None
+    sources: dict[str, str]
+    mtu: int | None
+    environment: dict[str, str]
+    rdma: tuple[RdmaPort, ...]
+    peer_memory: bool | None
+
+
+class Stranger(Fact):
+    """A process of a Ray or a vLLM that is no part of this cluster; `age` in seconds.
+
+    `cluster` is the other cluster of ours whose tree it is in; empty where it is none of ours.
+    """
+
+    pid: int
+    kind: str
+    user: str
+    age: float
+    cluster: str
+
+
+class Hub(Fact):
+    """Where the Hugging Face cache lies on a host, and what it holds of the model, whole or not."""
+
+    path: str
+    free_mib: int | None
+    held_mib: int
+
+
+class Machine(Fact):
+    """Memory, limits and processes of the machine. Sizes in MiB, None where they could not be read.
+
+    `memory_free_mib`: what can be had without swapping, within the container's limit. `memlock_binds`:
+    there are RDMA devices, and the limit holds for the user. `tasks` (soft) and
+    `tasks_hard`: processes and threads that the user may have, -1 where nothing binds them; `group_tasks`: those
+    of our control group. `ended_at_logout`: systemd ends what the user leaves behind. `state_system`: the type of
+    the filesystem of the state directory. `hub` is None for a model that is a folder.
+    """
+
+    shm_mib: int | None
+    shm_free_mib: int | None
+    memory_free_mib: int | None
+    memlock_binds: bool
+    tasks: int
+    tasks_hard: int
+    group_tasks: int
+    ended_at_logout: bool
+    state_system: str
+    state_noexec: bool
+    state_used: float
+    strangers: tuple[Stranger, ...]
+    hub: Hub | None
+
+
+class Software(Fact):
+    """What is installed in the venv, and what its programs will find.
+
+    `ninja` and `compiler` are paths, as looked for with the PATH of our units; empty where there is none.
+    `demands`: what the installed vLLM requires of the distributions whose versions we read (PEP 508).
+    `unimportable`: packages that the model's own code imports and the venv does not have.
+    """
+
+    ninja: str
+    compiler: str
+    demands: tuple[str, ...]
+    unimportable: tuple[str, ...]
 
 
 class GpuProcess(Fact):

@@ -2,7 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field
+
 from cluster.values.base import Fact
+from cluster.values.findings import NcclTransport
+
+
+class RankReduced(Fact):
+    """What became of one rank: `seconds` of one all-reduce of `bytes`, or the `problem`."""
+
+    rank: int
+    backend: str = ""
+    bytes: int = 0
+    seconds: float = 0.0
+    problem: str = ""
+
+    @property
+    def well(self) -> bool:
+        return not self.problem and self.seconds > 0
+
+
+class HostReduced(Fact):
+    """What the ranks of one host said, and what NCCL said of the network."""
+
+    ranks: Annotated[tuple[RankReduced, ...], Field(min_length=1)]
+    network: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AllReduceResult:
+    """`gb_per_second` is the bus bandwidth as nccl-tests count it, in 10^9 bytes; None where it came to no end.
+
+    `problems` are pairs of a host and what kept its ranks from the end.
+    """
+
+    ranks: int
+    backend: str = ""
+    gb_per_second: float | None = None
+    transport: NcclTransport = field(default_factory=lambda: NcclTransport("unknown"))
+    problems: tuple[tuple[str, str], ...] = ()
 
 
 class Reach(Fact):

@@ -27,3 +27,15 @@ class LaunchVllm(Phase):
         if stage.seen[head].vllm.presence is not Presence.ABSENT:
             return
         stop(stage, "vllm", [head]).require_released()
+
+
+class Restart(Phase):
+    """vLLM anew, on the same Ray: what the published guide does before each run, for the sake of a cold cache."""
+
+    title = "Restart vLLM"
+
+    def run(self, stage: Stage) -> None:
+        """Raises NotReleased when the old engine stays. Nothing is rolled back."""
+        head = stage.head
+        stop(stage, "vllm", [head.name]).require_released()
+        head.run(unit.launch(vllm_unit(stage.inventory, stage.seen), stage.venv))

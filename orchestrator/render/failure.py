@@ -169,3 +169,23 @@ def _leftovers(leftovers: tuple[Leftover, ...], marks: Marks) -> list[str]:
 def _notes(error: errors.ClusterError) -> list[str]:
     """What else went wrong on the way, such as a phase that could not be taken back."""
     return [line for note in getattr(error, "__notes__", ()) for line in _labelled("also", note)]
+
+
+def brief(error: errors.ClusterError) -> str:
+    """The headline with the cause, on one line."""
+    cause = " ".join(lines_of(error.cause))
+    return f"{headline(error)}{f': {cause}' if cause else ''}"
+
+
+def blamed(error: errors.ClusterError) -> list[str]:
+    """The hosts that it is about."""
+    match error:
+        case errors.FleetError():
+            return [host_error.host for host_error in error.errors]
+        case errors.HostError() | errors.NotReady():
+            return [error.host]
+        case errors.PreflightFailed():
+            return [finding.host for finding in error.findings if finding.blocking]
+        case errors.NotReleased():
+            return [leftover.host for leftover in error.leftovers]
+    return []

@@ -10,7 +10,7 @@ from typing import TextIO
 from cluster.errors import ClusterError
 from orchestrator import events
 from orchestrator.render import announce, findings, text
-from orchestrator.render.one_line import brief
+from orchestrator.render.failure import brief
 
 #: Seconds between two lines on the same wait or the same progress; an hour of loading stays readable.
 _EVERY = 10.0
@@ -70,7 +70,8 @@ def _words(event: events.Event, marks: text.Marks) -> str:
             return f"{marks.dot} {text.clean(what)}: {text.quantity(done, total, unit)}"
         case events.Waiting(what, seconds, last, quiet, patience, _):
             still = text.standstill(quiet, patience)
-            words = f"{marks.dot} waiting for {text.clean(what)}, {text.duration(seconds)}{_after(last)}"
+            latest = f": {text.clean(last)}" if last.strip() else ""
+            words = f"{marks.dot} waiting for {text.clean(what)}, {text.duration(seconds)}{latest}"
             return f"{words}; {still}" if still else words
         case events.TransportDetected(transport):
             return f"{marks.dot} transport: {text.clean(announce.network(transport))}"
@@ -103,7 +104,3 @@ def _phase_words(
         case events.RolledBack(title, ClusterError()):
             return f"{marks.failed} {title}: could not be taken back"
     raise AssertionError(event)
-
-
-def _after(last: str) -> str:
-    return f": {text.clean(last)}" if last.strip() else ""

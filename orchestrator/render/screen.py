@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from orchestrator import events
 from orchestrator.render import announce, failure, findings
-from orchestrator.render.one_line import blamed
+from orchestrator.render.failure import blamed
 from orchestrator.render.text import clean, duration
 
 #: Lines kept; a screen shows as many of them as it has room for.

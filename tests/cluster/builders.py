@@ -6,21 +6,8 @@ from typing import Any
 
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch.unit import Name, Unit
-from cluster.values import (
-    Facts,
-    Gpu,
-    GpuProcess,
-    Hardware,
-    Links,
-    Machine,
-    ModelFiles,
-    Presence,
-    RdmaPort,
-    Software,
-    UnitState,
-)
-from cluster.values.hardware import GpuHealth
-from cluster.values.machine import Hub
+from cluster.values import Facts, Gpu, GpuProcess, Presence, RdmaPort, UnitState
+from cluster.values.facts import GpuHealth, Hardware, Hub, Links, Machine, ModelFiles, Software
 from cluster.views import HostView, Observed
 
 STATE = "/var/tmp/o-1000/0123abcd"

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from cluster.engine.endpoint import Endpoint, endpoint, local_url
 from cluster.engine.requests import METRICS, Answer, completion
 from cluster.errors import Unreachable
-from cluster.inventory import Inventory, ServeSpec
+from cluster.inventory import Inventory
+from cluster.inventory.models import ServeSpec
 from cluster.transport.host import Host
 from tests.cluster.builders import inventory
 from tests.cluster.http_server import Served, closed_port, serving

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from cluster.inventory import HostSpec, JumpSpec, attention_heads, load
+from cluster.inventory import HostSpec, load
+from cluster.inventory.models import JumpSpec
 from cluster.inventory.schema import Defaults, InventoryFile, WrittenHost, WrittenJump
 from cluster.inventory.yaml_source import parse
+from cluster.model.heads import attention_heads
 from tests.cluster.inventories import REFERENCE, SMALL, loaded, uncommented, with_lines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from cluster.inventory import ServeSpec
+from cluster.inventory.models import ServeSpec
 from cluster.launch.vllm import argv, unit
 from tests.cluster.builders import STATE, facts, inventory
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.inventory import attention_heads
 from cluster.model import Architecture, UnknownModel, architecture, fit, known_config
 from cluster.model.fit import checkpoint_bytes, parameters
+from cluster.model.heads import attention_heads
 from cluster.model.layout import Layout, obstacles
 from cluster.model.overhead import Service
 from tests.cluster.model.configs import CONFIGS, E28B, E424B

@@ -15,8 +15,8 @@ from cluster.plan import Answers, plan
 from cluster.plan.query import VllmOptions
 from cluster.plan.results import Plan
 from cluster.plan.units import Unseen
-from cluster.values import Gpu, ModelFiles
-from cluster.values.machine import Hub
+from cluster.values import Gpu
+from cluster.values.facts import Hub, ModelFiles
 from cluster.views import HostView
 from tests.cluster import builders
 from tests.cluster.builders import card, facts, inventory, machine, seen

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from cluster.inventory import Inventory
-from cluster.preflight import Evidence
 from cluster.preflight.all_reduce import CHECKS
+from cluster.preflight.check import Evidence
 from cluster.values import AllReduceResult, NcclTransport
 from tests.cluster.builders import inventory, seen
 

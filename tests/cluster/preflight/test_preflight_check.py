@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cluster.errors import Unreachable
 from cluster.inventory import Inventory
-from cluster.preflight import Evidence, report
+from cluster.preflight.check import Evidence
+from cluster.preflight.report import report
 from cluster.values import Finding
 from cluster.views import HostView, Observed
 from tests.cluster.builders import facts, inventory, machine, seen, view

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cluster.preflight import Evidence
+from cluster.preflight.check import Evidence
 from cluster.preflight.machine import skew
 from tests.cluster.builders import inventory, seen
 

@@ -12,8 +12,10 @@ from cluster.inventory import Inventory
 from cluster.model import Fit
 from cluster.plan import expected
 from cluster.plan.results import Plan
-from cluster.preflight import Evidence, report
-from cluster.values import CheckReport, Finding, ModelFiles
+from cluster.preflight.check import Evidence
+from cluster.preflight.report import report
+from cluster.values import CheckReport, Finding
+from cluster.values.facts import ModelFiles
 from tests.cluster.builders import card, inventory, seen
 
 _28B = "baidu/ERNIE-4.5-VL-28B-A3B-PT"

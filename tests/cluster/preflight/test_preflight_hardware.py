@@ -9,8 +9,7 @@ import pytest
 from cluster.preflight.check import Evidence
 from cluster.preflight.hardware import CHECKS, driver, fabric, memory_errors, mig, persistence, same_model
 from cluster.preflight.report import ALL
-from cluster.values import Hardware
-from cluster.values.hardware import Xid
+from cluster.values.facts import Hardware, Xid
 from tests.cluster.builders import card, hardware, health, inventory, seen, view
 from tests.cluster.preflight.findings import differing, found_on_head
 

@@ -10,7 +10,7 @@ from cluster.launch import ray
 from cluster.preflight import machine as checks
 from cluster.preflight.machine import leftovers, memory, shared_memory
 from cluster.values import Presence, UnitState
-from cluster.values.machine import Stranger
+from cluster.values.facts import Stranger
 from tests.cluster.builders import facts, inventory, machine
 from tests.cluster.preflight.findings import found_on_head
 

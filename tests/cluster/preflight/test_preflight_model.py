@@ -8,8 +8,7 @@ import pytest
 
 from cluster.preflight.check import Evidence
 from cluster.preflight.model import equal, present, space
-from cluster.values import ModelFiles
-from cluster.values.machine import Hub
+from cluster.values.facts import Hub, ModelFiles
 from tests.cluster.builders import facts, inventory, machine, view
 from tests.cluster.preflight.findings import differing, found_on_head
 

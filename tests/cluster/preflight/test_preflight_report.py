@@ -6,8 +6,8 @@ from typing import Any
 
 from cluster.errors import Unreachable
 from cluster.inventory import Inventory
-from cluster.preflight import Evidence, report
-from cluster.preflight.report import ALL
+from cluster.preflight.check import Evidence
+from cluster.preflight.report import ALL, report
 from cluster.values import CHECKS, AllReduceResult, CheckReport
 from cluster.views import HostView
 from tests.cluster.builders import inventory, seen

@@ -6,9 +6,11 @@ import pytest
 
 from cluster.command import Command
 from cluster.errors import CommandFailed, Unreachable
-from cluster.preflight import Evidence, report
+from cluster.preflight.check import Evidence
+from cluster.preflight.report import report
 from cluster.preflight.software import remote_code, tools
-from cluster.values import ModelFiles, Severity, VenvCheck
+from cluster.values import Severity, VenvCheck
+from cluster.values.facts import ModelFiles
 from cluster.views import TrialResults
 from tests.cluster.builders import inventory, seen, software
 from tests.cluster.preflight.findings import found_on_head

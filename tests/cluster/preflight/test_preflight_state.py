@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.preflight.state import directory
+from cluster.preflight.machine import directory
 from tests.cluster.builders import machine
 from tests.cluster.preflight.findings import found_on_head
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.preflight.hardware import logged, unread
-from cluster.values.hardware import Xid
+from cluster.values.facts import Xid
 from tests.cluster.preflight.findings import found_on_head
 from tests.cluster.preflight.test_preflight_hardware import FALLEN, ONE, of
 

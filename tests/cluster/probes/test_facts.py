@@ -9,7 +9,8 @@ import pytest
 from cluster.engine.vllm_log import SIGNS
 from cluster.errors import MalformedAnswer
 from cluster.launch.unit import folder_name
-from cluster.preflight import Evidence, report
+from cluster.preflight.check import Evidence
+from cluster.preflight.report import report
 from cluster.probes.facts import facts, ports
 from cluster.transport.host import Host
 from cluster.values import Facts

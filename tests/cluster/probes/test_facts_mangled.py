@@ -13,9 +13,10 @@ from cluster.errors import HostError, MalformedAnswer, Unreachable
 from cluster.inventory import Inventory
 from cluster.plan import Answers, expected, plan
 from cluster.plan.query import VllmOptions, vllm_options
-from cluster.preflight import Evidence, report
+from cluster.preflight.check import Evidence
+from cluster.preflight.report import report
+from cluster.probes.active_checks import venv_check
 from cluster.probes.facts import facts
-from cluster.probes.venv_check import venv_check
 from cluster.state.desired import outdated
 from cluster.state.leftovers import leftovers
 from cluster.transport.host import Host

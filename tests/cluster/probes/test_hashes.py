@@ -9,11 +9,12 @@ import pytest
 
 from cluster.command import Command
 from cluster.errors import CommandFailed
-from cluster.preflight import Evidence, report
-from cluster.probes.hashes import hashes
+from cluster.preflight.check import Evidence
+from cluster.preflight.report import report
+from cluster.probes.active_checks import hashes
 from cluster.transport.host import Host
 from cluster.transport.local import LocalTransport
-from cluster.values import ModelFiles
+from cluster.values.facts import ModelFiles
 from cluster.views import TrialResults
 from tests.cluster.builders import facts, inventory, seen
 from tests.cluster.remote.local import VENV

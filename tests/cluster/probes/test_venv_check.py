@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from cluster.inventory import Inventory
-from cluster.probes.venv_check import venv_check
+from cluster.probes.active_checks import venv_check
 from cluster.transport.host import Host
 from cluster.transport.local import LocalTransport
-from cluster.values import GpuProcess, ModelFiles, VenvCheck
+from cluster.values import GpuProcess, VenvCheck
+from cluster.values.facts import ModelFiles
 from sandbox import model
 from sandbox.layout import MODEL
 from sandbox.root import place

@@ -9,7 +9,7 @@ import pytest
 from cluster.command import Command
 from cluster.errors import ClusterError, CommandFailed, FleetError, PreflightFailed, Unreachable
 from cluster.state.desired import ray_unit, vllm_unit
-from cluster.values import ModelFiles
+from cluster.values.facts import ModelFiles
 from cluster.views import HostView, Observed
 from orchestrator.events import FindingReported
 from orchestrator.phases.preflight import Preflight

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.errors import NotReleased
-from orchestrator.phases.restart import Restart
+from orchestrator.phases.launch_vllm import Restart
 from tests.orchestrator.scripted_stage import scripted_run, stop_answer
 
 

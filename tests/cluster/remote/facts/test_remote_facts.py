@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from cluster.engine.vllm_log import failed
-from cluster.inventory import Inventory, RuntimeSpec
+from cluster.inventory import Inventory
+from cluster.inventory.models import RuntimeSpec
 from cluster.launch.unit import folder_name
 from cluster.probes.facts import facts
 from cluster.remote.common.processes import boot_id

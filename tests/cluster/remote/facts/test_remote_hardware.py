@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from cluster.remote.facts import hardware as remote
-from cluster.values import Hardware
-from cluster.values.hardware import GpuHealth
+from cluster.values.facts import GpuHealth, Hardware
 from tests.cluster.recorded import RECORDED, recorded
 from tests.cluster.remote.facts.test_remote_facts import look, on
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cluster.command import json_lines
-from cluster.inventory import RuntimeSpec
+from cluster.inventory.models import RuntimeSpec
 from cluster.launch import ray
 from cluster.transport.conversation import Channel
 from tests.cluster.builders import inventory
