@@ -205,7 +205,7 @@ def test_nobody_is_left_listening_where_check_is_killed(check: Checker) -> None:
     """While its tries wait for an answer that does not come."""
     with firewall(check.hosts, "node1", f"iifname fab0 {_OPENS} drop"):
         started = check.operator.start("check", check.hosts.inventory, "--output", "json")
-        wait_for("listeners", lambda: all(check.hosts.pids(host, " listen") for host in ("node0", "node1")))
+        wait_for("listeners", lambda: all(check.hosts.pids(host, " port_listener") for host in ("node0", "node1")))
         started.kill()
         started.communicate()
         for host in ("node0", "node1"):

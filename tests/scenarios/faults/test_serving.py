@@ -9,6 +9,8 @@ from tests.scenarios.faults.case import Case
 
 pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 
+#: What the agents of the scripted engine's Ray are: its raylet leaves with them, as with Ray's own.
+_AGENT = "sleep infinity"
 _HEAD, _WORKERS, _VLLM = "Start Ray on the head", "Start Ray on the workers", "Launch vLLM"
 _ALL = ("node0", "vllm"), ("node0", "ray"), ("node1", "ray")
 
@@ -100,7 +102,7 @@ def test_ray_breaks_on_the_head(case: Case) -> None:
     breaks("the raylet of the head is killed", *case.hosts.pids("node0", "raylet/raylet"))
     breaks(
         "the agent of the head's Ray is killed, and its raylet leaves",
-        *case.hosts.pids("node0", "ray::DashboardAgent"),
+        *case.hosts.pids("node0", _AGENT),
     )
     breaks("gcs_server is killed", *case.hosts.pids("node0", "gcs/gcs_server"))
     breaks("all processes on the head are killed, and their records stay", *case.hosts.processes("node0"))
