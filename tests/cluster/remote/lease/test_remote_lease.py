@@ -17,6 +17,7 @@ from cluster.errors import LeaseHeld, LeaseLost, Unreachable
 from cluster.lease import keepalive
 from cluster.lease import lease as module
 from cluster.lease.lease import HeldLease, take
+from cluster.transport import local
 from cluster.values import Lease
 from tests.cluster.remote.cell import HOST, kill
 from tests.cluster.remote.local import VENV, LocalChannel
@@ -226,11 +227,11 @@ def test_an_owner_whose_host_does_not_answer_takes_it_again(state: str, monkeypa
     frozen = holders(state)
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
-    hung: list[LocalChannel] = []
+    hung: list[local.LocalChannel] = []
     with monkeypatch.context() as patched:
         patched.setattr(keepalive, "_TRUST", 0.0)
         patched.setattr(keepalive, "_PROOF", 0.05)
-        patched.setattr(LocalChannel, "close", lambda channel: hung.append(channel))
+        patched.setattr(local.LocalChannel, "close", lambda channel: hung.append(channel))
         with pytest.raises(Unreachable, match="take the lease again"):
             held.check()
     kill(frozen)
