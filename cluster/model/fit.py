@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from cluster.model.architecture import Architecture
 from cluster.model.layout import Layout, layers_of_stages, tensors_on_stage
@@ -135,17 +136,19 @@ def _stage(
     )
 
 
-def parameters(shape: Architecture) -> Counter[str]:
+@cache
+def parameters(shape: Architecture) -> Mapping[str, int]:
     """Returns the parameters of the whole model, by part."""
     return _by_part((tensor, tensor.parameters) for tensor in _whole(shape))
 
 
 def checkpoint_bytes(shape: Architecture, element: int) -> int:
     """Returns about what its files take on a disk: all of it in one type."""
-    return sum(tensor.parameters * element for tensor in _whole(shape))
+    return sum(parameters(shape).values()) * element
 
 
-def by_part(shape: Architecture, layout: Layout, stage: int) -> Counter[str]:
+@cache
+def by_part(shape: Architecture, layout: Layout, stage: int) -> Mapping[str, int]:
     """Returns the bytes on a GPU of this stage, by part."""
     return _by_part((tensor, layout.bytes_of(tensor)) for tensor in tensors_on_stage(shape, layout, stage))
 
