@@ -73,8 +73,12 @@ class HostError(ClusterError):
 
     @property
     def reason(self) -> str:
-        """Why, as well as it is known: the cause, otherwise what the host said, otherwise what did not work."""
-        return self.cause or self.output or f"could not {self.doing}"
+        """Why, as well as it is known: the cause, otherwise the last line of output, otherwise what did not work.
+
+        A line of JSON is the answer of a program: it may hold a whole log.
+        """
+        last = self.output.strip().rpartition("\n")[2]
+        return self.cause or ("" if last.startswith("{") else last) or f"could not {self.doing}"
 
 
 class Unreachable(HostError):

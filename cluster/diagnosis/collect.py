@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from cluster.command import Command, json_lines, program, remote_source
@@ -106,4 +106,6 @@ def _command(inventory: Inventory, host: str, request: CollectRequest) -> Comman
     # Beyond its own time it has something to pack still, and a hung disk is no reason to wait.
     timeout = request.seconds + 3
     title = "collect what it says"
-    return program("diagnosis.collect", payload, title=title, venv=inventory.runtime.venv, timeout=timeout)
+    command = program("diagnosis.collect", payload, title=title, venv=inventory.runtime.venv, timeout=timeout)
+    # Its output is packed: nobody can read it, nor take secrets out of it.
+    return replace(command, secret=True)

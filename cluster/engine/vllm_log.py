@@ -90,7 +90,7 @@ def loading(log: str) -> Loading:
 
 def failed(log: str) -> bool:
     """Whether the log says that the engine will not come up, or has died."""
-    return engine_died(log, SIGNS)
+    return engine_died(log.splitlines(keepends=True), SIGNS)
 
 
 def without_nccl(log: str) -> str:

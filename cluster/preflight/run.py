@@ -13,7 +13,7 @@ from cluster.preflight.report import report
 from cluster.probes import active_checks, all_reduce
 from cluster.state.desired import vllm_runs
 from cluster.transport.fleet import Fleet
-from cluster.values import CheckReport, Finding, Presence
+from cluster.values import CheckReport, Finding, Presence, UnitState
 from cluster.views import Observed
 
 
@@ -50,8 +50,13 @@ def _steps(
     evidence = replace(evidence, trials=active_checks.run(inventory, fleet, observed, deep))
     yield evidence
     # An all-reduce needs every host, and none on which a vLLM of ours has the GPUs.
-    if measure and all(view.facts and view.vllm.presence is Presence.ABSENT for view in observed.values()):
+    if measure and all(view.facts and not _has_gpus(view.vllm) for view in observed.values()):
         yield replace(evidence, fabric=all_reduce.measure(inventory, fleet, observed))
+
+
+def _has_gpus(vllm: UnitState) -> bool:
+    """A vLLM that has died may leave its record alone."""
+    return vllm.presence is Presence.ALIVE or bool(vllm.pids)
 
 
 def obstacle(result: CheckReport, observed: Observed) -> ClusterError | None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from cluster.errors import ClusterError
+from cluster.errors import ClusterError, HostError
 from cluster.values import Announcement, Excused, Finding, NcclTransport
 from orchestrator.events import Event, HostMessage, Sink
 from orchestrator.render import announce, failure
@@ -42,9 +42,15 @@ def _value(value: Any) -> Any:
         case ClusterError():
             return failure.report(value)
         case tuple():
-            return [_value(item) for item in value]
+            return [_problem(item) if isinstance(item, HostError) else _value(item) for item in value]
         case Finding() | Excused() | NcclTransport():
             return asdict(value)
         case Announcement():
             return announce.document(value)
     return value
+
+
+def _problem(error: HostError) -> dict[str, Any]:
+    """An error that is looked at again: what the host said may be its log, which comes with each look."""
+    report = failure.report(error)
+    return {key: report[key] for key in ("kind", "host", "doing", "cause", "cure")}

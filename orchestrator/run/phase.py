@@ -135,9 +135,9 @@ class Stage(Situation):
 
         def guarded() -> T:
             nonlocal problems
-            self.guard()
             problems = ()
             try:
+                self.guard()
                 return look()
             except HostError as error:
                 problems = (error,)

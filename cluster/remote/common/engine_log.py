@@ -1,7 +1,7 @@
 """Whether an engine is dead, by its log: the same rule on a host and where the program runs."""
 
 import re
-from typing import NamedTuple
+from typing import Iterable, NamedTuple
 
 
 class Signs(NamedTuple):
@@ -20,18 +20,18 @@ class Signs(NamedTuple):
     reserved: "list[str]"
 
 
-def engine_died(log: str, signs: Signs) -> bool:
-    """Whether the log says that the engine will not come up, or has died. One wait for GPUs that has ended says
-    neither, a second one does; nor does what clients write into the log of an engine that serves."""
-    start, ready, after = log.partition(signs.ready)
-    if any(re.search(sign, start) for sign in signs.fatal):
-        return True
-    if ready:
-        return re.search(signs.dead, after) is not None
-    return len(re.findall(signs.wait, start)) > 1 and waits_for_gpus(start, signs)
-
-
-def waits_for_gpus(start: str, signs: Signs) -> bool:
-    """Whether Ray was asked for GPUs and has given none yet."""
-    reserved = any(re.search(sign, start) for sign in signs.reserved)
-    return re.search(signs.reserving, start) is not None and not reserved
+def engine_died(lines: "Iterable[str]", signs: Signs) -> bool:
+    """Whether the lines of a log say that the engine will not come up, or has died. One wait for GPUs that has
+    ended says neither, a second one does; nor does what clients write into the log of an engine that serves."""
+    waits, reserving, reserved = 0, False, False
+    rest = iter(lines)
+    for line in rest:
+        start, ready, after = line.partition(signs.ready)
+        if any(re.search(sign, start) for sign in signs.fatal):
+            return True
+        if ready:
+            return re.search(signs.dead, after + "".join(rest)) is not None
+        waits += len(re.findall(signs.wait, start))
+        reserving = reserving or re.search(signs.reserving, start) is not None
+        reserved = reserved or any(re.search(sign, start) for sign in signs.reserved)
+    return waits > 1 and reserving and not reserved

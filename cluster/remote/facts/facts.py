@@ -12,7 +12,7 @@ import pwd
 import resource
 import socket
 import time
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Iterator
 
 if TYPE_CHECKING:
     from cluster.remote.common.engine_log import Signs, engine_died
@@ -51,25 +51,25 @@ def unit_state(folder: str, died: bool = False) -> dict[str, Any]:
 def units(data: dict[str, Any], folder: str) -> dict[str, Any]:
     """Both units; an engine is dead by its log as well."""
     signs, vllm = Signs(*(data[name] for name in Signs._fields)), os.path.join(folder, "vllm")
-    log = log_that_decides(os.path.join(vllm, "log"), signs.ready)
+    log = lines_that_decide(os.path.join(vllm, "log"), signs.ready)
     return {"ray": unit_state(os.path.join(folder, "ray")), "vllm": unit_state(vllm, engine_died(log, signs))}
 
 
-def log_that_decides(path: str, ready: str) -> str:
-    """The log to the line that says `ready`, and its end; empty where there is none.
+def lines_that_decide(path: str, ready: str) -> "Iterator[str]":
+    """Each line of the log to the one that says `ready`, and then its end; none where there is no log.
 
     What lies between was written by clients, for months, and means nothing.
     """
-    lines = []
     try:
         with open(path, "rb") as file:
             for line in iter(file.readline, b""):
-                lines.append(line.decode(errors="replace"))
-                if ready in lines[-1]:
-                    return "".join([*lines, end_of(file)])
+                text = line.decode(errors="replace")
+                yield text
+                if ready in text:
+                    yield end_of(file)
+                    return
     except OSError:
         pass
-    return "".join(lines)
 
 
 def end_of(file: "BinaryIO") -> str:

@@ -6,6 +6,8 @@ import base64
 import json
 import zlib
 
+from cluster.command import Result
+from cluster.diagnosis.bundle import missing
 from cluster.diagnosis.collect import Collected, CollectRequest, Files, collect, collected
 from cluster.errors import Unreachable
 from cluster.transport.host import Host
@@ -34,6 +36,16 @@ def test_a_line_that_was_cut_off_costs_that_line() -> None:
 def test_what_came_before_it_went_wrong_is_kept() -> None:
     host = Host("gpu-a", ScriptedTransport({"collect": BROKEN}))
     assert collect(host, inventory(), CollectRequest(())) == Collected("gpu-a", {}, (), BROKEN)
+
+
+def test_a_collector_that_was_killed_says_nothing_of_what_it_packed() -> None:
+    """Nobody can read that, nor take secrets out of it."""
+    host = Host("gpu-a", ScriptedTransport({"collect": Result(137, line("vllm/log", "one"), "")}))
+    collected_here = collect(host, inventory(), CollectRequest(()))
+    assert collected_here.problem
+    assert "packed" not in collected_here.problem.output
+    (told,) = missing({"gpu-a": collected_here}, ["gpu-a"])
+    assert "packed" not in told
 
 
 def test_what_is_asked_for() -> None:

@@ -114,6 +114,14 @@ def test_no_all_reduce_runs_beside_a_vllm_that_has_the_gpus() -> None:
     assert play.events_of(FindingReported) == []
 
 
+def test_the_record_of_a_vllm_that_has_ended_forbids_no_all_reduce() -> None:
+    two = builders.inventory(preflight={"fabric": {"min_gb_per_second": 1}})
+    ended = builders.view(two.host("gpu-a"), vllm=builders.dead(name="vllm"))
+    play = scripted_run(inventory=two, seen=builders.seen(two) | {"gpu-a": ended})
+    with pytest.raises(KeyError, match="all_reduce"):  # it was begun, and nobody scripted its answer
+        Preflight().run(play.stage)
+
+
 def test_a_lost_head_does_not_hide_what_is_wrong_with_the_others() -> None:
     with pytest.raises(PreflightFailed) as caught:
         Preflight().run(scripted_run(seen=seen(gpu_a=LOST_A, gpu_b=NO_PYTHON)).stage)

@@ -7,6 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import get_args
 
+from cluster.errors import HostError
 from orchestrator.events import (
     Announced,
     Event,
@@ -45,7 +46,13 @@ def test_errors_are_told_in_full() -> None:
 
 def test_what_kept_hosts_from_an_answer_is_told_in_full() -> None:
     shown = json.loads(jsonl.line(Waiting("it", 1.0, "", problems=(story.unreachable,)), AT))
-    assert shown["problems"] == [failure.report(story.unreachable)]
+    report = failure.report(story.unreachable)
+    assert shown["problems"] == [{key: report[key] for key in ("kind", "host", "doing", "cause", "cure")}]
+
+
+def test_a_wait_repeats_no_output_of_hosts() -> None:
+    lost = HostError("gpu-a", "look at vllm", '{"text": "VLLM_API_KEY=hush')
+    assert "hush" not in jsonl.line(Waiting("it", 1.0, "", problems=(lost,)), AT)
 
 
 def test_findings_and_announcements_are_objects() -> None:
