@@ -51,7 +51,8 @@ class Stage(Situation):
     """All that a phase may see and do. Frozen: a phase changes hosts, and what is seen of them is a new stage.
 
     `at_end` registers what must be given back when the whole run is over, however it ends. `skip` are names
-    of checks whose findings do not count. `since` is when the hosts were seen, on the monotonic clock.
+    of checks whose findings do not count. `since` is when the hosts were seen, on the monotonic clock. `folders`
+    are those that hosts have told an earlier stage of.
     """
 
     fleet: Fleet
@@ -62,10 +63,12 @@ class Stage(Situation):
     guards: tuple[Callable[[], None], ...] = ()
     skip: tuple[str, ...] = ()
     since: float = field(default_factory=time.monotonic)
+    folders: StateFolders | None = None
 
     def after(self, handover: Handover) -> Stage:
         """The same stage, with what a phase has handed over."""
-        return replace(self, guards=self.guards + handover.guards, removed=self.removed + handover.removed)
+        guards, removed = self.guards + handover.guards, self.removed + handover.removed
+        return replace(self, guards=guards, removed=removed, folders=self._state_folders)
 
     def guard(self) -> None:
         """Raises when the run may not go on, because its lease is somebody else's by now."""
@@ -116,7 +119,7 @@ class Stage(Situation):
 
     @cached_property
     def _state_folders(self) -> StateFolders:
-        return StateFolders(self.inventory, self.fleet, self.seen)
+        return self.folders or StateFolders(self.inventory, self.fleet, self.seen)
 
     def until(
         self,
