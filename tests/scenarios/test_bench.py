@@ -18,7 +18,7 @@ import pytest
 from tests.scenarios.conftest import HOSTS
 from tests.scenarios.hosts import Hosts, wait_for
 from tests.scenarios.operator import Operator
-from tests.timing import LIMIT
+from tests.timing import LIMIT, Stopwatch
 
 pytestmark = pytest.mark.scenario
 
@@ -121,15 +121,19 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 def who_ends_it_early(pair: Hosts, operator: Operator, tmp_path: Path) -> None:
     with measuring(operator, pair, tmp_path / "interrupted") as process:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(LIMIT) == 130
+        with Stopwatch() as watch:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(LIMIT) == 130
+        assert watch.seconds < 20
     assert left(pair) == []
     wait_for("the server has forgotten its requests", lambda: running(pair) == 0)
 
     with measuring(operator, pair, tmp_path / "killed") as process:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait(LIMIT)
-        wait_for("nothing of it is left", lambda: left(pair) == [])
+        with Stopwatch() as watch:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait(LIMIT)
+            wait_for("nothing of it is left", lambda: left(pair) == [])
+        assert watch.seconds < 10
     wait_for("the server has forgotten its requests", lambda: running(pair) == 0)
 
 
@@ -140,8 +144,10 @@ def a_server_that_dies(pair: Hosts, operator: Operator, tmp_path: Path) -> None:
     pair.behave(token_seconds=0.5)
     with operator.start("bench", *_slow(tmp_path / "dies")) as process:
         wait_for("the requests are under way", lambda: running(pair) == 2)
-        pair.kill("node0", *pair.pids("node0", "vllm serve"))
-        out, _ = process.communicate(timeout=LIMIT)
+        with Stopwatch() as watch:
+            pair.kill("node0", *pair.pids("node0", "vllm serve"))
+            out, _ = process.communicate(timeout=LIMIT)
+        assert watch.seconds < 30
     failure = json.loads(out)
     assert process.returncode == 6
     assert (failure["kind"], failure["host"]) == ("NotReady", "node0")
