@@ -30,9 +30,12 @@ class Engine:
         return [vllm, "serve", "/models/ernie-4.5-vl-tiny", *sizes]
 
     def start(self, *more: str) -> None:
+        """Returns once this engine, and no earlier one, has left its pid."""
+        self.up.on("node0", "rm", "-f", "/tmp/pid", "/tmp/log")
         command = ["sh", "-c", 'echo $$ >/tmp/pid; exec "$@" >/tmp/log 2>&1', "sh", *self.argv(), *more]
         argv = [sys.executable, "-m", "sandbox", "exec", "--name", self.up.name, "node0", "--", *command]
         self.process = subprocess.Popen(argv, cwd=ROOT)
+        eventually(lambda: self.up.on("node0", "cat", "/tmp/pid").stdout)
 
     def told(self, **behaviour: object) -> None:
         self.up.on("node0", "tee", "/etc/sandbox/engine.json", stdin=json.dumps(behaviour))
