@@ -291,7 +291,7 @@ class LaunchTarget(Protocol):
 
     @property
     def versions(self) -> dict[str, str]:
-        """Of what is installed there."""
+        """The version of each package that is installed there."""
 
     def interface(self, address: str) -> str:
         """The interface that holds `address`."""

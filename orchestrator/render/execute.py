@@ -11,7 +11,7 @@ from orchestrator.render.text import clean, one_line
 
 
 def output(host: str, said: str, several: bool, terminal: bool) -> str:
-    """Of several hosts line by line, each with its host; of one as it came, unless a terminal would obey it."""
+    """Returns what one host said, made safe for a terminal; of several hosts, each line with its host."""
     if not (several or terminal):
         return said
     origin = f"{clean(host)} | " if several else ""
