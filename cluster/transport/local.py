@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable
 
 from cluster.command import Command, Result
@@ -31,6 +32,7 @@ class LocalChannel:
             start_new_session=True,
         )
         self._buffer = b""
+        self._reading = threading.Lock()
         self.send(command.stdin)
 
     def send(self, data: bytes) -> None:
@@ -41,16 +43,28 @@ class LocalChannel:
             raise Unreachable(_NAME, self._title, cause="the command has ended") from None
 
     def read_line(self, timeout: float) -> str | None:
-        assert self._process.stdout
         while b"\n" not in self._buffer:
-            if not select.select([self._process.stdout], [], [], timeout)[0]:
+            block = self._read(timeout)
+            if block is None:
                 return None
-            block = self._process.stdout.read(_CHUNK)
             if not block:
                 raise EOFError
             self._buffer += block
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line.decode(errors="replace")
+
+    def _read(self, timeout: float) -> bytes | None:
+        """Returns what came, None where nothing did within `timeout` seconds; nothing comes once we hung up.
+
+        Another thread may hang up meanwhile: the stream stays open for as long as we read it.
+        """
+        assert self._process.stdout
+        with self._reading:
+            if self._process.stdout.closed:
+                return b""
+            if not select.select([self._process.stdout], [], [], timeout)[0]:
+                return None
+            return self._process.stdout.read(_CHUNK)
 
     def result(self) -> Result:
         status = self._process.wait()
@@ -66,7 +80,8 @@ class LocalChannel:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stdout.close()
+        with self._reading:
+            self._process.stdout.close()
         self._stderr.close()
 
 

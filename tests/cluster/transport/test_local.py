@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
 import pytest
 
 from cluster.command import Command, Probe
 from cluster.errors import CommandFailed, Unreachable
+from cluster.transport.conversation import Channel
 from cluster.transport.host import Host
 from cluster.transport.local import LocalTransport
+from tests.timing import LIMIT
 
 HERE = Host("this machine", LocalTransport())
 
@@ -49,3 +54,19 @@ def test_hanging_up_ends_it() -> None:
     channel.close()
     with pytest.raises(Unreachable):
         channel.send(b"more\n")
+    with pytest.raises(EOFError):
+        channel.read_line(5)
+
+
+def test_hanging_up_while_another_thread_listens() -> None:
+    channel = HERE.open(command("while sleep 0.01; do echo line; done & read end; kill $!"))
+    with ThreadPoolExecutor() as pool:
+        listening = pool.submit(to_the_end, channel)
+        channel.close()
+        assert listening.exception(LIMIT) is None
+
+
+def to_the_end(channel: Channel) -> None:
+    with suppress(EOFError):
+        while True:
+            channel.read_line(0.01)
