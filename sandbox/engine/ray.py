@@ -6,6 +6,7 @@ one: together, half of the work of a start. With the real vLLM all of them run.
 
 import os
 import re
+import sys
 from typing import Any
 
 AGENT = "/usr/lib/sandbox/ray-agent"
@@ -21,11 +22,15 @@ _PORTS = {
     "--dashboard_agent_command": "metrics_agent_port metrics_export_port dashboard_agent_listen_port",
     "--runtime_env_agent_command": "runtime_env_agent_port",
 }
+#: Other subcommands of `ray`, which does without them where they are not installed: most of what it imports.
+_SUBCOMMANDS = ("ray.serve.scripts", "ray.dashboard.modules.job.cli", "ray.util.state.state_cli")
 _HELPERS = ("start_monitor", "start_ray_client_server", "start_api_server", "start_log_monitor")
 
 
 def main(argv: list[str]) -> int:
     os.environ.update({"RAY_enable_worker_prestart": "0", "RAY_prestart_worker_first_driver": "0"})
+    # None stands for a module that is not there.
+    sys.modules.update(dict.fromkeys(_SUBCOMMANDS))  # type: ignore[arg-type]
     from ray._private import node, services
     from ray.scripts import scripts
 
