@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.scenarios.conftest import HOSTS
+from tests.scenarios.conftest import HOSTS, ONE_GPU_EACH
 from tests.scenarios.hosts import Hosts, wait_for
 from tests.scenarios.operator import Operator
 from tests.scenarios.running import interrupt, running
@@ -23,6 +23,7 @@ _TITLES = (
 )
 
 
+@ONE_GPU_EACH
 def test_nothing_is_left_of_what_a_run_started(pair: Hosts, operator: Operator) -> None:
     pair.behave(behaviour="hang")
     for title in _TITLES:
@@ -32,6 +33,7 @@ def test_nothing_is_left_of_what_a_run_started(pair: Hosts, operator: Operator) 
         pair.assert_idle(*HOSTS)
 
 
+@ONE_GPU_EACH
 def test_twice_leaves_at_once_and_says_how_to_clean(pair: Hosts, operator: Operator) -> None:
     pair.behave(behaviour="hang")
     with running(operator, "up", pair.inventory) as run:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from orchestrator.plans import UpOptions, down, up
-from tests.scenarios.conftest import HOSTS
+from tests.scenarios.conftest import HOSTS, ONE_GPU_EACH
 from tests.scenarios.hosts import Hosts
 from tests.scenarios.operator import Operator
 from tests.scenarios.running import SOON, running
@@ -35,13 +35,14 @@ def raylets(hosts: Hosts) -> dict[str, list[int]]:
     return {host: hosts.pids(host, "raylet/raylet") for host in HOSTS}
 
 
+@ONE_GPU_EACH
 def test_the_next_run_goes_on_from_what_it_finds(pair: Hosts, operator: Operator, tmp_path: Path) -> None:
     kill_in_each(operator, pair, "up", _UP)
     with running(operator, "up", pair.inventory) as run:
         assert run.finish() == 0
     assert any("took over the lease of" in line for line in run.lines())
     assert [len(pids) for pids in raylets(pair).values()] == [1, 1]
-    assert [pair.gpus_in_use(host) for host in HOSTS] == [2, 2]
+    assert [pair.gpus_in_use(host) for host in HOSTS] == [1, 1]
     ended_while_it_stops_what_is_outdated(pair, operator, tmp_path)
     kill_in_each(operator, pair, "down", _DOWN)
     operator.down(pair.inventory)
@@ -63,4 +64,4 @@ def ended_while_it_stops_what_is_outdated(pair: Hosts, operator: Operator, tmp_p
         assert run.process.returncode == code
         operator.up(changed)
         assert raylets(pair) == before
-        assert [pair.gpus_in_use(host) for host in HOSTS] == [2, 2]
+        assert [pair.gpus_in_use(host) for host in HOSTS] == [1, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.scenario
 
 @pytest.fixture
 def single(operator: Operator) -> Iterator[Hosts]:
-    hosts = Hosts.up("single", 1, 2, "scripted")
+    hosts = Hosts.up(f"single{os.getpid()}", 1, 2, "scripted")
     yield hosts.without_trial()
     hosts.down()
 

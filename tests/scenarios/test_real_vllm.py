@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.scenarios.test_main_job import completion
 
 @pytest.fixture
 def real(request: pytest.FixtureRequest) -> Iterator[Hosts]:
-    hosts = Hosts.up("real", 2, request.param, "vllm")
+    hosts = Hosts.up(f"real{os.getpid()}", 2, request.param, "vllm")
     yield hosts
     hosts.down()
 

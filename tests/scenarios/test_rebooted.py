@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.scenarios.conftest import HOSTS
+from tests.scenarios.conftest import HOSTS, ONE_GPU_EACH
 from tests.scenarios.hosts import Hosts, wait_for
 from tests.scenarios.operator import Operator
 
@@ -51,18 +51,20 @@ def keeper(hosts: Hosts, host: str, unit: str) -> int:
     return int(json.loads(hosts.run(host, "cat", record))["keeper"])
 
 
+@ONE_GPU_EACH
 def test_hosts_that_were_rebooted(pair: Hosts, operator: Operator, foreign: int, boots: None) -> None:
     operator.up(pair.inventory)
     reboot(pair, "node1", spared=foreign)
     operator.up(pair.inventory)
     assert [len(pair.pids(host, "raylet/raylet")) for host in HOSTS] == [1, 1]
-    assert [pair.gpus_in_use(host) for host in HOSTS] == [2, 2]
+    assert [pair.gpus_in_use(host) for host in HOSTS] == [1, 1]
     reboot(pair, "node0")
     operator.down(pair.inventory)
     pair.assert_clean("node0")
     assert set(pair.processes("node1")) == {foreign}
 
 
+@ONE_GPU_EACH
 def test_keepers_that_were_killed(pair: Hosts, operator: Operator) -> None:
     """Their trees live on; the next run knows them for ours all the same."""
     operator.up(pair.inventory)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.conftest import HOSTS
+from tests.scenarios.conftest import HOSTS, ONE_GPU_EACH
 from tests.scenarios.hosts import ROOT, Hosts, wait_for
 from tests.scenarios.operator import Operator
 from tests.scenarios.test_check_gpus import check, machine
@@ -57,6 +57,7 @@ def inventory(pair: Hosts, operator: Operator, tmp_path: Path) -> Iterator[Path]
         pair.run(host, "rm", "-rf", _STATE)
 
 
+@ONE_GPU_EACH
 def test_what_becomes_of_it(
     pair: Hosts, operator: Operator, inventory: Path, foreign: set[int], tmp_path: Path
 ) -> None:
@@ -165,7 +166,7 @@ def _kill_the_heads_ray(hosts: Hosts, operator: Operator, inventory: Path) -> No
     hosts.run("node0", "sh", "-c", script, "sh", str(keeper), check=False)
     announced = operator.up(inventory)
     assert announced["hosts"] == list(HOSTS)
-    assert [hosts.gpus_in_use(host) for host in HOSTS] == [2, 2]
+    assert [hosts.gpus_in_use(host) for host in HOSTS] == [1, 1]
     again = hosts.pids("node1", "raylet/raylet")
     assert len(again) == 1
     assert again != worker

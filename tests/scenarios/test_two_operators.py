@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.conftest import HOSTS
+from tests.scenarios.conftest import HOSTS, ONE_GPU_EACH
 from tests.scenarios.hosts import Hosts, wait_for
 from tests.scenarios.operator import Operator
 from tests.scenarios.running import SOON, running
@@ -21,11 +21,12 @@ pytestmark = pytest.mark.scenario
 _PATIENCE = 8
 
 
+@ONE_GPU_EACH
 def test_one_at_a_time_and_a_lost_terminal_ends_the_watching_alone(
     pair: Hosts, operator: Operator, tmp_path: Path
 ) -> None:
     """A rank on node1 reads for longer than anybody here has patience with an engine that stands still."""
-    pair.behave(slow_rank={"rank": 3, "seconds": 600})
+    pair.behave(slow_rank={"rank": 1, "seconds": 600})
     impatient = {"ORCHESTRATOR_PATIENCE_LOAD": f"{_PATIENCE}"}
     somebody = Operator(tmp_path / "somebody")
     with running(operator, "up", pair.inventory, **impatient) as run:
@@ -49,7 +50,7 @@ def test_one_at_a_time_and_a_lost_terminal_ends_the_watching_alone(
         assert run.finish() == 0, run.said[-3:]
     assert [one["title"] for one in run.said if one["event"] == "phase_skipped"][-1] == "Launch vLLM"
     assert pair.pids("node0", "vllm serve") == engine
-    assert [pair.gpus_in_use(host) for host in HOSTS] == [2, 2]
+    assert [pair.gpus_in_use(host) for host in HOSTS] == [1, 1]
     _a_down_that_was_interrupted_goes_on_where_it_ended(pair, somebody)
 
 

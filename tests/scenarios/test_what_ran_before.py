@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.scenarios.conftest import HOSTS
+from tests.scenarios.conftest import HOSTS, ONE_GPU_EACH
 from tests.scenarios.hosts import Hosts, wait_for
 from tests.scenarios.operator import Operator
 from tests.scenarios.running import interrupt, running
@@ -19,6 +19,7 @@ def raylets(hosts: Hosts) -> dict[str, list[int]]:
     return {host: hosts.pids(host, "raylet/raylet") for host in HOSTS}
 
 
+@ONE_GPU_EACH
 def test_a_failed_run_takes_back_its_own_alone(pair: Hosts, operator: Operator) -> None:
     with running(operator, "up", pair.inventory) as run:
         # As the next phase begins, the engine may be launched before the signal is there.
