@@ -85,7 +85,7 @@ def test_two_hosts_serve_one_model(real: Hosts, operator: Operator, tmp_path: Pa
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("real", [8], indirect=True)
 def test_sixteen_ranks_over_two_hosts(real: Hosts, operator: Operator) -> None:
-    done = operator.run("up", real.inventory, "--output", "plain", timeout=800)
+    done = operator.run("up", real.inventory, "--output", "plain")
     print(done.stderr, done.stdout)
     assert done.returncode == 0
     assert [real.gpus_in_use(host) for host in ("node0", "node1")] == [8, 8]
