@@ -17,7 +17,7 @@ test: check
 	$(PYTHON) -m pytest -m "not tp16 and not fault" -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 
 test-unit: $(INSTALLED)
-	$(PYTHON) -m pytest -m "not scenario and not tp16"
+	$(PYTHON) -m pytest -m "not scenario and not tp16" -n 2 --dist loadfile
 
 test-tp16: $(INSTALLED)
 	$(PYTHON) -m pytest -m tp16 -s
