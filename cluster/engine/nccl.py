@@ -6,6 +6,7 @@ import re
 from typing import Literal
 
 from cluster.command import Probe, last_json, program
+from cluster.engine import vllm_log
 from cluster.errors import NotReady
 from cluster.inventory import Inventory
 from cluster.values import NcclTransport
@@ -32,6 +33,12 @@ def transport(lines: tuple[str, ...]) -> NcclTransport:
             if sign.search(line):
                 return NcclTransport(kind, line.partition("NCCL INFO ")[2].strip() or line.strip())
     return NcclTransport("unknown")
+
+
+def transport_of_engine(lines: tuple[str, ...], engine_log: str) -> NcclTransport:
+    """The transport of an engine: gloo where its log says so, as on CPUs, otherwise what its ranks' NCCL names."""
+    gloo = vllm_log.without_nccl(engine_log)
+    return NcclTransport("gloo", gloo) if gloo else transport(lines)
 
 
 SLOW = "no InfiniBand or RoCE device was usable, so every token waits for TCP"

@@ -63,7 +63,5 @@ def _look(stage: Stage, engine: UnitLog) -> _Seen:
     that died is seen before a host that is lost, which it may have died of."""
     dead = is_dead(engine.look(), engine.log)
     over = dead or vllm_log.loaded(engine.log)
-    chosen = nccl.transport(() if dead else stage.nccl_lines())
-    if gloo := vllm_log.without_nccl(engine.log):
-        chosen = NcclTransport("gloo", gloo)
+    chosen = nccl.transport_of_engine(() if dead else stage.nccl_lines(), engine.log)
     return _Seen(chosen, chosen.kind != "unknown" or over, vllm_log.loading(engine.log))

@@ -49,8 +49,11 @@ class SmokeTest(Phase):
 
 
 def _learn_transport(stage: Stage) -> None:
-    """Once more: channels, and with them GDRDMA, are named only when the first data has travelled."""
-    transport = nccl.transport(stage.nccl_lines())
+    """Once more: channels, and with them GDRDMA, are named only when the first data has travelled. What was not
+    known in time may be known now."""
+    engine = stage.engine()
+    engine.look()
+    transport = nccl.transport_of_engine(stage.nccl_lines(), engine.log)
     nccl.refuse_slow(stage.inventory, transport)
     if transport.kind != "unknown":
         stage.sink(TransportDetected(transport))

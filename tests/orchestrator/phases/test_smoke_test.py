@@ -56,6 +56,14 @@ def test_a_token_proves_the_endpoint_and_tells_the_transport(vllm: FakeVllm) -> 
     assert vllm.asked == [HEALTH, COMPLETIONS]
 
 
+def test_a_transport_that_was_not_known_in_time_is_told(vllm: FakeVllm) -> None:
+    play = proving(
+        serving(vllm.port), status_answer("world_size=2 rank=0 local_rank=0 backend=gloo"), nccl='{"lines": []}'
+    )
+    SmokeTest().run(play.stage)
+    assert [event.transport.kind for event in play.events_of(TransportDetected)] == ["gloo"]
+
+
 def test_one_host_has_no_transport(vllm: FakeVllm) -> None:
     play = proving(serving(vllm.port, hosts=1))
     SmokeTest().run(play.stage)
