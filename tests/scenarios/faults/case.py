@@ -108,13 +108,14 @@ class Case:
             yield run
 
     def until_failure(self, run: Running, code: int) -> ParsedReport:
-        """Waits until the run exits by itself with this code; the seconds are those until its failure."""
-        status = run.finish()
+        """Waits until the run exits by itself with this code; the seconds are those until its failure, which is no
+        phase's where the lease is lost between two of them."""
+        status, ended = run.finish(), time.time()
         assert run.process.stdout
         output = run.process.stdout.read()
         assert status == code, (status, output[-2000:], run.said[-4:])
         report = from_error(json.loads(output))
-        self.add_row(report, self._seconds_to(run, "phase_failed"), f"exit {code}")
+        self.add_row(report, self._seconds_to_failure(run, ended), f"exit {code}")
         return report
 
     def until_warning(self, run: Running, host: str) -> ParsedReport:
@@ -163,9 +164,9 @@ class Case:
             item for host in self.host_names if host not in self.lost for item in _left(self.hosts, host)
         )
 
-    def _seconds_to(self, run: Running, kind: str) -> float:
-        event = next(event for event in run.said if event["event"] == kind)
-        return _time(event) - self.injected_at
+    def _seconds_to_failure(self, run: Running, ended: float) -> float:
+        failed = next((event for event in run.said if event["event"] == "phase_failed"), None)
+        return (_time(failed) if failed else ended) - self.injected_at
 
 
 def _document(inventory: Path) -> Any:
