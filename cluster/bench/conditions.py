@@ -56,9 +56,8 @@ def _host(spec: HostSpec, facts: Facts) -> HostAt:
 
 
 def _transport(inventory: Inventory, engine_log: str, network: tuple[str, ...]) -> str:
-    if vllm_log.without_nccl(engine_log):
-        return "gloo"
-    return nccl.transport(network).kind if inventory.uses_ray else ""
+    kind = nccl.transport_of_engine(network, engine_log).kind
+    return kind if inventory.uses_ray or kind == "gloo" else ""
 
 
 def with_clocks(known: Conditions, inventory: Inventory, seen: Observed, clocks: Clocks) -> Conditions:
