@@ -17,7 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-# What vLLM's import builds stays: looking through it for garbage, again and again, is a sixth of all its work.
+# What vLLM's import builds stays: to look through it for garbage, again and again, finds none.
 gc.disable()
 os.environ |= {"VLLM_LOGGING_LEVEL": "ERROR", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
 
