@@ -40,14 +40,25 @@ _SHOWN = re.compile(r"--?[a-z][a-z_-]*|[0-9]{1,9}")
 
 
 def _refuse_argument(argument: str) -> str:
-    if not argument.startswith("-"):
+    if not argument.startswith("-") or argument == "-":
         return argument
-    # vLLM reads --tensor_parallel_size as --tensor-parallel-size; what follows the name may be a secret.
-    name = re.split(r"[=\s]", argument)[0].replace("_", "-")
+    if argument == "--":
+        raise ValueError("-- is not for here: vLLM takes no more options after it")
+    # vLLM reads --tensor_parallel_size as --tensor-parallel-size, and makes JSON of what follows a dot.
+    name = re.split(r"[=\s.]", argument)[0].replace("_", "-")
     for names, instead in _ARGUMENTS:
-        if name in names:
-            raise ValueError(f"{name} is not for here: {instead}")
+        for own in names:
+            if _means(name, own):
+                # What follows the name may be a secret.
+                taken = own if name.startswith(own) else f"{name}, which vLLM may take for {own},"
+                raise ValueError(f"{taken} is not for here: {instead}")
     return _one_word(argument)
+
+
+def _means(name: str, own: str) -> bool:
+    """Whether vLLM may take `name` for its option `own`: a beginning, `--no-`, a value glued to it."""
+    glued = not own.startswith("--") and name.startswith(own) and not name[len(own) :][:1].isalpha()
+    return own.startswith(name) or name == f"--no-{own[2:]}" or glued
 
 
 def _one_word(argument: str) -> str:
