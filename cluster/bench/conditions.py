@@ -8,6 +8,7 @@ from cluster.engine import gpu, nccl, vllm_log
 from cluster.errors import HostError
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch import vllm
+from cluster.launch.shown import shown
 from cluster.transport.fleet import Fleet
 from cluster.values import Facts
 from cluster.views import Observed
@@ -39,7 +40,7 @@ def conditions(inventory: Inventory, seen: Observed, engine_log: str, network: t
         tensor_parallel_size=inventory.serve.tensor_parallel_size,
         pipeline_parallel_size=inventory.serve.pipeline_parallel_size,
         hosts=tuple(_host(inventory.host(name), view.facts) for name, view in seen.items() if view.facts),
-        engine=vllm.argv(inventory),
+        engine=shown(vllm.argv(inventory)),
         transport=_transport(inventory, engine_log, network),
         kv_cache_tokens=vllm_log.loading(engine_log).kv_tokens,
     )

@@ -34,6 +34,11 @@ class Arguments:
         """Options as they are written, without what follows "=" or a dot."""
         return tuple(re.split("[=.+]", word)[0] for word in self._words if _is_option(word))
 
+    @property
+    def dotted(self) -> tuple[str, ...]:
+        """Options with a key behind a dot, such as `--hf-overrides.rope_theta`."""
+        return tuple(option for option in self._given if "." in option)
+
     def has(self, name: str) -> bool:
         """Whether this flag is set, or this option given: `--no-FLAG` takes it back where it comes later."""
         order = [option for option in self._given if option in (name, "--no-" + name[2:])]

@@ -26,7 +26,9 @@ _VALUED = (
     *("--hf-overrides", "--limit-mm-per-prompt", "--compilation-config"),
 )
 
-#: The shortest that is taken for a short form: `--max-` would be one of many.
+_TAKES_THE_NEXT = "vLLM takes the next item for it, even an option, and ends at once where there is none"
+
+#: The shortest that is taken for a short form of several: `--max` would be one of many.
 _SHORTEST = 8
 
 
@@ -47,9 +49,11 @@ def backend(inventory: Inventory, argv: Sequence[str]) -> Iterator[Finding]:
 
 def short_forms(arguments: Arguments) -> Iterator[Finding]:
     """vLLM takes any beginning of an option that is one of only one."""
+    known = set(_WHOLE) | set(_VALUED)
     for option in dict.fromkeys(arguments.options):
-        whole = [known for known in (*_WHOLE, *_VALUED) if known.startswith(option) and known != option]
-        if len(option) >= _SHORTEST and whole and option not in ALIASES:
+        name = option.replace("_", "-")
+        whole = sorted(one for one in known if one.startswith(name))
+        if whole and name not in known | set(ALIASES) and (len(name) >= _SHORTEST or len(whole) == 1):
             yield Finding(
                 "short-form", "", "blocking", option, whole[0],
                 why="vLLM would take it for that, unseen by the orchestrator, which gives it or reckons with it",
@@ -58,14 +62,19 @@ def short_forms(arguments: Arguments) -> Iterator[Finding]:
 
 
 def without_value(arguments: Arguments) -> Iterator[Finding]:
-    """Options that are followed by another one, or by nothing."""
-    for name in _VALUED:
-        if arguments.has(name) and arguments.text(name) is None:
+    """Options that are followed by another one, or by nothing; keys behind a dot too."""
+    for name in (*_VALUED, *arguments.dotted):
+        if arguments.has(name) and _lacks(name, arguments.text(name)):
             yield Finding(
                 "argument", "", "blocking", f"{name} needs a value", "a value that vLLM takes",
-                why="`vllm serve` ends at once with: expected one argument",
+                why=_TAKES_THE_NEXT if "." in name else "`vllm serve` ends at once with: expected one argument",
                 cure="give it the next item of `serve: arguments:`, or take the option out",
             )  # fmt: skip
+
+
+def _lacks(name: str, value: str | None) -> bool:
+    """Whether vLLM has no value here. Behind a dot it takes empty text, and no quantization for empty text."""
+    return value is None or (value == "" and "." not in name and name != "--quantization")
 
 
 def unknown(arguments: Arguments, options: Sequence[str]) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch import ray, vllm
+from cluster.launch.shown import shown
 from cluster.launch.unit import Unit, folder_name
 from cluster.plan.results import PlannedHost, PlannedUnit
 from cluster.values import LaunchTarget
@@ -49,4 +50,4 @@ def _unseen(inventory: Inventory, spec: HostSpec) -> Unseen:
 
 
 def _unit(unit: Unit) -> PlannedUnit:
-    return PlannedUnit(unit.name, unit.argv, unit.env, tuple(name for name, _ in unit.secrets))
+    return PlannedUnit(unit.name, shown(unit.argv), unit.env, tuple(name for name, _ in unit.secrets))

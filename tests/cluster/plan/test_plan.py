@@ -135,12 +135,22 @@ def test_arguments_that_vllm_refuses(arguments: tuple[str, ...], message: str) -
     [
         ("--max-model-len",), ("--max-model-len", "--enforce-eager"), ("--dtype",), ("--hf-overrides",),
         ("--limit-mm-per-prompt", "--trust-remote-code"), ("--compilation-config",),
+        ("--hf-overrides=",), ("--limit-mm-per-prompt", ""), ("--hf-overrides.rope_theta",),
+        ("--limit-mm-per-prompt.image", "--trust-remote-code"), ("--limit_mm_per_prompt=",),
     ],
 )  # fmt: skip
 def test_an_option_without_its_value(arguments: tuple[str, ...]) -> None:
     planned = plan(wanted(*arguments))
     assert not planned.runs
-    assert planned.findings[0].found == f"{arguments[0]} needs a value"
+    assert (
+        planned.findings[0].found
+        == f"{arguments[0].rstrip('=').replace('limit_mm_per_prompt', 'limit-mm-per-prompt')} needs a value"
+    )
+
+
+def test_a_secret_among_the_arguments_is_not_shown() -> None:
+    planned = plan(wanted("--hf-overrides.api_key", "SECRET", '--kv-transfer-config={"token": "SECRET"}'))
+    assert "SECRET" not in repr(planned)
 
 
 @pytest.mark.parametrize(

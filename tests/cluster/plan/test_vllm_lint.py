@@ -69,6 +69,9 @@ def test_a_command_line_without_a_backend_is_what_vllm_refuses() -> None:
         ("--tensor-parallel-size", []),
         ("--trust-remote-code", []),
         ("--max", []),
+        ("--max_model", ["short-form"]),
+        ("--gpu", ["short-form"]),
+        ("--dty", ["short-form"]),
     ],
 )
 def test_short_forms_of_what_we_give_ourselves(option: str, found: list[str]) -> None:
