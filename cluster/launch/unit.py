@@ -54,7 +54,7 @@ def folder_name(cluster: str, host: str) -> str:
 @dataclass(frozen=True)
 class Unit:
     """What is to run: `state` is the cluster's folder on the host, `versions` those it is launched with, `ports`
-    what it binds so late that a check could be there first."""
+    what it binds so late that a check could be there first, `modules` texts by name that its Python can import."""
 
     cluster: str
     host: str
@@ -65,6 +65,7 @@ class Unit:
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     versions: tuple[tuple[str, str], ...] = ()
     ports: tuple[int, ...] = ()
+    modules: tuple[tuple[str, str], ...] = ()
 
     @property
     def folder(self) -> str:
@@ -72,9 +73,13 @@ class Unit:
 
     @property
     def fingerprint(self) -> str:
-        """Decides whether a running unit is still the wanted one: argv, environment, secrets, versions."""
-        everything = json.dumps([self.argv, sorted(self.env), sorted(self.secrets), sorted(self.versions)])
-        return hashlib.sha256(everything.encode()).hexdigest()
+        """Decides whether a running unit is still the wanted one: argv, environment, secrets, versions, modules.
+
+        One without modules has that of code which knew none.
+        """
+        everything = [self.argv, sorted(self.env), sorted(self.secrets), sorted(self.versions)]
+        everything += [sorted(self.modules)] if self.modules else []
+        return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
     def runs(self, observed: UnitState) -> bool:
         """Whether the observed unit is this very one, alive."""
@@ -101,6 +106,7 @@ def launch(unit: Unit, venv: str) -> Command:
         "env": dict(unit.env) | dict(unit.secrets),
         "record": record,
         "ports": unit.ports,
+        **({"modules": dict(unit.modules)} if unit.modules else {}),
     }
     title = f"launch {unit.name}"
     return program("units.keeper", payload, title=title, venv=venv, hints=_HINTS, unit=unit.name)

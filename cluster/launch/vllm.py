@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cluster.command import remote_source
 from cluster.inventory import Inventory
 from cluster.launch.environment import environment, public, ray_address, secret, versions
 from cluster.launch.unit import Unit
@@ -9,6 +10,9 @@ from cluster.values import LaunchTarget
 
 #: One host may load its weights much later than the other; the default of 600 s kills such a start.
 _DISTRIBUTED_TIMEOUT = "--distributed-timeout-seconds"
+
+#: The name under which the engine imports what guards its routes: no other package has it.
+_GUARD = "orchestrator_require_key"
 
 
 def unit(inventory: Inventory, facts: LaunchTarget) -> Unit:
@@ -28,6 +32,7 @@ def unit(inventory: Inventory, facts: LaunchTarget) -> Unit:
         env=public(variables),
         secrets=secret(variables) + ((("VLLM_API_KEY", key.get_secret_value()),) if key else ()),
         versions=versions(facts),
+        modules=((_GUARD, remote_source("units.require_key")),) if key else (),
     )
 
 
@@ -57,4 +62,6 @@ def argv(inventory: Inventory) -> tuple[str, ...]:
         *(("--distributed-executor-backend", "ray") if inventory.uses_ray else ()),
     )
     timeout = () if _DISTRIBUTED_TIMEOUT in serve.arguments else (_DISTRIBUTED_TIMEOUT, "3600")
-    return (*arguments, *timeout, *serve.arguments)
+    # vLLM asks for its key below /v1 and a few more paths alone.
+    guard = ("--middleware", f"{_GUARD}.RequireKey") if serve.api_key else ()
+    return (*arguments, *timeout, *guard, *serve.arguments)

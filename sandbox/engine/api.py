@@ -10,11 +10,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from typing import Any
 
-from . import behaviour, log, metrics
+from . import behaviour, log, metrics, middleware
 from .flags import Flags
 from .ranks import Ranks
 
 _TOKEN = " token"
+#: Where vLLM itself asks for its key; all else it leaves to middleware.
+_GUARDED = ("/v1", "/v2", "/inference", "/cohere")
+_GENERATING = ("/v1/completions", "/v1/chat/completions", "/invocations")
+_CONTROL = ("/scale_elastic_ep", "/is_scaling_elastic_ep")
 
 
 def bind(flags: Flags) -> socket.socket:
@@ -42,6 +46,7 @@ class Server(ThreadingHTTPServer):
         self.socket.close()
         self.socket = listener
         self.flags = flags
+        self.middleware = middleware.load(flags.middleware)
         self.counts = metrics.Counts(flags.served_name)
         self.prefixes = metrics.Prefixes()
         self.requests = itertools.count(1)
@@ -54,8 +59,8 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        if self.path.startswith("/v1/") and not self._authorized():
-            return self._json(401, {"error": "Unauthorized"})
+        if self._refused():
+            return None
         match self.path:
             case "/health" | "/ping":
                 return self._text(200, "")
@@ -69,12 +74,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
-        if not self._authorized():
-            return self._json(401, {"error": "Unauthorized"})
+        if self._refused():
+            return None
         if self.path == "/reset_prefix_cache" and os.environ.get("VLLM_SERVER_DEV_MODE") == "1":
             self.server.prefixes.forget()
             return self._text(200, "")
-        if self.path not in ("/v1/completions", "/v1/chat/completions"):
+        if self.path in _CONTROL:
+            return self._json(400, {"detail": "Invalid JSON format"})
+        if self.path not in _GENERATING:
             return self._json(404, {"detail": "Not Found"})
         name = self.server.flags.served_name
         if body.get("model", name) != name:
@@ -108,6 +115,16 @@ class Handler(BaseHTTPRequestHandler):
         chunks = [chunk] * tokens + [{**answer, "choices": []}]
         events = [f"data: {json.dumps(each)}\n\n" for each in chunks]
         self._pieces([*events, "data: [DONE]\n\n"], pause)
+
+    def _refused(self) -> bool:
+        """Whether it was answered already: by the middleware, or for want of the key."""
+        headers = list(self.headers.items())
+        said = middleware.refusal(self.server.middleware, self.command, self.path, headers)
+        if said is None and self.path.startswith(_GUARDED) and not self._authorized():
+            said = middleware.Refusal(401, b'{"error": "Unauthorized"}')
+        if said is not None:
+            self._text(said.status, said.body.decode(), "application/json")
+        return said is not None
 
     def _authorized(self) -> bool:
         keys = self.server.flags.api_keys

@@ -17,6 +17,7 @@ options:
   --kv-cache-memory-bytes KV_CACHE_MEMORY_BYTES
   --language-model-only, --no-language-model-only
   --max-model-len MAX_MODEL_LEN
+  --middleware MIDDLEWARE
   --tensor-parallel-size TENSOR_PARALLEL_SIZE, -tp TENSOR_PARALLEL_SIZE
   --tokenizer-mode {auto,slow}
   --trust-remote-code, --no-trust-remote-code"""
@@ -31,6 +32,7 @@ class Flags(NamedTuple):
     pipeline_parallel_size: int
     backend: str
     api_keys: tuple[str, ...]
+    middleware: tuple[str, ...] = ()
 
     @property
     def world_size(self) -> int:
@@ -50,6 +52,7 @@ def parse(argv: Sequence[str]) -> Flags:
         pipeline_parallel_size=_number(words, "--pipeline-parallel-size", 1),
         backend=words.get("--distributed-executor-backend", ["mp"])[0],
         api_keys=tuple(keys),
+        middleware=tuple(words.get("--middleware", [])),
     )
 
 

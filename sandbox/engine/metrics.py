@@ -27,6 +27,7 @@ class Counts:
     def __init__(self, model: str) -> None:
         self._labels = f'{{engine="0",model_name="{model}"}}'
         self._since = time.monotonic()
+        self._started = time.time()
         self._running = 0
         self._prompt = 0
         self._cached = 0
@@ -64,7 +65,8 @@ class Counts:
             "request_success_total": ("counter", self._finished),
             "num_preemptions_total": ("counter", 0),
         }
-        return "".join(
+        started = f"# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds {self._started!r}\n"
+        return started + "".join(
             f"# TYPE vllm:{name} {kind}\nvllm:{name}{self._labels} {float(value)}\n"
             for name, (kind, value) in values.items()
         )

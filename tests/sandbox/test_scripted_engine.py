@@ -62,11 +62,9 @@ class Engine:
     def get(self, path: str) -> str:
         return self._ask(urllib.request.Request(self._url(path)))
 
-    def complete(self) -> dict[str, Any]:
+    def complete(self, path: str = "/v1/completions") -> dict[str, Any]:
         body = json.dumps({"model": "tiny", "prompt": "hello", "max_tokens": 3}).encode()
-        answer: dict[str, Any] = json.loads(
-            self._ask(urllib.request.Request(self._url("/v1/completions"), data=body))
-        )
+        answer: dict[str, Any] = json.loads(self._ask(urllib.request.Request(self._url(path), data=body)))
         return answer
 
     def _url(self, path: str) -> str:
@@ -108,6 +106,7 @@ def test_a_key_is_asked_for(engine: Engine) -> None:
     eventually(engine.healthy)
     with pytest.raises(urllib.error.HTTPError, match="401"):
         engine.complete()
+    assert engine.complete("/invocations")["usage"]["completion_tokens"] == 3, "as vLLM does by itself"
 
 
 def test_it_crashes_with_its_cause(engine: Engine) -> None:

@@ -33,12 +33,10 @@ def pair(pair: Hosts, pair_of_hosts: Hosts) -> Hosts:
     return pair_of_hosts
 
 
-def completion(announced: dict[str, Any]) -> int:
+def completion(announced: dict[str, Any], path: str = "/v1/completions") -> int:
     """Tokens that the announced endpoint gives to anybody who asks."""
     body = json.dumps({"model": announced["served_name"], "prompt": "1", "max_tokens": 3, "ignore_eos": True})
-    request = urllib.request.Request(
-        announced["url"] + "/v1/completions", body.encode(), {"Content-Type": "application/json"}
-    )
+    request = urllib.request.Request(announced["url"] + path, body.encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=LIMIT) as answer:
         return int(json.load(answer)["usage"]["completion_tokens"])
 
@@ -127,5 +125,6 @@ def with_a_secret(pair: Hosts, operator: Operator, tmp_path: Path) -> None:
         # What lies below belongs to Ray, which opens its own folder to all: nobody gets that far.
         assert pair.run(host, "find", "/var/tmp/o-0", "-maxdepth", "1", "-printf", "%m ") == "700 700 "
         assert pair.run(host, "find", "/var/tmp/o-0", "-name", "ray.token", "-printf", "%m") == "600"
-    with pytest.raises(urllib.error.HTTPError, match="401"):
-        completion(json.loads(done.stdout))
+    for path in ("/v1/completions", "/invocations"):
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            completion(json.loads(done.stdout), path)

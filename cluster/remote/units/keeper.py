@@ -2,7 +2,8 @@
 
 Data: state and folder (of the cluster and of the unit), unit (its name), venv, argv, env (secrets too; it is
 written nowhere), ports that it will have, and record, which is kept beside the log together with the keeper's own
-identity. Then log_bytes, which may be left out: how long the log may get.
+identity. Two may be left out: log_bytes, how long the log may get, and modules, texts by name that the unit's
+Python can import.
 """
 
 import ctypes
@@ -59,9 +60,25 @@ def raise_limits() -> None:
 
 
 def environment(data: dict[str, Any]) -> dict[str, str]:
-    """The session's own, ours over it, and the venv's programs before all others."""
+    """The session's own, ours over it, and the venv's programs and our modules before all others."""
     path = f"{data['venv']}/bin:{os.environ.get('PATH') or os.defpath}"
-    return {**os.environ, "PATH": path, **data["env"]}
+    variables = {**os.environ, "PATH": path, **data["env"]}
+    if data.get("modules"):
+        # An empty part would be the current folder.
+        parts = (modules_folder(data), variables.get("PYTHONPATH"))
+        variables["PYTHONPATH"] = ":".join(part for part in parts if part)
+    return variables
+
+
+def modules_folder(data: dict[str, Any]) -> str:
+    return os.path.join(data["folder"], "modules")
+
+
+def write_modules(data: dict[str, Any]) -> None:
+    if data.get("modules"):
+        secure_folder(modules_folder(data))
+    for name, text in data.get("modules", {}).items():
+        write_private(os.path.join(modules_folder(data), f"{name}.py"), text)
 
 
 def keep(data: dict[str, Any], report: int) -> None:
@@ -169,6 +186,7 @@ def main() -> None:
     if unit_pids(data["folder"], processes()):
         raise SystemExit("this unit runs already")
     rotate(os.path.join(data["folder"], "log"))
+    write_modules(data)
     reading, writing = os.pipe()
     if os.fork() == 0:
         os.close(reading)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from pydantic import SecretStr
 
 from cluster.inventory.models import ServeSpec
+from cluster.launch.unit import launch
 from cluster.launch.vllm import argv, unit
 from tests.cluster.builders import STATE, facts, inventory
+from tests.cluster.launch.test_unit import sent
 
 SYMMETRIC = "VLLM_ALLREDUCE_USE_SYMM_MEM"
 ERNIE = "baidu/ERNIE-4.5-VL-424B-A47B-PT"
@@ -74,3 +78,23 @@ def test_the_key_is_a_secret() -> None:
     assert ("VLLM_API_KEY", "hush") in found.secrets
     assert not any("hush" in word for word in found.argv)
     assert "hush" not in repr(found)
+
+
+def test_with_a_key_the_engine_loads_what_guards_every_route() -> None:
+    serve = ServeSpec.model_construct(tensor_parallel_size=8, api_key=SecretStr("hush"), arguments=("--seed", "7"))
+    one = inventory(1).model_copy(update={"serve": serve})
+    found = unit(one, facts(one.head))
+    assert found.argv[-4:] == ("--middleware", "orchestrator_require_key.RequireKey", "--seed", "7")
+    ((name, text),) = found.modules
+    assert name == "orchestrator_require_key"
+    assert "class RequireKey" in text
+    changed = dataclasses.replace(found, modules=((name, text + "\n"),))
+    assert changed.fingerprint != found.fingerprint
+
+
+def test_without_a_key_nothing_is_added() -> None:
+    one = inventory(1)
+    found = unit(one, facts(one.head))
+    assert "--middleware" not in found.argv
+    assert found.modules == ()
+    assert "modules" not in sent(launch(found, "/opt/vllm"))

@@ -43,6 +43,20 @@ def test_folders_and_files_are_ours_alone(cell: Cell) -> None:
     assert {modes[name] for name in ("record.json", "log")} == {0o600}
 
 
+SAY_IMPORTED = "import ours_alone, sys; print(ours_alone.WORD, sys.path, flush=True)"
+
+
+@pytest.mark.parametrize("before", [(), (("PYTHONPATH", "/somewhere"),)])
+def test_a_unit_can_import_what_came_with_its_launch(cell: Cell, before: tuple[tuple[str, str], ...]) -> None:
+    modules = (("ours_alone", "WORD = 'imported'\n"),)
+    cell.launch((sys.executable, "-c", SAY_IMPORTED), env=before, modules=modules)
+    cell.says("imported")
+    assert ("/somewhere" in cell.log()) is bool(before)
+    folder = cell.folder() / "modules"
+    assert [path.stat().st_mode & 0o777 for path in (folder, folder / "ours_alone.py")] == [0o700, 0o600]
+    assert "modules" not in cell.record()
+
+
 def test_nothing_of_ours_holds_the_channel(cell: Cell) -> None:
     """`launch` would not have returned otherwise; and nothing reads the terminal."""
     cell.launch(("sh", "-c", "read x; echo read $?; exec sleep 600"))
