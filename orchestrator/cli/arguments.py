@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="orchestrator",
         description="Serves one very large model over several GPU hosts, and proves every step.",
         epilog="Example: orchestrator up inventory.yaml",
@@ -65,6 +66,22 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+class Parser(argparse.ArgumentParser):
+    """What it prints was asked for: where it cannot be written, the program fails."""
+
+    def print_help(self, file: Any = None) -> None:
+        self.put(self.format_help())
+
+    def put(self, text: str) -> None:
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except (BrokenPipeError, ValueError):
+            pass  # nobody reads it
+        except OSError as error:
+            self.exit(1, f"{self.prog}: the result could not be written to stdout: {error.strerror}\n")
+
+
 class _Version(argparse.Action):
     """Looked up when it is asked for alone."""
 
@@ -74,7 +91,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from orchestrator.local.version import version
 
-        print(version())
+        assert isinstance(parser, Parser)
+        parser.put(version() + "\n")
         parser.exit()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cluster.errors import ClusterError, InventoryError, UsageError
+from orchestrator.cli.result import ResultLost, put
 from orchestrator.render import failure
 from orchestrator.render.text import marks_for, write
 from orchestrator.run.interrupts import Interrupted
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def print_result(request: Request, text: Callable[[], str], document: Callable[[], dict[str, Any]]) -> None:
-    """The result, for a person or for a program."""
-    write(sys.stdout, (json.dumps(document(), indent=2) if request.output == "json" else text()) + "\n")
+    """The result, for a person or for a program. Raises ResultLost."""
+    put((json.dumps(document(), indent=2) if request.output == "json" else text()) + "\n")
 
 
 def print_error(error: ClusterError) -> None:
@@ -31,7 +32,14 @@ def print_failure(error: ClusterError, output: str | None) -> None:
         for each in _with_its_cause(error):
             print_error(each)
     if output == "json":
-        write(sys.stdout, json.dumps(failure.report(error), indent=2) + "\n")
+        _put_report(error)
+
+
+def _put_report(error: ClusterError) -> None:
+    try:
+        put(json.dumps(failure.report(error), indent=2) + "\n")
+    except ResultLost as lost:
+        print_error(lost)
 
 
 def _with_its_cause(error: ClusterError) -> list[ClusterError]:

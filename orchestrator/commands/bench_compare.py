@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 from cluster.bench.compare import compare, paired
 from cluster.errors import UsageError
+from orchestrator.cli.result import put
 from orchestrator.local.settings import Settings
 from orchestrator.render import compare as shown
-from orchestrator.render.text import write
 from orchestrator.report.series import Series, load
 from orchestrator.session.session import Request
 
@@ -28,7 +27,7 @@ def run(request: Request, settings: Settings) -> None:
         output = json.dumps(shown.document(groups, otherwise), indent=2)
     else:
         output = (shown.markdown if request.form == "markdown" else shown.text)(groups, otherwise)
-    write(sys.stdout, output + "\n")
+    put(output + "\n")
 
 
 def _only(folder: Path) -> Series:

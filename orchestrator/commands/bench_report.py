@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Sequence
 
+from orchestrator.cli.result import put
 from orchestrator.local.settings import Settings
-from orchestrator.render.text import write
 from orchestrator.report import data
 from orchestrator.report.page import write_page
 from orchestrator.report.series import Series, load
@@ -24,8 +23,8 @@ def run(request: Request, settings: Settings) -> None:
     """Raises UsageError for folders without results, and where the page cannot be written."""
     series = load(request.folders)
     if request.form in _FORMS:
-        write(sys.stdout, _FORMS[request.form](series))
+        put(_FORMS[request.form](series))
         return
     path = request.to or request.folders[0] / "report.html"
     write_page(path, series)
-    write(sys.stdout, f"{path}\n")
+    put(f"{path}\n")

@@ -11,6 +11,7 @@ from cluster.transport.host import Host
 from cluster.views import Executed
 from orchestrator.cli.exit_codes import COMMAND, UNREACHABLE, exit_code
 from orchestrator.cli.output import print_error, print_result
+from orchestrator.cli.result import put
 from orchestrator.commands.ordered_output import OrderedOutput
 from orchestrator.local.settings import Settings
 from orchestrator.render import execute as shown
@@ -46,8 +47,8 @@ def _everywhere(opened: Session) -> list[Executed]:
 
 
 def _show(ended: Executed, several: bool) -> None:
-    for stream, output in ((sys.stdout, ended.stdout), (sys.stderr, ended.stderr)):
-        write(stream, shown.output(ended.host, output, several, stream.isatty()))
+    put(shown.output(ended.host, ended.stdout, several, sys.stdout.isatty()))
+    write(sys.stderr, shown.output(ended.host, ended.stderr, several, sys.stderr.isatty()))
     if ended.problem:
         print_error(ended.problem)
     elif ended.status and several:

@@ -12,6 +12,7 @@ from cluster.transport.host import Host
 from cluster.values import LogLine
 from orchestrator.cli.exit_codes import exit_code
 from orchestrator.cli.output import print_error
+from orchestrator.cli.result import ResultLost, put
 from orchestrator.commands.ordered_output import OrderedOutput
 from orchestrator.local.settings import Settings
 from orchestrator.render import failure
@@ -78,11 +79,19 @@ class _Logs:
         if isinstance(message, LogLine):
             json_wanted = self._request.output == "json"
             output = shown.document(host, message) if json_wanted else shown.text(host, message, self._several)
-            if not write(sys.stdout, output + "\n"):
-                self._done.set()
+            self._put(output + "\n")
         elif message == 0:
             what = " or ".join(self._kinds)
             write(sys.stderr, f"{marks_for(sys.stderr).dot} {host}: there is no log of {what}\n")
+
+    def _put(self, line: str) -> None:
+        try:
+            read = put(line)
+        except ResultLost:
+            self._done.set()
+            raise
+        if not read:
+            self._done.set()
 
     def _explain(self, error: HostError) -> None:
         self.failed.append(error)

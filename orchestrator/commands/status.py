@@ -12,9 +12,10 @@ from datetime import datetime
 from cluster.state.status import status
 from cluster.transport.wait import repeatedly
 from orchestrator.cli.output import print_result
+from orchestrator.cli.result import put
 from orchestrator.local.settings import Settings
 from orchestrator.render import status as shown
-from orchestrator.render.text import marks_for, write
+from orchestrator.render.text import marks_for
 from orchestrator.session.session import Request, Session, session
 
 #: Seconds between two looks: one asks every host for all of its facts, and an idle engine for a token.
@@ -65,7 +66,7 @@ def _changes(text: Callable[[shown.StatusView, list[str]], str]) -> Show:
     def show(look: shown.StatusView) -> None:
         changed = shown.changes(last[0], look, marks_for(sys.stdout))
         last[0] = look
-        if changed and not write(sys.stdout, text(look, changed)):
+        if changed and not put(text(look, changed)):
             raise BrokenPipeError
 
     return show

@@ -54,17 +54,18 @@ def marks_for(stream: TextIO) -> Marks:
     return UNICODE
 
 
-def write(stream: TextIO, text: str) -> bool:
-    """Write in one piece (threads do not mix their lines); what the stream cannot encode becomes `?`.
-
-    A terminal that has gone away must not end the work that it watched; False says that it has gone.
-    """
-    encoding = stream.encoding or "utf-8"
+def write(stream: TextIO, text: str) -> None:
+    """Writes what may be lost: a terminal that has gone away must not end the work that it watched."""
     with suppress(OSError, ValueError):
-        stream.write(text.encode(encoding, "replace").decode(encoding))
-        stream.flush()
-        return True
-    return False
+        write_whole(stream, text)
+
+
+def write_whole(stream: TextIO, text: str) -> None:
+    """Writes in one piece (threads do not mix their lines); what the stream cannot encode becomes `?`. Raises
+    OSError, or ValueError for a stream that is closed."""
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "replace").decode(encoding))
+    stream.flush()
 
 
 def clean(text: str) -> str:

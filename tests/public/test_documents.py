@@ -24,6 +24,7 @@ from cluster.values import Lease, NcclTransport, Presence
 from cluster.values.findings import Severity
 from orchestrator.bench.results import NotKept
 from orchestrator.cli.exit_codes import exit_code
+from orchestrator.cli.result import ResultLost
 from orchestrator.render import failure
 from orchestrator.run.interrupts import Interrupted
 from tests.orchestrator.render import story
@@ -37,7 +38,7 @@ def failures() -> Iterator[ClusterError]:
     yield from (story.preflight, story.not_ready, story.held, story.not_freed, story.inventory)
     yield LeaseLost("ernie", Lease("anna", "laptop-7", "2026-07-01T09:12:44+00:00", "up"))
     yield HostError("gpu-a", "look", "said", cause="cause", cure="cure")
-    yield from (ClusterError("a"), UsageError("a"), NotKept("a"), Interrupted("a"))
+    yield from (ClusterError("a"), UsageError("a"), NotKept("a"), Interrupted("a"), ResultLost("a"))
 
 
 def kinds(parent: type[ClusterError] = ClusterError) -> Iterator[str]:

@@ -54,3 +54,33 @@ def test_stdout_that_nobody_reads(words: list[str]) -> None:
         os.close(writing)
     assert done.returncode == (0 if "--help" in words else 2)
     assert "BrokenPipe" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["plan", "inventory.yaml"], 1),
+        (["plan", "inventory.yaml", "--output", "json"], 1),
+        (["--version"], 1),
+        (["bench", "run", "--help"], 1),
+        (["status", "/nonexistent", "--output", "json"], 2),
+    ],
+)
+def test_a_result_that_cannot_be_written_is_an_error(words: list[str], code: int) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "orchestrator", *words],
+            env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, timeout=LIMIT,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr.count("could not be written to stdout")) == (code, 1)
+    assert "No space left on device" in done.stderr
+
+
+def test_up_says_so_when_its_announcement_is_lost(tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*UP, "json", str(written(tmp_path))],
+            env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, timeout=LIMIT,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "could not be written to stdout" in done.stderr

@@ -184,3 +184,12 @@ def test_following_ends_when_nobody_reads(
     transports = {name: Following(Endless(said("ray", "two"))) for name in ("gpu-a", "gpu-b")}
     assert run(transports, tmp_path, "logs", "--follow") == 0
     assert capsys.readouterr().err == ""
+
+
+def test_lines_that_cannot_be_written_are_an_error(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open("/dev/full", "w") as full, monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", full)
+        assert run(hosts(A, B), tmp_path, "logs") == 1
+    assert "could not be written to stdout" in capsys.readouterr().err

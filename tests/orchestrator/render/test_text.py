@@ -125,7 +125,7 @@ def test_a_terminal_that_went_away_is_no_failure() -> None:
         def write(self, text: str, /) -> int:
             raise BrokenPipeError
 
-    assert not write(Gone(), "✓ ready\n")
+    write(Gone(), "✓ ready\n")
 
 
 def test_fold_joins_hosts_that_say_the_same_but_for_their_name() -> None:

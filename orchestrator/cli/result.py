@@ -1,0 +1,28 @@
+"""What a command was asked for, on stdout. Anything else that is written may be lost."""
+
+from __future__ import annotations
+
+import sys
+from typing import ClassVar
+
+from cluster.errors import ClusterError
+from orchestrator.render.text import write_whole
+
+
+class ResultLost(ClusterError):
+    """A result that could not be written, though somebody wants it."""
+
+    kind: ClassVar[str] = "ResultLost"
+
+
+def put(text: str) -> bool:
+    """Writes to stdout, in one piece. False: nobody reads it any more. Raises ResultLost."""
+    try:
+        write_whole(sys.stdout, text)
+    except (BrokenPipeError, ValueError):
+        return False
+    except OSError as error:
+        reason = error.strerror or str(error)
+        cure = "what was done stays done; make room there, or send stdout elsewhere"
+        raise ResultLost("the result could not be written to stdout", cause=reason, cure=cure) from None
+    return True
