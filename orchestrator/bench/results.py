@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -68,9 +69,9 @@ class Results:
     def keep(self, run: Run, files: Mapping[str, str]) -> None:
         """The run in a folder of its own, with `files` beside it. Raises NotKept; nothing is left half-written."""
         name = run.cell.name if run.attempt == 1 else f"{run.cell.name}.{run.attempt}"
-        scratch = self.folder / f".{name}.new"
+        scratch = self.folder / f".{name}.{secrets.token_hex(8)}.new"
         try:
-            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir()
             _write(scratch, {**files, _RUN: run.model_dump_json(indent=1)})
             scratch.replace(self.folder / name)
         except OSError as error:
@@ -139,7 +140,6 @@ def read_result(folder: Path) -> str | None:
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
-    folder.mkdir(exist_ok=True)
     for name, text in files.items():
         atomic_write(folder / name, text.encode())
 

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
+import stat
+from contextlib import suppress
 from pathlib import Path
+
+from orchestrator.local.private_folder import private_folder
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+#: A name that nobody can have taken, and no link of anybody is followed.
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def atomic_write(path: Path, content: bytes, mode: int = 0o666) -> None:
@@ -12,12 +22,57 @@ def atomic_write(path: Path, content: bytes, mode: int = 0o666) -> None:
     The content is on the disk before it gets its name: without that, some file systems show an empty file after
     a power cut. Every file of ours here is small, and written once in a command.
     """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.new")
+    folder = os.open(path.parent, _FOLDER)
     try:
-        with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
+        _replace(folder, path.name, content, mode)
     finally:
-        scratch.unlink(missing_ok=True)
+        os.close(folder)
+
+
+def private_write(path: Path, content: bytes) -> None:
+    """Replaces `path`, which only we may read, in a folder of ours. Raises OSError as `atomic_write`."""
+    with private_folder(path.parent) as folder:
+        _replace(folder, path.name, content, 0o600)
+
+
+def write_output(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Writes where an operator says: a file whole or not at all; a fifo or a device as a shell would. Raises
+    OSError."""
+    if path.is_fifo() or path.is_char_device():
+        with open(_opened(path), "wb") as file:
+            file.write(content)
+    else:
+        atomic_write(Path(os.path.realpath(path)), content, mode)
+
+
+def _opened(path: Path) -> int:
+    """A fifo that nobody reads is refused: to wait for a reader would be to hang."""
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        raise OSError(error.errno, "nobody reads it") if error.errno == errno.ENXIO else error from None
+    os.set_blocking(file, True)
+    return file
+
+
+def _replace(folder: int, name: str, content: bytes, mode: int) -> None:
+    scratch = f".{name[:40]}.{secrets.token_hex(8)}.new"
+    file = os.open(scratch, _NEW, mode, dir_fd=folder)
+    try:
+        with open(file, "wb") as writing:
+            writing.write(content)
+            writing.flush()
+            os.fsync(writing.fileno())
+        _refuse_special(folder, name)
+        os.replace(scratch, name, src_dir_fd=folder, dst_dir_fd=folder)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(scratch, dir_fd=folder)
+
+
+def _refuse_special(folder: int, name: str) -> None:
+    """A device, a fifo or a link is not replaced by a file."""
+    with suppress(FileNotFoundError):
+        kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+            raise FileExistsError(errno.EEXIST, "it is no plain file", name)

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from cluster.errors import UsageError
-from orchestrator.local.atomic_write import atomic_write
+from orchestrator.local.atomic_write import private_write
+from orchestrator.local.private_folder import check_private
 
 _INVENTORY = "inventory.yaml"
 _BASE = "base.json"
@@ -32,9 +33,8 @@ def remembering(state: Path, cluster: str, inventory: Path) -> Callable[[], None
 
 def _keep(folder: Path, base: Path, inventory: bytes) -> None:
     """The inventory comes last, so that a pointer that is seen is a whole one."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    atomic_write(folder / _BASE, json.dumps(str(base)).encode())
-    atomic_write(folder / _INVENTORY, inventory)
+    private_write(folder / _BASE, json.dumps(str(base)).encode())
+    private_write(folder / _INVENTORY, inventory)
 
 
 def forget(state: Path, cluster: str) -> None:
@@ -59,6 +59,7 @@ def recall(state: Path, cluster: str | None) -> tuple[Path, Path]:
 def _base(path: Path) -> Path:
     """Reads bytes: the locale may not be that of whoever wrote it. Raises UsageError for a torn file."""
     try:
+        check_private(path.parent)
         return Path(json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError) as problem:
         what = f"what this machine remembers of {path.parent.name} cannot be read"

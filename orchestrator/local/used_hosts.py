@@ -8,7 +8,8 @@ from pathlib import Path
 
 from cluster.errors import UsageError
 from cluster.inventory import Inventory
-from orchestrator.local.atomic_write import atomic_write
+from orchestrator.local.atomic_write import private_write
+from orchestrator.local.private_folder import check_private
 
 _FILE = "places.json"
 
@@ -23,6 +24,7 @@ def known(state: Path, cluster: str) -> tuple[Inventory, ...]:
 
     where = path(state, cluster)
     try:
+        check_private(where.parent)
         return TypeAdapter(tuple[Inventory, ...]).validate_json(where.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return ()
@@ -37,8 +39,7 @@ def keep(state: Path, cluster: str, hosts: Iterable[Inventory]) -> None:
     from pydantic import TypeAdapter
 
     where = path(state, cluster)
-    where.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    atomic_write(where, TypeAdapter(tuple[Inventory, ...]).dump_json(tuple(hosts)))
+    private_write(where, TypeAdapter(tuple[Inventory, ...]).dump_json(tuple(hosts)))
 
 
 def forget(state: Path, cluster: str) -> None:

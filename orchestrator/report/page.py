@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.bench import published_guide
 from cluster.bench.workload import Workload
 from cluster.errors import UsageError
-from orchestrator.local.atomic_write import atomic_write
+from orchestrator.local.atomic_write import write_output
 from orchestrator.report import data, narrative, plots, tables, timeline
 from orchestrator.report.conditions import series_conditions
 from orchestrator.report.guide_comparison import differences, guide_figures, own_figures
@@ -37,7 +37,7 @@ def write_page(path: Path, series: Sequence[Series]) -> None:
     """Raises UsageError where it cannot be written, or what draws it is not installed."""
     text = page(series, f"Page made on {datetime.now(UTC).strftime('%Y-%m-%d %H:%M')} UTC")
     try:
-        atomic_write(path, text.encode())
+        write_output(path, text.encode())
     except OSError as error:
         cure = "make room there, or give another file with --to"
         raise UsageError(f"{path} cannot be written", cause=error.strerror or str(error), cure=cure) from None

@@ -8,7 +8,10 @@ from datetime import datetime
 from pathlib import Path
 
 from orchestrator.events import Event, HostActivity, HostMessage, LastLogLine, Sink
+from orchestrator.local.private_folder import private_folder
 from orchestrator.render.jsonl import line, utc
+
+_APPENDED = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Journal:
@@ -36,8 +39,8 @@ class Journal:
 
     def _append(self, record: bytes) -> None:
         """A line cut short by a full disk does not swallow the next one."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with private_folder(self._path.parent) as folder:
+            file = os.open(self._path.name, _APPENDED, 0o600, dir_fd=folder)
         try:
             whole = b"\n" + record if self._torn else record
             written = os.write(file, whole)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from cluster.views import Observed
 from orchestrator.events import HostMessage, Sink
-from orchestrator.local.atomic_write import atomic_write
+from orchestrator.local.atomic_write import write_output
+from orchestrator.local.private_folder import check_private
 from orchestrator.local.version import version
 from orchestrator.render import failure
 from orchestrator.run.phase import Stage
@@ -73,7 +75,7 @@ class SupportBundle:
         lost = [view.problem for view in seen.values() if view.problem]
         problems = (*lost, *(collected.problem for collected in brought.values() if collected.problem))
         archive = bundle.packed(path.name.removesuffix(".tar.gz"), contents)
-        atomic_write(path, archive, 0o600)
+        write_output(path, archive, 0o600)
         return Bundle(path, len(archive), texts, missing, problems)
 
     def _brought(self, seen: Observed, seconds: float) -> dict[str, Collected]:
@@ -93,7 +95,7 @@ class SupportBundle:
         texts = {"README.txt": _GUIDE.format(version=version(), missing=summary + "\n")}
         if why:
             texts["failure.txt"] = why + "\n"
-        newest = sorted(self.journals.glob("*.jsonl"), key=lambda path: path.name)[-_JOURNALS:]
+        newest = _oldest_first(self.journals.glob("*.jsonl"))[-_JOURNALS:]
         return texts | {f"journal/{path.name}": _end(path) for path in newest}
 
 
@@ -125,6 +127,7 @@ def after_failure(diagnosis: SupportBundle, path: Path, sink: Sink) -> Callable[
             return  # all that is known of them is said
         sink(HostMessage("", "collecting what the hosts have to say (Ctrl-C leaves it out)"))
         try:
+            check_private(path.parent)
             made = diagnosis.write(path, stage.seen, _HURRY, _reason(error))
         except KeyboardInterrupt:
             sink(HostMessage("", "what the hosts have to say was left out"))
@@ -132,7 +135,7 @@ def after_failure(diagnosis: SupportBundle, path: Path, sink: Sink) -> Callable[
             why = (isinstance(problem, OSError) and problem.strerror) or f"{type(problem).__name__}: {problem}"
             error.add_note(f"what the hosts have to say could not be kept: {path}: {why}")
         else:
-            _forget_older(path.parent)
+            _forget_older(made.path)
             error.add_note(f"what every host has to say is in {made.path}")
 
     return keep
@@ -142,7 +145,22 @@ def _reason(error: BaseException) -> str:
     return failure.lines(error) if isinstance(error, ClusterError) else f"{type(error).__name__}: {error}"
 
 
-def _forget_older(folder: Path) -> None:
+def _forget_older(newest: Path) -> None:
     """The last few failures are worth their room."""
-    for old in sorted(folder.glob("*.tar.gz"), key=lambda path: path.name)[:-_BUNDLES]:
+    others = [path for path in newest.parent.glob("*.tar.gz") if path != newest]
+    for old in _oldest_first(others)[: 1 - _BUNDLES]:
         old.unlink(missing_ok=True)
+
+
+def _oldest_first(paths: Iterable[Path]) -> list[Path]:
+    """By when they were written; what is later than now is of a clock that was wrong, and counts as old."""
+    now = time.time_ns()
+    return sorted(paths, key=lambda path: (_written(path) <= now, _written(path), path.name))
+
+
+def _written(path: Path) -> int:
+    """In nanoseconds; 0 where it has gone meanwhile."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

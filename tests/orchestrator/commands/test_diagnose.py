@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -51,6 +54,27 @@ def test_or_where_it_is_told_to(tmp_path: Path, capsys: Captured, to: str) -> No
     assert path.parent == (tmp_path if to.endswith("gz") else tmp_path / "folder")
     assert found["bytes"] == path.stat().st_size
     assert (found["missing"], found["problems"]) == ([], [])
+
+
+def test_a_fifo_gets_the_bundle_and_stays_one(tmp_path: Path, capsys: Captured) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with subprocess.Popen(["/bin/cat", fifo], stdout=subprocess.DEVNULL) as reader, open(fifo, "wb"):
+        assert run(transports(tmp_path), tmp_path, "diagnose", "--to", str(fifo)) == 0
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+    assert reader.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"), [(stat.S_IFIFO, "nobody reads it"), (stat.S_IFSOCK, "it is no plain file")]
+)
+def test_what_cannot_take_a_bundle_is_left_as_it_is(tmp_path: Path, capsys: Captured, kind: int, why: str) -> None:
+    path = tmp_path / "special"
+    os.mknod(path, kind | 0o600)
+    before = path.stat()
+    assert run(transports(tmp_path), tmp_path, "diagnose", "--to", str(path)) == 2
+    assert f"special cannot be written: {why}" in capsys.readouterr().err
+    assert path.stat() == before
 
 
 def test_a_host_that_is_lost_is_explained(tmp_path: Path, capsys: Captured) -> None:

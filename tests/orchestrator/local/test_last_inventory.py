@@ -29,6 +29,15 @@ def test_the_inventory_as_it_was_used_and_where_its_paths_begin(tmp_path: Path) 
     path, base = last_inventory.recall(state, None)
     assert (path.read_text(), base) == ("cluster: demo\n", tmp_path / "inventories")
     assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert {one.stat().st_mode & 0o777 for one in path.parent.iterdir()} == {0o600}
+
+
+def test_what_others_may_have_written_is_not_believed(tmp_path: Path) -> None:
+    state = remembered(tmp_path, "demo")
+    (state / "demo").chmod(0o777)
+    with pytest.raises(UsageError) as caught:
+        last_inventory.recall(state, None)
+    assert "others may write in its folder" in caught.value.cause
 
 
 def test_the_last_use_counts(tmp_path: Path) -> None:

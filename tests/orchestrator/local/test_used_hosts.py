@@ -18,7 +18,8 @@ def test_what_was_kept_is_known(tmp_path: Path) -> None:
     assert used_hosts.known(tmp_path, "demo") == ()
     used_hosts.keep(tmp_path, "demo", HOSTS)
     assert used_hosts.known(tmp_path, "demo") == HOSTS
-    assert used_hosts.path(tmp_path, "demo").parent.stat().st_mode & 0o777 == 0o700
+    path = used_hosts.path(tmp_path, "demo")
+    assert [one.stat().st_mode & 0o777 for one in (path.parent, path)] == [0o700, 0o600]
     used_hosts.forget(tmp_path, "demo")
     assert used_hosts.known(tmp_path, "demo") == ()
     used_hosts.forget(tmp_path, "demo")

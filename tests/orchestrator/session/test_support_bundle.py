@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -120,6 +122,33 @@ def test_what_goes_wrong_with_it_does_not_stand_in_for_the_failure(tmp_path: Pat
     failed(folder, error, b=b)
     (note,) = error.__notes__
     assert note.startswith("what the hosts have to say could not be kept: ")
+
+
+def test_the_newest_is_kept_though_a_clock_was_ahead(tmp_path: Path) -> None:
+    """Five failures while it was, by their names and by the times of their files; then two more."""
+    ahead = time.time() + 3600
+    for number in range(5):
+        path = tmp_path / f"20991231T00000{number}-up.tar.gz"
+        path.touch()
+        os.utime(path, (ahead, ahead))
+    (tmp_path / "20261126T160000-up.tar.gz").touch()
+    failed(tmp_path, NotReady("the engine", 3.0))
+    kept = {path.name for path in tmp_path.glob("*.tar.gz")}
+    assert len(kept) == 5
+    assert {"20261126T160000-up.tar.gz", "20261126T171000-up.tar.gz"} <= kept
+
+
+def test_journals_of_a_clock_that_was_ahead_do_not_displace_this_one(tmp_path: Path) -> None:
+    ahead = time.time() + 3600
+    for number in range(5):
+        path = tmp_path / f"20991231T00000{number}-up.jsonl"
+        path.write_text("{}\n")
+        os.utime(path, (ahead, ahead))
+    (tmp_path / "20261126T171000-up.jsonl").write_text("{}\n")
+    one, play = diagnosis(tmp_path)
+    assert "journal/20261126T171000-up.jsonl" in contents(
+        one.write(tmp_path / "a.tar.gz", play.stage.seen, 1.0).path
+    )
 
 
 def test_the_last_few_are_kept(tmp_path: Path) -> None:

@@ -1,0 +1,37 @@
+"""A folder of this machine that nobody else can write in: what lies there is believed later."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def private_folder(path: Path) -> Iterator[int]:
+    """Yields the folder at `path`, open; it is made where it is missing. Raises OSError where it is not ours."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        _refuse(os.fstat(folder), path)
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def check_private(path: Path) -> None:
+    """Raises OSError where a folder that is to be read is not there, or is not ours."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        _refuse(os.fstat(folder), path)
+    finally:
+        os.close(folder)
+
+
+def _refuse(status: os.stat_result, path: Path) -> None:
+    if status.st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, f"its folder belongs to the user {status.st_uid}", str(path))
+    if status.st_mode & 0o022:
+        raise PermissionError(errno.EPERM, "others may write in its folder", str(path))
