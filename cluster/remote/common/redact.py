@@ -11,17 +11,24 @@ SHORTEST = 6
 #: What looks like a secret whatever stands before it: tokens of well-known services, and keys in PEM.
 SHAPES = re.compile(
     r"\b(?:hf_[A-Za-z0-9]{12,}|[srp]k-[\w-]{12,}|gh[pousr]_[A-Za-z0-9]{12,}|github_pat_\w{12,}|glpat-[\w-]{12,}"
-    r"|nvapi-[\w-]{12,}|AKIA[0-9A-Z]{16}|xox[baprs]-[\w-]{8,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"
+    r"|nvapi-[\w-]{12,}|AKIA[0-9A-Z]{16}|xox[baprs]-[\w-]{8,})"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
+#: Three words with dots between them, where the first has the beginning of a JSON web token in it.
+WEB_TOKEN = re.compile(
+    r"(?<![\w-])(?=[\w-]{11})(?=(?P<before>[\w-]*?)\beyJ[\w-]{8})"
+    r"(?=(?P<first>[\w-]+))(?P=first)\.[\w-]{8,}\.[\w-]*"
+)
 #: user:password@ in a URL, and what follows Bearer or Basic.
 IN_URLS = re.compile(r"(?<=://)[^/\s:@'\"]*:[^/\s@'\"]+(?=@)")
-AFTER_BEARER = re.compile(r"(?i)\b(bearer|basic)(\s+|%20)(?!auth|token|\*)[\w.~+/=-]{6,}")
-#: What separates a name from its value, and the value: in environments, dicts and YAML; and on command lines.
-_VALUE = r"(?P<quote>b?[\"']|\\\")?(?P<value>(?(quote)[^\"'\\\n]*|[^\s,;'\"\]})]+))"
-PAIR = rf"(?P<between>\\?[\"']?(?:\s*(?:=>|:)\s*|\s+=\s+|=)\[?){_VALUE}"
-FLAG = rf"(?P<between>\s+|\\?[\"'],?\s*|=){_VALUE}"
+AFTER_BEARER = re.compile(r"\b([bB](?i:earer|asic))(\s+|%20)(?!(?i:auth|token)|\*)[\w.~+/=-]{6,}")
+#: Where a value begins: what separates it from its name in environments, dicts and YAML, and on command lines.
+_VALUE = r"(?P<quote>[bB]?[\"']|\\\")?(?(quote)|(?=[^\s,;'\"\]})]))"
+PAIR = rf"\\?[\"']?(?:[^\S\n]*(?:=>|:)[^\S\n]*|[^\S\n]+=[^\S\n]+|=)\[?{_VALUE}"
+FLAG = rf"(?:[^\S\n]+|\\?[\"'],?[^\S\n]*|=){_VALUE}"
+#: Where it ends, with and without a quote before it.
+END_OF_VALUE = {True: re.compile(r"[\"'\\\n]"), False: re.compile(r"[\s,;'\"\]})]")}
 #: Names of what is no secret itself: where one lies, how long it is, what a tokenizer calls a token.
 NO_SECRET = re.compile(r"(?i)(?:PATH|FILE|DIR|MODE|TYPE|NAME|ID|S|SIZE|COUNT|LIMIT|LENGTH|LEN)$")
 OF_TOKENIZERS = re.compile(r"(?:^|.*_)(?:bos|eos|pad|unk|cls|sep|mask|image|video|start|end|next|new)_token$")
@@ -47,11 +54,15 @@ def secrets_of(variables: "Mapping[str, str]", names: str) -> "list[str]":
 
 
 def redact(text: str, values: "Iterable[str]", names: str) -> str:
-    """`text` without `values`, without what follows a name like `names`, without what looks like a secret."""
-    text = SHAPES.sub(REDACTED, without_values(text, values))
+    """`text` without `values`, without what follows a name like `names`, without what looks like a secret.
+
+    Anybody writes the text, so it takes time in proportion to its length: no pattern reads a word twice.
+    """
+    text = without_values(text, values)
+    text = without_spans(text, [*shapes_in(text)])
     text = IN_URLS.sub(REDACTED, text)
     text = AFTER_BEARER.sub(rf"\1\2{REDACTED}", text)
-    return "".join(without_pairs(text, names + MORE_NAMES))
+    return without_spans(text, [*values_in(text, names + MORE_NAMES)])
 
 
 def without_values(text: str, values: "Iterable[str]") -> str:
@@ -60,44 +71,52 @@ def without_values(text: str, values: "Iterable[str]") -> str:
     return text
 
 
-def without_pairs(text: str, names: str) -> "Iterator[str]":
-    """Piece by piece: only lines in which a name of a secret stands are looked at closely."""
-    sign = re.compile(names, re.IGNORECASE)
-    named = rf"[\w.-]*(?:{names})[\w.-]*)"
-    pair = re.compile(rf"(?P<name>(?<![\w.-]){named}{PAIR}", re.IGNORECASE)
-    flag = re.compile(rf"(?P<name>--{named}{FLAG}", re.IGNORECASE)
-    done = 0
-    while True:
-        match = sign.search(text, done)
-        if match is None:
-            yield text[done:]
-            return
-        start = text.rfind("\n", done, match.start()) + 1 or done
-        end = text.find("\n", match.start())
-        end = len(text) if end < 0 else end
-        yield text[done:start]
-        yield without_spans(text[start:end], [*values(pair, text[start:end]), *values(flag, text[start:end])])
-        done = end
+def shapes_in(text: str) -> "Iterator[tuple[int, int]]":
+    """Where something stands that looks like a secret."""
+    yield from (match.span() for match in SHAPES.finditer(text))
+    if "eyJ" in text:
+        yield from ((match.end("before"), match.end()) for match in WEB_TOKEN.finditer(text))
 
 
-def values(pattern: "re.Pattern[str]", line: str) -> "Iterator[tuple[int, int]]":
-    """Where values of secrets stand. One may be a name itself, whose value follows: `--token --api-key VALUE`."""
-    match = pattern.search(line)
-    while match:
-        value = match["value"]
-        if value and not PLAIN_VALUE.match(value) and is_secret_name(match["name"].lstrip("-")):
-            yield match.span("value")
-        match = pattern.search(line, match.end("name"))
+def values_in(text: str, names: str) -> "Iterator[tuple[int, int]]":
+    """Where the value of a secret stands: after a whole word with one of `names` in it, and after the part of a
+    word that begins with two dashes.
+
+    A lookahead is never entered again, so a group in one takes a whole word at once. What most words fail stands
+    first: that something separates them from a value, and that there are dashes.
+    """
+    begins, named = r"(?<![\w.-])(?=[\w.-]{4})", rf"(?=[\w.-]*?(?i:{names}))"
+    word, taken = r"(?=(?P<name>[\w.-]+)(?![\w.-])(?P<between>{}))", "(?P=name)(?P=between)"
+    dashes = r"(?=[\w.-]*--)(?=(?P<lead>[\w.-]*?)--)(?P=lead)--"
+    yield from after_names(text, re.compile(f"{begins}{word.format(PAIR)}{named}{taken}"))
+    if "--" in text:
+        yield from after_names(text, re.compile(f"{begins}{dashes}{word.format(FLAG)}{named}{taken}"))
 
 
-def without_spans(line: str, spans: "list[tuple[int, int]]") -> str:
+def after_names(text: str, pattern: "re.Pattern[str]") -> "Iterator[tuple[int, int]]":
+    """Where values stand that `pattern` leads to. One may hold names itself: it ends where their values do."""
+    ends, secret = {True: -1, False: -1}, dict[str, bool]()
+    for match in pattern.finditer(text):
+        start, quoted, name = match.end(), match["quote"] is not None, match["name"]
+        if start < ends[quoted]:
+            continue
+        if name not in secret:
+            secret[name] = is_secret_name(name.lstrip("-"))
+        if secret[name]:
+            stop = END_OF_VALUE[quoted].search(text, start)
+            ends[quoted] = end = stop.start() if stop else len(text)
+            if start < end and not PLAIN_VALUE.match(text, start, end):
+                yield start, end
+
+
+def without_spans(text: str, spans: "list[tuple[int, int]]") -> str:
     """Spans may overlap: those that do are hidden as one."""
     shown, done = [], 0
     for start, end in sorted(spans):
         if end > done:
-            shown.append(line[done:start] + REDACTED if start >= done else "")
+            shown.append(text[done:start] + REDACTED if start >= done else "")
             done = end
-    return "".join(shown) + line[done:]
+    return "".join(shown) + text[done:]
 
 
 def is_secret_name(name: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cluster.inventory import SECRET_NAMES
@@ -98,3 +99,103 @@ def test_secrets_of_an_environment(tmp_path: Path) -> None:
 def test_it_never_fails_and_hides_what_follows(before: str, name: str) -> None:
     line = f"{before} {name}{PLANTED}"
     assert PLANTED not in shown(line) or not re.search(rf"(?:^|\s){re.escape(name)}", line)
+
+
+#: What the patterns look for, whole and in pieces: a line of one that is repeated may be read again and again.
+PIECES = (
+    *(
+        "token",
+        "TOKEN",
+        "api_key",
+        "_KEY",
+        "--",
+        "-",
+        "--token",
+        "_",
+        ".",
+        "a",
+        "1",
+        "none",
+        "*",
+        "bearer",
+        "basic%20",
+    ),
+    *(
+        "=",
+        ":",
+        "=>",
+        " = ",
+        ": ",
+        " ",
+        "\t",
+        "\n",
+        "'",
+        '"',
+        "\\",
+        '\\"',
+        "b'",
+        "[",
+        "]",
+        ",",
+        "/",
+        "@",
+        "://",
+        "://a:",
+    ),
+    *("eyJ", "eyJaaaaaaaa", "hf_", "sk-", "AKIA", "xoxb-", "-----BEGIN ", "-----END ", "PRIVATE KEY", "-----"),
+)
+
+
+def seconds(text: str) -> float:
+    begun = time.process_time()
+    shown(text)
+    return time.process_time() - begun
+
+
+@settings(max_examples=30, deadline=None)
+@example("", "token")
+@example("--", "token")
+@example("", "api_key=")
+@example("", "token ")
+@example("", "eyJaaaaaaaa-")
+@example("", "eyJaaaaaaaa.eyJ-")
+@example("", "--a")
+@example("token='", "passphrase=")
+@example("", "-----BEGIN PRIVATE KEY")
+@example("://", "a:")
+@given(st.sampled_from(("", *PIECES)), st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map("".join))
+def test_no_line_takes_more_time_than_its_length_is_worth(lead: str, unit: str) -> None:
+    """Four times the line is four times the work; eight times is let pass on a busy machine, sixteen is not."""
+    before = 0.0
+    for length in (1 << 12, 1 << 14, 1 << 16):
+        took = seconds(lead + unit * (length // len(unit)))
+        assert took < 8 * max(before, 0.02)
+        before = took
+
+
+def test_a_secret_far_into_a_long_line_is_taken_out_and_nothing_around_it() -> None:
+    before, after = "token " * 83_000 + "the key is ", " and more " + "x" * 500_000
+    assert shown(f"{before}HF_TOKEN={PLANTED}{after}") == f"{before}HF_TOKEN={REDACTED}{after}"
+    assert shown(f"{before}{PLANTED}{after}", PLANTED) == f"{before}{REDACTED}{after}"
+
+
+@pytest.mark.parametrize("unit", ["token", "--token ", "a_token=x ", "token='", "eyJaaaaaaaa-", "bearer "])
+def test_a_mebibyte_takes_no_second(unit: str) -> None:
+    assert seconds(unit * ((1 << 20) // len(unit))) < 2.0
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("x-eyJabcdefgh.abcdefgh.c", f"x-{REDACTED}"),
+        ("eyJ-eyJabcdefgh.abcdefgh.", REDACTED),
+        ("sk-abcdefgh-eyJabcdefgh.abcdefgh.c", REDACTED),
+        ("token=token=abcdef b", f"token={REDACTED} b"),
+        ("--token --api-key abcdef", f"--token {REDACTED} {REDACTED}"),
+        ("xx--api-key abcdef", f"xx--api-key {REDACTED}"),
+        ("api_key=max_tokens: abcdef", f"api_key={REDACTED} abcdef"),
+        ("token:\nabc", "token:\nabc"),
+    ],
+)
+def test_secrets_within_words_and_values(text: str, left: str) -> None:
+    assert shown(text) == left
