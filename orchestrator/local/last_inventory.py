@@ -16,6 +16,10 @@ _INVENTORY = "inventory.yaml"
 _BASE = "base.json"
 
 
+def path(state: Path, cluster: str) -> Path:
+    return state / cluster / _INVENTORY
+
+
 def remember(state: Path, cluster: str, inventory: Path) -> None:
     """Keeps the inventory as it is now, and the folder that its paths are relative to.
 

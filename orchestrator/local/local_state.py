@@ -37,6 +37,12 @@ class LocalState:
         """Remembers every host of the inventory, and the `removed` ones, which are not clean."""
         self._try(lambda: self._keep_hosts(removed))
 
+    @property
+    def knows(self) -> bool:
+        """Whether the cluster is remembered as one in use."""
+        cluster = self.inventory.cluster
+        return last_inventory.path(self.state, cluster).exists() or used_hosts.path(self.state, cluster).exists()
+
     def forget(self) -> None:
         try:
             last_inventory.forget(self.state, self.inventory.cluster)

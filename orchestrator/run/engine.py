@@ -11,6 +11,7 @@ from cluster.errors import ClusterError
 from cluster.inventory import Inventory
 from cluster.state.observe import observe
 from cluster.transport.fleet import Fleet
+from cluster.views import Observed
 from orchestrator.events import PhaseDone, PhaseFailed, PhaseSkipped, PhaseStarted, Sink
 from orchestrator.local.settings import Patience
 from orchestrator.run.interrupts import Interrupted, Interrupts
@@ -24,7 +25,8 @@ class Engine:
 
     `reason` is what the lease shows to others, `cleaning` the command that takes away what a run leaves, and with
     `keep` a run that fails leaves everything. `skip` are names of checks whose findings do not count. `failed` is
-    called, before anything is rolled back, when a run fails that may have changed something.
+    called, before anything is rolled back, when a run fails that may have changed something. `rolled_back` gets
+    what was seen first, once nothing is left of what a run under the lease started.
     """
 
     inventory: Inventory
@@ -37,6 +39,7 @@ class Engine:
     interrupts: Interrupts = field(default_factory=Interrupts)
     skip: tuple[str, ...] = ()
     failed: Callable[[Stage, BaseException], None] = lambda stage, error: None
+    rolled_back: Callable[[Observed], None] = lambda seen: None
 
     def run(self, phases: Sequence[Phase]) -> None:
         """Runs every phase. Raises the error of one that fails, after the rollback; Interrupted for Ctrl-C."""
@@ -102,4 +105,7 @@ class Engine:
         return handover or Handover()
 
     def _undo(self, entered: list[tuple[Phase, Stage]], error: BaseException) -> None:
-        Rollback(self.sink, self.interrupts, self.cleaning, self.keep)(entered, error)
+        whole = Rollback(self.sink, self.interrupts, self.cleaning, self.keep)(entered, error)
+        # Before the lease is ours, what is left is that of others.
+        if whole and entered and entered[-1][1].guards:
+            self.rolled_back(entered[0][1].seen)

@@ -24,31 +24,34 @@ class Rollback:
     cleaning: str
     keep: bool
 
-    def __call__(self, entered: Entered, error: BaseException) -> None:
-        """Takes no longer than the time limits of the commands. What is left becomes notes on `error`, not its
-        replacement. Raises Interrupted when an operator will not wait for it."""
+    def __call__(self, entered: Entered, error: BaseException) -> bool:
+        """Returns whether nothing is left of what the run started. Takes no longer than the time limits of the
+        commands. What is left becomes notes on `error`, not its replacement. Raises Interrupted when an operator
+        will not wait for it."""
         self.interrupts.ignore_first()
         started = [(phase, stage) for phase, stage in reversed(entered) if phase.starts]
         try:
-            self._roll_back(started, entered, error)
+            return self._roll_back(started, entered, error)
         except KeyboardInterrupt:
             raise self._interrupted_twice() if started else Interrupted("interrupted") from error
 
-    def _roll_back(self, started: Entered, entered: Entered, error: BaseException) -> None:
+    def _roll_back(self, started: Entered, entered: Entered, error: BaseException) -> bool:
         lease: _Lease = "theirs" if isinstance(error, LeaseLost) else self._lease(entered)
         if lease == "theirs":
             self._note_cleaning(error, "somebody else may be at work, so nothing was taken back")
-            return
+            return False
         if not started:
-            return
+            return True
         if self.interrupts.leaving:
             raise self._interrupted_twice() from error
         if self.keep:
             self._note_cleaning(error, "what this run started was left for a look")
-            return
+            return False
         self.sink(HostMessage("", _opening(error)))
-        if not self._undo_all(started, entered, error, lease):
+        whole = self._undo_all(started, entered, error, lease)
+        if not whole:
             self._note_cleaning(error, "something of this run is left")
+        return whole
 
     def _undo_all(self, started: Entered, entered: Entered, error: BaseException, lease: _Lease) -> bool:
         """Whether everything was rolled back. This machine may sleep meanwhile, and wake without its lease."""

@@ -32,7 +32,8 @@ def removed_hosts(state: Path, inventory: Inventory) -> tuple[Inventory, ...]:
 
 
 def _another(inventory: Inventory, used: Sequence[Inventory]) -> UsageError:
-    cluster, hosts = inventory.cluster, ", ".join(host.head.name for host in used)
+    hosts = ", ".join(f"{host.head.name} ({host.head.address})" for host in used)
+    cluster = inventory.cluster
     cure = f"`orchestrator down --cluster {cluster}` takes that one away; otherwise choose another `cluster:`"
     return UsageError(f"{cluster} is in use from here on other hosts: {hosts}", cure=cure)
 

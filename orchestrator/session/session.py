@@ -17,6 +17,8 @@ from cluster.errors import UsageError
 from cluster.inventory import Inventory, load
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
+from cluster.values import Presence
+from cluster.views import Observed
 from orchestrator.events import Event, RunStarted, Sink
 from orchestrator.local import last_inventory
 from orchestrator.local.local_state import LocalState
@@ -83,6 +85,7 @@ class Session:
 
     def run(self, phases: Sequence[Phase]) -> None:
         """Raises what ended it early. A `down` that was interrupted names the way on."""
+        knew = self.local_state.knows
         keep_evidence = after_failure(self.diagnosis, self.runs / f"{self.stamp}-up.tar.gz", self.sink)
         engine = Engine(
             self.inventory,
@@ -95,6 +98,7 @@ class Session:
             skip=self.request.skip,
             interrupts=self.interrupts,
             failed=keep_evidence if self.request.verb == "up" else lambda *_: None,
+            rolled_back=lambda seen: None if knew or _runs(seen) else self.local_state.forget(),
         )
         try:
             engine.run(phases)
@@ -102,6 +106,12 @@ class Session:
             if self.request.verb == "down":
                 error.cure = f"`{self.cleaning}` goes on where this ended"
             raise
+
+
+def _runs(seen: Observed) -> bool:
+    """Whether something of the cluster was on a host, or may have been."""
+    absent = Presence.ABSENT
+    return any(not view.facts or {view.ray.presence, view.vllm.presence} != {absent} for view in seen.values())
 
 
 def inventory_of(request: Request, settings: Settings) -> Inventory:

@@ -94,6 +94,27 @@ def test_a_run_that_fails_leaves_a_bundle_and_says_where(
     assert {"failure.txt", "inventory.yaml", "gpu-a/facts.json", "gpu-b/facts.json"} <= names
 
 
+def test_a_failed_up_that_left_nothing_does_not_bind_the_name(tmp_path: Path) -> None:
+    """The same hosts by other addresses, say of another network, are no other cluster."""
+    path = written(tmp_path)
+    assert run(SimulatedCluster(engine=status_answer("", Presence.DEAD)), "up", path, "--output", "plain") == 6
+    again = tmp_path / "again.yaml"
+    again.write_text(path.read_text().replace("address: 10.0.0.", "address: 10.9.0."))
+    assert run(SimulatedCluster(), "up", again, "--output", "plain") == 0
+
+
+@pytest.mark.parametrize("left", ["broken", "before", "kept"])
+def test_a_failed_up_that_may_have_left_something_is_remembered(tmp_path: Path, left: str) -> None:
+    path, broken = written(tmp_path), frozenset({"stop ray"} if left == "broken" else ())
+    simulated = SimulatedCluster(engine=status_answer("", Presence.DEAD), broken=broken)
+    if left == "before":
+        assert run(SimulatedCluster(units=simulated.units), "up", path, "--output", "plain") == 0
+    assert run(simulated, "up", path, "--output", "plain", *(["--keep"] if left == "kept" else [])) == 6
+    again = tmp_path / "again.yaml"
+    again.write_text(path.read_text().replace("address: 10.0.0.", "address: 10.9.0."))
+    assert run(SimulatedCluster(), "up", again, "--output", "plain") == 2
+
+
 def test_a_failed_undo_names_what_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     simulated = SimulatedCluster(engine=status_answer("", Presence.DEAD), broken=frozenset({"stop ray"}))
     path = written(tmp_path)
@@ -255,7 +276,7 @@ def test_another_cluster_by_the_same_name_takes_nothing_away(
     for verb in ("up", "down"):
         assert run(simulated, verb, copy, "--output", "plain") == 2
         output = capsys.readouterr().err
-        assert "demo is in use from here on other hosts: gpu-a, gpu-b" in output
+        assert "demo is in use from here on other hosts: gpu-a (10.0.0.1), gpu-b (10.0.0.2)" in output
         assert "`orchestrator down --cluster demo` takes that one away" in output
     assert simulated.ran == []
     assert run(simulated, "down", "--cluster", "demo", "--output", "plain") == 0
