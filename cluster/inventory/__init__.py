@@ -7,6 +7,7 @@ file, `rules` is what must hold between several keys, `models` is what the rest 
 from cluster.inventory.derived import is_of, single_host, with_layout
 from cluster.inventory.load import load
 from cluster.inventory.models import SECRET_NAMES, HostSpec, Inventory, is_secret
+from cluster.inventory.ssh_command import ssh_command
 
 __all__ = [
     "SECRET_NAMES",
@@ -16,5 +17,6 @@ __all__ = [
     "is_secret",
     "load",
     "single_host",
+    "ssh_command",
     "with_layout",
 ]

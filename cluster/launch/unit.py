@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cluster.command import Command, Hint, Probe, last_json, program
+from cluster.inventory import HostSpec, ssh_command
 from cluster.values import Leftover, Presence, UnitState
 
 Name = Literal["ray", "vllm"]
@@ -112,7 +113,7 @@ def launch(unit: Unit, venv: str) -> Command:
     return program("units.keeper", payload, title=title, venv=venv, hints=_HINTS, unit=unit.name)
 
 
-def stop(name: Name, host: str, state: str, venv: str) -> Probe[tuple[Leftover, ...]]:
+def stop(name: Name, spec: HostSpec, state: str, venv: str) -> Probe[tuple[Leftover, ...]]:
     """Ends the unit and everything it started; what is left after SIGKILL comes back."""
     timeout = dict(STOP_TIMEOUTS)[name]
     payload = {"folder": f"{state}/{name}", "patience": timeout}
@@ -120,7 +121,10 @@ def stop(name: Name, host: str, state: str, venv: str) -> Probe[tuple[Leftover, 
 
     def parse(output: str) -> tuple[Leftover, ...]:
         left = [(process["pid"], process["command"]) for process in last_json(output)["left"]]
-        return tuple(Leftover(host, f"pid {pid}: {command}", f"ssh {host} kill -9 {pid}") for pid, command in left)
+        return tuple(
+            Leftover(spec.name, f"pid {pid}: {command}", ssh_command(spec, f"kill -9 {pid}"))
+            for pid, command in left
+        )
 
     return Probe(command, parse)
 

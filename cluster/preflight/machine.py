@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from statistics import median
 
-from cluster.inventory import HostSpec, Inventory
+from cluster.inventory import HostSpec, Inventory, ssh_command
 from cluster.preflight.check import Check, Evidence, blocking, finding, of_each, unchecked, warning
 from cluster.values import Facts, Finding, Presence
 from cluster.values.facts import Machine, Stranger
@@ -100,7 +100,7 @@ def leftovers(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Fi
             why="it may hold GPUs, memory and ports",
             cure=f"`down` with the inventory of cluster {cluster}, if it is not wanted any more"
             if cluster
-            else f"if it is not wanted any more: ssh {spec.name} kill {pids}",
+            else f"if it is not wanted any more: {ssh_command(spec, f'kill {pids}')}",
             source="vllm#15385, kuberay#139",
         )
 

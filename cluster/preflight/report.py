@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from cluster.errors import HostError
-from cluster.inventory import Inventory
+from cluster.inventory import HostSpec, Inventory, ssh_command
 from cluster.preflight import all_reduce, gpus, hardware, links, machine, model, network, rdma, software
 from cluster.preflight.check import Check, Evidence, blocking
 from cluster.values import CHECKS, CheckReport, Excused, Finding
@@ -14,13 +14,13 @@ from cluster.values import CHECKS, CheckReport, Excused, Finding
 def _reachable(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
     for name, view in evidence.seen.items():
         if view.problem:
-            yield _unseen(name, view.problem)
+            yield _unseen(inventory.host(name), view.problem)
 
 
-def _unseen(host: str, problem: HostError) -> Finding:
+def _unseen(spec: HostSpec, problem: HostError) -> Finding:
     reason = f"{problem.doing}: {problem.reason}"
-    cure = problem.cure or f"see what keeps it: `ssh {host} true`"
-    return blocking(reason, host=host, wanted="an answer over SSH", cure=cure)
+    cure = problem.cure or f"see what keeps it: `{ssh_command(spec, 'true')}`"
+    return blocking(reason, host=spec.name, wanted="an answer over SSH", cure=cure)
 
 
 _CONCERNS = (gpus, hardware, software, network, links, rdma, machine, model, all_reduce)

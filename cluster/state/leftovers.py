@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.engine import gpu
-from cluster.inventory import HostSpec, Inventory
+from cluster.inventory import HostSpec, Inventory, ssh_command
 from cluster.values import Facts, Leftover
 from cluster.views import Observed
 
@@ -21,18 +21,18 @@ def _of_host(inventory: Inventory, spec: HostSpec, seen: Observed) -> Iterator[L
         why = f": {view.problem.cause}" if view.problem and view.problem.cause else ""
         yield Leftover(spec.name, f"could not be looked at{why}", "run `down` again once it answers", False)
         return
-    yield from _processes(view.facts, spec.name)
+    yield from _processes(spec, view.facts)
     yield from _memory(spec, view.facts)
 
 
-def _processes(facts: Facts, host: str) -> Iterator[Leftover]:
+def _processes(spec: HostSpec, facts: Facts) -> Iterator[Leftover]:
     for unit, state in (("ray", facts.ray), ("vllm", facts.vllm)):
         for pid in state.pids:
-            yield Leftover(host, f"pid {pid} of {unit}", f"ssh {host} kill -9 {pid}")
+            yield Leftover(spec.name, f"pid {pid} of {unit}", ssh_command(spec, f"kill -9 {pid}"))
     for listener in facts.listeners:
         if listener.ours:
-            pid = listener.pid
-            yield Leftover(host, f"port {listener.port}, held by pid {pid}", f"ssh {host} kill -9 {pid}")
+            what = f"port {listener.port}, held by pid {listener.pid}"
+            yield Leftover(spec.name, what, ssh_command(spec, f"kill -9 {listener.pid}"))
 
 
 def _memory(spec: HostSpec, facts: Facts) -> Iterator[Leftover]:
@@ -45,7 +45,7 @@ def _memory(spec: HostSpec, facts: Facts) -> Iterator[Leftover]:
         for process in card.processes:
             if process.ours:
                 what = f"GPU {card.index}: pid {process.pid} holds {process.used_mib or 'unknown'} MiB"
-                yield Leftover(spec.name, what, f"ssh {spec.name} kill -9 {process.pid}")
+                yield Leftover(spec.name, what, ssh_command(spec, f"kill -9 {process.pid}"))
         if gpu.unexplained_mib(card):
             what = f"GPU {card.index}: {card.used_mib} MiB in use, by no process that nvidia-smi shows"
             yield Leftover(

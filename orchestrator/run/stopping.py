@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cluster.errors import HostError, NotReleased
 from cluster.launch import unit
+from cluster.transport.host import Host
 from cluster.values import Leftover
 from orchestrator.run.phase import Stage
 
@@ -37,10 +38,9 @@ class Stopped:
 
 def stop(stage: Stage, name: unit.Name, hosts: Sequence[str]) -> Stopped:
     """Stops the unit wherever it can. A host that does not answer stops nothing elsewhere."""
-    return Stopped(
-        name,
-        stage.fleet.each(
-            lambda host: host.ask(unit.stop(name, host.name, stage.state_folder(host.name), stage.venv)),
-            among=hosts,
-        ),
-    )
+
+    def ask(host: Host) -> tuple[Leftover, ...]:
+        spec = stage.inventory.host(host.name)
+        return host.ask(unit.stop(name, spec, stage.state_folder(host.name), stage.venv))
+
+    return Stopped(name, stage.fleet.each(ask, among=hosts))

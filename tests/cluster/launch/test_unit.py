@@ -12,7 +12,7 @@ from cluster.command import Command
 from cluster.launch import unit
 from cluster.launch.unit import Unit, folder_name
 from cluster.values import Leftover, Presence, UnitState
-from tests.cluster.builders import STATE, alive, dead
+from tests.cluster.builders import STATE, alive, dead, inventory
 
 UNIT = Unit(
     cluster="demo",
@@ -101,13 +101,13 @@ def test_known_ways_for_a_launch_to_fail(said: str, cause: str) -> None:
 
 
 def test_what_a_stop_could_not_end_is_left() -> None:
-    probe = unit.stop("ray", "gpu-a", STATE, "/opt/vllm")
+    probe = unit.stop("ray", inventory().head, STATE, "/opt/vllm")
     patience = dict(unit.STOP_TIMEOUTS)["ray"]
     assert sent(probe.command) == {"folder": f"{STATE}/ray", "patience": patience}
     assert probe.command.timeout > patience + 10
     assert probe.parse('{"left": []}') == ()
     assert probe.parse('{"left": [{"pid": 7, "command": "raylet"}]}') == (
-        Leftover("gpu-a", "pid 7: raylet", "ssh gpu-a kill -9 7"),
+        Leftover("gpu-a", "pid 7: raylet", "ssh 10.0.0.1 kill -9 7"),
     )
 
 

@@ -16,6 +16,7 @@ from cluster.command import Command, last_json
 from cluster.launch import unit
 from cluster.launch.unit import Name, Unit, UnitStatus
 from cluster.remote.common.processes import process, processes, unit_pids, writers
+from tests.cluster.builders import inventory
 from tests.cluster.remote.local import VENV, here
 from tests.timing import eventually
 
@@ -99,7 +100,7 @@ class Cell:
         return left
 
     def stopping(self, name: Name = "vllm", patience: float = 10.0) -> Command:
-        command = unit.stop(name, "here", self.state, VENV).command
+        command = unit.stop(name, inventory().head, self.state, VENV).command
         *source, data = command.stdin.splitlines(keepends=True)
         patient = json.dumps({**json.loads(data), "patience": patience}).encode() + b"\n"
         return dataclasses.replace(command, stdin=b"".join(source) + patient)

@@ -61,3 +61,11 @@ def test_gpus_that_cannot_be_looked_at_are_not_taken_for_free() -> None:
     found = leftovers(one, wedged)
     assert [left.host for left in found] == ["gpu-a", "gpu-b"]
     assert all(problem in left.what and left.provable for left in found)
+
+
+def test_the_cure_leads_to_the_ssh_address() -> None:
+    """A name of the inventory may be another machine where the operator is."""
+    one = inventory(each={"user": "anna"})
+    overrides: dict[str, Any] = {"ray": dead(4), "listeners": (listener(True),), "gpus": (card(0, OURS),)}
+    found = leftovers(one, seen(one) | {"gpu-b": view(one.host("gpu-b"), **overrides)})
+    assert [item.cure for item in found] == [f"ssh anna@10.0.0.2 kill -9 {pid}" for pid in (4, 9, 7)]

@@ -100,7 +100,7 @@ def test_undo_stops_what_was_not_there_before() -> None:
 @pytest.mark.parametrize(
     ("answer", "what", "cure"),
     [
-        (stop_answer("raylet"), "pid 70: raylet", "ssh gpu-b kill -9 70"),
+        (stop_answer("raylet"), "pid 70: raylet", "ssh 10.0.0.2 kill -9 70"),
         (LOST, "ray could not be stopped: no route", "see its cable"),
         (
             CommandTimedOut("gpu-b", Command(("x",), "stop ray")),

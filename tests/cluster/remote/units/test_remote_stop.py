@@ -18,6 +18,7 @@ from cluster.command import last_json
 from cluster.launch import unit
 from cluster.remote.common.processes import command_line, process, processes
 from cluster.values import Presence
+from tests.cluster.builders import inventory
 from tests.cluster.remote.cell import FOREVER, HOST, Cell, deaf, kill, polite, without_disk
 from tests.cluster.remote.local import VENV
 from tests.timing import eventually
@@ -54,7 +55,7 @@ def test_a_polite_leader_is_heard_out(cell: Cell) -> None:
 
 def test_the_probe_stops_as_well(cell: Cell) -> None:
     cell.launch(FOREVER)
-    assert HOST.ask(unit.stop("vllm", "here", cell.state, VENV)) == ()
+    assert HOST.ask(unit.stop("vllm", inventory().head, cell.state, VENV)) == ()
     assert cell.pids() == set()
 
 
