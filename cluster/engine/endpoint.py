@@ -1,65 +1,171 @@
-"""Asks the endpoint: from here where it can be reached, otherwise from the head itself."""
+"""Where the endpoint is asked: over SSH on the head, and at an address once it proved to be the same process.
+
+An address proves nothing: on another network it is somebody else's. So whoever answers there is asked without the
+key for the start of its process first, and must say what the engine says on the head itself.
+"""
 
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import json
+import re
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from cluster.command import Probe, last_json, program
-from cluster.engine.requests import Answer, EndpointRequest
+from cluster.engine.requests import METRICS, Answer, EndpointRequest
+from cluster.errors import HostError, NotReady
 from cluster.inventory import Inventory
+from cluster.transport.fleet import Fleet, both
 from cluster.transport.host import Host
 
-#: A host behind a firewall drops what is sent to it; a reachable one answers the first packet in far less.
-_CONNECT_PATIENCE = 2.0
+#: Seconds for an address that may be behind a firewall, which drops what is sent to it, and for the head itself.
+_ADDRESS_PATIENCE = 2.0
+_HEAD_PATIENCE = 10.0
+
+#: Workers that stand for the clients of a cluster that cannot be reached from here.
+_CLIENTS = 3
 
 #: Whatever asking can end in without an answer. A name with an empty label, or one of more than 63 characters,
 #: cannot be encoded (UnicodeError).
 _NO_ANSWER = (OSError, UnicodeError, http.client.HTTPException)
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_STARTED = re.compile(r"^process_start_time_seconds (\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where requests go: the URL that is announced, and from where it was reached."""
+    """A URL, and who asks it: the host `via`, or this machine where that is None. With `unit`, a folder on that
+    host, nothing is sent unless the unit there is the only one that listens on the port."""
 
     url: str
     origin: str
-    host: str
-    port: int
-    head: Host | None
-    key: str
+    key: str = field(repr=False)
     venv: str
+    via: Host | None = None
+    unit: str = ""
 
     def ask(self, request: EndpointRequest, timeout: float) -> Answer:
-        """The answer; `timeout` in seconds. Never raises for what an endpoint can do; does for a lost head."""
-        return _ask_over(self.head, self, request, timeout) if self.head else _ask(self, request, timeout)
+        """The answer; `timeout` in seconds. Never raises for what an endpoint can do; does for a lost host."""
+        return _ask_over(self.via, self, request, timeout) if self.via else _ask(self, request, timeout)
+
+    def without_key(self) -> Endpoint:
+        return replace(self, key="")
 
 
-def endpoint(inventory: Inventory, head: Host) -> Endpoint:
-    """The first of the head's addresses that can be reached from here; through the head when none can."""
-    serve = inventory.serve
-    bound = (serve.host,) if serve.host not in _ANY else _addresses(inventory)
-    reached = _first_reached(bound, serve.port)
-    shown, asked = reached or bound[0], reached or _ANY.get(serve.host, serve.host)
-    return Endpoint(
-        url=f"http://{_bracketed(shown)}:{serve.port}",
-        origin="this machine" if reached else head.name,
-        host=asked,
-        port=serve.port,
-        head=None if reached else head,
-        key=serve.api_key.get_secret_value() if serve.api_key else "",
-        venv=inventory.runtime.venv,
-    )
+@dataclass(frozen=True)
+class Located:
+    """Where the engine was found. `endpoint` is asked from here where it proved to be the engine, otherwise on the
+    head, as `on_head` always is. `metrics` is what the engine says there. `impostors` are URLs at which somebody
+    else answers this machine."""
+
+    endpoint: Endpoint
+    on_head: Endpoint
+    metrics: Answer
+    impostors: tuple[str, ...] = ()
 
 
-def _addresses(inventory: Inventory) -> tuple[str, ...]:
-    """Both of the head, first the one that the operator uses."""
+def locate(inventory: Inventory, head: Host, state: str, patience: float = _HEAD_PATIENCE) -> Located:
+    """Asks on the head and from here at the same time, without the key. `state` is the cluster's folder on the
+    head, which has `patience` seconds for its answer.
+
+    Raises what keeps us from the head.
+    """
+    key = inventory.serve.api_key
+    secret, venv = key.get_secret_value() if key else "", inventory.runtime.venv
+    on_head = Endpoint(local_url(inventory, ""), head.name, secret, venv, head, f"{state}/vllm")
+    outside = [
+        replace(on_head, url=url, origin="this machine", via=None, unit="") for url in _seen_here(inventory)
+    ]
+    metrics, answers = both(lambda: on_head.without_key().ask(METRICS, patience), lambda: _ask_each(outside))
+    answering = [each for each, answer in zip(outside, answers, strict=True) if answer.status]
+    same = [each for each, answer in zip(outside, answers, strict=True) if _is_same(metrics, answer)]
+    impostors = tuple(each.url for each in answering if each not in same)
+    return Located(same[0] if same else on_head, on_head, metrics, impostors)
+
+
+def public_url(inventory: Inventory, endpoint: Endpoint) -> str:
+    """The URL that is shown to a person: what the head asks itself at is nobody else's."""
+    return _announceable(inventory)[0] if endpoint.unit else endpoint.url
+
+
+def for_clients(inventory: Inventory, fleet: Fleet, located: Located) -> Endpoint:
+    """The endpoint to announce: asked at its very URL from here, otherwise from another host, otherwise from the
+    head. Raises NotReady where nobody reaches it.
+    """
+    if located.endpoint.via is None:
+        return located.endpoint
+    urls = _announceable(inventory)
+    from_worker = _from_worker(inventory, fleet, located, urls)
+    return from_worker or _from_head(inventory, located, urls)
+
+
+def _from_worker(inventory: Inventory, fleet: Fleet, located: Located, urls: Sequence[str]) -> Endpoint | None:
+    if is_loopback(inventory.serve.host):
+        return None
+
+    def first(worker: Host) -> Endpoint | None:
+        asked = [replace(located.on_head, url=url, origin=worker.name, via=worker, unit="") for url in urls]
+        return next((each for each in asked if _is_same(located.metrics, _answer(each))), None)
+
+    workers = [spec.name for spec in inventory.workers[:_CLIENTS]]
+    outcomes = fleet.each(first, among=workers).values()
+    return next((each for each in outcomes if each and not isinstance(each, HostError)), None)
+
+
+def _from_head(inventory: Inventory, located: Located, urls: Sequence[str]) -> Endpoint:
+    """The unit is known there by its socket: what it says of itself is not needed."""
+    asked = [replace(located.on_head, url=url) for url in urls]
+    answers = [_answer(each) for each in asked]
+    reached = [each for each, answer in zip(asked, answers, strict=True) if answer.status]
+    if reached:
+        return reached[0]
+    why = "; ".join(f"{url}: {answer.text}" for url, answer in zip(urls, answers, strict=True))
+    listens = f"vLLM listens at {inventory.serve.host}, where clients do not reach it: {why}"
+    cure = "set `serve: host:` to an address of the head that clients reach, or to `::` for all of IPv6 and IPv4"
+    raise NotReady("a URL for clients", host=located.on_head.origin, cause=listens, cure=cure)
+
+
+def _answer(endpoint: Endpoint) -> Answer:
+    return endpoint.without_key().ask(METRICS, _ADDRESS_PATIENCE)
+
+
+def _ask_each(endpoints: Sequence[Endpoint]) -> list[Answer]:
+    """All at once: a firewall that drops one must not hold up the others."""
+    with ThreadPoolExecutor(len(endpoints)) as pool:
+        return list(pool.map(_answer, endpoints))
+
+
+def _is_same(one: Answer, other: Answer) -> bool:
+    """Whether two answers to METRICS are those of one process."""
+    return bool(_started(one)) and _started(one) == _started(other)
+
+
+def _started(metrics: Answer) -> str:
+    """When the process started that answers, to the hundredth of a second; empty where it does not say."""
+    match = _STARTED.search(metrics.text) if metrics.status == 200 else None
+    return match[1] if match else ""
+
+
+def _seen_here(inventory: Inventory) -> tuple[str, ...]:
+    """The URLs that may be reached from here, first that of the address which the operator uses."""
     head = inventory.head
-    return tuple(dict.fromkeys((head.address, head.cluster_address)))
+    return _urls(inventory, (head.address, head.cluster_address))
+
+
+def _announceable(inventory: Inventory) -> tuple[str, ...]:
+    """The URLs for clients elsewhere: what SSH calls a host may be an alias that nobody else knows."""
+    head = inventory.head
+    return _urls(inventory, (head.cluster_address, head.address))
+
+
+def _urls(inventory: Inventory, addresses: Sequence[str]) -> tuple[str, ...]:
+    serve = inventory.serve
+    bound = addresses if serve.host in _ANY else (serve.host,)
+    return tuple(f"http://{_bracketed(address)}:{serve.port}" for address in dict.fromkeys(bound))
 
 
 def local_url(inventory: Inventory, path: str) -> str:
@@ -68,36 +174,25 @@ def local_url(inventory: Inventory, path: str) -> str:
     return f"http://{_bracketed(host)}:{inventory.serve.port}{path}"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only the host itself reaches what listens there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _first_reached(addresses: tuple[str, ...], port: int) -> str | None:
-    """The first address that answers, tried all at once: a firewall that drops one must not hold up the others."""
-    with ThreadPoolExecutor(len(addresses)) as pool:
-        answers = pool.map(lambda address: _healthy(address, port), addresses)
-    return next((address for address, healthy in zip(addresses, answers, strict=True) if healthy), None)
-
-
-def _healthy(host: str, port: int) -> bool:
-    """Whether a vLLM in good health answers there, asked without the key: anybody may listen on an address that
-    is ours on another network only."""
-    connection = http.client.HTTPConnection(host, port, timeout=_CONNECT_PATIENCE)
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status == 200
-    except _NO_ANSWER:
-        return False
-    finally:
-        connection.close()
-
-
 def _ask(endpoint: Endpoint, request: EndpointRequest, timeout: float) -> Answer:
-    connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=timeout)
     headers = {"Content-Type": "application/json"}
     if endpoint.key:
         headers["Authorization"] = f"Bearer {endpoint.key}"
     method, body = ("GET", None) if request.body is None else ("POST", json.dumps(request.body).encode())
+    host, _, port = endpoint.url.removeprefix("http://").rpartition(":")
+    connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=timeout)
     try:
         connection.request(method, request.path, body, headers)
         answer = connection.getresponse()
@@ -108,13 +203,14 @@ def _ask(endpoint: Endpoint, request: EndpointRequest, timeout: float) -> Answer
         connection.close()
 
 
-def _ask_over(head: Host, endpoint: Endpoint, request: EndpointRequest, timeout: float) -> Answer:
+def _ask_over(host: Host, endpoint: Endpoint, request: EndpointRequest, timeout: float) -> Answer:
     payload = {
-        "url": f"http://{_bracketed(endpoint.host)}:{endpoint.port}{request.path}",
+        "url": f"{endpoint.url}{request.path}",
         "body": request.body,
         "key": endpoint.key,
         "timeout": timeout,
+        **({"unit": endpoint.unit} if endpoint.unit else {}),
     }
-    title = "ask the endpoint from the head"
+    title = f"ask the endpoint from {'the head' if endpoint.unit else 'another host'}"
     command = program("bench.http_request", payload, title=title, venv=endpoint.venv, timeout=timeout + 10)
-    return head.ask(Probe(command, lambda output: Answer(**last_json(output))))
+    return host.ask(Probe(command, lambda output: Answer(**last_json(output))))

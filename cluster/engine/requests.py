@@ -16,10 +16,12 @@ _PICTURE = (
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer; status 0 when nobody answered, the reason then in `text`."""
+    """An HTTP answer; status 0 when nobody answered, the reason then in `text`. `stranger`: nothing was asked,
+    since somebody else listens there."""
 
     status: int
     text: str
+    stranger: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,17 @@ def image_question(served_name: str) -> EndpointRequest:
     body = {"model": served_name, "messages": [message], "max_tokens": 1, "ignore_eos": True, "temperature": 0}
     return EndpointRequest("/v1/chat/completions", body)
 
+
+def guarded(served_name: str) -> tuple[EndpointRequest, ...]:
+    """What nobody may get without the key: tokens in two ways, and control of the engine. The last has no effect
+    where it is let through: it lacks what it needs."""
+    body = completion(served_name).body
+    routes = ("/v1/completions", "/invocations")
+    return (*(EndpointRequest(route, body) for route in routes), EndpointRequest("/scale_elastic_ep", {}))
+
+
+#: The answers that refuse a request: no key, not allowed, no such route, no such method.
+REFUSALS = frozenset({401, 403, 404, 405})
 
 METRICS = EndpointRequest("/metrics")
 MODELS = EndpointRequest("/v1/models")

@@ -6,7 +6,7 @@ import re
 
 from cluster.diagnosis.unit_failure import UnitFailure, unit_failure
 from cluster.engine import gpu
-from cluster.engine.endpoint import Endpoint, endpoint
+from cluster.engine.endpoint import Endpoint, locate, public_url
 from cluster.engine.requests import METRICS, Answer, EndpointRequest, Load, completion, load, token
 from cluster.engine.unit_log import UnitLog
 from cluster.engine.vllm_log import READY, loading
@@ -23,6 +23,7 @@ from cluster.views import HostView, Observed
 _TOKEN_PATIENCE = 1.0
 
 _WAIT = "`up` waits for it, and says why where it does not come"
+_STRANGER = "see who listens there with `ss -ltnp`, and end it; the key was not sent"
 _ANEW = "`up --restart` launches vLLM anew"
 
 
@@ -61,15 +62,22 @@ def _host(inventory: Inventory, view: HostView, failure: UnitFailure) -> HostSta
 
 
 def _endpoint(inventory: Inventory, fleet: Fleet, seen: Observed) -> EndpointStatus:
-    where = endpoint(inventory, fleet[inventory.head.name])
+    facts = seen[inventory.head.name].facts
+    assert facts is not None
+    where = locate(inventory, fleet[inventory.head.name], facts.state, _TOKEN_PATIENCE).endpoint
+    url = public_url(inventory, where)
     health = where.ask(EndpointRequest("/health"), _TOKEN_PATIENCE)
+    if health.stranger:
+        return EndpointStatus(url, False, None, health.text, _STRANGER)
     if health.status != 200:
-        return _unhealthy(where.url, health, _engine(inventory, fleet, seen))
+        return _unhealthy(url, health, _engine(inventory, fleet, seen))
     healthy, detail = _tokens(where, inventory.model.served_name)
     cure = "" if healthy else _ANEW
+    if where.via:
+        detail += f"; asked on {where.origin}"
     if not vllm_runs(inventory, seen):
         detail += "; it is not what the inventory describes: `up` would replace it"
-    return EndpointStatus(where.url, True, healthy, detail, cure)
+    return EndpointStatus(url, True, healthy, detail, cure)
 
 
 def _unhealthy(url: str, health: Answer, engine: UnitLog) -> EndpointStatus:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cluster.bench.record import Conditions
 from cluster.bench.workload import Workload
-from cluster.engine.endpoint import Endpoint
+from cluster.engine.endpoint import Endpoint, public_url
 from cluster.engine.requests import METRICS, MODELS, RESET_PREFIX_CACHE, Load, load, max_model_len
 from cluster.errors import NotReady, TimedOut, UsageError
 from cluster.state.desired import vllm_runs
@@ -34,9 +34,10 @@ class CheckBenchTarget(Phase):
         _judge_unit(stage)
         endpoint = stage.endpoint()
         self._judge_lengths(stage, endpoint)
-        if self._results.settings.origin == "here" and endpoint.head:
+        if self._results.settings.origin == "here" and endpoint.via:
             cure = "measure from the head (leave out `--from here`), or open the port for this machine"
-            raise UsageError(f"{endpoint.url} cannot be reached from this machine", cure=cure)
+            url = public_url(stage.inventory, endpoint)
+            raise UsageError(f"{url} cannot be reached from this machine", cure=cure)
         if self._results.settings.cold == "reset":
             _judge_reset(endpoint)
         self._judge_conditions(current_conditions(stage))

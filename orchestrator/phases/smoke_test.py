@@ -9,11 +9,20 @@ from dataclasses import dataclass, field
 
 from cluster.diagnosis.engine_failure import is_dead
 from cluster.engine import nccl
-from cluster.engine.endpoint import Endpoint
-from cluster.engine.requests import Answer, EndpointRequest, Token, completion, image_question, token
+from cluster.engine.endpoint import Endpoint, Located, for_clients
+from cluster.engine.requests import (
+    REFUSALS,
+    Answer,
+    EndpointRequest,
+    Token,
+    completion,
+    guarded,
+    image_question,
+    token,
+)
 from cluster.engine.unit_log import UnitLog
 from cluster.engine.vllm_log import last_line
-from cluster.errors import ClusterError, TimedOut
+from cluster.errors import ClusterError, NotReady, TimedOut
 from orchestrator.events import EndpointVerified, HostMessage, TransportDetected
 from orchestrator.run.engine_diagnosis import Advice, crash_error, stall_error
 from orchestrator.run.phase import Phase, Stage, Waits
@@ -23,6 +32,12 @@ _GRACE = 15.0
 
 _CURE = "run `up --restart`; if it happens again, look at the log of vllm on the head"
 
+_OPEN = (
+    "leave out what keeps vLLM from its Python middleware (`serve: arguments:`, `environment:`; see `orchestrator "
+    "logs --unit vllm`), or leave out `serve: api_key:` and guard the port by other means"
+)
+#: Seconds for an answer that should come at once.
+_REFUSAL = 10.0
 
 _TOKEN = Waits("a generated token", lambda patience: patience.token)
 
@@ -33,19 +48,64 @@ class SmokeTest(Phase):
     acts = False
 
     def run(self, stage: Stage) -> None:
-        """Raises NotReady for anything but a token (and, where wanted, one about an image)."""
+        """Raises NotReady for anything but a token (and, where wanted, one about an image), and where a key is set
+        for anything but a refusal without it."""
         model = stage.inventory.model.served_name
-        endpoint = stage.endpoint()
-        if endpoint.head:
-            stage.sink(
-                HostMessage("", f"{endpoint.url} cannot be reached from here: asking from {endpoint.origin}")
-            )
+        located = _located(stage)
+        endpoint = for_clients(stage.inventory, stage.fleet, located)
+        if endpoint.via:
+            stage.sink(_from_elsewhere(located, endpoint))
         generated = _ask(stage, endpoint, _TOKEN.what, completion(model))
         if stage.inventory.serve.prove_image:
             _ask(stage, endpoint, "a token about an image", image_question(model))
+        if endpoint.key:
+            _require_refusal(stage, endpoint)
         if stage.inventory.uses_ray:
             _learn_transport(stage)
         stage.sink(EndpointVerified(endpoint.url, endpoint.origin, generated.text))
+
+
+def _located(stage: Stage) -> Located:
+    """Where the engine answers; waits with the patience for a token. Raises NotReady where nobody answers, or a
+    stranger."""
+    what = "an answer of the engine"
+    try:
+        located = stage.until(
+            what, stage.locate, lambda seen: _answers(seen.metrics), _TOKEN.patience(stage.patience)
+        )
+    except TimedOut as error:
+        advice = Advice(stage.head.name, "nobody answers on the head itself", _CURE)
+        raise stall_error(stage, stage.engine(), error, advice) from None
+    if located.metrics.stranger:
+        head, port = stage.head.name, stage.inventory.serve.port
+        cure = f"end it there (`orchestrator exec {head} -- ss -ltnp 'sport = :{port}'` shows it), then `up` again"
+        raise NotReady(what, host=head, cause=located.metrics.text, cure=cure)
+    return located
+
+
+def _answers(metrics: Answer) -> bool:
+    return metrics.status != 0 or metrics.stranger
+
+
+def _from_elsewhere(located: Located, endpoint: Endpoint) -> HostMessage:
+    """Why the endpoint is not asked from here."""
+    asking = f"asking from {endpoint.origin}"
+    if endpoint.url not in located.impostors:
+        return HostMessage("", f"{endpoint.url} cannot be reached from here: {asking}")
+    cause = "who answers there has not the engine's process_start_time_seconds in /metrics"
+    cure = "see whose address it is in this machine's network; the key was not sent there"
+    message = f"{endpoint.url} is not proved to be this engine from here: {asking}"
+    return HostMessage("", message, "warning", cause, cure)
+
+
+def _require_refusal(stage: Stage, endpoint: Endpoint) -> None:
+    """Raises NotReady for the first route that answers a client without the key."""
+    for request in guarded(stage.inventory.model.served_name):
+        answer = endpoint.without_key().ask(request, _REFUSAL)
+        if answer.status not in REFUSALS:
+            status = f"HTTP {answer.status}" if answer.status else f"no answer: {answer.text}"
+            cause = f"POST {request.path} without the key was not refused ({status})"
+            raise NotReady("a refusal without the key", host=stage.head.name, cause=cause, cure=_OPEN)
 
 
 def _learn_transport(stage: Stage) -> None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from cluster.diagnosis.redact import redact, secret_values
 from cluster.engine import nccl
-from cluster.engine.endpoint import Endpoint, endpoint
+from cluster.engine.endpoint import Endpoint, Located, locate
 from cluster.engine.unit_log import UnitLog
 from cluster.errors import FleetError, HostError, Unreachable
 from cluster.inventory import Inventory
@@ -91,9 +91,13 @@ class Stage(Situation):
         """Follows the engine's unit and its log, from the beginning. Raises what keeps us from the head."""
         return UnitLog(self.head, "vllm", self.state_folder(self.head.name), self.venv)
 
+    def locate(self) -> Located:
+        """Where the engine answers, as it can be reached now. Raises what keeps us from the head."""
+        return locate(self.inventory, self.head, self.state_folder(self.head.name))
+
     def endpoint(self) -> Endpoint:
-        """Where requests go, as it can be reached now."""
-        return endpoint(self.inventory, self.head)
+        """Where requests go: from here where the engine proves that it is asked, otherwise from the head."""
+        return self.locate().endpoint
 
     def nccl_lines(self) -> tuple[str, ...]:
         """What the ranks of all hosts say of the network. Raises what keeps us from any of them."""

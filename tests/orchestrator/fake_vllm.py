@@ -13,16 +13,21 @@ from tests.timing import LIMIT
 
 TOKEN = json.dumps({"usage": {"completion_tokens": 1}, "choices": [{"text": " Paris"}]})
 HANG = "hang"
+#: What tells a process from all others; every FakeVllm is the one process of a test.
+STARTED = "process_start_time_seconds 1.79537062048e+09\n"
 
 
 @dataclass
 class FakeVllm:
-    """`bodies` by path; a list is answered one after the other, the last for ever. HANG never answers."""
+    """`bodies` by path; a list is answered one after the other, the last for ever. HANG never answers. The paths
+    `guarded` are a 401 without the key `key`."""
 
     bodies: dict[str, str | list[str]]
     port: int = 0
     asked: list[str] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
+    key: str = ""
+    guarded: tuple[str, ...] = ()
     over: threading.Event = field(default_factory=threading.Event)
 
     def next(self, path: str) -> str | None:
@@ -34,8 +39,8 @@ class FakeVllm:
 
 @contextmanager
 def served(bodies: dict[str, str | list[str]]) -> Iterator[FakeVllm]:
-    """/health is good unless `bodies` says otherwise; a path that is not there is a 404."""
-    what = FakeVllm({"/health": "", **bodies})
+    """/health and /metrics are good unless `bodies` says otherwise; a path that is not there is a 404."""
+    what = FakeVllm({"/health": "", "/metrics": "", **bodies})
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(what))
     server.daemon_threads = True
     what.port = server.server_address[1]
@@ -56,6 +61,10 @@ def _handler(what: FakeVllm) -> type[BaseHTTPRequestHandler]:
             what.asked.append(self.path)
             what.keys.append(self.headers["Authorization"])
             self.rfile.read(int(self.headers["Content-Length"] or 0))
+            if self.path in what.guarded and what.keys[-1] != f"Bearer {what.key}":
+                self.send_response(401)
+                self.end_headers()
+                return
             body = what.next(self.path)
             if body == HANG:
                 what.over.wait(LIMIT)
@@ -63,7 +72,7 @@ def _handler(what: FakeVllm) -> type[BaseHTTPRequestHandler]:
                 return
             self.send_response(404 if body is None else 200)
             self.end_headers()
-            self.wfile.write((body or "").encode())
+            self.wfile.write(((STARTED if self.path == "/metrics" else "") + (body or "")).encode())
 
         do_POST = do_GET
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from cluster.command import Command, Result
+from cluster.engine.endpoint import Endpoint
+from cluster.engine.requests import EndpointRequest
 from cluster.inventory import Inventory
 from cluster.launch.unit import UnitStatus
 from cluster.transport.fleet import Fleet
@@ -93,6 +95,7 @@ def scripted_fleet(
             {
                 "port_probe": reach_answer,
                 "collect": "",
+                "http_request": asked_for_real,
                 "unit_status ray": status_answer(),
                 **(answers(spec.name) if callable(answers) else answers),
             },
@@ -114,6 +117,15 @@ def reach_answer(command: Command, problem: str = "") -> Result:
         {**{key: target[key] for key in keys}, "problem": problem} for target in payload(command)["targets"]
     ]
     return Result(0, json.dumps({"reaches": reaches}), "")
+
+
+def asked_for_real(command: Command) -> Result:
+    """The answer of what listens on this machine, to a request that a host of ours makes."""
+    data = payload(command)
+    path = "/" + data["url"].split("/", 3)[3]
+    where = Endpoint(data["url"].removesuffix(path), "a host", data["key"], "/opt/vllm")
+    answer = where.ask(EndpointRequest(path, data["body"]), data["timeout"])
+    return Result(0, json.dumps({"status": answer.status, "text": answer.text}), "")
 
 
 def payload(command: Command) -> dict[str, Any]:

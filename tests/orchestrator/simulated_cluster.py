@@ -25,7 +25,7 @@ from orchestrator.cli import cli
 from orchestrator.local.settings import Settings
 from tests.cluster import builders
 from tests.doubles import ScriptedChannel
-from tests.orchestrator.fake_vllm import TOKEN, closed_port
+from tests.orchestrator.fake_vllm import STARTED, TOKEN, closed_port
 from tests.orchestrator.scripted_stage import (
     TRIAL_ANSWERS,
     facts_answer,
@@ -80,7 +80,7 @@ class SimulatedCluster:
 
 _ANSWERS = {
     "/v1/models": json.dumps({"data": [{"id": "ernie", "max_model_len": 16384}]}),
-    "/metrics": "vllm:num_requests_running 0\nvllm:generation_tokens_total 9\n",
+    "/metrics": STARTED + "vllm:num_requests_running 0\nvllm:generation_tokens_total 9\n",
 }
 _CARDS = [{"uuid": uuid, "memory_mib": 81559, "cuda": "ok"} for uuid in ("a", "b")]
 _CHANNELS = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 from tests.scenarios.hosts import Hosts
 from tests.scenarios.operator import Operator
-from tests.scenarios.test_main_job import completion
+from tests.timing import LIMIT
 
 
 @pytest.fixture
@@ -20,6 +22,30 @@ def real(request: pytest.FixtureRequest) -> Iterator[Hosts]:
     hosts = Hosts.up(f"real{os.getpid()}", 2, request.param, "vllm")
     yield hosts
     hosts.down()
+
+
+KEY = "sk-of-a-test"
+#: What generates, what controls, and what tells of the engine: vLLM asks for its key at the first of them alone.
+ROUTES = (
+    "/v1/completions",
+    "/invocations",
+    "/tokenize",
+    "/scale_elastic_ep",
+    "/abort_requests",
+    "/version",
+    "/nowhere",
+)
+OPEN = ("/health", "/ping", "/metrics")
+
+
+def without_key(url: str, path: str, body: bytes | None = b"{}") -> int:
+    """The status of the answer to a POST, or of a GET where there is no body."""
+    request = urllib.request.Request(url + path, body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=LIMIT) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def ray_status(hosts: Hosts) -> str:
@@ -38,7 +64,7 @@ def a_benchmark(operator: Operator, tmp_path: Path) -> None:
     cache on CPUs.
     """
     asked = ("--workload", "160/8", "--cold", "seed", "--seed", "2", "--output", "json", "--num-prompts")
-    fresh = operator.run("bench", *asked, "1,4", "--results", tmp_path / "fresh")
+    fresh = operator.run("bench", *asked, "1,4", "--results", tmp_path / "fresh", KEY=KEY)
     assert fresh.returncode == 0, fresh.stderr[-3000:]
     runs = json.loads(fresh.stdout)["runs"]
     assert [(run["num_prompts"], run["figures"]["completed"], run["counts"]["hits"]) for run in runs] == [
@@ -52,7 +78,7 @@ def a_benchmark(operator: Operator, tmp_path: Path) -> None:
         sample["at"] for sample in json.loads((tmp_path / "fresh/160x8-0004-1/run.json").read_text())["samples"]
     ]
 
-    repeated = operator.run("bench", *asked, "4", "--results", tmp_path / "repeated")
+    repeated = operator.run("bench", *asked, "4", "--results", tmp_path / "repeated", KEY=KEY)
     assert repeated.returncode == 5
     (run,) = json.loads(repeated.stdout)["runs"]
     assert (run["verdict"]["outcome"], run["counts"]["hits"]) == ("invalid", 4 * 128)
@@ -68,16 +94,21 @@ def a_benchmark(operator: Operator, tmp_path: Path) -> None:
 @pytest.mark.real_vllm
 @pytest.mark.parametrize("real", [1], indirect=True)
 def test_two_hosts_serve_one_model(real: Hosts, operator: Operator, tmp_path: Path) -> None:
-    planned = json.loads(operator.run("plan", real.inventory, "--hosts", "--output", "json").stdout)
-    announced = operator.up(real.inventory)
+    """With a key, whose guard is loaded by vLLM itself: `up` has proved that it refuses."""
+    inventory = real.edited(
+        tmp_path / "keyed.yaml", lambda one: one["serve"].update(api_key={"environment": "KEY"})
+    )
+    planned = json.loads(operator.run("plan", inventory, "--hosts", "--output", "json", KEY=KEY).stdout)
+    announced = operator.up(inventory, KEY=KEY)
     # As vLLM says it; its options are known, and that CPUs have no CUDA graphs is not the plan's to know.
     assert planned["kv_cache_tokens"] == pytest.approx(announced["kv_cache_tokens"], rel=0.1)
     assert [one["name"] for one in planned["plan"]["findings"]] == ["enforce-eager"]
     assert announced["transport"]["kind"] == "gloo"
-    assert completion(announced) == 3
+    assert {path: without_key(announced["url"], path) for path in ROUTES} == dict.fromkeys(ROUTES, 401)
+    assert {path: without_key(announced["url"], path, None) for path in OPEN} == dict.fromkeys(OPEN, 200)
     assert [real.gpus_in_use(host) for host in ("node0", "node1")] == [1, 1]
     a_benchmark(operator, tmp_path)
-    operator.down()
+    assert operator.run("down", KEY=KEY).returncode == 0
     real.assert_clean("node0", "node1")
 
 

@@ -8,17 +8,17 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
-from cluster.engine.endpoint import Endpoint, endpoint, local_url
+from cluster.engine.endpoint import Endpoint, Located, for_clients, local_url, locate
 from cluster.engine.requests import METRICS, Answer, completion
-from cluster.errors import Unreachable
+from cluster.errors import NotReady, Unreachable
 from cluster.inventory import Inventory
-from cluster.inventory.models import ServeSpec
+from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from tests.cluster.builders import inventory
 from tests.cluster.http_server import Served, closed_port, serving
 from tests.cluster.launch.test_unit import sent
 from tests.doubles import Answer as Scripted
-from tests.doubles import ScriptedTransport
+from tests.doubles import Script, ScriptedTransport
 
 COMPLETION = completion("ernie")
 
@@ -27,7 +27,7 @@ COMPLETION = completion("ernie")
 def served() -> Iterator[Served]:
     answers: dict[str, tuple[int, str] | bytes] = {
         "/v1/completions": (200, '{"choices": []}'),
-        "/metrics": (200, "vllm:x 1\nä"),
+        "/metrics": (200, "process_start_time_seconds 1.79537062048e+09\nvllm:x 1\nä"),
         "/health": (200, ""),
         "/broken": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
         "/odd": b"SSH-2.0-OpenSSH\r\n",
@@ -36,47 +36,120 @@ def served() -> Iterator[Served]:
         yield one
 
 
-def head(said: Scripted = "") -> tuple[Host, ScriptedTransport]:
+def on_host(said: Scripted = "") -> tuple[Host, ScriptedTransport]:
     transport = ScriptedTransport({"http_request": said})
     return Host("gpu-a", transport), transport
 
 
 def here(served: Served, key: str = "") -> Endpoint:
-    return Endpoint(served.url(""), "this machine", served.host, served.port, None, key, "/opt/vllm")
+    return Endpoint(served.url(""), "this machine", key, "/opt/vllm")
 
 
-def whose_head_is_at(address: str, other: str = "", **serve: object) -> Inventory:
-    """An inventory of one host with these addresses."""
-    one = inventory(1, serve=serve)
+def metrics(started: str) -> str:
+    return f"# HELP process_start_time_seconds x\nprocess_start_time_seconds {started}\nvllm:x 1\n"
+
+
+def said(status: int, text: str) -> str:
+    return json.dumps({"status": status, "text": text})
+
+
+OURS, THEIRS = metrics("1.79537062048e+09"), metrics("1.79537062049e+09")
+SAYS_OURS, REFUSED = said(200, OURS), said(0, "refused")
+
+
+def cluster(address: str, other: str = "", hosts: int = 1, **serve: object) -> Inventory:
+    """An inventory whose head has these addresses."""
+    one = inventory(hosts, serve=serve)
     where = {"address": address, "cluster_address": other or address}
-    return one.model_copy(update={"hosts": (one.head.model_copy(update=where),)})
+    return one.model_copy(update={"hosts": (one.head.model_copy(update=where), *one.workers)})
+
+
+def located(one: Inventory, on_head: Scripted = SAYS_OURS) -> Located:
+    return locate(one, on_host(on_head)[0], "/state")
+
+
+def announced(one: Inventory, on_head: Script, on_worker: Scripted = REFUSED) -> Endpoint:
+    """Where clients are sent to; `on_head` are the answers there, the first of them to `locate`."""
+    head, worker = (
+        Host("gpu-a", ScriptedTransport({"http_request": on_head})),
+        ScriptedTransport({"http_request": on_worker}),
+    )
+    return for_clients(one, Fleet([head, Host("gpu-b", worker)]), locate(one, head, "/state"))
 
 
 def test_the_first_address_that_can_be_reached_is_announced(served: Served) -> None:
-    found = endpoint(whose_head_is_at("127.0.0.9", "127.0.0.1", port=served.port), head()[0])
-    assert (found.url, found.origin, found.head) == (served.url(""), "this machine", None)
+    found = located(cluster("127.0.0.9", "127.0.0.1", port=served.port))
+    assert (found.endpoint.url, found.endpoint.origin, found.endpoint.via) == (
+        served.url(""),
+        "this machine",
+        None,
+    )
+    assert found.impostors == ()
 
 
-def test_somebody_elses_server_on_such_an_address_is_not_taken_for_ours_nor_shown_the_key() -> None:
-    with serving({}) as stranger:
-        gpu_a, _ = head()
-        one = whose_head_is_at("127.0.0.1", port=stranger.port, api_key=SecretStr("hush"))
-        assert endpoint(one, gpu_a).head is gpu_a
-        assert [asked.key for asked in stranger.asked] == [None]
+@pytest.mark.parametrize("theirs", [THEIRS, "{}", "process_start_time_seconds\n", ""])
+def test_whoever_does_not_say_what_the_engine_says_is_not_taken_for_it_nor_shown_the_key(theirs: str) -> None:
+    answers = {"/metrics": (200, theirs), "/health": (200, ""), "/v1/completions": (200, "{}")}
+    with serving(answers) as stranger:
+        found = located(cluster("127.0.0.1", port=stranger.port, api_key=SecretStr("hush")))
+    assert found.endpoint is found.on_head
+    assert found.impostors == (stranger.url(""),)
+    assert [(asked.path, asked.key) for asked in stranger.asked] == [("/metrics", None)]
 
 
-def test_otherwise_the_head_asks_itself() -> None:
-    port = closed_port()
-    gpu_a, _ = head()
-    found = endpoint(whose_head_is_at("127.0.0.1", "127.0.0.9", port=port), gpu_a)
-    assert (found.url, found.origin, found.head) == (f"http://127.0.0.1:{port}", "gpu-a", gpu_a)
-    assert found.host == "127.0.0.1"
+@pytest.mark.parametrize("engine", [said(200, "vllm:x 1\n"), said(404, OURS), said(0, "refused")])
+def test_an_engine_that_does_not_say_when_it_started_is_asked_on_the_head(engine: str) -> None:
+    with serving({"/metrics": (200, OURS)}) as anybody:
+        found = located(cluster("127.0.0.1", port=anybody.port), engine)
+    assert found.endpoint is found.on_head
 
 
-def test_a_server_bound_to_one_address_is_asked_there() -> None:
-    port = closed_port()
-    found = endpoint(whose_head_is_at("127.0.0.1", host="127.0.0.3", port=port), head()[0])
-    assert (found.url, found.host) == (f"http://127.0.0.3:{port}", "127.0.0.3")
+def test_the_head_is_asked_without_the_key_and_only_where_the_engine_listens() -> None:
+    head, transport = on_host(said(200, OURS))
+    found = locate(cluster("127.0.0.1", port=closed_port(), api_key=SecretStr("hush")), head, "/state")
+    asked = sent(transport.executed[0])
+    assert (asked["url"].rpartition(":")[0], asked["key"], asked["unit"]) == (
+        "http://127.0.0.1",
+        "",
+        "/state/vllm",
+    )
+    assert found.endpoint.key == "hush"
+    assert "hush" not in repr(found)
+
+
+def test_clients_are_sent_where_another_host_reached_the_same_process() -> None:
+    one = cluster("alias.of.ssh.config", "127.0.0.9", hosts=2, port=8001)
+    where = announced(one, said(200, OURS), said(200, OURS))
+    assert (where.url, where.origin, where.unit) == ("http://127.0.0.9:8001", "gpu-b", "")
+
+
+def test_clients_are_not_sent_to_a_stranger_that_another_host_reached() -> None:
+    one = cluster("alias", "127.0.0.9", hosts=2, port=8001)
+    where = announced(one, said(200, OURS), said(200, THEIRS))
+    assert (where.url, where.origin, where.unit) == ("http://127.0.0.9:8001", "gpu-a", "/state/vllm")
+
+
+def test_a_lost_worker_does_not_keep_the_endpoint() -> None:
+    one = cluster("alias", "127.0.0.9", hosts=2, port=8001)
+    assert announced(one, said(200, OURS), Unreachable("gpu-b", "ask")).origin == "gpu-a"
+
+
+def test_no_other_host_is_asked_for_what_listens_on_the_head_alone() -> None:
+    one = cluster("10.0.0.1", hosts=2, port=closed_port(), host="127.0.0.1")
+    where = announced(one, said(200, OURS), AssertionError("asked"))
+    assert (where.url, where.origin) == (f"http://127.0.0.1:{one.serve.port}", "gpu-a")
+
+
+def test_a_url_that_nobody_reaches_is_not_announced() -> None:
+    """As on hosts with IPv6 addresses alone, whose engine listens on IPv4."""
+    one = cluster("fd00:66::2", "fd00:67::2", hosts=2, port=8001)
+    with pytest.raises(NotReady) as caught:
+        announced(one, [said(200, OURS), said(0, "Connection refused")])
+    error = caught.value
+    assert (error.host, error.what) == ("gpu-a", "a URL for clients")
+    assert "listens at 0.0.0.0" in error.cause
+    assert "http://[fd00:67::2]:8001: Connection refused" in error.cause
+    assert error.cure.startswith("set `serve: host:` to an address of the head that clients reach, or to `::`")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +173,7 @@ def test_a_post_carries_the_body_and_the_key(served: Served) -> None:
 
 
 def test_a_get_carries_neither(served: Served) -> None:
-    assert here(served).ask(METRICS, 5) == Answer(200, "vllm:x 1\nä")
+    assert here(served).ask(METRICS, 5) == Answer(200, "process_start_time_seconds 1.79537062048e+09\nvllm:x 1\nä")
     assert [(asked.method, asked.key) for asked in served.asked] == [("GET", None)]
 
 
@@ -112,23 +185,22 @@ def test_bad_answers_are_answers(served: Served, path: str, status: int) -> None
 
 
 def test_nobody_there_is_an_answer() -> None:
-    nobody = Endpoint("", "this machine", "127.0.0.1", closed_port(), None, "", "/opt/vllm")
+    nobody = Endpoint(f"http://127.0.0.1:{closed_port()}", "this machine", "", "/opt/vllm")
     assert nobody.ask(METRICS, 5).status == 0
 
 
 @pytest.mark.parametrize("name", ["gpu..a", f"{'a' * 64}.b"], ids=["an empty label", "a long label"])
 def test_a_name_that_cannot_be_encoded_is_no_answer(name: str) -> None:
-    nobody = Endpoint("", "this machine", name, 8000, None, "", "/opt/vllm")
+    nobody = Endpoint(f"http://{name}:8000", "this machine", "", "/opt/vllm")
     answer = nobody.ask(METRICS, 5)
     assert answer.status == 0
     assert answer.text
-    gpu_a, _ = head()
-    assert endpoint(whose_head_is_at(name), gpu_a).head is gpu_a
+    assert located(cluster(name)).endpoint.via
 
 
 def test_the_head_is_asked_with_the_key_on_stdin() -> None:
-    gpu_a, transport = head('{"status": 200, "text": "{}"}')
-    where = Endpoint("http://10.0.0.1:8000", "gpu-a", "::1", 8000, gpu_a, "hush", "/opt/vllm")
+    gpu_a, transport = on_host('{"status": 200, "text": "{}"}')
+    where = Endpoint("http://[::1]:8000", "gpu-a", "hush", "/opt/vllm", gpu_a)
     assert where.ask(COMPLETION, 5) == Answer(200, "{}")
     (command,) = transport.executed
     assert sent(command) == {
@@ -142,12 +214,8 @@ def test_the_head_is_asked_with_the_key_on_stdin() -> None:
 
 
 def test_a_lost_head_is_an_error() -> None:
-    gpu_a, _ = head(Unreachable("gpu-a", "ask"))
+    gpu_a, _ = on_host(Unreachable("gpu-a", "ask"))
     with pytest.raises(Unreachable):
-        Endpoint("", "gpu-a", "127.0.0.1", 8000, gpu_a, "", "/opt/vllm").ask(METRICS, 5)
-
-
-def test_the_key_of_the_inventory_is_used() -> None:
-    serve = ServeSpec.model_construct(tensor_parallel_size=16, port=closed_port(), api_key=SecretStr("hush"))
-    one = whose_head_is_at("127.0.0.1").model_copy(update={"serve": serve})
-    assert endpoint(one, head()[0]).key == "hush"
+        Endpoint("http://127.0.0.1:8000", "gpu-a", "", "/opt/vllm", gpu_a).ask(METRICS, 5)
+    with pytest.raises(Unreachable):
+        locate(cluster("127.0.0.1", port=closed_port()), gpu_a, "/state")

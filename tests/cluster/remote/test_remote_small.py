@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from cluster.launch import ray, unit
 from tests.cluster.http_server import closed_port, serving
 from tests.cluster.remote.cell import FOREVER, HOST, Cell
 from tests.cluster.remote.local import VENV, here
+from tests.timing import eventually
 
 FOLDER = Path(remote.__file__).parent
 PROGRAMS = sorted(f"{path.parent.name}.{path.stem}" for path in FOLDER.glob("*/[a-z]*.py"))
@@ -142,7 +144,7 @@ def test_a_sweep_of_nothing_is_well(cell: Cell) -> None:
 
 
 def ask(port: int, request: EndpointRequest, name: str = "127.0.0.1") -> Answer:
-    return endpoint.Endpoint("", "here", name, port, HOST, "hush", VENV).ask(request, 5)
+    return endpoint.Endpoint(f"http://{name}:{port}", "here", "hush", VENV, HOST).ask(request, 5)
 
 
 def test_the_host_asks_for_us() -> None:
@@ -154,6 +156,33 @@ def test_the_host_asks_for_us() -> None:
     get, post, *_ = served.asked
     assert (get.method, get.key) == ("GET", "Bearer hush")
     assert (post.method, json.loads(post.body)) == ("POST", {"x": "ä"})
+
+
+def test_a_redirect_does_not_take_the_key_elsewhere() -> None:
+    with serving({}) as other:
+        moved = f"HTTP/1.1 302 Found\r\nLocation: {other.url('/b')}\r\nContent-Length: 0\r\n\r\n".encode()
+        with serving({"/a": moved}) as served:
+            assert ask(served.port, EndpointRequest("/a")).status == 302
+        assert other.asked == []
+
+
+def test_nothing_is_sent_to_a_port_where_another_than_the_unit_listens(cell: Cell) -> None:
+    with serving({"/a": (200, "x")}) as stranger:
+        where = endpoint.Endpoint(stranger.url(""), "here", "hush", VENV, HOST, str(cell.folder()))
+        answer = where.ask(EndpointRequest("/a"), 5)
+        assert stranger.asked == []
+    assert (answer.status, answer.stranger) == (0, True)
+    assert answer.text.startswith(f"port {stranger.port} of this host is not our engine's: ")
+
+
+SERVE = "import http.server as h; h.HTTPServer(('127.0.0.1', {}), h.SimpleHTTPRequestHandler).serve_forever()"
+
+
+def test_a_unit_that_listens_there_is_asked(cell: Cell) -> None:
+    port = closed_port()
+    cell.launch((sys.executable, "-c", SERVE.format(port)))
+    where = endpoint.Endpoint(f"http://127.0.0.1:{port}", "here", "hush", VENV, HOST, str(cell.folder()))
+    assert eventually(lambda: where.ask(EndpointRequest("/"), 5).status) == 200
 
 
 def test_nobody_answers_the_host() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from pydantic import SecretStr
 
+from cluster.command import Command, Result
 from cluster.errors import Unreachable
 from cluster.inventory import Inventory
 from cluster.state import status as module
@@ -16,7 +19,7 @@ from cluster.values import EndpointStatus, GpuProcess, HostStatus, Presence
 from tests.cluster import builders
 from tests.doubles import Script
 from tests.orchestrator.fake_vllm import HANG, TOKEN, FakeVllm, closed_port, served
-from tests.orchestrator.scripted_stage import facts_answer, scripted_fleet, status_answer
+from tests.orchestrator.scripted_stage import asked_for_real, facts_answer, payload, scripted_fleet, status_answer
 
 OURS = GpuProcess(pid=1, name="VLLM::Worker", used_mib=70000, ours=True)
 ENDED = "Starting to load model\ntorch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB.\n"
@@ -30,12 +33,11 @@ def vllm() -> Iterator[FakeVllm]:
         yield server
 
 
-NOT_FOUND = '{"status": 404, "text": "not found"}'
 REFUSED = '{"status": 0, "text": "refused"}'
 
 
 def shown(
-    inventory: Inventory, answer: str = NOT_FOUND, log: str = ENDED, **answers: Script
+    inventory: Inventory, answer: Script = asked_for_real, log: str = ENDED, **answers: Script
 ) -> tuple[list[HostStatus], EndpointStatus | None]:
     """`answers` by host, dashes written as underscores; the others are healthy, and nothing runs there."""
     looks = {name.replace("_", "-"): answer for name, answer in answers.items()}
@@ -102,12 +104,44 @@ def test_a_dead_engine_is_not_asked(vllm: FakeVllm) -> None:
 def test_an_idle_engine_is_asked_for_a_token(vllm: FakeVllm) -> None:
     found = endpoint(vllm)
     assert (found.health, found.tokens, found.detail) == (True, True, "it gave one just now")
-    assert vllm.asked == ["/health", "/health", "/metrics", "/v1/completions"]
+    assert vllm.asked == ["/metrics", "/metrics", "/health", "/metrics", "/v1/completions"]
+
+
+def test_a_stranger_at_an_address_of_the_head_gets_no_key(vllm: FakeVllm) -> None:
+    """The engine is asked on the head, and that is said."""
+    one, seen = serving(vllm)
+    serve = one.serve.model_copy(update={"api_key": SecretStr("hush")})
+    found = shown(one.model_copy(update={"serve": serve}), on_the_head, gpu_a=seen)[1]
+    assert found
+    assert (found.health, found.tokens, found.detail.split("; ")[:2]) == (
+        True,
+        True,
+        ["it gave one just now", "asked on gpu-a"],
+    )
+    assert vllm.keys == [None]
+
+
+def on_the_head(command: Command) -> Result:
+    """An engine that started at another time than what answers from here."""
+    text = TOKEN if "completions" in payload(command)["url"] else "process_start_time_seconds 1\n"
+    return Result(0, json.dumps({"status": 200, "text": text}), "")
+
+
+def test_who_listens_in_the_place_of_the_engine_is_told(vllm: FakeVllm) -> None:
+    one, seen = serving(vllm)
+    taken = (
+        '{"status": 0, "text": "port 1 of this host is not our engine\'s: bob listens on it", "stranger": true}'
+    )
+    found = shown(one, taken, gpu_a=seen)[1]
+    assert found
+    assert (found.health, found.tokens) == (False, None)
+    assert "bob listens on it" in found.detail
+    assert "the key was not sent" in found.cure
 
 
 def test_a_busy_engine_is_known_by_its_counter_and_not_asked(vllm: FakeVllm) -> None:
     busy = METRICS.format(3, 100)
-    vllm.bodies["/metrics"] = [busy, busy, busy, METRICS.format(3, 101)]
+    vllm.bodies["/metrics"] = [busy, busy, busy, busy, METRICS.format(3, 101)]
     found = endpoint(vllm)
     assert (found.tokens, found.detail) == (True, "3 requests under way, 101 tokens so far")
     assert "/v1/completions" not in vllm.asked

@@ -54,7 +54,7 @@ def refused(play: ScriptedRun, kept: Results, word: str = "prompt-heavy") -> Clu
 
 def test_all_is_well(server: FakeVllm, tmp_path: Path) -> None:
     CheckBenchTarget([GUIDE[0], GUIDE[0]], results(tmp_path)).run(playing(serving(server.port)).stage)
-    assert server.asked == ["/health", "/v1/models", "/metrics"]
+    assert server.asked == ["/metrics", "/metrics", "/v1/models", "/metrics"]
 
 
 def test_nothing_serves(server: FakeVllm, tmp_path: Path) -> None:

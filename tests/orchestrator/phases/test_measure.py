@@ -218,7 +218,7 @@ def test_a_reset_before_each_run(tmp_path: Path, resetting: Callable[[str | None
     server = resetting("")
     play = playing(host="127.0.0.1", port=server.port)
     assert measure(play, results(tmp_path, cold="reset")).valid
-    assert server.asked == ["/health", "/reset_prefix_cache"]
+    assert server.asked == ["/metrics", "/metrics", "/reset_prefix_cache"]
 
 
 def test_a_reset_that_fails(tmp_path: Path, resetting: Callable[[str | None], FakeVllm]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
+from cluster.command import Command, Result
 from cluster.errors import NotReady
 from cluster.inventory import Inventory
 from cluster.values import Presence
@@ -16,12 +17,12 @@ from orchestrator.phases.smoke_test import SmokeTest
 from tests.cluster import builders
 from tests.doubles import Script
 from tests.orchestrator.fake_vllm import HANG, TOKEN, FakeVllm, closed_port, served
-from tests.orchestrator.scripted_stage import ScriptedRun, scripted_run, status_answer
+from tests.orchestrator.scripted_stage import ScriptedRun, payload, scripted_run, status_answer
 
 NO_TOKEN = json.dumps({"usage": {"completion_tokens": 0}, "choices": [{"text": ""}]})
 CHAT = json.dumps({"usage": {"completion_tokens": 1}, "choices": [{"message": {"content": "red"}}]})
 IB = "gpu-b:71:90 [0] NCCL INFO Channel 00/0 : 8[0] -> 0[0] [receive] via NET/IB/0/GDRDMA"
-HEALTH = "/health"
+METRICS = "/metrics"
 COMPLETIONS = "/v1/completions"
 
 
@@ -53,7 +54,7 @@ def test_a_token_proves_the_endpoint_and_tells_the_transport(vllm: FakeVllm) -> 
     assert play.events_of(EndpointVerified) == [EndpointVerified(url, "this machine", " Paris")]
     assert play.events_of(TransportDetected)[0].transport.kind == "NET/IB/GDRDMA"
     assert play.events_of(HostMessage) == []
-    assert vllm.asked == [HEALTH, COMPLETIONS]
+    assert vllm.asked == [METRICS, METRICS, COMPLETIONS]
     assert play.ran == [("gpu-a", "nccl"), ("gpu-b", "nccl")]
 
 
@@ -71,16 +72,81 @@ def test_one_host_has_no_transport(vllm: FakeVllm) -> None:
     assert play.events_of(TransportDetected) == []
 
 
-def test_the_key_is_sent(vllm: FakeVllm) -> None:
+def with_key(vllm: FakeVllm, *guarded: str) -> ScriptedRun:
+    """Before an engine that asks for the key on these paths."""
+    vllm.key, vllm.guarded = "sk-1", guarded
     inventory = serving(vllm.port)
-    serve = inventory.serve.model_copy(update={"api_key": SecretStr("sk-1")})
-    SmokeTest().run(proving(inventory.model_copy(update={"serve": serve})).stage)
-    assert vllm.keys == [None, "Bearer sk-1"]
+    serve = inventory.serve.model_copy(update={"api_key": SecretStr(vllm.key)})
+    return proving(inventory.model_copy(update={"serve": serve}))
+
+
+def test_the_key_is_sent_and_its_want_is_refused(vllm: FakeVllm) -> None:
+    play = with_key(vllm, COMPLETIONS, "/invocations")
+    SmokeTest().run(play.stage)
+    assert vllm.keys == [None, None, "Bearer sk-1", None, None, None]
+    assert vllm.asked[3:] == [COMPLETIONS, "/invocations", "/scale_elastic_ep"]
+    assert len(play.events_of(EndpointVerified)) == 1
+
+
+@pytest.mark.parametrize(
+    ("route", "body"), [("/invocations", TOKEN), ("/scale_elastic_ep", ""), (COMPLETIONS, "")]
+)
+def test_a_route_that_answers_without_the_key_is_a_failure(vllm: FakeVllm, route: str, body: str) -> None:
+    vllm.bodies.setdefault(route, body)
+    others = {COMPLETIONS, "/invocations", "/scale_elastic_ep"} - {route}
+    play = with_key(vllm, *others)
+    error = failure(play)
+    assert (error.host, error.what) == ("gpu-a", "a refusal without the key")
+    assert error.cause == f"POST {route} without the key was not refused (HTTP 200)"
+    assert "`serve: api_key:`" in error.cure
+    assert play.events_of(EndpointVerified) == []
+
+
+def test_a_route_that_says_nothing_without_the_key_has_not_refused(
+    vllm: FakeVllm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.phases.smoke_test._REFUSAL", 0.2)
+    vllm.bodies["/invocations"] = HANG
+    assert failure(with_key(vllm, COMPLETIONS)).cause.endswith("was not refused (no answer: timed out)")
+
+
+def test_a_stranger_at_the_address_gets_no_key_and_is_not_announced(vllm: FakeVllm) -> None:
+    """Who answers here says another start of its process than the engine does on its host."""
+
+    def on_host(command: Command) -> Result:
+        asked = payload(command)
+        keys.append(asked["key"])
+        if "metrics" in asked["url"]:
+            return Result(0, json.dumps({"status": 200, "text": "process_start_time_seconds 1\n"}), "")
+        return Result(0, json.dumps({"status": 200 if asked["key"] else 401, "text": TOKEN}), "")
+
+    keys: list[str] = []
+    play = with_key(vllm)
+    play = proving(play.stage.inventory, http_request=on_host)
+    SmokeTest().run(play.stage)
+    assert vllm.keys == [None], "the stranger"
+    assert "sk-1" in keys
+    (message,) = play.events_of(HostMessage)
+    assert (message.severity, "is not proved to be this engine from here" in message.message) == ("warning", True)
+    assert play.events_of(EndpointVerified)[0].origin == "gpu-a"
+
+
+def test_who_listens_on_the_head_in_place_of_the_engine_gets_no_key() -> None:
+    taken = json.dumps({"status": 0, "text": "port 8000 of this host is not our engine's: bob", "stranger": True})
+    error = failure(proving(serving(closed_port()), http_request=taken))
+    assert (error.host, error.cause) == ("gpu-a", "port 8000 of this host is not our engine's: bob")
+    assert "ss -ltnp" in error.cure
+
+
+def test_an_engine_whose_server_says_nothing_is_waited_for(vllm: FakeVllm) -> None:
+    play = proving(serving(closed_port()), token=0.3)
+    error = failure(play)
+    assert (error.what, error.cause) == ("an answer of the engine", "nobody answers on the head itself")
 
 
 def test_an_image_where_the_inventory_asks_for_it(vllm: FakeVllm) -> None:
     SmokeTest().run(proving(serving(vllm.port, prove_image=True)).stage)
-    assert vllm.asked == [HEALTH, COMPLETIONS, "/v1/chat/completions"]
+    assert vllm.asked == [METRICS, METRICS, COMPLETIONS, "/v1/chat/completions"]
 
 
 def test_an_endpoint_that_cannot_be_reached_from_here_is_asked_from_the_head() -> None:
