@@ -26,6 +26,10 @@ def is_ip(text: str) -> bool:
     return True
 
 
+def is_ipv6(text: str) -> bool:
+    return is_ip(text) and ipaddress.ip_address(text).version == 6
+
+
 def _number(value: object) -> object:
     whole = isinstance(value, Replaced) and re.fullmatch(r"-?[0-9]{1,18}", value)
     return int(whole[0]) if whole else value

@@ -78,7 +78,10 @@ class ModelSpec(Frozen):
 
 
 class ServeSpec(Frozen):
-    """How vLLM serves. The head listens at `host` and `port`; `arguments` go to `vllm serve` as they are."""
+    """How vLLM serves. The head listens at `host` and `port`; `arguments` go to `vllm serve` as they are.
+
+    The default of `host` is that of a head with an IPv4 address; `schema.build` has another for IPv6 alone.
+    """
 
     tensor_parallel_size: fields.Count
     pipeline_parallel_size: fields.Count = 1

@@ -120,12 +120,22 @@ def build(resolved: ResolvedInventory) -> models.Inventory:
         cluster=file.cluster,
         known_hosts=file.known_hosts,
         model=file.model,
-        serve=file.serve,
+        serve=_serve(resolved),
         ray=file.ray,
         runtime=file.runtime,
         preflight=file.preflight,
         hosts=tuple(_host(host, by_name) for host in resolved.hosts),
     )
+
+
+def _serve(resolved: ResolvedInventory) -> models.ServeSpec:
+    """Where only IPv6 addresses lead to the head, nobody would reach an engine that listens on IPv4."""
+    serve = resolved.file.serve
+    head = next(host for host in resolved.hosts if host.role == "head")
+    reached = (head.address, head.reached_at or "")
+    if "host" in serve.model_fields_set or not all(map(fields.is_ipv6, reached)):
+        return serve
+    return serve.model_copy(update={"host": "::"})
 
 
 def _host(host: WrittenHost, by_name: Mapping[str, WrittenHost]) -> models.HostSpec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.inventory import HostSpec, Inventory
-from cluster.preflight.check import blocking, of_each, of_tried, untried
+from cluster.preflight.check import blocking, of_each, of_tried, untried, warning
 from cluster.values import Facts, Finding, Listener, Reach
 from cluster.views import TrialResults
 
@@ -22,6 +22,17 @@ def cluster_address(inventory: Inventory, spec: HostSpec, facts: Facts) -> Itera
             why="Ray and NCCL bind to it; a wrong one is a placement group that waits for half an hour",
             cure="correct `cluster_address:`, or bring the interface up",
             source="vllm#7815, vllm#13388",
+        )
+
+
+def listening(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
+    """An engine that listens on IPv4 alone is reached by nobody at a cluster address of IPv6."""
+    if spec.role == "head" and inventory.serve.host == "0.0.0.0" and ":" in spec.cluster_address:
+        yield warning(
+            f"vLLM would listen at 0.0.0.0, which is IPv4 alone; the cluster address is {spec.cluster_address}",
+            wanted="an address at which clients reach it",
+            why="`up` announces no URL that nobody reaches, and finds out once the model is loaded",
+            cure='write `serve: host: "::"`, which listens on IPv6 and IPv4',
         )
 
 
@@ -106,6 +117,7 @@ def _shut(spec: HostSpec, peer: str, failed: list[Reach]) -> Finding:
 
 CHECKS = (
     of_each("cluster-address", cluster_address),
+    of_each("cluster-address", listening),
     of_each("cluster-address", gloo),
     of_each("port-free", ports),
     of_tried("reach", let_through),

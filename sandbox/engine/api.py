@@ -23,10 +23,14 @@ _CONTROL = ("/scale_elastic_ep", "/is_scaling_elastic_ep")
 
 def bind(flags: Flags) -> socket.socket:
     """Taken at once and answered late, as vLLM does: until it listens, callers are refused."""
-    listener = socket.socket()
+    listener = socket.socket(_family(flags))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((flags.host, flags.port))
     return listener
+
+
+def _family(flags: Flags) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in flags.host else socket.AF_INET
 
 
 def serve(flags: Flags, listener: socket.socket, ranks: Ranks) -> None:
@@ -42,6 +46,7 @@ class Server(ThreadingHTTPServer):
     ranks: Ranks
 
     def __init__(self, flags: Flags, listener: socket.socket) -> None:
+        self.address_family = _family(flags)
         super().__init__((flags.host, flags.port), Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener

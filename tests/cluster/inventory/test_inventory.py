@@ -14,7 +14,7 @@ from cluster.inventory.models import JumpSpec
 from cluster.inventory.schema import Defaults, InventoryFile, WrittenHost, WrittenJump
 from cluster.inventory.yaml_source import parse
 from cluster.model.heads import attention_heads
-from tests.cluster.inventories import REFERENCE, SMALL, loaded, uncommented, with_lines
+from tests.cluster.inventories import REFERENCE, SMALL, edited, loaded, uncommented, with_lines
 
 
 def test_the_reference_is_what_its_first_lines_say() -> None:
@@ -197,3 +197,23 @@ def test_the_heads_of_known_models(model: str, sizes: list[int]) -> None:
 
 def test_the_heads_of_other_models_are_not_known() -> None:
     assert attention_heads("owner/ERNIE-4.5-VL-tiny") is None
+
+
+IPV6 = (("10.0.0.1", "fd00::1"), ("10.0.0.2", "fd00::2"))
+
+
+@pytest.mark.parametrize(
+    ("edits", "host"),
+    [
+        ((), "0.0.0.0"),
+        (IPV6, "::"),
+        ((*IPV6, ("    role: head", "    cluster_address: 10.0.0.1\n    role: head")), "0.0.0.0"),
+        ((("10.0.0.1", "gpu-a.example\n    cluster_address: fd00::1"), IPV6[1]), "0.0.0.0"),
+        ((*IPV6, ("serve:\n", "serve:\n  host: 0.0.0.0\n")), "0.0.0.0"),
+        ((*IPV6, ("serve:\n", "serve:\n  host: fd00::1\n")), "fd00::1"),
+    ],
+)
+def test_an_engine_listens_where_its_head_has_addresses(
+    tmp_path: Path, edits: tuple[tuple[str, str], ...], host: str
+) -> None:
+    assert loaded(tmp_path, edited(*edits)).serve.host == host

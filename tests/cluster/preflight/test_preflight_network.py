@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from cluster.preflight.network import cluster_address, ports
+from cluster.preflight.network import cluster_address, listening, ports
 from cluster.values import Listener
+from tests.cluster.builders import inventory
 from tests.cluster.preflight.findings import found_on_head
 
 
@@ -34,3 +35,17 @@ def test_an_interface_holds_the_cluster_address(addresses: dict[str, Any], expec
 def test_ports_are_free_but_for_our_own(pid: int, ours: bool, expected: list[tuple[str, str]]) -> None:
     listener = Listener(port=6379, pid=pid, command="redis-server", ours=ours)
     assert found_on_head(ports, {"listeners": (listener,)}) == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "warns"),
+    [
+        ("0.0.0.0", "fd00::1", True),
+        ("::", "fd00::1", False),
+        ("fd00::1", "fd00::1", False),
+        ("0.0.0.0", "10.0.0.1", False),
+    ],
+)
+def test_an_engine_on_ipv4_alone_is_not_reached_at_ipv6(host: str, address: str, warns: bool) -> None:
+    one = inventory(each={"cluster_address": address}, serve={"host": host})
+    assert [severity for severity, _ in found_on_head(listening, {}, one)] == ["warning"] * warns

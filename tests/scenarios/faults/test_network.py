@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from orchestrator.plans import UpOptions, up
+from sandbox.network import tool
 from tests.scenarios.faults.breakages import cut, heal, network, slow_link
 from tests.scenarios.faults.case import Case
 from tests.scenarios.hosts import wait_for
@@ -102,3 +108,45 @@ def test_a_firewall(case: Case) -> None:
     network(pid, "nft", f"table inet fault {{ chain input {{ {drop} }}; }}")
     assert case.refused(3).host == "node0, node1"
     network(pid, "nft", "delete table inet fault")
+
+
+def test_hosts_with_ipv6_addresses_alone(case: Case) -> None:
+    """the hosts have IPv6 addresses alone, and no `serve: host:` is given"""
+    inventory = _with_ipv6(case)
+    announced = case.up(inventory)
+    assert (announced["url"], announced["proved_from"]) == ("http://[fd00:66::2]:8000", "this machine")
+    case.add_quiet_row(f"announced {announced['url']}, asked from here")
+    case.operator.down(inventory)
+
+    def on_ipv4(one: dict[str, Any]) -> None:
+        _change_addresses(case, one)
+        one["serve"]["host"] = "0.0.0.0"
+
+    case.fault = "the same with `serve: host: 0.0.0.0`, where nobody reaches the engine"
+    case.injected_at = 0.0
+    report = case.refused(6, inventory=case.edited(on_ipv4, "ipv4"))
+    assert "http://[fd00:67::2]:8000: " in report.cause
+    case.operator.down(inventory)
+
+
+def _with_ipv6(case: Case) -> Path:
+    """Gives the hosts IPv6 addresses beside their own; returns an inventory with no others."""
+    keys = Path(yaml.safe_load(case.hosts.inventory.read_text())["known_hosts"])
+    lines = keys.read_text().splitlines()
+    for number, host in enumerate(case.host_names, 2):
+        for network_number, device in ((66, "eth0"), (67, "fab0")):
+            address = f"fd00:{network_number}::{number}/64"
+            network(case.hosts.init(host), "ip", "addr", "add", address, "dev", device, "nodad")
+        known = case.hosts.address(host)
+        lines += [f"fd00:66::{number} {line.partition(' ')[2]}" for line in lines if line.startswith(f"{known},")]
+    own = case.operator.state.parent / "known_hosts"
+    own.write_text("\n".join(lines) + "\n")
+    link = f"sandbox{case.hosts.address('node0').split('.')[2]}"
+    subprocess.run([tool("ip"), "addr", "add", "fd00:66::1/64", "dev", link, "nodad"], check=True)
+    return case.edited(partial(_change_addresses, case), "ipv6")
+
+
+def _change_addresses(case: Case, one: dict[str, Any]) -> None:
+    one["known_hosts"] = str(case.operator.state.parent / "known_hosts")
+    for number, host in enumerate(one["hosts"], 2):
+        host |= {"address": f"fd00:66::{number}", "cluster_address": f"fd00:67::{number}"}
