@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cluster.engine.endpoint import is_loopback
 from cluster.inventory import HostSpec, Inventory
 from cluster.preflight.check import blocking, of_each, of_tried, untried, warning
 from cluster.values import Facts, Finding, Listener, Reach
@@ -33,6 +34,19 @@ def listening(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Fi
             wanted="an address at which clients reach it",
             why="`up` announces no URL that nobody reaches, and finds out once the model is loaded",
             cure='write `serve: host: "::"`, which listens on IPv6 and IPv4',
+        )
+
+
+def open_endpoint(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
+    serve = inventory.serve
+    if spec.role == "head" and serve.api_key is None and not is_loopback(serve.host):
+        yield warning(
+            f"vLLM listens at {serve.host}, port {serve.port}, and asks for no key",
+            wanted="a key, or an address that only this host reaches",
+            why="whoever reaches the port uses the model and reaches vLLM's control routes",
+            cure="set `serve: api_key:`, or `serve: host: 127.0.0.1` behind a proxy; where nobody else reaches the"
+            " network, accept it under `preflight: accept:`",
+            source="docs.vllm.ai, Security: API key authentication limitations",
         )
 
 
@@ -120,6 +134,7 @@ CHECKS = (
     of_each("cluster-address", listening),
     of_each("cluster-address", gloo),
     of_each("port-free", ports),
+    of_each("open-endpoint", open_endpoint),
     of_tried("reach", let_through),
     untried(
         "reach",

@@ -35,6 +35,7 @@ CONCERNS: dict[str, tuple[str, ...]] = {
         "mtu",
         "proxies",
         "port-free",
+        "open-endpoint",
         "reach",
         "rdma-links",
         "rdma-gid",

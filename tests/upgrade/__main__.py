@@ -61,8 +61,9 @@ def _two_hosts() -> Iterator[Hosts]:
 
 
 def _with_secret(inventory: dict[str, Any]) -> None:
-    """A fingerprint is of secrets as well, which no record holds."""
+    """A fingerprint is of secrets as well, which no record holds. Older code does not know every check by name."""
     inventory["environment"]["HF_TOKEN"] = "a token of nobody"
+    del inventory["preflight"]
 
 
 if __name__ == "__main__":

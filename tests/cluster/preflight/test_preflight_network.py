@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from cluster.preflight.network import cluster_address, listening, ports
+from cluster.preflight.network import cluster_address, listening, open_endpoint, ports
 from cluster.values import Listener
 from tests.cluster.builders import inventory
 from tests.cluster.preflight.findings import found_on_head
@@ -49,3 +50,13 @@ def test_ports_are_free_but_for_our_own(pid: int, ours: bool, expected: list[tup
 def test_an_engine_on_ipv4_alone_is_not_reached_at_ipv6(host: str, address: str, warns: bool) -> None:
     one = inventory(each={"cluster_address": address}, serve={"host": host})
     assert [severity for severity, _ in found_on_head(listening, {}, one)] == ["warning"] * warns
+
+
+@pytest.mark.parametrize(
+    ("host", "key", "warns"),
+    [("0.0.0.0", False, True), ("::", False, True), ("10.0.0.1", False, True), ("gpu-a", False, True),
+     ("127.0.0.1", False, False), ("::1", False, False), ("localhost", False, False), ("0.0.0.0", True, False)],
+)  # fmt: skip
+def test_an_endpoint_that_is_open_to_others_is_told(host: str, key: bool, warns: bool) -> None:
+    one = inventory(serve={"host": host, "api_key": SecretStr("hush") if key else None})
+    assert [severity for severity, _ in found_on_head(open_endpoint, {}, one)] == ["warning"] * warns

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import SecretStr
+
 from cluster.errors import Unreachable
 from cluster.inventory import Inventory
 from cluster.preflight.check import Evidence
@@ -17,9 +19,13 @@ def looked(one: Inventory, skip: tuple[str, ...] = (), **overrides: Any) -> Chec
     return report(one, Evidence(seen(one, **overrides)), skip)
 
 
+def keyed(*accepted: dict[str, Any]) -> Inventory:
+    """An inventory in which nothing else is excused."""
+    return inventory(serve={"api_key": SecretStr("hush")}, preflight={"accept": accepted})
+
+
 def accepting(*hosts: str) -> Inventory:
-    accepted = {"check": "open-files", "reason": "it serves", "hosts": hosts}
-    return inventory(preflight={"accept": (accepted,)})
+    return keyed({"check": "open-files", "reason": "it serves", "hosts": hosts})
 
 
 def test_every_check_of_the_catalogue_has_a_name_that_is_known() -> None:
@@ -41,7 +47,7 @@ def test_it_is_accepted_on_the_hosts_named_alone() -> None:
 
 
 def test_a_skipped_check_forbids_nothing_and_is_told() -> None:
-    result = looked(inventory(), ("venv",), python_is_venvs=False)
+    result = looked(keyed(), ("venv",), python_is_venvs=False)
     assert result.blocking == ()
     assert {(one.finding.name, one.reason) for one in result.excused} == {("venv", "skipped in this run")}
     assert result.skipped == ("venv",)
