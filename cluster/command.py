@@ -20,6 +20,9 @@ _BOOTSTRAP = "import sys; exec(compile(sys.stdin.buffer.read(int(sys.argv[1])), 
 #: A module of `cluster/remote` names the others that it needs by its imports, which type checkers alone carry out.
 _IMPORTED = re.compile(r"^    from cluster\.remote\.([\w.]+) import ", re.MULTILINE)
 
+#: Maybe half of a character that JSON writes in two halves: alone it cannot be encoded.
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+
 #: The venv's Python where there is one, the host's own otherwise: a host without the venv can still be
 #: observed and taken down.
 _VENV_OR_HOST_PYTHON = 'test -x "$1" && p=$1 || p=python3; shift; exec "$p" "$@"'
@@ -47,7 +50,7 @@ class Command:
     `title` says what we are doing in the operator's words ("ask for its facts"). `kind` tells commands apart: the
     name of the program, with the unit where it serves several ("stop ray"). `timeout` is in seconds and is
     enforced on the host as well. Secrets travel on `stdin` alone, which is never shown; with `secret`, what comes
-    on stdout is one as well.
+    on stdout is one as well. `most` is how much it may say, in bytes: then we hang up.
     """
 
     argv: tuple[str, ...]
@@ -57,6 +60,7 @@ class Command:
     hints: tuple[Hint, ...] = ()
     secret: bool = False
     kind: str = "execute"
+    most: int = 4 << 20
 
     def line(self) -> str:
         """Returns the command quoted for the host's shell, under a time limit that outlives the connection.
@@ -135,17 +139,28 @@ def last_json(output: str) -> dict[str, Any]:
 
     Raises `ValueError` when there is none.
     """
-    objects = list(json_lines(output))
-    if not objects:
-        raise ValueError("no JSON in the answer")
-    return objects[-1]
+    for line in reversed(output.splitlines()):
+        if (last := _json_object(line)) is not None:
+            return last
+    raise ValueError("no JSON in the answer")
 
 
 def json_lines(output: str) -> Iterator[dict[str, Any]]:
     """Yields the JSON objects that stand on a line of their own; every other line is a greeting of the shell."""
     for line in output.splitlines():
-        if line.startswith("{"):
-            try:
-                yield json.loads(line)
-            except (ValueError, RecursionError):
-                continue
+        if (message := _json_object(line)) is not None:
+            yield message
+
+
+def _json_object(line: str) -> dict[str, Any] | None:
+    """Returns None for what is none. Every text in it can be encoded."""
+    if not line.startswith("{"):
+        return None
+    try:
+        message: dict[str, Any] = json.loads(line)
+        if _HALF.search(line):
+            encodable = json.dumps(message, ensure_ascii=False).encode(errors="replace")
+            message = json.loads(encodable)
+        return message
+    except (ValueError, RecursionError):
+        return None

@@ -8,6 +8,7 @@ ClusterError
 │   ├── CommandFailed       an exit status other than 0
 │   ├── CommandTimedOut     the time limit of a command
 │   └── MalformedAnswer     an answer that cannot be read
+│       └── TooMuchOutput   or that does not end
 ├── FleetError              several of these, one a host
 ├── PreflightFailed         findings that forbid a start
 ├── NotReady                what was wanted of the engine, or of Ray, did not come
@@ -113,18 +114,28 @@ class CommandTimedOut(HostError):
 
     kind: ClassVar[str] = "CommandTimedOut"
 
-    def __init__(self, host: str, command: Command, output: str = "") -> None:
+    def __init__(self, host: str, command: Command, output: str = "", *, stderr: str = "") -> None:
         cause = f"no answer within {command.timeout:g} s"
         super().__init__(
             host, command.title, output, cause=cause, cure=f"log in to {host} and see what hangs there"
         )
         self.command = command
+        self.stderr = stderr
 
 
 class MalformedAnswer(HostError):
     """The host answered, but not with what was asked for."""
 
     kind: ClassVar[str] = "Unintelligible"
+
+
+class TooMuchOutput(MalformedAnswer):
+    """A command that said more than it may: nobody has waited for its end."""
+
+    def __init__(self, host: str, command: Command) -> None:
+        cure = f"log in to {host} and see what prints there: a start-up file of the shell, for instance"
+        super().__init__(host, command.title, cause=f"it said more than {command.most >> 20} MiB", cure=cure)
+        self.command = command
 
 
 class FleetError(ClusterError):

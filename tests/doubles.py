@@ -77,12 +77,11 @@ class ScriptedTransport:
         """The kinds of all commands that were run and opened, in order."""
         return [command.kind for command in self.executed]
 
-    def execute(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
+    def execute(self, command: Command, on_text: Callable[[str], None] | None = None) -> Result:
         self.executed.append(command)
         result = _resolve(self._next(command), command)
-        if on_line:
-            for line in result.stdout.splitlines():
-                on_line(line)
+        if on_text:
+            on_text(result.stdout)
         return result
 
     def open(self, command: Command) -> ScriptedChannel:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, Protocol
 
 from cluster.command import Command, Result, json_lines
-from cluster.errors import CommandFailed, HostError, Unreachable
+from cluster.errors import CommandFailed, HostError, TooMuchOutput, Unreachable
 
+#: Bytes that a line takes besides its characters: an empty one is not for nothing.
+_LINE = 64
 #: How long the end of a program that was told to end may go unheard, in seconds.
 _ATTENTION = 0.5
 
@@ -22,7 +24,8 @@ class Channel(Protocol):
         """Write to its stdin; `Unreachable` when the connection is gone."""
 
     def read_line(self, timeout: float) -> str | None:
-        """Its next line; None when nothing came within `timeout` seconds, `EOFError` at the end."""
+        """Its next line, a very long one in pieces; None when nothing came within `timeout` seconds, `EOFError` at
+        the end."""
 
     def result(self) -> Result:
         """How it ended and all that it said; to be asked after the `EOFError`."""
@@ -96,18 +99,31 @@ def deadline(seconds: float) -> Callable[[], bool]:
     return lambda: time.monotonic() >= end
 
 
+def within_budget(host: str, command: Command, lines: Iterable[str | None]) -> Iterator[str | None]:
+    """Yields the lines. Raises TooMuchOutput once they are more than the command may say."""
+    size = 0
+    for line in lines:
+        size += 0 if line is None else len(line) + _LINE
+        if size > command.most:
+            raise TooMuchOutput(host, command)
+        yield line
+
+
 def first_answer(
     host: str, command: Command, channel: Channel, about: set[str], patience: float
 ) -> dict[str, Any]:
     """The first message `about` one of these keys: a user's shell may greet before it, in JSON as well.
 
-    `patience` is for each line, in seconds. Raises Unreachable when nothing comes, CommandFailed at the end.
+    `patience` is in seconds. Raises Unreachable when nothing comes, CommandFailed at the end.
     """
-    for line in Conversation(channel).lines(patience):
+    conversation = Conversation(channel)
+    for line in within_budget(host, command, conversation.lines(patience, deadline(patience))):
         if line is None:
-            raise Unreachable(host, command.title, cause=f"no answer within {patience:g} s")
+            break
         for message in json_lines(line):
             if about & message.keys():
                 return message
+    if not conversation.ended:
+        raise Unreachable(host, command.title, cause=f"no answer within {patience:g} s")
     result = channel.result()
     raise CommandFailed(host, command, result.status, result.stdout, result.stderr)

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from cluster.command import Command, Probe, Result
 from cluster.errors import CommandFailed, CommandTimedOut, HostError, MalformedAnswer, Unreachable, public_output
-from cluster.transport.conversation import Channel, Conversation, deadline
+from cluster.transport.conversation import Channel, Conversation, deadline, within_budget
 
 T = TypeVar("T")
 
@@ -18,6 +18,10 @@ _TIMED_OUT = 124
 _KILLED = 137
 #: Seconds that a program has beyond its own limit to say that it came, and that we wait for a line at a time.
 _MARGIN, _PATIENCE = 10.0, 1.0
+#: Whatever reading an answer can end in, which may be anything.
+_UNREADABLE = (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError)
+#: Characters of why an answer cannot be read: a model quotes what it refuses.
+_LONGEST_REASON = 2000
 #: In place of an exit status that never came.
 _NO_STATUS = -1
 
@@ -25,11 +29,11 @@ _NO_STATUS = -1
 class Transport(Protocol):
     """The connection to one host: the seam at which tests stand in."""
 
-    def execute(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
-        """Run to the end; `on_line` gets each line of stdout as it comes.
+    def execute(self, command: Command, on_text: Callable[[str], None] | None = None) -> Result:
+        """Run to the end; `on_text` gets each piece of stdout as it comes, of which the result has the last only.
 
-        Never raises for a status other than 0, which is -1 when the connection broke; raises `Unreachable`
-        and `CommandTimedOut`.
+        Never raises for a status other than 0, which is -1 when the connection broke; raises `Unreachable`,
+        `CommandTimedOut` and `TooMuchOutput`.
         """
 
     def open(self, command: Command) -> Channel:
@@ -46,10 +50,10 @@ class Host:
         self.name = name
         self._transport = transport
 
-    def run(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
+    def run(self, command: Command, on_text: Callable[[str], None] | None = None) -> Result:
         """Run `command`; raises a `HostError` for everything but status 0."""
         started = time.monotonic()
-        result = self._transport.execute(command, on_line)
+        result = self._transport.execute(command, on_text)
         if result.status == 0:
             return result
         raise self._failure(command, result, time.monotonic() - started)
@@ -63,7 +67,7 @@ class Host:
         with Conversation(self.open(probe.command)) as conversation:
             started = time.monotonic()
             lines = conversation.lines(_PATIENCE, deadline(probe.command.timeout + _MARGIN))
-            output = "\n".join(filter(None, lines))
+            output = "\n".join(filter(None, within_budget(self.name, probe.command, lines)))
             if not conversation.ended:
                 raise CommandTimedOut(self.name, probe.command, output)
             result = conversation.result()
@@ -74,8 +78,8 @@ class Host:
     def _read(self, probe: Probe[T], output: str) -> T:
         try:
             return probe.parse(output)
-        except (ValueError, KeyError, TypeError) as error:
-            cause = f"its answer cannot be read: {error}"
+        except _UNREADABLE as error:
+            cause = f"its answer cannot be read: {str(error)[:_LONGEST_REASON]}"
             shown = "" if probe.command.secret else output
             raise MalformedAnswer(self.name, probe.command.title, shown, cause=cause) from error
 
@@ -93,7 +97,7 @@ class Host:
             return Unreachable(self.name, command.title, message, cause=cause, cure=cure)
         out_of_time = result.status == _KILLED and seconds >= command.timeout
         if result.status == _TIMED_OUT or out_of_time:
-            return CommandTimedOut(self.name, command, message)
+            return CommandTimedOut(self.name, command, message, stderr=result.stderr)
         return CommandFailed(self.name, command, result.status, result.stdout, result.stderr)
 
     def __repr__(self) -> str:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import select
+import selectors
+import signal
 import subprocess
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from cluster.command import Command, Result
-from cluster.errors import Unreachable
+from cluster.errors import TooMuchOutput, Unreachable
 
 _CHUNK = 1 << 16
+#: Bytes of a line; a longer one comes in pieces.
+_LONGEST_LINE = 1 << 20
 _NAME = "this machine"
 #: Seconds that a program may take to end once its stdin has.
 _CLOSE_TIMEOUT = 10.0
@@ -43,7 +49,7 @@ class LocalChannel:
             raise Unreachable(_NAME, self._title, cause="the command has ended") from None
 
     def read_line(self, timeout: float) -> str | None:
-        while b"\n" not in self._buffer:
+        while b"\n" not in self._buffer and len(self._buffer) < _LONGEST_LINE:
             block = self._read(timeout)
             if block is None:
                 return None
@@ -68,7 +74,7 @@ class LocalChannel:
 
     def result(self) -> Result:
         status = self._process.wait()
-        self._stderr.seek(0)
+        self._stderr.seek(max(self._stderr.seek(0, os.SEEK_END) - _LONGEST_LINE, 0))
         return Result(status, "", self._stderr.read().decode(errors="replace"))
 
     def close(self) -> None:
@@ -88,16 +94,52 @@ class LocalChannel:
 class LocalTransport:
     """Commands run in a shell, as sshd would hand them over, and in a session of their own: Ctrl-C is for us."""
 
-    def execute(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
-        done = subprocess.run(["/bin/sh", "-c", command.line()], input=command.stdin, capture_output=True)
-        output = done.stdout.decode(errors="replace")
-        if on_line:
-            for line in output.splitlines():
-                on_line(line)
-        return Result(done.returncode, output, done.stderr.decode(errors="replace"))
+    def execute(self, command: Command, on_text: Callable[[str], None] | None = None) -> Result:
+        with subprocess.Popen(
+            ["/bin/sh", "-c", command.line()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as process:
+            try:
+                threading.Thread(target=_feed, args=(process, command.stdin), daemon=True).start()
+                stdout, stderr = _read_to_end(process, command)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+        if on_text:
+            on_text(stdout)
+        return Result(process.returncode, stdout, stderr)
 
     def open(self, command: Command) -> LocalChannel:
         return LocalChannel(command)
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def _feed(process: subprocess.Popen[bytes], stdin: bytes) -> None:
+    assert process.stdin
+    with suppress(OSError), process.stdin:
+        process.stdin.write(stdin)
+
+
+def _read_to_end(process: subprocess.Popen[bytes], command: Command) -> tuple[str, str]:
+    """Returns both outputs. Raises TooMuchOutput."""
+    assert process.stdout
+    assert process.stderr
+    outputs = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
+    with selectors.DefaultSelector() as selector:
+        for file in outputs:
+            selector.register(file, selectors.EVENT_READ)
+        while selector.get_map():
+            for key, _ in selector.select():
+                block = os.read(key.fd, _CHUNK)
+                if not block:
+                    selector.unregister(key.fd)
+                outputs[key.fd] += block
+            if sum(map(len, outputs.values())) > command.most:
+                raise TooMuchOutput(_NAME, command)
+    stdout, stderr = (output.decode(errors="replace") for output in outputs.values())
+    return stdout, stderr

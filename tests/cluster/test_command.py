@@ -135,3 +135,9 @@ def test_the_venv_is_preferred(tmp_path_factory: pytest.TempPathFactory, monkeyp
     python.write_text("#!/bin/sh\ncat > /dev/null; echo ours\n")
     python.chmod(0o755)
     assert in_a_shell(program("common.processes", {}, title="t", venv=str(venv))) == "ours\n"
+
+
+def test_texts_of_an_answer_can_be_encoded_and_kept() -> None:
+    (message,) = json_lines('{"a": "\\ud800x\\ud83d\\ude80", "\\udfff": [1]}')
+    assert message == {"a": "?x🚀", "?": [1]}
+    assert last_json('{"a": 1}\n{"b": 2}\n{"c": ' + "[" * 100_000) == {"b": 2}

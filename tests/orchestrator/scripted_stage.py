@@ -40,9 +40,9 @@ class RecordingTransport(ScriptedTransport):
         self._host = host
         self._ran = ran
 
-    def execute(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
+    def execute(self, command: Command, on_text: Callable[[str], None] | None = None) -> Result:
         self._ran.append((self._host, command.kind))
-        return super().execute(command, on_line)
+        return super().execute(command, on_text)
 
     def open(self, command: Command) -> ScriptedChannel:
         self._ran.append((self._host, command.kind))

@@ -24,11 +24,12 @@ class Teller:
         return bool(time.monotonic() > self.end)
 
     def say(self, name: str, text: str) -> None:
-        if len(text) > self.room:
+        shown = redact(text, self.values, self.names).encode(errors="replace") if len(text) <= self.room else b""
+        if len(text) > self.room or len(shown) > self.room:
             self.left_out.append(name)
             return
-        self.room -= len(text)
-        packed = zlib.compress(redact(text, self.values, self.names).encode(errors="replace"), 6)
+        self.room -= len(shown)
+        packed = zlib.compress(shown, 6)
         print(json.dumps({"name": name, "packed": base64.b64encode(packed).decode()}), flush=True)
 
     def say_json(self, name: str, document: Any) -> None:

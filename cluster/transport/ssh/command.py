@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import threading
 import time
@@ -11,7 +12,7 @@ from typing import Any
 import paramiko
 
 from cluster.command import Command, Result
-from cluster.errors import CommandTimedOut, Unreachable
+from cluster.errors import CommandTimedOut, TooMuchOutput, Unreachable
 
 _CHUNK = 1 << 16
 #: How long after the limit on the host (and the grace of `timeout -k`) we hang up ourselves.
@@ -20,9 +21,11 @@ _MARGIN = 10.0
 _SEND_TIMEOUT = 15.0
 #: Seconds until a connection that broke is known as dead.
 _DEATH_TIMEOUT = 0.5
+#: Bytes that are taken before anybody looks at them: a host may send faster than we read.
+_MAX_TAKEN = 1 << 20
 #: A shell's status of a command that SIGKILL ended; SSH has none for it.
 _KILLED = 137
-#: Bytes of output, already delivered, that are kept of a command with an open stdin: it may run for weeks.
+#: Bytes of output, already delivered, that are kept of a command: one with an open stdin may run for weeks.
 #: A longer line is delivered in pieces.
 _MAX_KEPT = 1 << 20
 _BROKEN = (paramiko.SSHException, OSError, EOFError)
@@ -48,6 +51,7 @@ class SshCommand:
         self._release: Callable[[], None] | None = release
         self._deadline = time.monotonic() + command.timeout + _MARGIN
         self._out, self._err = bytearray(), bytearray()
+        self._size = 0
         self._delivered = 0
         self._endless = False
         self._refused = False
@@ -60,14 +64,17 @@ class SshCommand:
         self._starter = threading.Thread(target=self._start, args=(keep_stdin,), daemon=True)
         self._starter.start()
 
-    def finish(self, on_line: Callable[[str], None] | None) -> Result:
-        """Reads to the end and gives each line to `on_line`."""
+    def finish(self, on_text: Callable[[str], None] | None) -> Result:
+        """Reads to the end and gives each piece of text to `on_text`."""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
         try:
             more = True
             while more:
                 more = self._read(self._deadline)
-                while on_line and (line := self._line(at_end=not more)) is not None:
-                    on_line(line)
+                if self._size > self._command.most:
+                    raise TooMuchOutput(self._host, self._command)
+                if on_text:
+                    on_text(decoder.decode(self._undelivered(), final=not more))
                 if more and time.monotonic() >= self._deadline:
                     raise self._timed_out()
             return self.result()
@@ -99,11 +106,9 @@ class SshCommand:
         return line
 
     def result(self) -> Result:
-        """Returns how it ended, and its output; of a command with an open stdin the last of it."""
+        """Returns how it ended, and its output; the last of one that was delivered already."""
         if not self._channel.status_event.wait(max(self._deadline - time.monotonic(), 0)):
             raise self._timed_out()
-        if self._endless:
-            self._trim()
         return Result(self._status(), self._out.decode(errors="replace"), self._err.decode(errors="replace"))
 
     def close(self) -> None:
@@ -133,29 +138,38 @@ class SshCommand:
         if not (self._drain() or ended):
             self._data_ready.wait(max(deadline - time.monotonic(), 0))
             self._drain()
-        return not ended
+        return not ended or self._channel.recv_ready() or self._channel.recv_stderr_ready()
 
     def _drain(self) -> bool:
         """Takes all that is buffered here; returns whether there was any."""
         before = len(self._out) + len(self._err)
+        limit = before + _MAX_TAKEN
         try:
-            while self._channel.recv_ready():
+            while self._channel.recv_ready() and len(self._out) + len(self._err) < limit:
                 self._out += self._channel.recv(_CHUNK)
-            while self._channel.recv_stderr_ready():
+            while self._channel.recv_stderr_ready() and len(self._out) + len(self._err) < limit:
                 self._err += self._channel.recv_stderr(_CHUNK)
         except _BROKEN as error:
             raise self._unreachable("the connection broke while the command ran") from error
-        grown = len(self._out) + len(self._err) > before
+        grown = len(self._out) + len(self._err) - before
+        self._size += grown
         if self._endless:
             self._trim()
-        return grown
+            del self._err[:-_MAX_KEPT]
+        return grown > 0
 
     def _trim(self) -> None:
-        """Drops all but the end of what was delivered, and of stderr."""
+        """Drops all but the end of what was delivered."""
         old = max(min(self._delivered, len(self._out) - _MAX_KEPT), 0)
         del self._out[:old]
         self._delivered -= old
-        del self._err[:-_MAX_KEPT]
+
+    def _undelivered(self) -> bytes:
+        """Returns what has come since the last time, and keeps the end of it."""
+        text = bytes(self._out[self._delivered :])
+        self._delivered = len(self._out)
+        self._trim()
+        return text
 
     def _line(self, at_end: bool) -> str | None:
         """Returns the next undelivered line of stdout; at the end one without a newline as well."""
@@ -183,7 +197,8 @@ class SshCommand:
         return (self._err or self._out).decode(errors="replace").strip()
 
     def _timed_out(self) -> CommandTimedOut:
-        return CommandTimedOut(self._host, self._command, self._output())
+        stderr = self._err.decode(errors="replace")
+        return CommandTimedOut(self._host, self._command, self._output(), stderr=stderr)
 
     def _unreachable(self, cause: str) -> Unreachable:
         cure = f"see whether {self._host} is up"

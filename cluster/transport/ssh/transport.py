@@ -30,8 +30,8 @@ class SshTransport:
         self._slots = threading.BoundedSemaphore(_MAX_SESSIONS)
         self._closed = False
 
-    def execute(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
-        return self._launch(command, keep_stdin=False).finish(on_line)
+    def execute(self, command: Command, on_text: Callable[[str], None] | None = None) -> Result:
+        return self._launch(command, keep_stdin=False).finish(on_text)
 
     def open(self, command: Command) -> SshCommand:
         return self._launch(command, keep_stdin=True)

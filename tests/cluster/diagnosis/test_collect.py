@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import resource
 import zlib
+
+import pytest
 
 from cluster.command import Result
 from cluster.diagnosis.bundle import missing
@@ -49,11 +52,47 @@ def test_a_collector_that_was_killed_says_nothing_of_what_it_packed() -> None:
 
 
 def test_what_is_asked_for() -> None:
-    transport = ScriptedTransport({"collect": line("a", "one")})
+    transport = ScriptedTransport({"collect": line("vllm/log", "one")})
     found = collect(Host("gpu-b", transport), inventory(), CollectRequest((Files("*/log"),), seconds=2.0))
-    assert found.texts == {"a": "one"}
+    assert found.texts == {"vllm/log": "one"}
     (command,) = transport.executed
     asked = payload(command)
     assert asked["files"][0]["pattern"] == "*/log"
     assert asked["ray_state"] is None
     assert command.timeout == 5.0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../gpu-a/vllm/log", "/etc/passwd", "vllm/../../log", "vllm/..", "vllm/./log", "", "a//log", "vllm/log\n",
+     "\ud800/log", "vllm/sub/log", "vllm/record.json", "gpus.json", "~/log", "vllm\\log/log", "x" * 400 + "/log"],
+)  # fmt: skip
+def test_only_names_that_were_asked_for_come(name: str) -> None:
+    output = "\n".join(
+        [line(name, "forged"), line("vllm/log", "one"), json.dumps({"left_out": [name, "ray/log"]})]
+    )
+    host = Host("gpu-b", ScriptedTransport({"collect": output}))
+    brought = collect(host, inventory(), CollectRequest((Files("*/log"), Files("ray/session_latest/logs/*.*"))))
+    assert brought.texts == {"vllm/log": "one"}
+    assert {*brought.left_out} == {"ray/log"}
+
+
+def test_what_is_packed_is_unpacked_up_to_what_was_asked_for() -> None:
+    """Each takes 60 KiB of the line and 60 MiB unpacked."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    output = "\n".join([line(f"{name}/log", "\0" * (60 << 20)) for name in "abcdef"] + [line("g/log", "one")])
+    brought = collected("gpu-b", output)
+    assert brought.texts == {"g/log": "one"}
+    assert brought.left_out == tuple(f"{name}/log" for name in "abcdef")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10
+    many = "\n".join(line(f"{number}/log", "x" * (1 << 20)) for number in range(12))
+    assert sum(map(len, collected("gpu-b", many).texts.values())) == 8 << 20
+
+
+@pytest.mark.parametrize(
+    "said",
+    ['{"left_out": 5}', '{"left_out": [1, {"a": 2}]}', '{"left_out": null}', '{"name": "x", "packed": 5}',
+     '{"name": null, "packed": ""}', '{"name": "x", "packed": "AAAA", "more": 1}', '{"name": 5, "packed": []}'],
+)  # fmt: skip
+def test_a_line_of_another_shape_is_passed_over(said: str) -> None:
+    assert collected("gpu-b", f"{said}\n{line('a', 'one')}") == Collected("gpu-b", {"a": "one"})

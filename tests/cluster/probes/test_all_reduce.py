@@ -63,7 +63,7 @@ def test_a_rank_that_never_comes_is_named_by_those_that_wait(monkeypatch: pytest
 class Silent:
     """A host whose link is cut."""
 
-    def execute(self, command: Command, on_line: object = None) -> Result:
+    def execute(self, command: Command, on_text: object = None) -> Result:
         raise Unreachable("gpu-b", "connect", cause="no route")
 
     def open(self, command: Command) -> Says:
@@ -82,7 +82,7 @@ class Says:
     def open(self, command: Command) -> Says:
         return self
 
-    def execute(self, command: Command, on_line: object = None) -> Result:
+    def execute(self, command: Command, on_text: object = None) -> Result:
         raise AssertionError(command)
 
     def send(self, data: bytes) -> None:

@@ -34,6 +34,9 @@ FIELDS: dict[str, Any] = dict(Facts.model_fields)
 GOOD: dict[str, Any] = builders.facts(ONE.head).model_dump(mode="json")
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
+#: What a fact may be; whatever else a host says is no answer.
+st.register_type_strategy(int, st.integers(-(1 << 63), 1 << 63))
+st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
 SCALARS = st.none() | st.booleans() | st.integers(-(1 << 70), 1 << 70) | st.floats() | st.text(max_size=8)
 JSON = st.recursive(
     SCALARS,

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from cluster.command import Command
-from cluster.errors import CommandFailed, Unreachable
+from cluster.errors import CommandFailed, TooMuchOutput, Unreachable
 from cluster.transport.conversation import Conversation, deadline, first_answer, heartbeat
 from tests.doubles import ScriptedChannel, failed
 
@@ -119,3 +119,15 @@ def test_no_first_answer() -> None:
     assert failure.value.cause == "no answer within 1 s"
     with pytest.raises(CommandFailed):
         first_answer("gpu-1", LOOK, ScriptedChannel(["Welcome"], failed(3)), {"listening"}, 1.0)
+
+
+def test_an_answer_is_not_waited_for_behind_a_greeting_without_end() -> None:
+    class Talkative(ScriptedChannel):
+        def read_line(self, timeout: float) -> str:
+            return "Welcome! " * 1000
+
+    with pytest.raises(TooMuchOutput):
+        first_answer("gpu-1", LOOK, Talkative(), {"taken"}, 60.0)
+    with pytest.raises(Unreachable, match="gpu-1: look at its uptime") as caught:
+        first_answer("gpu-1", LOOK, Talkative(), {"taken"}, 0.0)
+    assert caught.value.cause == "no answer within 0 s"

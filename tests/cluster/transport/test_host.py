@@ -16,10 +16,10 @@ def host(answer: Result | str | BaseException) -> Host:
     return Host("gpu-1", ScriptedTransport({LOOK.kind: answer}))
 
 
-def test_what_a_command_said_and_its_lines() -> None:
+def test_what_a_command_said_and_its_pieces() -> None:
     told: list[str] = []
     assert host("a\nb\n").run(LOOK, told.append).stdout == "a\nb\n"
-    assert told == ["a", "b"]
+    assert told == ["a\nb\n"]
 
 
 def test_a_status_is_an_error_with_everything_that_was_said() -> None:

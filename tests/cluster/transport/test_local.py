@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from cluster.command import Command, Probe
-from cluster.errors import CommandFailed, Unreachable
+from cluster.errors import CommandFailed, TooMuchOutput, Unreachable
 from cluster.transport.conversation import Channel
 from cluster.transport.host import Host
 from cluster.transport.local import LocalTransport
@@ -24,7 +24,7 @@ def command(script: str, stdin: bytes = b"") -> Command:
 def test_a_command_to_its_end() -> None:
     heard: list[str] = []
     result = HERE.run(command("cat; echo there >&2", b"a\nb\n"), heard.append)
-    assert (result.stdout, result.stderr, heard) == ("a\nb\n", "there\n", ["a", "b"])
+    assert (result.stdout, result.stderr, heard) == ("a\nb\n", "there\n", ["a\nb\n"])
 
 
 def test_a_command_that_fails() -> None:
@@ -46,6 +46,23 @@ def test_a_command_whose_stdin_stays_open() -> None:
     assert (channel.result().status, channel.result().stderr) == (4, "why\n")
     with pytest.raises(Unreachable):
         channel.send(b"three\n")
+    channel.close()
+
+
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_a_command_that_never_stops_talking(stream: str) -> None:
+    with pytest.raises(TooMuchOutput, match="this machine: try"):
+        HERE.run(command(f"exec tr '\\0' x < /dev/zero >&{stream}"))
+
+
+def test_a_line_without_an_end_comes_in_pieces() -> None:
+    channel = HERE.open(command("tr '\\0' x < /dev/zero | head -c 3000000; echo; echo end; read line"))
+    pieces = []
+    while (line := channel.read_line(LIMIT)) != "end":
+        assert line is not None
+        pieces.append(line)
+    assert len(pieces) > 2
+    assert sum(map(len, pieces)) == 3_000_000
     channel.close()
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import resource
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cluster.command import Command, Probe
-from cluster.errors import CommandFailed, CommandTimedOut, Unreachable
+from cluster.errors import CommandFailed, CommandTimedOut, TooMuchOutput, Unreachable
 from cluster.transport.host import Host
 from tests.cluster.transport.ssh.conftest import MakeHost, MakeSshd, Spec, SshServers
 from tests.cluster.transport.ssh.sshd import Sshd, thaw
@@ -72,7 +74,35 @@ def test_lines_are_told_as_they_come(host: Host) -> None:
     assert channel.result().status == 0
     channel.close()
     host.run(sh(r"printf 'a\n\nb\377\nc'"), lines.append)
-    assert lines == ["a", "", "b�", "c"]
+    assert "".join(lines) == "a\n\nb�\nc"
+
+
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_one_that_never_stops_talking_is_hung_up_on(host: Host, stream: str) -> None:
+    endless = sh(f"exec tr '\\0' x < /dev/zero >&{stream}", timeout=60)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(TooMuchOutput) as failure:
+        host.run(endless)
+    assert (failure.value.host, failure.value.kind, failure.value.output) == ("gpu-1", "Unintelligible", "")
+    assert failure.value.cause == "it said more than 4 MiB"
+    assert failure.value.cure.startswith("log in to gpu-1 and see what prints there")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
+    assert host.run(sh("echo well")).stdout == "well\n"
+
+
+def test_nor_may_one_whose_stdin_stays_open(host: Host) -> None:
+    with pytest.raises(TooMuchOutput):
+        host.attend(Probe(sh("exec tr '\\0' x < /dev/zero", timeout=60), str))
+    with pytest.raises(TooMuchOutput):
+        host.attend(Probe(sh("exec yes ''", timeout=60), str))
+
+
+def test_one_that_may_say_more_is_heard_to_its_end(host: Host) -> None:
+    texts: list[str] = []
+    command = replace(sh("head -c 20000000 /dev/zero | tr '\\0' x; echo why >&2", timeout=60), most=1 << 30)
+    result = host.run(command, texts.append)
+    assert sum(map(len, texts)) == 20_000_000
+    assert (len(result.stdout), result.stderr) == (1 << 20, "why\n")
 
 
 def test_a_line_is_told_while_the_command_runs(host: Host, tmp_path: Path) -> None:
