@@ -45,7 +45,7 @@ class UpOptions:
 def up(options: UpOptions) -> tuple[Phase, ...]:
     return (
         Preflight(),
-        AcquireLease(options.lease_taken),
+        AcquireLease(options.lease_taken, recheck=True),
         CleanRemovedHosts(options.removed, options.teardown),
         StopOutdated(options.renew),
         *_start(),

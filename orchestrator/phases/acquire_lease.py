@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from cluster.errors import LeaseHeld
 from cluster.lease import lease
+from cluster.state.observe import observe
 from cluster.values import Lease
 from orchestrator.events import HostMessage
 from orchestrator.local import operator
+from orchestrator.run.check_hosts import check_hosts
 from orchestrator.run.phase import Handover, Phase, Situation, Stage, Waits
 
 
@@ -16,9 +19,11 @@ class AcquireLease(Phase):
     title = "Take the lease"
     waits = Waits("the lease, which somebody else holds", lambda patience: patience.lease)
 
-    def __init__(self, taken: Callable[[], None] = lambda: None) -> None:
-        """`taken` is called once the lease is ours."""
+    def __init__(self, taken: Callable[[], None] = lambda: None, *, recheck: bool = False) -> None:
+        """`taken` is called once the lease is ours. With `recheck`, hosts are checked again after a wait: what was
+        seen before it is old."""
         self._taken = taken
+        self._recheck = recheck
 
     def skip(self, situation: Situation) -> str | None:
         """A lost head cannot give a lease."""
@@ -26,9 +31,9 @@ class AcquireLease(Phase):
         return None if situation.seen[head].problem is None else f"no lease: {head} could not be looked at"
 
     def run(self, stage: Stage) -> Handover:
-        """Raises LeaseHeld when somebody else works on this cluster."""
+        """Raises LeaseHeld when somebody else works on this cluster, and what forbids a start after a wait."""
         head = stage.inventory.head.name
-        held = self._take(stage, operator.lease(stage.reason), stage.facts(head).state)
+        held, waited = self._take(stage, operator.lease(stage.reason), stage.facts(head).state)
         stage.at_end(held.release)
         if held.left_by:
             before = held.left_by
@@ -37,22 +42,31 @@ class AcquireLease(Phase):
             )
         if held.unwritten:
             stage.sink(HostMessage(head, "nobody else can read who holds the lease", cause=held.unwritten))
+        if waited and self._recheck:
+            stage.sink(HostMessage("", "somebody else was at work meanwhile: checking the hosts again"))
+            check_hosts(replace(stage, seen=observe(stage.inventory, stage.fleet)))
         self._taken()
         return Handover(guards=(held.check,))
 
-    def _take(self, stage: Stage, mine: Lease, state: str) -> lease.HeldLease:
-        """Raises LeaseHeld at once, or waits until whoever has it is done, where patience was asked for."""
+    def _take(self, stage: Stage, mine: Lease, state: str) -> tuple[lease.HeldLease, bool]:
+        """Returns the lease, and whether it was waited for. Raises LeaseHeld at once, or waits until whoever has
+        it is done, where patience was asked for."""
         patience = self.waits.patience(stage.patience)
 
         def take() -> lease.HeldLease:
             return lease.take(stage.head, stage.inventory.cluster, mine, state, stage.venv)
 
-        return self._wait(stage, take, patience) if patience else take()
+        return self._wait(stage, take, patience) if patience else (take(), False)
 
-    def _wait(self, stage: Stage, take: Callable[[], lease.HeldLease], patience: float) -> lease.HeldLease:
+    def _wait(
+        self, stage: Stage, take: Callable[[], lease.HeldLease], patience: float
+    ) -> tuple[lease.HeldLease, bool]:
         taken: list[lease.HeldLease] = []
+        looks = 0
 
         def look() -> str:
+            nonlocal looks
+            looks += 1
             try:
                 taken.append(take())
                 return ""
@@ -60,4 +74,4 @@ class AcquireLease(Phase):
                 return str(error)
 
         stage.until(self.waits.what, look, lambda holder: not holder, patience)
-        return taken[0]
+        return taken[0], looks > 1

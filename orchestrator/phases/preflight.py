@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.preflight.run import before_start, obstacle
-from orchestrator.events import FindingExcused, FindingReported
+from orchestrator.run.check_hosts import check_hosts
 from orchestrator.run.phase import Phase, Stage
 
 
@@ -12,11 +11,5 @@ class Preflight(Phase):
     acts = False
 
     def run(self, stage: Stage) -> None:
-        """All findings of all hosts at once. Raises PreflightFailed, or Unreachable where that is all there is."""
-        result = before_start(stage.inventory, stage.fleet, stage.seen, stage.skip)
-        for excused in result.excused:
-            stage.sink(FindingExcused(excused))
-        if error := obstacle(result, stage.seen):
-            raise error
-        for finding in result.findings:
-            stage.sink(FindingReported(finding))
+        """Raises PreflightFailed, or Unreachable where that is all there is."""
+        check_hosts(stage)

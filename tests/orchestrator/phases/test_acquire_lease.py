@@ -8,14 +8,15 @@ from contextlib import nullcontext
 
 import pytest
 
-from cluster.errors import LeaseHeld, Unreachable
+from cluster.errors import LeaseHeld, PreflightFailed, Unreachable
+from cluster.values import Listener
 from cluster.views import HostView
 from orchestrator.events import HostMessage
 from orchestrator.phases.acquire_lease import AcquireLease
 from orchestrator.run.phase import Situation
 from tests.cluster import builders
 from tests.doubles import ScriptedChannel
-from tests.orchestrator.scripted_stage import ScriptedRun, payload, scripted_run
+from tests.orchestrator.scripted_stage import ScriptedRun, Scripts, facts_answer, payload, scripted_run
 
 ANNA = {"owner": "anna", "machine": "laptop-7", "since": "2026-07-01T09:12:44+00:00", "reason": "up demo"}
 
@@ -71,6 +72,48 @@ def test_somebody_else_at_work_is_named() -> None:
         AcquireLease().run(play.stage)
     assert channel.closed
     assert play.at_end == []
+
+
+def waiting(*answers: dict[str, object], **facts: object) -> tuple[ScriptedRun, list[str]]:
+    """A run that waits while somebody has the lease; `facts` is how the hosts are by then."""
+    two = builders.inventory()
+    channel = ScriptedChannel([json.dumps(answer) for answer in answers])
+
+    def looks(name: str) -> Scripts:
+        return {"facts": facts_answer(builders.facts(two.host(name), **facts))}
+
+    return scripted_run(looks, two, channels={"lease": channel}, lease=60.0), []
+
+
+def test_hosts_are_checked_again_after_a_wait() -> None:
+    """Somebody else has used them meanwhile: what was checked before is old."""
+    taken_port = Listener(port=8000, pid=7, command="nc", ours=False)
+    play, taken = waiting({"held": ANNA}, {"taken": None}, listeners=(taken_port,))
+    with pytest.raises(PreflightFailed) as caught:
+        AcquireLease(lambda: taken.append("ours"), recheck=True).run(play.stage)
+    assert {finding.name for finding in caught.value.findings if finding.blocking} == {"port-free"}
+    assert taken == []
+    assert [message.message for message in play.events_of(HostMessage)] == [
+        "somebody else was at work meanwhile: checking the hosts again"
+    ]
+    for release in play.at_end:
+        release()
+
+
+def test_a_lease_that_was_free_leaves_the_check_as_it_was() -> None:
+    play, taken = waiting({"taken": None})
+    AcquireLease(lambda: taken.append("ours"), recheck=True).run(play.stage)
+    assert (taken, play.ran) == (["ours"], [("gpu-a", "lease")])
+    for release in play.at_end:
+        release()
+
+
+def test_a_down_that_waited_checks_nothing() -> None:
+    play, _ = waiting({"held": ANNA}, {"taken": None})
+    AcquireLease().run(play.stage)
+    assert {kind for _, kind in play.ran} == {"lease"}
+    for release in play.at_end:
+        release()
 
 
 def test_a_lost_head_can_give_no_lease() -> None:
