@@ -16,6 +16,7 @@ ClusterError
 │   └── EngineDied          the engine has ended, or cannot come up any more
 ├── LeaseHeld               somebody else works on this cluster
 │   └── LeaseLost           and took the lease from us
+├── InUse                   what somebody else launched would be stopped while it runs
 └── NotReleased             what is left on the hosts after all was tried
 """
 
@@ -227,6 +228,17 @@ class LeaseLost(LeaseHeld):
         self.message = f"the lease of {cluster} was taken by {lease.owner} on {lease.machine}: {lease.reason}"
         self.args = (self.message,)
         self.cure = "see what they do with `orchestrator status`, then run the same command again"
+
+
+class InUse(ClusterError):
+    """What somebody else launched runs, and would have been stopped: `whose` says what and by whom."""
+
+    kind: ClassVar[str] = "InUse"
+
+    def __init__(self, cluster: str, whose: str, differences: str) -> None:
+        cure = "agree with them, then give the same command with `--yes`; nothing was stopped"
+        super().__init__(f"{cluster} is in use: {whose}", cause=differences, cure=cure)
+        self.whose = whose
 
 
 class NotReleased(ClusterError):

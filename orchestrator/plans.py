@@ -28,18 +28,21 @@ from orchestrator.phases.stop_outdated import StopOutdated
 from orchestrator.phases.verify_gpus import VerifyGpus
 from orchestrator.phases.verify_released import VerifyReleased
 from orchestrator.phases.wait_ready import WaitReady
+from orchestrator.run.consent import Consent
 from orchestrator.run.phase import Phase
 
 
 @dataclass(frozen=True)
 class UpOptions:
     """`lease_taken` is called once the lease is ours. `removed` are hosts that left the inventory, each alone, and
-    `teardown` is how they are cleaned. `renew` is what is launched anew although it runs as wanted."""
+    `teardown` is how they are cleaned. `renew` is what is launched anew although it runs as wanted, and `consent`
+    is asked before what others launched is stopped."""
 
     lease_taken: Callable[[], None] = lambda: None
     removed: Sequence[Inventory] = ()
     teardown: Teardown | None = None
     renew: Renew = None
+    consent: Consent | None = None
 
 
 def up(options: UpOptions) -> tuple[Phase, ...]:
@@ -47,7 +50,7 @@ def up(options: UpOptions) -> tuple[Phase, ...]:
         Preflight(),
         AcquireLease(options.lease_taken, recheck=True),
         CleanRemovedHosts(options.removed, options.teardown),
-        StopOutdated(options.renew),
+        StopOutdated(options.renew, options.consent),
         *_start(),
     )
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from cluster.command import Command, Hint, Probe, last_json, program
 from cluster.inventory import HostSpec, ssh_command
-from cluster.values import Leftover, Presence, UnitState
+from cluster.values import Launcher, Leftover, Presence, UnitState
 
 Name = Literal["ray", "vllm"]
 
@@ -87,8 +87,9 @@ class Unit:
         return observed.presence is Presence.ALIVE and observed.fingerprint == self.fingerprint
 
 
-def launch(unit: Unit, venv: str) -> Command:
-    """Launches the unit under a keeper and returns once it runs; what it says goes to its log."""
+def launch(unit: Unit, venv: str, by: Launcher | None = None) -> Command:
+    """Launches the unit under a keeper and returns once it runs; what it says goes to its log. `by` is who
+    launches it: its record says so to others."""
     record = {
         "cluster": unit.cluster,
         "host": unit.host,
@@ -97,6 +98,7 @@ def launch(unit: Unit, venv: str) -> Command:
         "env": dict(unit.env),
         "versions": dict(unit.versions),
         "fingerprint": unit.fingerprint,
+        **({"launched_by": by.model_dump()} if by else {}),
     }
     payload = {
         "state": unit.state,

@@ -200,12 +200,22 @@ class Presence(StrEnum):
     DEAD = "dead"
 
 
+class Launcher(Fact):
+    """Who launched a unit: the person and the machine, as they call themselves, and the state folder they work
+    from, by an id that nobody else has."""
+
+    owner: str
+    machine: str
+    state: str
+
+
 class UnitState(Fact):
     """What was seen of one unit. DEAD: a record whose keeper or leader is gone, `pids` may still be alive; or a
     Ray that has `lost` a process without which it is none.
 
     `fingerprint` covers everything that decides whether the unit is still the wanted one, the secrets of its
-    environment too; `argv` is kept for people. `age` is in seconds.
+    environment too; `argv` is kept for people. `age` is in seconds. `launched_by` is None of a record of code
+    that did not note it.
     """
 
     presence: Presence
@@ -215,6 +225,7 @@ class UnitState(Fact):
     age: float = 0.0
     status: int | None = None
     lost: tuple[str, ...] = ()
+    launched_by: Launcher | None = None
 
 
 #: What a rank reads: weights, configuration, remote code, tokenizer and chat template. The rest is for people.

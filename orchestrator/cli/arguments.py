@@ -103,6 +103,7 @@ def _add_runs(commands: Any) -> None:
     anew = up.add_mutually_exclusive_group()
     anew.add_argument("--restart", action="store_true", help="launch vLLM anew, even where it runs as wanted")
     anew.add_argument("--recreate", action="store_true", help="launch everything anew: Ray as well")
+    up.add_argument("--yes", action="store_true", help="stop what somebody else launched without being asked")
     _add_skip(up)
     down = _add(commands, "down", "take it away, and prove that every GPU is free")
     for command in (up, down):

@@ -27,6 +27,7 @@ _CODES: dict[type[BaseException], int] = {
     errors.NotReady: NOT_READY,
     errors.NotReleased: NOT_FREED,
     errors.LeaseHeld: LOCKED,
+    errors.InUse: LOCKED,
     Interrupted: INTERRUPTED,
     KeyboardInterrupt: INTERRUPTED,
 }

@@ -30,7 +30,7 @@ def _options(session: Session) -> UpOptions:
     removed = removed_hosts(session.settings.state, session.inventory)
     # Refused by whoever holds the lease, we know no more of the cluster than before.
     remember = session.local_state.remember(path, removed)
-    return UpOptions(remember, removed, teardown(session), _renew(session.request))
+    return UpOptions(remember, removed, teardown(session), _renew(session.request), session.consent)
 
 
 def _renew(request: Request) -> Renew:

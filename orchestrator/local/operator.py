@@ -4,15 +4,40 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
+import secrets
 import socket
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
-from cluster.values import Lease
+from cluster.values import Launcher, Lease
+from orchestrator.local.atomic_write import private_write
+
+_FILE = "operator-id"
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def lease(reason: str) -> Lease:
     """A lease of the operator that begins now."""
     return Lease(_name(), socket.gethostname(), datetime.now(UTC).isoformat("T", "seconds"), reason)
+
+
+def launcher(state: Path) -> Launcher:
+    """Who launches from here: names may be the same elsewhere, and a person may work from several machines."""
+    return Launcher(owner=_name(), machine=socket.gethostname(), state=_id(state / _FILE))
+
+
+def _id(path: Path) -> str:
+    """The id of a state folder, made where it has none; empty where it cannot be kept."""
+    with suppress(OSError, ValueError):
+        if _ID.fullmatch(known := path.read_text("ascii").strip()):
+            return known
+    made = secrets.token_hex(16)
+    with suppress(OSError):
+        private_write(path, f"{made}\n".encode())
+        return made
+    return ""
 
 
 def _name() -> str:

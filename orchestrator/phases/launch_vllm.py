@@ -20,7 +20,7 @@ class LaunchVllm(Phase):
         """Raises CommandFailed when the head cannot launch it; what happens later is for the next phases."""
         head = stage.head
         stage.facts(head.name)  # raises where the head was lost meanwhile
-        head.run(unit.launch(vllm_unit(stage.inventory, stage.seen), stage.venv))
+        head.run(unit.launch(vllm_unit(stage.inventory, stage.seen), stage.venv, stage.launcher))
 
     def undo(self, stage: Stage) -> None:
         head = stage.head.name
@@ -38,4 +38,4 @@ class Restart(Phase):
         """Raises NotReleased when the old engine stays. Nothing is rolled back."""
         head = stage.head
         stop(stage, "vllm", [head.name]).require_released()
-        head.run(unit.launch(vllm_unit(stage.inventory, stage.seen), stage.venv))
+        head.run(unit.launch(vllm_unit(stage.inventory, stage.seen), stage.venv, stage.launcher))

@@ -61,7 +61,8 @@ def _missing(inventory: Inventory, seen: Observed) -> Sequence[HostSpec]:
 
 
 def _launch(stage: Stage, host: Host) -> None:
-    host.run(unit.launch(ray_unit(stage.inventory, stage.seen[host.name]), stage.venv))
+    wanted = ray_unit(stage.inventory, stage.seen[host.name])
+    host.run(unit.launch(wanted, stage.venv, stage.launcher))
 
 
 def _take_back(stage: Stage, specs: Sequence[HostSpec]) -> None:

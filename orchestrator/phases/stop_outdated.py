@@ -12,6 +12,7 @@ from cluster.transport.fleet import all_of
 from cluster.transport.host import Host
 from cluster.values import Presence
 from orchestrator.events import HostMessage
+from orchestrator.run.consent import Consent
 from orchestrator.run.phase import Phase, Situation, Stage
 from orchestrator.run.stopping import stop
 
@@ -20,19 +21,23 @@ class StopOutdated(Phase):
     title = "Stop what is outdated"
     only = "something of ours is outdated"
 
-    def __init__(self, renew: Renew = None) -> None:
-        """`renew` is what goes although it runs as wanted."""
+    def __init__(self, renew: Renew = None, consent: Consent | None = None) -> None:
+        """`renew` is what goes although it runs as wanted. `consent` is asked before what others launched goes."""
         self._wanted = renew
+        self._consent = consent
 
     def skip(self, situation: Situation) -> str | None:
         return None if self._outdated(situation) else "nothing of ours is outdated"
 
     def run(self, stage: Stage) -> None:
-        """In the order of `outdated`, the hosts of one kind at once. Raises NotReleased when something stays.
+        """In the order of `outdated`, the hosts of one kind at once. Raises NotReleased when something stays, and
+        InUse before anything is stopped.
 
         Where a host was lost after preflight, its error is raised and nothing is stopped.
         """
         stage.need_all()
+        if self._consent:
+            self._consent.require(stage, self._outdated(stage))
         head = stage.head.name
         for (name, _), wave in groupby(self._outdated(stage), key=lambda pair: (pair[1], pair[0] == head)):
             stage.guard()

@@ -67,6 +67,8 @@ def _fields(error: errors.ClusterError) -> dict[str, Any]:
             return {"findings": [asdict(finding) for finding in error.findings]}
         case errors.NotReady():
             return {"what": error.what, "waited": error.waited or 0.0, "last": error.last, "host": error.host}
+        case errors.InUse():
+            return {"whose": error.whose}
         case errors.LeaseHeld():
             return {"lease": asdict(error.lease)}
         case errors.NotReleased():

@@ -6,8 +6,8 @@ import io
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
-from contextlib import ExitStack, redirect_stderr, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, suppress
 from threading import Lock
 from typing import Self, TextIO
 
@@ -68,6 +68,15 @@ class Canvas(ABC):
         with suppress(OSError):
             self._console.print(self.rest(self._console.width))
         write(self._stream, self._stray.kept())
+
+    @contextmanager
+    def paused(self) -> Iterator[TextIO]:
+        """The terminal as it was before, for a question."""
+        self._live.stop()
+        try:
+            yield self._stream
+        finally:
+            self._live.start()
 
     def _leave(self) -> None:
         """A terminal that has gone away is no failure; a second Ctrl-C in here still restores it."""

@@ -11,6 +11,7 @@ from cluster.errors import ClusterError
 from cluster.inventory import Inventory
 from cluster.state.observe import observe
 from cluster.transport.fleet import Fleet
+from cluster.values import Launcher
 from cluster.views import Observed
 from orchestrator.events import PhaseDone, PhaseFailed, PhaseSkipped, PhaseStarted, Sink
 from orchestrator.local.settings import Patience
@@ -26,7 +27,7 @@ class Engine:
     `reason` is what the lease shows to others, `cleaning` the command that takes away what a run leaves, and with
     `keep` a run that fails leaves everything. `skip` are names of checks whose findings do not count. `failed` is
     called, before anything is rolled back, when a run fails that may have changed something. `rolled_back` gets
-    what was seen first, once nothing is left of what a run under the lease started.
+    what was seen first, once nothing is left of what a run under the lease started. `launcher` is who works here.
     """
 
     inventory: Inventory
@@ -38,6 +39,7 @@ class Engine:
     keep: bool = False
     interrupts: Interrupts = field(default_factory=Interrupts)
     skip: tuple[str, ...] = ()
+    launcher: Launcher | None = None
     failed: Callable[[Stage, BaseException], None] = lambda stage, error: None
     rolled_back: Callable[[Observed], None] = lambda seen: None
 
@@ -89,6 +91,7 @@ class Engine:
             self.reason,
             at_end,
             skip=self.skip,
+            launcher=self.launcher,
         )
 
     def _enter(self, phase: Phase, stage: Stage) -> Handover:

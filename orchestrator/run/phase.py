@@ -19,7 +19,7 @@ from cluster.inventory import Inventory
 from cluster.transport import wait
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
-from cluster.values import Facts, Leftover
+from cluster.values import Facts, Launcher, Leftover
 from cluster.views import Observed
 from orchestrator.events import Sink, Waiting
 from orchestrator.local.settings import Patience
@@ -51,8 +51,8 @@ class Stage(Situation):
     """All that a phase may see and do. Frozen: a phase changes hosts, and what is seen of them is a new stage.
 
     `at_end` registers what must be given back when the whole run is over, however it ends. `skip` are names
-    of checks whose findings do not count. `since` is when the hosts were seen, on the monotonic clock. `folders`
-    are those that hosts have told an earlier stage of.
+    of checks whose findings do not count. `launcher` is who works here. `since` is when the hosts were seen, on
+    the monotonic clock. `folders` are those that hosts have told an earlier stage of.
     """
 
     fleet: Fleet
@@ -62,6 +62,7 @@ class Stage(Situation):
     at_end: Callable[[Callable[[], None]], None]
     guards: tuple[Callable[[], None], ...] = ()
     skip: tuple[str, ...] = ()
+    launcher: Launcher | None = None
     since: float = field(default_factory=time.monotonic)
     folders: StateFolders | None = None
 

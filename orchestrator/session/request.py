@@ -31,11 +31,11 @@ class BenchArguments:
 class Request:
     """`path` None: the inventory last used (of `cluster`).
 
-    `keep` and `wait` are of `up` and `down`, `restart` and `recreate` of `up`, `skip` is of `up` and `check`;
-    `strict`, `deep`, `fabric` and `all` are of `check`, `ask_hosts` is of `plan`, `watch` of `status`, `to` of
+    `keep` and `wait` are of `up` and `down`, `restart`, `recreate` and `yes` of `up`, `skip` of `up` and `check`;
+    `strict`, `deep`, `fabric` and `all` are of `check`, `ask_hosts` of `plan`, `watch` of `status`, `to` of
     `diagnose`, `reason` of `unlock`; `hosts` (none: all) of `logs` and `exec`, `units` (none: ray and vllm),
-    `lines` and `follow` of the one, `timeout` and `command` of the other; `bench`, `folders`, `form`
-    and `to` of `bench`.
+    `lines` and `follow` of the one, `timeout` and `command` of the other; `bench`, `folders`, `form` and `to` of
+    `bench`.
     """
 
     verb: str
@@ -45,6 +45,7 @@ class Request:
     keep: bool = False
     restart: bool = False
     recreate: bool = False
+    yes: bool = False
     wait: bool = False
     skip: tuple[str, ...] = ()
     strict: bool = False

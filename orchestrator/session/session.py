@@ -7,26 +7,28 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from cluster.errors import UsageError
+from cluster.errors import InUse, UsageError
 from cluster.inventory import Inventory, load
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
-from cluster.values import Presence
+from cluster.values import Launcher, Presence
 from cluster.views import Observed
 from orchestrator.events import Event, RunStarted, Sink
-from orchestrator.local import last_inventory
+from orchestrator.local import last_inventory, operator
 from orchestrator.local.local_state import LocalState
 from orchestrator.local.settings import Output, Patience, Settings
 from orchestrator.render import jsonl, plain
+from orchestrator.run.consent import Consent
 from orchestrator.run.engine import Engine
 from orchestrator.run.interrupts import Interrupted, Interrupts
 from orchestrator.run.phase import Phase
+from orchestrator.session.confirm import Paused, confirm
 from orchestrator.session.journal import Journal
 from orchestrator.session.request import Request as Request
 from orchestrator.session.support_bundle import SupportBundle, after_failure
@@ -49,6 +51,7 @@ class Session:
     interrupts: Interrupts
     events: list[Event] = field(default_factory=list)
     stamp: str = field(default_factory=_stamp)
+    paused: Paused = field(default_factory=lambda: lambda: nullcontext(sys.stderr))
 
     @property
     def runs(self) -> Path:
@@ -80,6 +83,16 @@ class Session:
         return LocalState(self.settings.state, self.inventory, self.sink)
 
     @property
+    def launcher(self) -> Launcher:
+        """Who works here."""
+        return operator.launcher(self.settings.state)
+
+    @property
+    def consent(self) -> Consent:
+        """Asks before what others launched is stopped. What this machine knows of the cluster is looked up now."""
+        return Consent(self.launcher, self.local_state.knows, confirm(self.request, self.paused))
+
+    @property
     def diagnosis(self) -> SupportBundle:
         return SupportBundle(self.inventory, self.fleet, self.runs)
 
@@ -96,12 +109,17 @@ class Session:
             cleaning=self.cleaning,
             keep=self.request.keep,
             skip=self.request.skip,
+            launcher=self.launcher,
             interrupts=self.interrupts,
             failed=keep_evidence if self.request.verb == "up" else lambda *_: None,
             rolled_back=lambda seen: None if knew or _runs(seen) else self.local_state.forget(),
         )
         try:
             engine.run(phases)
+        except InUse:
+            if not knew:  # refused, we know no more of the cluster than before
+                self.local_state.forget()
+            raise
         except Interrupted as error:
             if self.request.verb == "down":
                 error.cure = f"`{self.cleaning}` goes on where this ended"
@@ -134,11 +152,13 @@ def session(request: Request, settings: Settings, journaled: bool = True) -> Ite
         events: list[Event] = []
         stamp = _stamp()
         journal = settings.state / inventory.cluster / f"{stamp}-{request.verb}.jsonl"
-        sink = _fan_out(request, journal, events, stack) if journaled else events.append
+        screen = _screen(request.output, sys.stderr, stack) if journaled else events.append
+        sink = _fan_out(screen, journal, events) if journaled else screen
         fleet = connected(inventory, settings)
         stack.callback(lambda: None if interrupts.leaving else fleet.close())
         sink(RunStarted(request.verb, inventory.cluster, fleet.names))
-        yield Session(request, settings, inventory, fleet, sink, interrupts, events, stamp)
+        paused: Paused = getattr(screen, "paused", lambda: nullcontext(sys.stderr))
+        yield Session(request, settings, inventory, fleet, sink, interrupts, events, stamp, paused)
 
 
 def connected(inventory: Inventory, settings: Settings) -> Fleet:
@@ -151,9 +171,8 @@ def connected(inventory: Inventory, settings: Settings) -> Fleet:
     )
 
 
-def _fan_out(request: Request, path: Path, events: list[Event], stack: ExitStack) -> Sink:
+def _fan_out(screen: Sink, path: Path, events: list[Event]) -> Sink:
     """Returns what hands an event to the record of this run, the screen, and the journal at `path`."""
-    screen = _screen(request.output, sys.stderr, stack)
     journal = Journal(path, screen)
 
     def sink(event: Event) -> None:

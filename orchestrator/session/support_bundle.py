@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cluster.diagnosis import bundle
 from cluster.diagnosis.collect import Collected, collect
-from cluster.errors import ClusterError, HostError, LeaseHeld, PreflightFailed
+from cluster.errors import ClusterError, HostError, InUse, LeaseHeld, PreflightFailed
 from cluster.inventory import Inventory
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
@@ -123,7 +123,7 @@ def after_failure(diagnosis: SupportBundle, path: Path, sink: Sink) -> Callable[
     """
 
     def keep(stage: Stage, error: BaseException) -> None:
-        if isinstance(error, PreflightFailed | LeaseHeld):
+        if isinstance(error, PreflightFailed | LeaseHeld | InUse):
             return  # all that is known of them is said
         sink(HostMessage("", "collecting what the hosts have to say (Ctrl-C leaves it out)"))
         try:

@@ -144,7 +144,12 @@ class SimulatedTransport:
         record = payload(command)["record"]
         self.simulated.launched.append(record["argv"])
         self.simulated.units[self.spec.name, name] = UnitState(
-            presence=Presence.ALIVE, argv=record["argv"], fingerprint=record["fingerprint"], pids=(7,), age=60.0
+            presence=Presence.ALIVE,
+            argv=record["argv"],
+            fingerprint=record["fingerprint"],
+            pids=(7,),
+            age=60.0,
+            launched_by=record["launched_by"],
         )
         return ""
 

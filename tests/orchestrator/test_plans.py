@@ -282,3 +282,24 @@ def test_another_cluster_by_the_same_name_takes_nothing_away(
     assert run(simulated, "down", "--cluster", "demo", "--output", "plain") == 0
     assert simulated.ran == STOPS
     assert run(simulated, "up", copy, "--output", "plain") == 0
+
+
+def test_another_machines_engine_is_stopped_with_a_yes_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One's own change from the same machine goes on as before, and after a refusal the answer is the same."""
+    simulated, path = SimulatedCluster(), written(tmp_path)
+    assert run(simulated, "up", path, "--output", "plain") == 0
+    path.write_text(path.read_text().replace("host: 127.0.0.1", "host: 127.0.0.1, arguments: [--seed=2]"))
+    assert run(simulated, "up", path, "--output", "plain") == 0
+    before = list(simulated.ran)
+    path.write_text(path.read_text().replace("--seed=2", "--seed=3"))
+    monkeypatch.setenv("ORCHESTRATOR_STATE", str(tmp_path / "of another"))
+    capsys.readouterr()
+    for _ in range(2):
+        assert run(simulated, "up", path, "--output", "json") == 8
+        error = json.loads(capsys.readouterr().out)
+        assert (error["kind"], "--seed=2 there, --seed=3 here" in error["cause"]) == ("InUse", True)
+    assert simulated.ran == before
+    assert run(simulated, "up", path, "--output", "plain", "--yes") == 0
+    assert simulated.ran == [*before, "gpu-a: stop vllm", "gpu-a: keeper vllm"]

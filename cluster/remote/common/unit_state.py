@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
 #: `ray start` says it once everything of a Ray runs.
 STARTED = "Ray runtime started"
+#: Characters that a word about who launched a unit may have.
+WORD = 256
 
 
 def presence(folder: str) -> dict[str, Any]:
@@ -19,6 +21,16 @@ def presence(folder: str) -> dict[str, Any]:
     lost = lost_of_ray(folder, record["argv"]) if runs(record) else []
     lives = runs(record) and not lost
     return {"presence": "alive" if lives else "dead", "status": record["status"], "lost": lost}
+
+
+def launcher(record: dict[str, Any]) -> "dict[str, str] | None":
+    """Who launched the unit; None where the record does not say, or not in words of sensible length."""
+    by = record.get("launched_by")
+    if not isinstance(by, dict):
+        return None
+    names = ("owner", "machine", "state")
+    words = {name: by[name] for name in names if isinstance(by.get(name), str) and len(by[name]) <= WORD}
+    return words if len(words) == len(names) else None
 
 
 def lost_of_ray(folder: str, argv: list[str]) -> list[str]:

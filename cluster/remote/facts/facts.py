@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Iterator
 if TYPE_CHECKING:
     from cluster.remote.common.engine_log import Signs, engine_died
     from cluster.remote.common.processes import boot_id, command_line, payload, processes, read_record, unit_pids
-    from cluster.remote.common.unit_state import presence
+    from cluster.remote.common.unit_state import launcher, presence
     from cluster.remote.facts.gpus import gpus
     from cluster.remote.facts.hardware import hardware
     from cluster.remote.facts.links import links_between
@@ -45,7 +45,8 @@ def unit_state(folder: str, died: bool = False) -> dict[str, Any]:
     if died:
         seen["presence"] = "dead"
     age = max(0.0, time.time() - record["launched"])
-    return {**seen, "argv": record["argv"], "fingerprint": record["fingerprint"], "age": age}
+    named = {"argv": record["argv"], "fingerprint": record["fingerprint"], "launched_by": launcher(record)}
+    return {**seen, **named, "age": age}
 
 
 def units(data: dict[str, Any], folder: str) -> dict[str, Any]:

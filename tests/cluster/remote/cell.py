@@ -16,6 +16,7 @@ from cluster.command import Command, last_json
 from cluster.launch import unit
 from cluster.launch.unit import Name, Unit, UnitStatus
 from cluster.remote.common.processes import process, processes, unit_pids, writers
+from cluster.values import Launcher
 from tests.cluster.builders import inventory
 from tests.cluster.remote.local import VENV, here
 from tests.timing import eventually
@@ -69,9 +70,9 @@ class Cell:
         values: dict[str, Any] = {"cluster": "demo", "host": "here", "env": (), **more}
         return Unit(name=name, state=self.state, argv=tuple(argv), **values)
 
-    def launch(self, argv: Iterable[str], name: Name = "vllm", **more: Any) -> Unit:
+    def launch(self, argv: Iterable[str], name: Name = "vllm", by: Launcher | None = None, **more: Any) -> Unit:
         one = self.unit(argv, name, **more)
-        HOST.run(unit.launch(one, VENV))
+        HOST.run(unit.launch(one, VENV, by))
         return one
 
     def folder(self, name: Name = "vllm") -> Path:

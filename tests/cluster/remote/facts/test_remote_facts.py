@@ -20,7 +20,8 @@ from cluster.inventory.models import RuntimeSpec
 from cluster.launch.unit import folder_name
 from cluster.probes.facts import facts
 from cluster.remote.common.processes import boot_id
-from cluster.values import Facts, Listener, Presence
+from cluster.remote.common.unit_state import launcher
+from cluster.values import Facts, Launcher, Listener, Presence
 from tests.cluster.builders import inventory
 from tests.cluster.recorded import recorded
 from tests.cluster.remote.cell import FOREVER, Cell
@@ -106,6 +107,25 @@ def test_units_are_seen_with_what_decides(tmp_path: Path, cell: Cell) -> None:
     assert found.vllm.argv == FOREVER
     assert set(found.vllm.pids) == cell.pids()
     assert 0 <= found.vllm.age < 60
+
+
+BOB = Launcher(owner="bob", machine="laptop", state="b" * 32)
+
+
+def test_who_launched_a_unit_is_in_its_record(tmp_path: Path, cell: Cell) -> None:
+    one = on(tmp_path)
+    cell.state = look(one).state
+    cell.launch(FOREVER, "ray")
+    cell.launch(FOREVER, by=BOB)
+    found = look(one)
+    assert (found.ray.launched_by, found.vllm.launched_by) == (None, BOB)
+    assert "launched_by" not in cell.record("ray")
+
+
+@pytest.mark.parametrize("odd", [{"owner": 1}, {"machine": None}, {"owner": "x" * 9999}, {"state": ["b"]}])
+def test_a_record_that_names_nobody_in_words_names_nobody(odd: dict[str, object]) -> None:
+    assert launcher({"launched_by": BOB.model_dump() | odd}) is None
+    assert [launcher({"launched_by": other}) for other in (None, 7, {}, odd, [odd])] == [None] * 5
 
 
 def test_an_engine_with_a_fatal_line_is_dead(tmp_path: Path, cell: Cell) -> None:

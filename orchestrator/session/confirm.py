@@ -1,0 +1,30 @@
+"""A question to whoever sits at the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TextIO
+
+from orchestrator.render.text import clean, write
+from orchestrator.session.request import Request
+
+#: What frees the terminal for a question, and hands out its stream.
+Paused = Callable[[], AbstractContextManager[TextIO]]
+
+
+def confirm(request: Request, paused: Paused) -> Callable[[str], bool]:
+    """Returns what asks a question: `--yes` has answered it, and where nobody can be asked the answer is no."""
+
+    def given(question: str) -> bool:
+        if request.yes:
+            return True
+        with paused() as stream:
+            if request.output == "json" or not (sys.stdin.isatty() and stream.isatty()):
+                return False
+            lines = "\n".join(clean(line) for line in question.splitlines())
+            write(stream, f"{lines}\nStop it? [y/N] ")
+            return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    return given
