@@ -1,6 +1,7 @@
 """`python -m orchestrator`, and the command `orchestrator`."""
 
 import os
+import signal
 from typing import NoReturn
 
 from orchestrator.cli.cli import main
@@ -8,8 +9,17 @@ from orchestrator.cli.cli import main
 
 def run() -> NoReturn:
     """Whatever is to be kept has been written and flushed. Threads of the SSH library may still be at work: an
-    interpreter that is finalized ends them in the middle of native code, which can abort it (CPython's #87135)."""
-    os._exit(main())
+    interpreter that is finalized ends them in the middle of native code, which can abort it (CPython's #87135).
+
+    Before and after a command, a signal ends it as in between: none is left to the system, nor to a traceback.
+    """
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = main()
+    except KeyboardInterrupt:
+        code = 130
+    os._exit(code)
 
 
 if __name__ == "__main__":

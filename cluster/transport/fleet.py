@@ -25,8 +25,10 @@ _CLOSE_TIMEOUT = 5.0
 @contextmanager
 def _signals_blocked() -> Iterator[None]:
     """Blocks signals: Ctrl-C in the middle of `Thread.start` leaves one of its locks in disorder."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
+        # A signal that has just arrived is raised in here, when they are blocked already.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,22 @@ def test_an_interrupt_is_heard_while_a_host_hangs() -> None:
             process.send_signal(signal.SIGINT)
             assert process.wait(LIMIT) == 130
     assert watch.seconds < 2
+
+
+def test_an_interrupt_as_threads_start_leaves_no_signal_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPython raises what arrived before from within `pthread_sigmask`, which has blocked them by then."""
+    real, before = signal.pthread_sigmask, signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+    def interrupted(how: int, mask: Collection[signal.Signals]) -> object:
+        result = real(how, mask)
+        if how == signal.SIG_BLOCK and mask:
+            raise KeyboardInterrupt
+        return result
+
+    monkeypatch.setattr(signal, "pthread_sigmask", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Fleet([Host("a", ScriptedTransport())]).close()
+    assert real(signal.SIG_BLOCK, ()) == before
 
 
 def test_the_answers_of_a_script_follow_each_other() -> None:
