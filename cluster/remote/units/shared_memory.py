@@ -1,5 +1,5 @@
-"""POSIX shared memory of a unit. It lies in /dev/shm, and stays there when all that use it are killed: vLLM's
-queues between its processes take up to 240 MiB each.
+"""What a unit's processes share by name: POSIX shared memory in /dev/shm, and sockets in /tmp. It stays there when
+all that use it are killed: vLLM's queues between its processes take up to 240 MiB each.
 """
 
 import os
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator
 if TYPE_CHECKING:
     from cluster.remote.common.files import discard
     from cluster.remote.common.processes import links
+    from cluster.remote.units.bound_sockets import bound, bound_by
 
 SHARED_MEMORY = "/dev/shm"
 #: The memory map of a process that hangs in the kernel may be locked: a stop must not hang with it.
@@ -36,6 +37,7 @@ def _note_shared(pids: "set[int]", noted: "dict[str, int]") -> None:
         for path, inode, mode in mapped(pid):
             if is_shared_memory(path, mode) and is_still(path, inode):
                 noted[path] = inode
+    noted.update((path, inode) for path, inode in bound_by(pids) if is_still(path, inode))
 
 
 def is_shared_memory(path: str, mode: str) -> bool:
@@ -61,8 +63,8 @@ def _remove_unused(noted: "dict[str, int]") -> None:
 
 
 def in_use() -> "set[str]":
-    """Every path that a process of this host, as far as we may ask it, has mapped or open."""
-    paths: set[str] = set()
+    """Every path that a process of this host, as far as we may ask it, has mapped, open or bound."""
+    paths = {path for _, path in bound()}
     for name in filter(str.isdigit, os.listdir("/proc")):
         paths.update(path for path, _, _ in mapped(int(name)))
         paths.update(path for path, _ in links(f"/proc/{name}/fd"))
