@@ -5,6 +5,7 @@ import signal
 from typing import NoReturn
 
 from orchestrator.cli.cli import main
+from orchestrator.run.lost_signals import sent_again
 
 
 def run() -> NoReturn:
@@ -16,7 +17,8 @@ def run() -> NoReturn:
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        code = main()
+        with sent_again():
+            code = main()
     except KeyboardInterrupt:
         code = 130
     os._exit(code)

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import ClassVar, Self
 
 from cluster.errors import ClusterError
+from orchestrator.run.lost_signals import sent_again
 
 #: Seconds in which a second signal is the echo of the first: `timeout`, `npm` and others send it to us and to
 #: our process group.
@@ -42,6 +43,7 @@ class Interrupts:
             if before is not signal.SIG_IGN:
                 self._before.callback(signal.signal, number, before)
                 signal.signal(number, self.arrived)
+        self._before.enter_context(sent_again(self._forget))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -58,6 +60,11 @@ class Interrupts:
         elif now - self._first >= _ECHO:
             self.leaving = True
             raise KeyboardInterrupt
+
+    def _forget(self) -> None:
+        """One that nobody has heard is still to come; of a second one the first was heard."""
+        if not self.leaving:
+            self._first = None
 
     @contextmanager
     def deferred(self) -> Iterator[None]:

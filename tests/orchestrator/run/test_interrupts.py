@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
 from orchestrator.run.interrupts import Interrupts
+from tests.timing import LIMIT
 
 
 def clocked(*times: float) -> Interrupts:
@@ -128,3 +130,23 @@ def test_a_lost_terminal_is_left_alone() -> None:
     before = signal.getsignal(signal.SIGHUP)
     with suppress(KeyboardInterrupt), Interrupts():
         assert signal.getsignal(signal.SIGHUP) is before is signal.SIG_DFL
+
+
+class Finalized:
+    """Gets a signal as it goes."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+def finalize_one_and_wait() -> None:
+    Finalized()
+    threading.Event().wait(LIMIT)
+
+
+def test_one_that_comes_while_an_object_is_finalized_is_heard_all_the_same() -> None:
+    """Python raises it to nobody there: a run went on, and exited 0."""
+    with clocked(0.0, 1.0, 2.0, 3.0) as interrupts:
+        for leaving in (False, True):
+            assert heard(finalize_one_and_wait)
+            assert interrupts.leaving is leaving
