@@ -65,10 +65,14 @@ def write(root: Path) -> None:
     add_processor(root / WITH_IMAGES)
 
 
+def config(sizes: dict[str, object]) -> dict[str, object]:
+    return _COMMON | sizes
+
+
 def write_model(folder: Path, sizes: dict[str, object]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.write(folder, _CONTEXT, size=_VOCABULARY)
-    (folder / "config.json").write_text(json.dumps(_COMMON | sizes, indent=1))
+    (folder / "config.json").write_text(json.dumps(config(sizes), indent=1))
     (folder / "configuration_ernie_vl.py").write_text(CONFIGURATION)
     (folder / "model.safetensors").write_bytes(_without_tensors())
 

@@ -13,8 +13,7 @@ from typing import Any
 GROUPS = {
     "experts": ("fused_moe",),
     "routing": ("moe_align", "count_and_sort", "topk", "moe_sum", "topkGating"),
-    "attention": ("flash", "FlashAttn", "fmha"),
-    "cache": ("reshape_and_cache",),
+    "attention": ("flash", "FlashAttn", "fmha", "reshape_and_cache"),
     "matrix products": ("gemm", "nvjet", "cutlass", "splitK", "gemv", "cublas"),
 }
 #: One of its kernels runs once a layer and step.

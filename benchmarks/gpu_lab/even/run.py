@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -53,7 +54,9 @@ class Rig:
             if ready:
                 self._measure(name, folder, end - time.monotonic())
         told = _TOLD.findall((folder / "engine.log").read_text(errors="replace"))
-        (folder / "told.txt").write_text("\n".join(dict.fromkeys(told)) + "\n")
+        path = self.out / f"{name}.json"
+        done = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps({**done, "log": list(dict.fromkeys(told))}, indent=1))
 
     def _measure(self, name: str, folder: Path, seconds: float) -> None:
         words = [f"{self.venv}/bin/python", "-m", "benchmarks.gpu_lab.even.measure", f"http://127.0.0.1:{_PORT}"]

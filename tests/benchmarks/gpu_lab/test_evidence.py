@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from benchmarks.gpu_lab.even import table
+from benchmarks.gpu_lab.even.predictions import EXPERTS_HIT
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "benchmarks/gpu"
@@ -80,6 +84,33 @@ def test_a_row_of_the_424b_has_what_was_planned_and_what_vllm_said(row: Row) -> 
     weights = f"{planned['weights_bytes_per_gpu'] / 2**30:.2f}"
     wanted = {weights, loaded[1], str(planned["kv_cache_tokens"]), cache[1].replace(",", ""), f"{up:.0f}"}
     assert wanted <= _said(row)
+
+
+EVEN = [FOLDER / f"2026-11-30-h200-{name}.json" for name in ("even-default", "even-examples", "dummy-examples")]
+
+
+@pytest.mark.parametrize("rows", [table.cells, table.flattered, table.steps], ids=lambda rows: rows.__name__)
+def test_tables_with_all_experts_in_use_are_what_the_files_make(
+    rows: Callable[[table.Results], Iterator[str]],
+) -> None:
+    page = (ROOT / "docs/benchmarks.md").read_text()
+    made = list(rows(table.read(EVEN)))
+    assert made
+    assert "\n".join(made) in page
+
+
+@pytest.mark.parametrize("path", EVEN[:2], ids=lambda path: path.stem)
+def test_tokens_were_spread_over_all_experts(path: Path) -> None:
+    found = json.loads(path.read_text())["routes"]["64"]
+    shares = [count / found["even_tokens_an_expert"] for layer in found["tokens_an_expert"] for count in layer]
+    assert len(shares) == 27 * 64
+    assert (f"{min(shares):.2f}", f"{max(shares):.2f}") == ("0.85", "1.17")
+    assert found["experts_hit"] == pytest.approx({str(key): hit for key, hit in EXPERTS_HIT.items()}, rel=0.01)
+
+
+def test_dummy_weights_sent_all_tokens_to_six_experts() -> None:
+    found = json.loads(EVEN[2].read_text())["routes"]["64"]
+    assert {len([count for count in layer if count]) for layer in found["tokens_an_expert"]} == {6}
 
 
 def test_every_file_is_explained() -> None:
