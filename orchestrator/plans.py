@@ -63,7 +63,7 @@ def _start() -> tuple[Phase, ...]:
         LaunchVllm(),
         DetectTransport(),
         WaitReady(),
-        SmokeTest(),
+        SmokeTest(ports=True),
     )
 
 

@@ -34,7 +34,7 @@ _GPU_ENVIRONMENT = {
 _GPU_ARGUMENTS = [
     "--trust-remote-code", "--language-model-only", "--load-format", "dummy", "--max-model-len", "16384",
 ]  # fmt: skip
-_ACCEPTED = {"open-endpoint": "nobody but this machine reaches its sandbox"}
+_ACCEPTED = dict.fromkeys(("open-endpoint", "open-ports"), "nobody but this machine reaches its sandbox")
 _ACCEPTED_OF_REAL = {
     "versions-known-bad": "the vLLM for this machine's torch",
     "open-files": "hosts made of namespaces have the limits of the machine below",

@@ -35,7 +35,7 @@ def report(inventory: Inventory, evidence: Evidence, skip: Collection[str] = ())
     """
     findings = [finding for check in ALL for finding in check.run(inventory, evidence)]
     findings.sort(key=lambda finding: CHECKS.index(finding.name))
-    excuses = [(finding, _excuse(inventory, finding, skip)) for finding in findings]
+    excuses = [(finding, excuse(inventory, finding, skip)) for finding in findings]
     tripped = {finding.name for finding in findings}
     there = {check.name for check in ALL}
     blind = {check.name for check in ALL if not check.has_evidence(evidence)}
@@ -45,11 +45,12 @@ def report(inventory: Inventory, evidence: Evidence, skip: Collection[str] = ())
         excused=tuple(Excused(finding, reason) for finding, reason in excuses if reason),
         passed=tuple(name for name in looked if name not in tripped and name not in skip),
         skipped=tuple(name for name in CHECKS if name in skip),
-        untried=tuple(name for name in CHECKS if name in there and name not in looked and name not in tripped),
+        untried=tuple(name for name in CHECKS if name not in looked and name not in tripped),
     )
 
 
-def _excuse(inventory: Inventory, finding: Finding, skip: Collection[str]) -> str:
+def excuse(inventory: Inventory, finding: Finding, skip: Collection[str]) -> str:
+    """Returns why a finding does not count; empty where it does."""
     if finding.name in skip:
         return "skipped in this run"
     for accepted in inventory.preflight.accept:

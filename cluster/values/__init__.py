@@ -26,7 +26,7 @@ from cluster.values.findings import (
     NcclTransport,
     Severity,
 )
-from cluster.values.trials import AllReduceResult, HostReduced, Reach, VenvCheck
+from cluster.values.trials import AllReduceResult, HostReduced, OpenPort, Reach, VenvCheck
 
 __all__ = [
     "CHECKS",
@@ -49,6 +49,7 @@ __all__ = [
     "Listener",
     "LogLine",
     "NcclTransport",
+    "OpenPort",
     "Presence",
     "RdmaPort",
     "Reach",

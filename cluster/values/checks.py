@@ -1,4 +1,7 @@
-"""Every check by name, in the order in which a person would look: what `--skip` and `accept:` take."""
+"""Every check by name, in the order in which a person would look: what `--skip` and `accept:` take.
+
+`open-ports` can be looked at only once ranks listen: `up` does, and for `check` it is one that nobody has tried.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,7 @@ CONCERNS: dict[str, tuple[str, ...]] = {
         "proxies",
         "port-free",
         "open-endpoint",
+        "open-ports",
         "reach",
         "rdma-links",
         "rdma-gid",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from cluster.values.base import Fact
 from cluster.values.findings import NcclTransport
@@ -53,6 +54,27 @@ class Reach(Fact):
     address: str
     port: int
     problem: str
+
+
+class OpenPort(Fact):
+    """A socket of ours that listens for more than its own host: at one `address`, or at all where that is
+    unspecified. `name` is that of the process, as the kernel has it."""
+
+    port: int
+    address: str
+    name: str
+
+    def is_reached_at(self, address: str) -> bool:
+        """Whether who reaches this address of the host reaches the socket. One on all of IPv4 is not on IPv6."""
+        own, other = ipaddress.ip_address(self.address), ipaddress.ip_address(address)
+        if own.is_unspecified:
+            return own.version == 6 or other.version == 4
+        return own == other
+
+    @field_validator("address")
+    @classmethod
+    def _is_address(cls, address: str) -> str:
+        return str(ipaddress.ip_address(address))
 
 
 class VenvCheck(Fact):

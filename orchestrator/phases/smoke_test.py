@@ -24,6 +24,7 @@ from cluster.engine.unit_log import UnitLog
 from cluster.engine.vllm_log import last_line
 from cluster.errors import ClusterError, NotReady, TimedOut
 from orchestrator.events import EndpointVerified, HostMessage, TransportDetected
+from orchestrator.run.check_hosts import check_ports
 from orchestrator.run.engine_diagnosis import Advice, crash_error, stall_error
 from orchestrator.run.phase import Phase, Stage, Waits
 
@@ -47,6 +48,10 @@ class SmokeTest(Phase):
     waits = _TOKEN
     acts = False
 
+    def __init__(self, *, ports: bool = False) -> None:
+        """With `ports`, it tells from where else the cluster's ports are reached, now that ranks listen."""
+        self._ports = ports
+
     def run(self, stage: Stage) -> None:
         """Raises NotReady for anything but a token (and, where wanted, one about an image), and where a key is set
         for anything but a refusal without it."""
@@ -62,6 +67,8 @@ class SmokeTest(Phase):
             _require_refusal(stage, endpoint)
         if stage.inventory.uses_ray:
             _learn_transport(stage)
+        if self._ports:
+            check_ports(stage)
         stage.sink(EndpointVerified(endpoint.url, endpoint.origin, generated.text))
 
 

@@ -12,7 +12,7 @@ from orchestrator.render.text import Marks, clean, count
 
 _WORST_FIRST = ("blocking", "warning", "unchecked")
 #: How to have tried what was not.
-_HOW = {"fabric": "--fabric", "model-hashes": "--deep"}
+_HOW = {"fabric": "--fabric", "model-hashes": "--deep", "open-ports": "`up`"}
 
 
 def text(report: CheckReport, everything: bool, marks: Marks) -> str:

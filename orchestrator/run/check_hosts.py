@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from cluster.preflight.report import excuse
 from cluster.preflight.run import before_start, obstacle
+from cluster.probes.open_ports import OPEN_PORTS, open_ports
+from cluster.values import Finding
 from orchestrator.events import FindingExcused, FindingReported
 from orchestrator.run.phase import Stage
 
@@ -16,3 +19,14 @@ def check_hosts(stage: Stage) -> None:
         raise error
     for finding in result.findings:
         stage.sink(FindingReported(finding))
+
+
+def check_ports(stage: Stage) -> None:
+    """Tells from where else the ports of ranks are reached, once they listen. Nobody tries what is accepted."""
+    tried = {name: view for name, view in stage.seen.items() if not _excuse_of_ports(stage, name)}
+    for finding in open_ports(stage.inventory, stage.fleet, tried) if tried else ():
+        stage.sink(FindingReported(finding))
+
+
+def _excuse_of_ports(stage: Stage, host: str) -> str:
+    return excuse(stage.inventory, Finding(OPEN_PORTS, host, "warning", ""), stage.skip)

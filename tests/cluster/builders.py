@@ -15,7 +15,7 @@ BOOT = "3f0c2a4e-0000-4000-8000-000000000001"
 ABSENT = UnitState(presence=Presence.ABSENT)
 
 #: Its network is closed, so that it needs no key.
-_OPEN = {"check": "open-endpoint", "reason": "the network is closed"}
+_CLOSED = tuple({"check": name, "reason": "the network is closed"} for name in ("open-endpoint", "open-ports"))
 
 _VERSIONS = {"ray": "2.60.0", "vllm": "0.32.0", "torch": "2.9.1", "transformers": "5.0.0"}
 
@@ -32,7 +32,7 @@ def inventory(hosts: int = 2, gpus: int = 8, each: dict[str, Any] | None = None,
         "runtime": {"venv": "/opt/vllm"},
         "hosts": tuple(_host(number, gpus, each or {}) for number in range(hosts)),
         "ray": {},
-        "preflight": {"accept": (_OPEN,)},
+        "preflight": {"accept": _CLOSED},
     }
     for key, value in overrides.items():
         written[key] = {**written[key], **value} if isinstance(value, dict) else value

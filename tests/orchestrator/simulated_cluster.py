@@ -85,6 +85,7 @@ _ANSWERS = {
 _CARDS = [{"uuid": uuid, "memory_mib": 81559, "cuda": "ok"} for uuid in ("a", "b")]
 _CHANNELS = {
     "lease": json.dumps({"taken": None}),
+    "open_ports": json.dumps({"port": 9, "listening": []}),
     "verify_gpus": json.dumps({"proved": _CARDS}),
     **TRIAL_ANSWERS,
 }

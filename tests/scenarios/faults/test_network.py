@@ -15,7 +15,8 @@ from orchestrator.plans import UpOptions, up
 from sandbox.network import tool
 from tests.scenarios.faults.breakages import cut, heal, network, slow_link
 from tests.scenarios.faults.case import Case
-from tests.scenarios.hosts import wait_for
+from tests.scenarios.faults.parsed_report import ParsedReport
+from tests.scenarios.hosts import ROOT, wait_for
 
 pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 
@@ -150,3 +151,34 @@ def _change_addresses(case: Case, one: dict[str, Any]) -> None:
     one["known_hosts"] = str(case.operator.state.parent / "known_hosts")
     for number, host in enumerate(one["hosts"], 2):
         host |= {"address": f"fd00:66::{number}", "cluster_address": f"fd00:67::{number}"}
+
+
+def test_ports_that_others_reach(case: Case) -> None:
+    """the ports of ranks, torch and Ray are reached from the operator's machine"""
+    accepted = {"check": "open-endpoint", "reason": "a trial"}
+    inventory = case.edited(lambda one: one.update(preflight={"accept": [accepted]}), "open")
+    case.injected_at = time.time()
+    done = case.operator.run("up", inventory, "--output", "json")
+    assert done.returncode == 0, done.stderr
+    found = case.operator.events(done, "found")
+    assert {(one["finding"]["name"], one["finding"]["severity"]) for one in found} == {("open-ports", "warning")}
+    first = found[0]["finding"]
+    assert "reached from this machine at 10.66." in first["found"]
+    assert "which is not the cluster's address" in first["found"]
+    case.add_row(ParsedReport(first["host"], first["found"], first["cure"]), None, "told by `up`; announced")
+
+    case.fault = "the same behind the rules of the runbook"
+    addresses = [case.hosts.cluster_address(host) for host in case.host_names]
+    for host in case.host_names:
+        network(case.hosts.init(host), "nft", _rules(addresses))
+    done = case.operator.run("up", inventory, "--output", "json")
+    assert done.returncode == 0, done.stderr
+    assert case.operator.events(done, "found") == []
+    case.add_quiet_row("nothing is told; announced")
+
+
+def _rules(addresses: list[str]) -> str:
+    """Returns the rules of the runbook for these hosts."""
+    text = (ROOT / "docs/runbook.md").read_text()
+    rules = text.partition("```nft\n")[2].partition("```")[0]
+    return rules.replace("192.168.10.11, 192.168.10.12", ", ".join(addresses)).replace("ib0", "fab0")

@@ -1,0 +1,93 @@
+"""Says where the units of this host listen, and stands in for them: a rank may take what comes for a peer.
+
+Data: units (folders), but (ports that are meant for all), nonce (said to whoever connects), limit (seconds). Says
+one line of JSON: port, where the stand-in listens on every address, and listening, the port, address and process
+name of each socket of ours. Ends when its stdin does, or at the limit.
+"""
+
+import ipaddress
+import json
+import os
+import selectors
+import socket
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cluster.remote.common.processes import links, payload, processes, unit_pids
+    from cluster.remote.common.tcp import tcp_sockets
+
+#: A host of eight ranks has some dozens.
+MOST_LISTENING = 512
+MOST_GUESTS = 64
+
+
+def listening_sockets(folders: "list[str]", but: "list[int]") -> "list[dict[str, Any]]":
+    """Each socket on which a process of these units listens, other than for this host alone."""
+    table = processes()
+    pids = {pid for folder in folders for pid in unit_pids(folder, table)}
+    owners = {link: pid for pid in pids for link, _ in links(f"/proc/{pid}/fd")}
+    rows = []
+    for each in tcp_sockets():
+        pid = owners.get(f"socket:[{each.inode}]")
+        address, port = local_end(each.local)
+        if each.state == "LISTEN" and pid and port not in but and not address.is_loopback:
+            rows.append({"port": port, "address": str(address), "name": process_name(pid)})
+    return sorted(rows, key=lambda row: (row["port"], row["address"]))[:MOST_LISTENING]
+
+
+def local_end(words: str) -> "tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]":
+    """The address and the port, out of numbers in the order of this machine's bytes."""
+    digits, port = words.split(":")
+    raw = bytes.fromhex(digits)
+    if sys.byteorder == "little":
+        raw = b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4))
+    address = ipaddress.ip_address(raw)
+    return getattr(address, "ipv4_mapped", None) or address, int(port, 16)
+
+
+def process_name(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/comm", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def stand_in() -> socket.socket:
+    """Listens as torch does: on every address of IPv4 and IPv6, where the kernel lets it."""
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", 0))
+
+
+def greet(door: socket.socket, nonce: bytes, end: float) -> None:
+    """Until nobody is there to try any more."""
+    selector = selectors.PollSelector()
+    selector.register(0, selectors.EVENT_READ)
+    selector.register(door, selectors.EVENT_READ)
+    guests: list[socket.socket] = []
+    while time.monotonic() < end and len(guests) < MOST_GUESTS:
+        for key, _ in selector.select(max(0.0, end - time.monotonic())):
+            if key.fileobj == 0:
+                if not os.read(0, 1 << 16):
+                    return
+                continue
+            try:
+                guests.append(door.accept()[0])
+                guests[-1].sendall(nonce)
+            except OSError:
+                continue
+
+
+def main() -> None:
+    data = payload()
+    end = time.monotonic() + data["limit"]
+    with stand_in() as door:
+        rows = listening_sockets(data["units"], data["but"])
+        print(json.dumps({"port": door.getsockname()[1], "listening": rows}), flush=True)
+        greet(door, data["nonce"].encode(), end)
+
+
+main()
