@@ -6,9 +6,7 @@ key for the start of its process first, and must say what the engine says on the
 
 from __future__ import annotations
 
-import http.client
 import ipaddress
-import json
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +16,10 @@ from cluster.command import Probe, last_json, program
 from cluster.engine.requests import METRICS, Answer, EndpointRequest
 from cluster.errors import HostError, NotReady
 from cluster.inventory import Inventory
+from cluster.remote.common.http_exchange import LONGEST_ANSWER, http_exchange
 from cluster.transport.fleet import Fleet, both
 from cluster.transport.host import Host
+from cluster.values.base import shaped
 
 #: Seconds for an address that may be behind a firewall, which drops what is sent to it, and for the head itself.
 _ADDRESS_PATIENCE = 2.0
@@ -28,9 +28,8 @@ _HEAD_PATIENCE = 10.0
 #: Workers that stand for the clients of a cluster that cannot be reached from here.
 _CLIENTS = 3
 
-#: Whatever asking can end in without an answer. A name with an empty label, or one of more than 63 characters,
-#: cannot be encoded (UnicodeError).
-_NO_ANSWER = (OSError, UnicodeError, http.client.HTTPException)
+#: Bytes of an answer that another host hands on: as JSON it is longer than it was.
+_HANDED_ON = 2 * LONGEST_ANSWER
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _STARTED = re.compile(r"^process_start_time_seconds (\S+)$", re.MULTILINE)
@@ -187,20 +186,7 @@ def _bracketed(host: str) -> str:
 
 
 def _ask(endpoint: Endpoint, request: EndpointRequest, timeout: float) -> Answer:
-    headers = {"Content-Type": "application/json"}
-    if endpoint.key:
-        headers["Authorization"] = f"Bearer {endpoint.key}"
-    method, body = ("GET", None) if request.body is None else ("POST", json.dumps(request.body).encode())
-    host, _, port = endpoint.url.removeprefix("http://").rpartition(":")
-    connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=timeout)
-    try:
-        connection.request(method, request.path, body, headers)
-        answer = connection.getresponse()
-        return Answer(answer.status, answer.read().decode(errors="replace"))
-    except _NO_ANSWER as error:
-        return Answer(0, str(error) or type(error).__name__)
-    finally:
-        connection.close()
+    return Answer(*http_exchange(endpoint.url + request.path, request.body, endpoint.key, timeout))
 
 
 def _ask_over(host: Host, endpoint: Endpoint, request: EndpointRequest, timeout: float) -> Answer:
@@ -213,4 +199,5 @@ def _ask_over(host: Host, endpoint: Endpoint, request: EndpointRequest, timeout:
     }
     title = f"ask the endpoint from {'the head' if endpoint.unit else 'another host'}"
     command = program("bench.http_request", payload, title=title, venv=endpoint.venv, timeout=timeout + 10)
-    return host.ask(Probe(command, lambda output: Answer(**last_json(output))))
+    handed_on = replace(command, most=_HANDED_ON)
+    return host.ask(Probe(handed_on, lambda output: shaped(Answer, last_json(output))))

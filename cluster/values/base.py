@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
+
+T = TypeVar("T")
 
 #: No count, size or number of a host is larger.
 _LARGEST = 1 << 63
@@ -36,3 +39,12 @@ def _integers(value: Any) -> Iterator[int]:
     elif isinstance(value, Mapping):
         for each in value.values():
             yield from _integers(each)
+
+
+def shaped(kind: type[T], message: object) -> T:
+    """Returns what a host says as a value of this type. Raises ValueError where it has another shape."""
+    value: T = _adapter(kind).validate_python(message)
+    return value
+
+
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)

@@ -9,8 +9,8 @@ silent, or says that it shall; then it says gone.
 import base64
 import ctypes
 import glob
-import http.client
 import json
+import math
 import os
 import re
 import select
@@ -21,12 +21,12 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
 import zlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cluster.remote.common.files import secure_folder
+    from cluster.remote.common.http_exchange import http_exchange
     from cluster.remote.common.processes import below, payload, processes
 
 PR_SET_PDEATHSIG = 1
@@ -100,18 +100,22 @@ def say(**words: Any) -> None:
 
 def counted(data: dict[str, Any]) -> "dict[str, float | None] | None":
     """Each family added up, None for one that is not there; None for all where the server does not answer."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(data["url"], timeout=5) as answer:
-            page = answer.read().decode(errors="replace")
-    except (OSError, http.client.HTTPException, ValueError):
+    status, page = http_exchange(data["url"], None, "", 5.0)
+    if status != 200:
         return None
-    return {name: total(page, family) for name, family in data["families"].items()}
+    try:
+        return {name: total(page, family) for name, family in data["families"].items()}
+    except ValueError:
+        return None
 
 
 def total(page: str, family: str) -> "float | None":
-    found = re.findall(rf"^{re.escape(family)}(?:\{{.*\}})? (\S+)$", page, re.MULTILINE)
-    return sum(map(float, found)) if found else None
+    """Raises ValueError for what is no number, or without bounds."""
+    values = re.findall(rf"^{re.escape(family)}(?:\{{.*\}})? (\S+)$", page, re.MULTILINE)
+    number = sum(map(float, values))
+    if not math.isfinite(number):
+        raise ValueError(family)
+    return number if values else None
 
 
 def settled(data: dict[str, Any]) -> "dict[str, float | None] | None":

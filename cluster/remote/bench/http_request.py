@@ -5,39 +5,19 @@ left out: the folder of the unit that must listen there, or nothing is sent. Say
 where nothing was sent.
 """
 
-import http.client
 import json
-import urllib.error
 import urllib.parse
-import urllib.request
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cluster.remote.common.http_exchange import http_exchange
     from cluster.remote.common.port_owner import strangers
     from cluster.remote.common.processes import payload
 
 
-class NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect is an answer like any other: followed, it would take the key elsewhere."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
 def ask(data: dict[str, Any]) -> dict[str, Any]:
-    body = None if data["body"] is None else json.dumps(data["body"]).encode()
-    headers = {"Content-Type": "application/json"}
-    if data["key"]:
-        headers["Authorization"] = f"Bearer {data['key']}"
-    request = urllib.request.Request(data["url"], body, headers)
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirect())
-    try:
-        with opener.open(request, timeout=data["timeout"]) as answer:
-            return {"status": answer.status, "text": answer.read().decode(errors="replace")}
-    except urllib.error.HTTPError as error:
-        return {"status": error.code, "text": error.read().decode(errors="replace")}
-    except (OSError, UnicodeError, http.client.HTTPException) as error:
-        return {"status": 0, "text": str(error) or type(error).__name__}
+    status, text = http_exchange(data["url"], data["body"], data["key"], data["timeout"])
+    return {"status": status, "text": text}
 
 
 def somebody_else(data: dict[str, Any]) -> str:

@@ -4,14 +4,12 @@ Data: folder (of the unit), trees (folders of all units whose reading counts), o
 or empty for none).
 """
 
-import http.client
 import json
 import os
-import urllib.error
-import urllib.request
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
+    from cluster.remote.common.http_exchange import http_exchange
     from cluster.remote.common.processes import payload, processes, unit_pids
     from cluster.remote.common.unit_state import presence
 
@@ -54,14 +52,7 @@ def bytes_read(pids: set[int]) -> int:
 
 def health(url: str) -> int:
     """The HTTP status, 0 when nobody answers."""
-    try:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(url, timeout=2) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return int(error.code)
-    except (OSError, http.client.HTTPException):
-        return 0
+    return http_exchange(url, None, "", 2.0)[0]
 
 
 def main() -> None:

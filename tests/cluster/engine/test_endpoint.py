@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+import resource
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import chain, repeat
 
 import pytest
 from pydantic import SecretStr
 
 from cluster.engine.endpoint import Endpoint, Located, for_clients, local_url, locate
 from cluster.engine.requests import METRICS, Answer, completion
-from cluster.errors import NotReady, Unreachable
+from cluster.errors import MalformedAnswer, NotReady, Unreachable
 from cluster.inventory import Inventory
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
@@ -19,6 +25,7 @@ from tests.cluster.http_server import Served, closed_port, serving
 from tests.cluster.launch.test_unit import sent
 from tests.doubles import Answer as Scripted
 from tests.doubles import Script, ScriptedTransport
+from tests.timing import LIMIT, Stopwatch
 
 COMPLETION = completion("ernie")
 
@@ -219,3 +226,68 @@ def test_a_lost_head_is_an_error() -> None:
         Endpoint("http://127.0.0.1:8000", "gpu-a", "", "/opt/vllm", gpu_a).ask(METRICS, 5)
     with pytest.raises(Unreachable):
         locate(cluster("127.0.0.1", port=closed_port()), gpu_a, "/state")
+
+
+#: Of small pieces there may not be enough within the time.
+TOO_MUCH = "it said more than 4 MiB|timed out"
+
+
+def talking(*blocks: bytes) -> Callable[[socket.socket], None]:
+    """Says these, the last one again and again."""
+
+    def talk(connection: socket.socket) -> None:
+        for block in chain(blocks[:-1], repeat(blocks[-1])):
+            connection.sendall(block)
+
+    return talk
+
+
+def dripping(connection: socket.socket) -> None:
+    """A byte at a time, each in less time than anybody waits for one."""
+    pause = threading.Event()
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    while not pause.wait(0.05):
+        connection.sendall(b"X")
+
+
+@pytest.mark.parametrize(
+    ("talk", "why"),
+    [
+        (dripping, "timed out"),
+        (talking(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536), TOO_MUCH),
+        (talking(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", b"x" * 65536), TOO_MUCH),
+        (talking(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 9000), TOO_MUCH),
+        (talking(b"HTTP/1.1 100 Continue\r\n\r\n" * 2000), TOO_MUCH),
+        (talking(b"HTTP/1.1 200 OK\r\n", b"A: " + b"b" * 60000 + b"\r\n"), TOO_MUCH),
+    ],
+)
+def test_whoever_answers_has_one_time_and_one_size_for_all(
+    talk: Callable[[socket.socket], None], why: str
+) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer_once, args=(server, talk), daemon=True)
+        thread.start()
+        with Stopwatch() as watch:
+            answer = here(Served("127.0.0.1", server.getsockname()[1])).ask(METRICS, 1.0)
+        assert (answer.status, bool(re.search(why, answer.text))) == (0, True), answer
+        assert watch.seconds < 5
+        thread.join(LIMIT)
+        assert not thread.is_alive()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
+
+
+def answer_once(server: socket.socket, talk: Callable[[socket.socket], None]) -> None:
+    connection, _ = server.accept()
+    with suppress(OSError), connection:
+        connection.recv(4096)
+        talk(connection)
+
+
+@pytest.mark.parametrize(
+    "said", ['{"status": 200}', '{"status": "x", "text": ""}', '{"status": 1, "text": 5}', "{}"]
+)
+def test_what_a_host_hands_on_has_the_shape_of_an_answer(said: str) -> None:
+    host, _ = on_host(said)
+    with pytest.raises(MalformedAnswer):
+        Endpoint("http://gpu-a:8000", "gpu-a", "", "/opt/vllm", host).ask(METRICS, 1.0)

@@ -1,0 +1,88 @@
+"""One request over HTTP and its answer, within one time and one size, whoever answers."""
+
+import http.client
+import io
+import json
+import socket
+import time
+import urllib.parse
+from typing import Any
+
+#: Bytes of an answer, its headers among them: a page of metrics of many engines has some hundred KiB.
+LONGEST_ANSWER = 4 << 20
+PIECE = 1 << 16
+
+
+class BoundedReader(io.RawIOBase):
+    """Reads from a socket: every read has what is left until `end`, and all of them one size."""
+
+    def __init__(self, connected: socket.socket, end: float) -> None:
+        self.connected = connected
+        self.end = end
+        self.left = LONGEST_ANSWER
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        hurry(self.connected, self.end)
+        size = self.connected.recv_into(buffer)
+        self.left -= size
+        if self.left < 0:
+            raise OSError(f"it said more than {LONGEST_ANSWER >> 20} MiB")
+        return size
+
+
+class BoundedSocket:
+    """What http.client takes for a socket. It closes its own before it has read all; ours is closed by us."""
+
+    def __init__(self, connected: socket.socket, end: float) -> None:
+        self.connected = connected
+        self.end = end
+
+    def makefile(self, *_: Any) -> Any:
+        return io.BufferedReader(BoundedReader(self.connected, self.end))
+
+    def sendall(self, data: bytes) -> None:
+        hurry(self.connected, self.end)
+        self.connected.sendall(data)
+
+    def close(self) -> None:
+        """Nothing is ours here."""
+
+
+def hurry(connected: socket.socket, end: float) -> None:
+    """Raises OSError where the time is over."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise OSError("timed out")
+    connected.settimeout(left)
+
+
+def http_exchange(url: str, body: Any, key: str, seconds: float) -> tuple[int, str]:
+    """The status and the text of the answer; 0 and why where there is none. `body` is posted as JSON unless None.
+
+    A redirect is an answer like any other: followed, it would take the key elsewhere.
+    """
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+    method, data = ("GET", None) if body is None else ("POST", json.dumps(body).encode())
+    try:
+        return exchanged(urllib.parse.urlsplit(url), method, data, headers, seconds)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return 0, str(error) or type(error).__name__
+
+
+def exchanged(
+    url: urllib.parse.SplitResult, method: str, data: "bytes | None", headers: "dict[str, str]", seconds: float
+) -> tuple[int, str]:
+    end = time.monotonic() + seconds
+    with socket.create_connection((url.hostname or "", url.port or 80), seconds) as connected:
+        connection: Any = http.client.HTTPConnection(url.hostname or "", url.port or 80)
+        connection.sock = BoundedSocket(connected, end)
+        connection.request(method, url._replace(scheme="", netloc="").geturl(), data, headers)
+        answer = connection.getresponse()
+        # At once it would ask for the memory that the other end says that it needs.
+        text = b"".join(iter(lambda: answer.read(PIECE), b""))
+        if answer.length:
+            raise http.client.IncompleteRead(text, answer.length)
+        return answer.status, text.decode(errors="replace")
