@@ -11,7 +11,7 @@ from cluster.inventory import rules
 from cluster.inventory.explain import explain
 from cluster.inventory.files import Surroundings, read_text
 from cluster.inventory.models import Inventory
-from cluster.inventory.problems import Problem, UnreadableInventory, error
+from cluster.inventory.problems import MOST, Problem, UnreadableInventory, error
 from cluster.inventory.schema import InventoryFile, build, resolve
 from cluster.inventory.yaml_source import Document, parse
 
@@ -27,21 +27,24 @@ def load(path: Path, environ: Mapping[str, str], base: Path | None = None) -> In
         document = parse(read_text(path), environ)
     except UnreadableInventory as unreadable:
         raise error(str(path), unreadable.problems, {}, unreadable.cure) from None
-    file, problems = _validated(document, Surroundings(base or path.absolute().parent, environ))
+    file, problems, more = _validated(document, Surroundings(base or path.absolute().parent, environ))
     if file is not None and not problems:
         resolved = resolve(file)
         problems = tuple(rules.problems(resolved))
         if not problems:
             return build(resolved)
-    raise error(str(path), problems, document.lines)
+    raise error(str(path), problems, document.lines, more=more)
 
 
-def _validated(document: Document, around: Surroundings) -> tuple[InventoryFile | None, tuple[Problem, ...]]:
-    """Returns the file, or None, and its problems; a value that could not be read has no second one."""
+def _validated(document: Document, around: Surroundings) -> tuple[InventoryFile | None, tuple[Problem, ...], int]:
+    """Returns the file, or None, its problems, and how many more it has; a value that could not be read has no
+    second one."""
     try:
-        return InventoryFile.model_validate(document.data, context=around), document.problems
+        return InventoryFile.model_validate(document.data, context=around), document.problems, 0
     except ValidationError as invalid:
         # Neither this exception nor its context leaves: it holds the values, secrets among them.
         details = invalid.errors(include_url=False)
     known = {problem.loc for problem in document.problems}
-    return None, (*document.problems, *(problem for problem in explain(details) if problem.loc not in known))
+    # To find out what was meant by a key takes milliseconds.
+    explained = (problem for problem in explain(details[:MOST]) if problem.loc not in known)
+    return None, (*document.problems, *explained), len(details[MOST:])

@@ -10,6 +10,9 @@ from cluster.errors import InventoryError
 
 Loc = tuple[str | int, ...]
 
+#: Problems that are told at once.
+MOST = 20
+
 #: A key that can be shown as it is; others are quoted, so that no control character reaches a terminal.
 _PLAIN_KEY = re.compile(r"[\w.-]+")
 
@@ -49,10 +52,17 @@ def _step(part: str | int) -> str:
     return f".{part}" if _PLAIN_KEY.fullmatch(part) else f".{quoted(part)}"
 
 
-def error(path: str, problems: Iterable[Problem], lines: Mapping[Loc, int], cure: str = "") -> InventoryError:
-    """All problems of the file at `path`, in the order of its lines, none twice."""
+def error(
+    path: str, problems: Iterable[Problem], lines: Mapping[Loc, int], cure: str = "", more: int = 0
+) -> InventoryError:
+    """The problems of the file at `path`, in the order of its lines, none twice: as many as a person reads.
+
+    `more` is how many others nobody has put into words.
+    """
     placed = sorted(((_line(problem, lines), problem) for problem in problems), key=lambda pair: pair[0])
-    return InventoryError(path, tuple(dict.fromkeys(_sentence(path, *pair) for pair in placed)), cure=cure)
+    sentences = tuple(dict.fromkeys(_sentence(path, *pair) for pair in placed))
+    more += len(sentences[MOST:])
+    return InventoryError(path, (*sentences[:MOST], *((f"{path}: and {more:,} more",) if more else ())), cure=cure)
 
 
 def _line(problem: Problem, lines: Mapping[Loc, int]) -> int:

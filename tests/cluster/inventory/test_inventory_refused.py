@@ -74,3 +74,10 @@ def test_a_jump_to_nowhere_is_told_once_though_others_go_through_it(tmp_path: Pa
 
 def test_the_rules_come_after_the_values(tmp_path: Path) -> None:
     assert problems(tmp_path, SMALL.replace("gpus: 8", "gpus: 0")) == ["3: defaults.gpus: must be at least 1"]
+
+
+def test_of_very_many_problems_the_first_are_told(tmp_path: Path) -> None:
+    told = problems(tmp_path, SMALL + "".join(f"unknown{number}: 1\n" for number in range(2000)))
+    assert len(told) == 21
+    assert told[0].endswith(": unknown0: unknown key")
+    assert told[-1] == "and 1,980 more"
