@@ -12,11 +12,10 @@ from typing import Any
 from cluster import errors
 from cluster.values import Leftover
 from orchestrator.render import findings
-from orchestrator.render.text import UNICODE, Block, Marks, clean, count, duration, fold, lines_of
+from orchestrator.render.text import LONGEST, UNICODE, Block, Marks, clean, count, duration, fold, lines_of
 
 #: Lines of the output of a host; the journal has them all.
 _LINES = 12
-_WIDTH = 400
 
 
 def lines(error: errors.ClusterError, phase: str = "", marks: Marks = UNICODE) -> str:
@@ -146,7 +145,7 @@ def _quoted(label: str, text: str, marks: Marks) -> list[str]:
     if not lines:
         return []
     cut = f", the last {_LINES} of {len(lines)} lines" if len(lines) > _LINES else ""
-    shown = (line if len(line) <= _WIDTH else line[:_WIDTH] + marks.ellipsis for line in lines[-_LINES:])
+    shown = (line if len(line) <= LONGEST else line[:LONGEST] + marks.ellipsis for line in lines[-_LINES:])
     return [f"  {label}{cut}:", *(f"    {line}" for line in shown)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cluster.values import Excused, Finding, Severity
-from orchestrator.render.text import UNICODE, Block, Marks, clean, count, fold
+from orchestrator.render.text import UNICODE, Block, Marks, clean, count, fold, short
 
 _TITLES: dict[Severity, str] = {"blocking": "blocking", "warning": "warnings", "unchecked": "not checked"}
 
@@ -35,17 +35,17 @@ def rows(findings: Sequence[Finding], marks: Marks = UNICODE) -> list[str]:
 def one_line(finding: Finding) -> str:
     """All that matters of a finding, on one line."""
     place = f"{finding.host}: " if finding.host else ""
-    wanted = f", wanted {finding.wanted}" if finding.wanted else ""
+    wanted = f", wanted {short(finding.wanted)}" if finding.wanted else ""
     unchecked = "not checked: " if finding.severity == "unchecked" else ""
-    cure = f" ({finding.cure})" if finding.cure else ""
-    return clean(f"{place}{finding.name}: {unchecked}{finding.found}{wanted}{cure}")
+    cure = f" ({short(finding.cure)})" if finding.cure else ""
+    return clean(f"{place}{finding.name}: {unchecked}{short(finding.found)}{wanted}{cure}")
 
 
 def excused_line(excused: Excused) -> str:
     """A finding that does not count, and why."""
     finding = excused.finding
     place = f"{finding.host}: " if finding.host else ""
-    return clean(f"{place}{finding.name}: {finding.found}, accepted: {excused.reason}")
+    return clean(f"{place}{finding.name}: {short(finding.found)}, accepted: {excused.reason}")
 
 
 def mark_of(severity: Severity, marks: Marks) -> str:
@@ -69,5 +69,5 @@ def _block(finding: Finding) -> Block:
     parts = {"found": finding.found, "wanted": finding.wanted, "why": finding.why, "cure": finding.cure}
     if finding.source:
         parts["source"] = finding.source
-    rows = [f"{label:<7} {clean(words)}" for label, words in parts.items() if words]
+    rows = [f"{label:<7} {short(words)}" for label, words in parts.items() if words]
     return finding.host, [clean(finding.name), *rows]

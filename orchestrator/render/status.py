@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from cluster.values import EndpointStatus, HostStatus, Presence
-from orchestrator.render.text import UNICODE, Marks, clean, duration
+from orchestrator.render.text import UNICODE, Marks, clean, duration, short
 
 #: What one look at a cluster shows.
 StatusView = tuple[Sequence[HostStatus], EndpointStatus | None]
@@ -60,7 +60,7 @@ def _cells(host: HostStatus, marks: Marks) -> tuple[str, ...]:
     used = "?" if host.gpus_used is None else str(host.gpus_used)
     total = "?" if host.gpus is None else str(host.gpus)
     up = marks.skipped if host.uptime is None else duration(host.uptime)
-    problem = f"{marks.failed} {clean(host.problem)}{_next(host.cure)}" if host.problem else ""
+    problem = f"{marks.failed} {short(host.problem)}{_next(host.cure)}" if host.problem else ""
     ray, vllm = _presence(host.ray, marks), _presence(host.vllm, marks)
     return clean(host.host), ray, vllm, f"{used}/{total}", up, problem
 
@@ -77,12 +77,12 @@ def _endpoint(endpoint: EndpointStatus | None, marks: Marks) -> str:
         return f"{marks.skipped} no endpoint"
     health = {True: "healthy", False: "not healthy", None: "health not known"}[endpoint.health]
     tokens = {True: "tokens come", False: "no tokens", None: "not asked for tokens"}[endpoint.tokens]
-    detail = f" ({clean(endpoint.detail)}){_next(endpoint.cure)}" if endpoint.detail else ""
+    detail = f" ({short(endpoint.detail)}){_next(endpoint.cure)}" if endpoint.detail else ""
     return f"{_verdict(endpoint, marks)} {clean(endpoint.url)}: {health}, {tokens}{detail}"
 
 
 def _next(cure: str) -> str:
-    return f"; next: {clean(cure)}" if cure else ""
+    return f"; next: {short(cure)}" if cure else ""
 
 
 def _verdict(endpoint: EndpointStatus, marks: Marks) -> str:

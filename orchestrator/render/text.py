@@ -17,6 +17,12 @@ _SEQUENCES = re.compile(
 )
 
 
+#: Characters of what somebody said, on one line.
+LONGEST = 400
+
+#: Seconds: a million years.
+_LONGEST_TIME = 3e13
+
 #: Seconds after which it is worth a word that nothing moves.
 _QUIET = 10.0
 
@@ -73,6 +79,12 @@ def clean(text: str) -> str:
     return " ".join(lines_of(text))
 
 
+def short(text: str) -> str:
+    """`text` as one line, safe to show, and no longer than a person reads."""
+    line = clean(text[: 8 * LONGEST])
+    return line if len(line) <= LONGEST else line[:LONGEST].rstrip() + " .."
+
+
 def one_line(text: str) -> str:
     """A single line as it stands, with nothing that a terminal would obey."""
     return _harmless(_last_state(_SEQUENCES.sub("", text)))
@@ -102,7 +114,9 @@ def standstill(quiet: float, patience: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """1.2 s, 42 s, 5 min 12 s, 1 h 03 min, 2 d 4 h."""
+    """1.2 s, 42 s, 5 min 12 s, 1 h 03 min, 2 d 4 h; what no clock counts is "a time without bounds"."""
+    if not -_LONGEST_TIME < seconds < _LONGEST_TIME:
+        return "a time without bounds"
     if seconds < 9.95:
         return f"{max(seconds, 0.0):.1f} s"
     whole = round(seconds)
