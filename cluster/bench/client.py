@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic import Field
 
 from cluster.bench.command import RESULT
 from cluster.bench.counters import FAMILIES, Counters, Sample
@@ -15,6 +18,7 @@ from cluster.errors import CommandFailed, MalformedAnswer, Unreachable
 from cluster.launch.unit import STATE_HINTS
 from cluster.transport.conversation import Conversation
 from cluster.transport.host import Host
+from cluster.values.base import Fact
 
 #: Longer than any run; the program ends when we hang up, or are not heard for so long. Seconds.
 _LONGEST = 7 * 86400.0
@@ -25,6 +29,19 @@ _BEAT = 10.0
 _SAMPLE = 1.0
 _ATTENTION = 0.5
 _FAREWELL = 10.0
+
+#: Bytes of the result as it comes, and unpacked: it has a number for every token. Characters of the client's log.
+_MOST_PACKED, _MOST_UNPACKED = 32 << 20, 256 << 20
+_MOST_LOG = 200 << 10
+#: Samples that may come too early.
+_EARLY = 60
+
+
+class _Ended(Fact):
+    """How the client ended, and after how many seconds."""
+
+    status: int
+    seconds: float = Field(ge=0)
 
 
 @dataclass
@@ -41,29 +58,41 @@ class Heard:
     seconds: float = 0.0
     log: str = ""
     packed: list[str] = field(default_factory=list)
+    since: float = field(default_factory=time.monotonic)
 
     @property
     def result(self) -> str:
         """vLLM's own file as it was written; empty where there is none. Raises ValueError for one in pieces."""
+        unpacker = zlib.decompressobj()
         try:
-            return zlib.decompress(base64.b64decode("".join(self.packed))).decode() if self.packed else ""
+            packed = base64.b64decode("".join(self.packed))
+            text = unpacker.decompress(packed, _MOST_UNPACKED) if packed else b""
         except zlib.error as problem:
             raise ValueError(f"the result came torn: {problem}") from None
+        if self.packed and not unpacker.eof:
+            raise ValueError(f"the result came torn, or is larger than {_MOST_UNPACKED >> 20} MiB")
+        return text.decode()
 
     def hear(self, message: dict[str, Any]) -> None:
+        """Raises ValueError for what is not as it must be."""
         match message:
             case {"before": dict(counted)}:
                 self.before = Counters.model_validate(counted)
             case {"after": dict(counted)}:
                 self.after = Counters.model_validate(counted)
             case {"sampled": dict(sampled)}:
-                self.samples.append(Sample.model_validate(sampled))
-            case {"status": int(status), "seconds": seconds}:
-                self.status, self.seconds = status, float(seconds)
+                sample = Sample.model_validate(sampled)
+                if len(self.samples) < _EARLY + 2 * (time.monotonic() - self.since) / _SAMPLE:
+                    self.samples.append(sample)
+            case {"status": _, "seconds": _}:
+                ended = _Ended.model_validate(message)
+                self.status, self.seconds = ended.status, ended.seconds
             case {"log": str(log)}:
-                self.log = log
+                self.log = log[-_MOST_LOG:]
             case {"result": str(piece)}:
                 self.packed.append(piece)
+                if sum(map(len, self.packed)) > _MOST_PACKED:
+                    raise ValueError(f"the result is larger than {_MOST_PACKED >> 20} MiB")
 
 
 def command(argv: tuple[str, ...], env: dict[str, str], *, state: str, metrics: str, venv: str) -> Command:

@@ -11,6 +11,7 @@ from cluster.launch import vllm
 from cluster.launch.shown import shown
 from cluster.transport.fleet import Fleet
 from cluster.values import Facts
+from cluster.values.base import shaped
 from cluster.views import Observed
 
 #: The present and the highest clock in MHz, by the GPU's uuid.
@@ -20,9 +21,7 @@ Clocks = dict[str, tuple[int, int]]
 def clocks(venv: str) -> Probe[Clocks]:
     """Asks for the clocks, best while the GPUs work: idle ones clock down."""
     command = program("bench.clocks", {}, title="ask for the GPUs' clocks", venv=venv)
-    return Probe(
-        command, lambda output: {uuid: (now, most) for uuid, (now, most) in last_json(output)["clocks"].items()}
-    )
+    return Probe(command, lambda output: shaped(Clocks, last_json(output)["clocks"]))
 
 
 def clocks_of(fleet: Fleet, venv: str) -> Clocks:

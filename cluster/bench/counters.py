@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FiniteFloat
 
 #: Our name -> vLLM's, of gauges and counters; several engines and reasons are added up. The program on the host
 #: reads them, so that a sample a second costs a line instead of the whole page.
@@ -39,7 +39,7 @@ class Counters(Stored):
 
     running: Counted = 0
     waiting: Counted = 0
-    kv_usage: float | None = None
+    kv_usage: FiniteFloat | None = None
     queries: int | None = None
     hits: int | None = None
     prompt_tokens: int | None = None
@@ -56,7 +56,7 @@ class Counters(Stored):
 class Sample(Counters):
     """The counters at a moment: `at` is in seconds since the run began."""
 
-    at: float
+    at: FiniteFloat
 
 
 class Counts(Stored):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cluster.command import Command, Probe, Result, json_lines, program
@@ -14,6 +15,7 @@ from cluster.launch.unit import folder_name
 from cluster.transport.conversation import Conversation
 from cluster.transport.host import Host
 from cluster.values import LogLine
+from cluster.values.base import shaped
 
 Kind = Literal["ray", "vllm", "ranks"]
 
@@ -34,6 +36,8 @@ _FILES: dict[Kind, tuple[tuple[str, str], ...]] = {
 _FOLLOWING = 7 * 86400.0
 _SILENCE = 60.0
 _BEAT = 10.0
+#: Bytes that a host may say, and for each line that is asked for: of several files, and some lines are long.
+_MOST, _LINE = 8 << 20, 16 << 10
 #: How long the wish to end may go unheard, in seconds.
 _ATTENTION = 0.2
 
@@ -87,7 +91,8 @@ def _program(inventory: Inventory, host: str, kinds: Sequence[Kind], lines: int,
         "silence": _SILENCE,
     }
     title, timeout = ("follow the logs", _FOLLOWING) if follow else ("read the logs", 60.0)
-    return program("diagnosis.tail", payload, title=title, venv=inventory.runtime.venv, timeout=timeout)
+    command = program("diagnosis.tail", payload, title=title, venv=inventory.runtime.venv, timeout=timeout)
+    return replace(command, most=_MOST + lines * _LINE)
 
 
 def _logs(output: str) -> Logs:
@@ -102,7 +107,5 @@ def _logs(output: str) -> Logs:
 def _messages(output: str) -> Iterator[int | LogLine]:
     """The number of files, and lines of logs."""
     for row in json_lines(output):
-        if {"source", "text"} <= set(row):
-            yield LogLine(row["source"], row["text"])
-        elif "files" in row:
-            yield int(row["files"])
+        with suppress(ValueError):
+            yield shaped(int, row["files"]) if "files" in row else shaped(LogLine, row)

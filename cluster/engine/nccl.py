@@ -10,6 +10,7 @@ from cluster.engine import vllm_log
 from cluster.errors import NotReady
 from cluster.inventory import Inventory
 from cluster.values import NcclTransport
+from cluster.values.base import shaped
 
 Kind = Literal["NET/IB/GDRDMA", "NET/IB", "NET/Socket"]
 
@@ -23,7 +24,7 @@ _SIGNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 def lines(state: str, venv: str) -> Probe[tuple[str, ...]]:
     """The lines about the network, of the ranks of this launch on one host."""
     command = program("diagnosis.nccl", {"state": state}, title="read what NCCL chose", venv=venv)
-    return Probe(command, lambda output: tuple(last_json(output)["lines"]))
+    return Probe(command, lambda output: shaped(tuple[str, ...], last_json(output)["lines"]))
 
 
 def transport(lines: tuple[str, ...]) -> NcclTransport:

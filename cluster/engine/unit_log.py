@@ -5,6 +5,9 @@ from __future__ import annotations
 from cluster.launch import unit
 from cluster.transport.host import Host
 
+#: Characters of a log that are kept. A start takes some hundred thousand.
+_BEGINNING, _END = 1 << 20, 3 << 20
+
 
 class UnitLog:
     """Keeps the log of one unit that it has read so far, and asks for what is new."""
@@ -26,5 +29,13 @@ class UnitLog:
         status = self._host.ask(unit.status(self._name, self._state, self._venv, self._offset, health))
         begun_anew = status.offset < self._offset
         self._offset = status.offset
-        self.log = status.text if begun_anew else self.log + status.text
+        self.log = status.text if begun_anew else _bounded(self.log + status.text)
         return status
+
+
+def _bounded(log: str) -> str:
+    """Leaves out what is neither how it came up nor how it ended: a host may say what it likes."""
+    if len(log) <= _BEGINNING + _END:
+        return log
+    begun = log[:_BEGINNING].rpartition("\n")[0]
+    return f"{begun}\n[a part of the log was left out here]\n{log[-_END:].partition(chr(10))[2]}"

@@ -20,6 +20,7 @@ from cluster.launch.environment import (
 )
 from cluster.launch.unit import STATE_HINTS, Unit
 from cluster.values import LaunchTarget
+from cluster.values.base import shaped
 
 #: Small on purpose: the defaults are every core (one idle worker each) and 30 % of the memory, and the executor
 #: asks for neither (its actors have num_cpus=0, its queues are vLLM's own).
@@ -84,7 +85,7 @@ def token(state: str, venv: str, token: str = "") -> Probe[str]:
     """Returns the token on a host: the given one, or the one that is there, or a new one."""
     payload = {"path": token_path(state), "token": token}
     command = program("units.ray_token", payload, title="prepare Ray's token", venv=venv, hints=STATE_HINTS)
-    return Probe(replace(command, secret=True), lambda output: str(last_json(output)["token"]))
+    return Probe(replace(command, secret=True), lambda output: shaped(str, last_json(output)["token"]))
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ def verify_gpus(inventory: Inventory, state: str, patience: float) -> Command:
 
 
 def gpu_answers(message: dict[str, Any]) -> tuple[GpuAnswer, ...]:
-    return tuple(GpuAnswer(gpu["uuid"], gpu["memory_mib"], gpu["cuda"]) for gpu in message["proved"])
+    """Raises ValueError for what is no answer of GPUs."""
+    return shaped(tuple[GpuAnswer, ...], message["proved"])
 
 
 def describe_missing(inventory: Inventory, joined: dict[str, int]) -> str:

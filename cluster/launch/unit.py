@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from cluster.command import Command, Hint, Probe, last_json, program
 from cluster.inventory import HostSpec, ssh_command
 from cluster.values import Launcher, Leftover, Presence, UnitState
+from cluster.values.base import Fact, shaped
 
 Name = Literal["ray", "vllm"]
 
@@ -20,6 +21,9 @@ STOP_TIMEOUTS: tuple[tuple[Name, float], ...] = (("ray", 10.0), ("vllm", 8.0))
 
 #: Seconds for the status of a unit, which takes a fraction of one: whoever waits wants to know that a host hangs.
 _TIMEOUT = 10.0
+
+#: Bytes: a MiB of a log and its beginning, as JSON, which has six characters for one that is none.
+_MOST = 8 << 20
 
 #: What keeps any program of ours from writing in the state directory.
 STATE_HINTS = (
@@ -115,6 +119,13 @@ def launch(unit: Unit, venv: str, by: Launcher | None = None) -> Command:
     return program("units.keeper", payload, title=title, venv=venv, hints=_HINTS, unit=unit.name)
 
 
+class _Left(Fact):
+    """A process that outlived SIGKILL."""
+
+    pid: int
+    command: str
+
+
 def stop(name: Name, spec: HostSpec, state: str, venv: str) -> Probe[tuple[Leftover, ...]]:
     """Ends the unit and everything it started; what is left after SIGKILL comes back."""
     timeout = dict(STOP_TIMEOUTS)[name]
@@ -122,7 +133,7 @@ def stop(name: Name, spec: HostSpec, state: str, venv: str) -> Probe[tuple[Lefto
     command = program("units.stop", payload, title=f"stop {name}", venv=venv, timeout=timeout + 30, unit=name)
 
     def parse(output: str) -> tuple[Leftover, ...]:
-        left = [(process["pid"], process["command"]) for process in last_json(output)["left"]]
+        left = [(process.pid, process.command) for process in shaped(list[_Left], last_json(output)["left"])]
         return tuple(
             Leftover(spec.name, f"pid {pid}: {command}", ssh_command(spec, f"kill -9 {pid}"))
             for pid, command in left
@@ -164,7 +175,6 @@ def status(name: Name, state: str, venv: str, offset: int = 0, health: str = "")
     )
 
     def parse(output: str) -> UnitStatus:
-        fields = last_json(output)
-        return UnitStatus(**{**fields, "presence": Presence(fields["presence"]), "lost": tuple(fields["lost"])})
+        return shaped(UnitStatus, last_json(output))
 
-    return Probe(command, parse)
+    return Probe(replace(command, most=_MOST), parse)

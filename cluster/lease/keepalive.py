@@ -11,6 +11,7 @@ from cluster.command import json_lines
 from cluster.errors import HostError
 from cluster.transport.conversation import Channel, Conversation, heartbeat
 from cluster.values import Lease
+from cluster.values.base import shaped
 
 #: Seconds between two heartbeats, and of silence after which the host counts the owner as gone.
 _BEAT = 2.0
@@ -98,9 +99,11 @@ class LeaseKeepalive:
             if "broken" in message:
                 self._breaker = lease_of(message["broken"])
             else:
-                self._proved = max(self._proved, float(message["heard"]))
+                # It echoes our own clock: nobody has heard us later than now.
+                self._proved = max(self._proved, min(float(message["heard"]), now()))
             self._news.notify_all()
 
 
-def lease_of(fields: dict[str, str] | None) -> Lease | None:
-    return Lease(fields["owner"], fields["machine"], fields["since"], fields["reason"]) if fields else None
+def lease_of(fields: object) -> Lease | None:
+    """Returns None where nobody holds it. Raises ValueError for what is no lease."""
+    return shaped(Lease, fields) if fields else None

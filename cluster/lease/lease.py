@@ -12,6 +12,7 @@ from cluster.lease.keepalive import SILENCE, LeaseKeepalive, lease_of, now
 from cluster.transport.conversation import first_answer
 from cluster.transport.host import Host
 from cluster.values import Lease
+from cluster.values.base import shaped
 
 #: Seconds that an answer may take.
 _ANSWER = 30.0
@@ -98,11 +99,12 @@ def _take(host: Host, cluster: str, command: Command, patience: float) -> _Taken
         answer = first_answer(host.name, command, channel, {"taken", "held"}, patience)
         if "held" in answer:
             raise LeaseHeld(cluster, lease_of(answer["held"]) or _SOMEBODY)
-        return _Taken(LeaseKeepalive(channel, begun), lease_of(answer["taken"]), answer.get("unwritten", ""))
+        left_by, unwritten = lease_of(answer["taken"]), shaped(str, answer.get("unwritten", ""))
+        return _Taken(LeaseKeepalive(channel, begun), left_by, unwritten)
     except BaseException as error:
         channel.close()
-        if isinstance(error, KeyError | TypeError):
-            raise MalformedAnswer(host.name, command.title, str(error)) from None
+        if isinstance(error, KeyError | TypeError | ValueError):
+            raise MalformedAnswer(host.name, command.title, cause=f"its answer cannot be read: {error}") from None
         raise
 
 

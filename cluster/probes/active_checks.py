@@ -9,6 +9,7 @@ from cluster.launch.environment import environment
 from cluster.probes.reach import reach
 from cluster.transport.fleet import Fleet, both
 from cluster.values import Facts, VenvCheck, is_read
+from cluster.values.base import shaped
 from cluster.views import Observed, TrialResults
 
 
@@ -40,9 +41,7 @@ def hashes(inventory: Inventory, facts: Facts) -> Probe[dict[str, str]]:
     payload = {"folder": facts.model.path, "names": names}
     venv = inventory.runtime.venv
     command = program("trials.hashes", payload, title="hash the model's files", venv=venv, timeout=_HASHES_LIMIT)
-    return Probe(
-        command, lambda output: {str(name): str(value) for name, value in last_json(output)["hashes"].items()}
-    )
+    return Probe(command, lambda output: shaped(dict[str, str], last_json(output)["hashes"]))
 
 
 #: With these vLLM reads the configuration otherwise than transformers would.

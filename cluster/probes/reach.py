@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from cluster.command import Command, Probe, last_json, program
-from cluster.errors import HostError
+from cluster.errors import HostError, MalformedAnswer
 from cluster.inventory import HostSpec, Inventory
 from cluster.launch import ray
 from cluster.transport.conversation import Channel, first_answer
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from cluster.values import Facts, Reach
+from cluster.values.base import Fact, shaped
 from cluster.views import Observed
 
 #: Seconds: for one step of one try, for a host to answer us, and for a listener that nobody ends.
@@ -26,6 +29,12 @@ _ANY = 0
 
 #: The ports of one host that can be tried, and whether something of ours answers there.
 _Ports = dict[int, bool]
+
+
+class _Listening(Fact):
+    """The ports on which a host listens for its peers."""
+
+    listening: tuple[Annotated[int, Field(gt=0, lt=1 << 16)], ...]
 
 
 def reach(inventory: Inventory, fleet: Fleet, seen: Observed) -> dict[str, tuple[Reach, ...] | HostError]:
@@ -60,10 +69,15 @@ def _listen(inventory: Inventory, host: Host, facts: Facts, opened: list[Channel
     command = _listener(inventory, spec)
     channel = host.open(command)
     opened.append(channel)
-    listening = first_answer(host.name, command, channel, {"listening"}, _ANSWER)["listening"]
+    answer = first_answer(host.name, command, channel, {"listening"}, _ANSWER)
     tried = ports_to_try(inventory, spec)
     taken = {each.port: False for each in facts.listeners if each.ours and each.port in tried}
-    return taken | {int(port): True for port in listening}
+    try:
+        listening = shaped(_Listening, answer).listening
+    except ValueError as error:
+        cause = f"its answer cannot be read: {error}"
+        raise MalformedAnswer(host.name, command.title, cause=cause) from None
+    return taken | dict.fromkeys(listening[: len(tried)], True)
 
 
 def _listener(inventory: Inventory, spec: HostSpec) -> Command:
@@ -84,7 +98,7 @@ def _connect(inventory: Inventory, host: Host, facts: Facts, ports: dict[str, _P
     payload = {"targets": targets, "limit": _LIMIT, "length": _LENGTH}
     venv = inventory.runtime.venv
     command = program("trials.port_probe", payload, title="connect to its peers", venv=venv, timeout=60.0)
-    return host.ask(Probe(command, lambda output: tuple(map(Reach.model_validate, last_json(output)["reaches"]))))
+    return host.ask(Probe(command, lambda output: shaped(tuple[Reach, ...], last_json(output)["reaches"])))
 
 
 def _targets(

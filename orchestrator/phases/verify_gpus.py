@@ -6,12 +6,13 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from cluster.command import json_lines
-from cluster.errors import CommandFailed, NotReady, TimedOut
+from cluster.command import Command, json_lines
+from cluster.errors import CommandFailed, MalformedAnswer, NotReady, TimedOut
 from cluster.launch import ray
 from cluster.launch.unit import UnitStatus
 from cluster.state.desired import vllm_runs
 from cluster.transport.conversation import Conversation
+from cluster.values.base import shaped
 from orchestrator.events import HostActivity, HostMessage, Progress, Waiting
 from orchestrator.run.engine_diagnosis import ray_end, ray_status
 from orchestrator.run.phase import Phase, Situation, Stage, Waits
@@ -24,6 +25,14 @@ _NOTICED = 3.0
 _LINES = 12
 
 _OTHERS = "run `down` with the inventory that has that host; `up --recreate` begins without it"
+
+
+def _joined(message: dict[str, Any]) -> dict[str, int]:
+    """The GPUs of each host in Ray, by its address; none where the message is of another shape."""
+    try:
+        return shaped(dict[str, int], message["joined"])
+    except ValueError:
+        return {}
 
 
 class VerifyGpus(Phase):
@@ -45,13 +54,20 @@ class VerifyGpus(Phase):
         with Conversation(stage.head.open(command)) as conversation:
             last = self._follow(stage, conversation, begun)
         if "proved" in last:
-            self._report(stage, ray.gpu_answers(last))
+            self._report(stage, self._read(stage, command, last))
         elif "failed" in last:
             raise self._failure(stage, last, time.monotonic() - begun)
         else:
             self._find_dead(stage, begun)
             result = conversation.result()
             raise CommandFailed(stage.head.name, command, result.status, result.stdout, result.stderr)
+
+    def _read(self, stage: Stage, command: Command, last: dict[str, Any]) -> tuple[ray.GpuAnswer, ...]:
+        try:
+            return ray.gpu_answers(last)
+        except ValueError as error:
+            cause = f"its answer cannot be read: {error}"
+            raise MalformedAnswer(stage.head.name, command.title, cause=cause) from None
 
     def _follow(self, stage: Stage, conversation: Conversation, begun: float) -> dict[str, Any]:
         """Returns the last message of the program. Between its messages, fails where a Ray has ended."""
@@ -86,7 +102,8 @@ class VerifyGpus(Phase):
     def _show(self, stage: Stage, begun: float, message: dict[str, Any]) -> None:
         waited = time.monotonic() - begun
         match message:
-            case {"joined": dict(joined), **rest} if "failed" not in rest:
+            case {"joined": dict(), **rest} if "failed" not in rest:
+                joined = _joined(message)
                 stage.sink(Progress("GPUs in Ray", sum(joined.values()), stage.inventory.gpus, "GPUs"))
                 for spec in stage.inventory.hosts:
                     gpus = joined.get(spec.cluster_address)
@@ -111,7 +128,7 @@ class VerifyGpus(Phase):
             )
 
     def _failure(self, stage: Stage, message: dict[str, Any], waited: float) -> NotReady:
-        joined = message.get("joined")
+        joined = _joined(message) if "joined" in message else None
         missing = ray.describe_missing(stage.inventory, joined) if joined is not None else ""
         host = self._suspect(stage, joined)
         status = self._rays(stage).get(host)
@@ -119,7 +136,7 @@ class VerifyGpus(Phase):
         strangers = set(joined or {}) - {spec.cluster_address for spec in stage.inventory.hosts}
         return NotReady(
             "the GPUs through Ray", waited, last, host=host,
-            cause=missing or message["why"],
+            cause=missing or str(message.get("why", "")),
             cure=_OTHERS if strangers else f"see why on {host}: its Ray's log ends as above",
         )  # fmt: skip
 

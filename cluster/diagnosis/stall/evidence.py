@@ -6,12 +6,17 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict
 
 from cluster.diagnosis import rank_logs
 from cluster.diagnosis.collect import Collected, CollectRequest
 from cluster.inventory import Inventory
 from cluster.launch.environment import authentication, ray_address
+from cluster.values.base import shaped
+
+T = TypeVar("T")
 
 #: As Ray and vLLM name the processes of ranks.
 _RANK = re.compile(r"^(?:ray::RayWorkerProc|ray::RayWorkerWrapper|VLLM::Worker)")
@@ -40,6 +45,58 @@ HALTED = "TtZ"
 def telling_frame(frames: Sequence[str]) -> str:
     """The innermost frame that says what a program does; empty where none does."""
     return next((frame for frame in frames if not _DULL.search(frame)), "")
+
+
+class Said(BaseModel):
+    """Part of what a host says of its processes; what else is in it is for people."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class Thread(Said):
+    """`frames`: where it is in its code, innermost first."""
+
+    frames: tuple[str, ...]
+
+
+class Process(Said):
+    """One of ours, its main thread first; none where nobody could look."""
+
+    pid: int
+    command: str
+    state: str
+    waits_in: str
+    cpu: float
+    read_per_second: int
+    threads: tuple[Thread, ...] = ()
+
+    @property
+    def frames(self) -> tuple[str, ...]:
+        """The stack of its main thread."""
+        return self.threads[0].frames if self.threads else ()
+
+
+class Socket(Said):
+    """One TCP connection, or one that is waited for, and its ends as address:port."""
+
+    pid: int
+    state: str
+    local: str
+    remote: str
+
+
+class Node(Said):
+    """A host in Ray."""
+
+    address: str
+    alive: bool
+
+
+class RayState(Said):
+    """What Ray knows. `free_gpus` is None where it did not answer."""
+
+    nodes: tuple[Node, ...] = ()
+    free_gpus: float | None = None
 
 
 @dataclass(frozen=True)
@@ -91,8 +148,8 @@ class StallEvidence:
 
     ranks: tuple[Rank, ...]
     engine: tuple[str, ...]
-    sockets: Mapping[str, Sequence[Mapping[str, Any]]]
-    ray: Mapping[str, Any]
+    sockets: Mapping[str, Sequence[Socket]]
+    ray: RayState
     answered: tuple[str, ...]
 
 
@@ -108,35 +165,37 @@ def evidence(collected: Mapping[str, Collected]) -> StallEvidence:
     return StallEvidence(
         ranks=tuple(rank for name, brought in collected.items() for rank in _ranks(name, brought)),
         engine=next((frames for brought in collected.values() if (frames := _engine(brought))), ()),
-        sockets={name: _json(brought, "connections.json", []) for name, brought in collected.items()},
-        ray=next((ray for brought in collected.values() if (ray := _json(brought, "ray_state.json", {}))), {}),
+        sockets={name: _rows(brought, "connections.json", Socket) for name, brought in collected.items()},
+        ray=next((ray for brought in collected.values() if (ray := _ray(brought))), RayState()),
         answered=tuple(collected),
     )
 
 
-def _json(collected: Collected, name: str, otherwise: Any) -> Any:
+def _rows(collected: Collected, name: str, kind: type[T]) -> tuple[T, ...]:
+    """None where the host did not say them, or something else."""
     try:
-        return json.loads(collected.texts[name])
+        return shaped(tuple[kind, ...], json.loads(collected.texts.get(name, "[]")))  # type: ignore[valid-type]
+    except (ValueError, RecursionError):
+        return ()
+
+
+def _ray(collected: Collected) -> RayState | None:
+    try:
+        return RayState.model_validate_json(collected.texts["ray_state.json"])
     except (KeyError, ValueError):
-        return otherwise
+        return None
 
 
 def _engine(collected: Collected) -> tuple[str, ...]:
-    for process in _json(collected, "processes.json", []):
-        if process["command"].startswith("VLLM::EngineCore"):
-            return _frames(process)
+    for process in _rows(collected, "processes.json", Process):
+        if process.command.startswith("VLLM::EngineCore"):
+            return process.frames
     return ()
-
-
-def _frames(process: Mapping[str, Any]) -> tuple[str, ...]:
-    """The stack of its main thread."""
-    return tuple(process["threads"][0]["frames"]) if process.get("threads") else ()
 
 
 def _ranks(host: str, collected: Collected) -> Iterator[Rank]:
     numbers = {log.pid: log.rank for log in rank_logs.read(collected).ranks}
-    for process in _json(collected, "processes.json", []):
-        if _RANK.match(process["command"]):
-            pid, state, waits_in = process["pid"], process["state"], process["waits_in"]
-            cpu, reads = process["cpu"], process["read_per_second"]
-            yield Rank(host, pid, numbers.get(pid), state, waits_in, cpu, reads, _frames(process))
+    for process in _rows(collected, "processes.json", Process):
+        if _RANK.match(process.command):
+            number, cpu, reads = numbers.get(process.pid), process.cpu, process.read_per_second
+            yield Rank(host, process.pid, number, process.state, process.waits_in, cpu, reads, process.frames)

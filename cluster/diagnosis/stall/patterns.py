@@ -30,16 +30,16 @@ def explain(inventory: Inventory, evidence: StallEvidence, log: str) -> StallCau
 def _without_ranks(inventory: Inventory, evidence: StallEvidence) -> StallCause:
     """vLLM waits for GPUs that Ray does not give it."""
     head = inventory.head.name
-    alive = {node["address"] for node in evidence.ray.get("nodes", ()) if node["alive"]}
+    alive = {node.address for node in evidence.ray.nodes if node.alive}
     gone = [spec.name for spec in inventory.hosts if spec.cluster_address not in alive]
-    if "free_gpus" not in evidence.ray:
+    if evidence.ray.free_gpus is None:
         return StallCause(
             head, "vLLM waits for GPUs, and Ray on the head does not answer", "run `down`, then `up`"
         )
     if gone:
         cause = f"{gone[0]} is no longer in Ray, so its GPUs cannot be had"
         return StallCause(gone[0], cause, f"see why: `orchestrator logs {gone[0]} --unit ray`")
-    free = f"vLLM waits for {inventory.gpus} GPUs, and Ray has {evidence.ray['free_gpus']:g} free"
+    free = f"vLLM waits for {inventory.gpus} GPUs, and Ray has {evidence.ray.free_gpus:g} free"
     return StallCause(head, f"{free}: something in this Ray holds the others", "run `down`, then `up`")
 
 
@@ -82,15 +82,15 @@ def _loopback(inventory: Inventory, evidence: StallEvidence) -> StallCause | Non
 
 def _on_loopback(rank: Rank, evidence: StallEvidence) -> bool:
     """Gloo listens where it is bound, before it connects to the others."""
-    listens = (row["local"] for row in evidence.sockets.get(rank.host, ()) if row["pid"] == rank.pid
-               and row["state"] == "LISTEN")  # fmt: skip
+    listens = (row.local for row in evidence.sockets.get(rank.host, ()) if row.pid == rank.pid
+               and row.state == "LISTEN")  # fmt: skip
     return "group" in rank.waits_for_others and any(end.startswith("127.") for end in listens)
 
 
 def _no_way(inventory: Inventory, evidence: StallEvidence) -> StallCause | None:
     """A connection between hosts that nobody answers."""
-    tries = [(host, row["remote"]) for host, rows in evidence.sockets.items() for row in rows
-             if row["state"] == "SYN_SENT"]  # fmt: skip
+    tries = [(host, row.remote) for host, rows in evidence.sockets.items() for row in rows
+             if row.state == "SYN_SENT"]  # fmt: skip
     if not tries:
         return None
     host, remote = tries[0]

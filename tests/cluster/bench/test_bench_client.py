@@ -120,3 +120,26 @@ def test_a_result_that_nobody_can_use() -> None:
     assert conclusion(*without).verdict.reasons == ("the server's /metrics did not answer",)
     anew = [line.replace("16100.0", "50.0") if line else line for line in lines]
     assert "restarted in the middle" in conclusion(*anew).verdict.reasons[0]
+
+
+@pytest.mark.parametrize(
+    "said",
+    ['{"status": 0, "seconds": "x"}', '{"status": 0, "seconds": [1]}', '{"status": 0, "seconds": NaN}',
+     '{"status": null, "seconds": 1}', '{"status": 0, "seconds": 1e999}', '{"sampled": {"at": NaN}}',
+     '{"before": {"kv_usage": Infinity}}', '{"after": {"running": [1]}}'],
+)  # fmt: skip
+def test_nonsense_of_its_host_is_an_error_of_the_host(said: str) -> None:
+    with pytest.raises(MalformedAnswer):
+        run(ScriptedChannel([said]))
+
+
+def test_a_host_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = json.dumps({"sampled": {"at": 1.0, **BEFORE}})
+    heard = run(ScriptedChannel([sample] * 1000))
+    assert len(heard.samples) < 500
+    monkeypatch.setattr(client, "_MOST_PACKED", 1000)
+    with pytest.raises(MalformedAnswer):
+        run(ScriptedChannel([json.dumps({"result": "x" * 600})] * 2))
+    monkeypatch.setattr(client, "_MOST_UNPACKED", 1000)
+    with pytest.raises(ValueError, match="larger than"):
+        _ = Heard(packed=[json.loads(piece)["result"] for piece in pieces("x" * 1001, 100)]).result

@@ -88,3 +88,10 @@ def test_the_program_hears_of_us_while_we_read(monkeypatch: pytest.MonkeyPatch) 
 
     host = Host("gpu-b", ScriptedTransport(channels={"tail": channel}))
     logs.follow(host, FOLLOWING, hear, done)
+
+
+def test_lines_of_another_shape_are_passed_over() -> None:
+    odd = ['{"source": 5, "text": []}', '{"source": null, "text": "x"}', '{"files": "many"}', '{"source": "x"}']
+    assert ask("\n".join([FILES, *odd, LINE])) == Logs(1, (LogLine("vllm", "a word"),))
+    with pytest.raises(MalformedAnswer):
+        ask('{"files": [1]}')

@@ -12,6 +12,7 @@ import pytest
 from cluster.diagnosis import stall
 from cluster.diagnosis.collect import Collected
 from cluster.diagnosis.stall import Rank, StallEvidence
+from cluster.diagnosis.stall.evidence import RayState, Socket
 from cluster.inventory import Inventory
 from tests.cluster import builders
 
@@ -77,8 +78,8 @@ def cause(evidence: StallEvidence, log: str = "", inventory: Inventory | None = 
     return means.host, means.cause
 
 
-def socket(pid: int, state: str, local: str, remote: str = "0.0.0.0:0") -> dict[str, Any]:
-    return {"pid": pid, "state": state, "local": local, "remote": remote, "to_send": 0, "to_read": 0}
+def socket(pid: int, state: str, local: str, remote: str = "0.0.0.0:0") -> Socket:
+    return Socket(pid=pid, state=state, local=local, remote=remote)
 
 
 def test_a_real_rank_that_was_stopped() -> None:
@@ -91,7 +92,7 @@ def test_a_real_rank_that_was_stopped() -> None:
         "gpu-b: rank 1 stopped",
     ]
     assert evidence.engine[0] == "Poller.poll (zmq/sugar/poll.py:106)"
-    assert evidence.ray["free_gpus"] == 0
+    assert evidence.ray.free_gpus == 0
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_known_patterns(evidence: StallEvidence, host: str, why: str) -> None:
     ],
 )
 def test_before_there_are_ranks(ray: dict[str, Any], host: str, why: str) -> None:
-    assert cause(found((), ray=ray), RESERVING) == (host, why)
+    assert cause(found((), ray=RayState.model_validate(ray)), RESERVING) == (host, why)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +199,7 @@ def test_ranks_at_the_same_place_share_a_line() -> None:
 def test_what_cannot_be_read_is_no_failure() -> None:
     broken = {"gpu-a": Collected("gpu-a", {"processes.json": "[", "connections.json": "nonsense"})}
     evidence = stall.evidence(broken)
-    assert (evidence.ranks, evidence.sockets, evidence.ray) == ((), {"gpu-a": []}, {})
+    assert (evidence.ranks, evidence.sockets, evidence.ray) == ((), {"gpu-a": ()}, RayState())
 
 
 def test_what_is_asked_for() -> None:

@@ -97,3 +97,15 @@ def test_a_lost_connection_ends_the_beating_and_the_release_quietly(monkeypatch:
         assert not thread.is_alive()
     held.release()
     assert channel.closed
+
+
+@pytest.mark.parametrize(
+    "said",
+    ['{"taken": 5}', '{"taken": {"owner": 5}}', '{"held": []}', '{"held": {"owner": "a", "machine": null}}',
+     '{"taken": null, "unwritten": 5}', '{"held": "x"}'],
+)  # fmt: skip
+def test_what_is_no_lease_is_an_error_of_the_head(said: str) -> None:
+    with pytest.raises((MalformedAnswer, LeaseHeld)) as caught:
+        take(ScriptedChannel([said]))
+    error = caught.value
+    assert isinstance(error, MalformedAnswer) or (isinstance(error, LeaseHeld) and error.lease.owner == "somebody")
