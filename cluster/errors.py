@@ -7,8 +7,9 @@ ClusterError
 │   ├── Unreachable         no connection, or it broke
 │   ├── CommandFailed       an exit status other than 0
 │   ├── CommandTimedOut     the time limit of a command
-│   └── MalformedAnswer     an answer that cannot be read
-│       └── TooMuchOutput   or that does not end
+│   ├── MalformedAnswer     an answer that cannot be read
+│   │   └── TooMuchOutput   or that does not end
+│   └── StateTaken          somebody else has the place of our folder, or may write in it
 ├── FleetError              several of these, one a host
 ├── PreflightFailed         findings that forbid a start
 ├── NotReady                what was wanted of the engine, or of Ray, did not come
@@ -137,6 +138,12 @@ class TooMuchOutput(MalformedAnswer):
         cure = f"log in to {host} and see what prints there: a start-up file of the shell, for instance"
         super().__init__(host, command.title, cause=f"it said more than {command.most >> 20} MiB", cure=cure)
         self.command = command
+
+
+class StateTaken(HostError):
+    """What has the path of our folder on a host is not ours alone: nothing in it is read, signalled or removed."""
+
+    kind: ClassVar[str] = "StateTaken"
 
 
 class FleetError(ClusterError):

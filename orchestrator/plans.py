@@ -70,7 +70,7 @@ def _start() -> tuple[Phase, ...]:
 def down(removed: Sequence[Inventory] = (), teardown: Teardown | None = None) -> tuple[Phase, ...]:
     """`removed` and `teardown` as for `up`."""
     return (
-        AcquireLease(),
+        AcquireLease(needed=False),
         StopVllm(),
         StopRay(),
         CleanRemovedHosts(removed, teardown),

@@ -14,8 +14,8 @@ from cluster.inventory import Inventory
 from cluster.launch.unit import folder_name
 from cluster.transport.conversation import Conversation
 from cluster.transport.host import Host
-from cluster.values import LogLine
-from cluster.values.base import shaped
+from cluster.values import LogLine, TakenFolder
+from cluster.values.base import Fact, shaped
 
 Kind = Literal["ray", "vllm", "ranks"]
 
@@ -42,12 +42,24 @@ _MOST, _LINE = 8 << 20, 16 << 10
 _ATTENTION = 0.2
 
 
+class Taken(Fact):
+    """What is in the way of the folder that we, the user `uid`, have on a host."""
+
+    uid: int
+    taken: TakenFolder
+
+
+#: How many files there are, what is in the way of them, or a line.
+Message = int | Taken | LogLine
+
+
 @dataclass(frozen=True)
 class Logs:
     """The last lines of the files on a host; `files` is how many there are."""
 
     files: int
     lines: tuple[LogLine, ...]
+    taken: Taken | None = None
 
 
 def tail(inventory: Inventory, host: str, kinds: Sequence[Kind], lines: int) -> Probe[Logs]:
@@ -60,8 +72,8 @@ def following(inventory: Inventory, host: str, kinds: Sequence[Kind], lines: int
     return _program(inventory, host, kinds, lines, follow=True)
 
 
-def follow(host: Host, command: Command, receive: Callable[[int | LogLine], None], done: threading.Event) -> None:
-    """Hands to `receive` how many files there are, then each line as it comes, until we are `done`.
+def follow(host: Host, command: Command, receive: Callable[[Message], None], done: threading.Event) -> None:
+    """Hands to `receive` how many files there are or what is in the way, then each line, until we are `done`.
 
     Raises HostError when it ends before.
     """
@@ -101,11 +113,14 @@ def _logs(output: str) -> Logs:
     files = [message for message in messages if isinstance(message, int)]
     if not files:
         raise ValueError("it does not say how many files there are")
-    return Logs(files[0], tuple(message for message in messages if isinstance(message, LogLine)))
+    taken = next((message for message in messages if isinstance(message, Taken)), None)
+    return Logs(files[0], tuple(message for message in messages if isinstance(message, LogLine)), taken)
 
 
-def _messages(output: str) -> Iterator[int | LogLine]:
-    """The number of files, and lines of logs."""
+def _messages(output: str) -> Iterator[Message]:
+    """The number of files, what is in the way, and lines of logs."""
     for row in json_lines(output):
         with suppress(ValueError):
+            if "taken" in row:
+                yield shaped(Taken, {"uid": row.get("uid"), "taken": row["taken"]})
             yield shaped(int, row["files"]) if "files" in row else shaped(LogLine, row)

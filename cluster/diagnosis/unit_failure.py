@@ -9,6 +9,7 @@ from cluster.diagnosis.engine_failure import engine_failed
 from cluster.errors import EngineDied, HostError
 from cluster.inventory import Inventory
 from cluster.launch import ray, unit
+from cluster.launch.state_folder import obstacle_of
 from cluster.transport.host import Host
 from cluster.values import Presence, UnitState
 from cluster.views import HostView
@@ -29,6 +30,8 @@ def unit_failure(inventory: Inventory, host: Host, view: HostView) -> UnitFailur
     if view.facts is None:
         problem = view.problem
         return UnitFailure(problem.reason, problem.cure) if problem else NONE
+    if taken := obstacle_of(inventory, view.name, view.facts):
+        return UnitFailure(taken.cause, taken.cure)
     if view.facts.gpu_problem:
         return UnitFailure(view.facts.gpu_problem, "see what nvidia-smi says there")
     units: list[tuple[unit.Name, UnitState]] = [("ray", view.ray), ("vllm", view.vllm)]

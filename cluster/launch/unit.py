@@ -30,7 +30,12 @@ STATE_HINTS = (
     Hint(
         "belongs to somebody else",
         "the state directory was made by another user",
-        "remove it, or choose another one under `runtime: state_directory:`",
+        "see `orchestrator check`, or choose another one under `runtime: state_directory:`",
+    ),
+    Hint(
+        "is a symbolic link of|is no folder, and|may be written by other users",
+        "the state directory is not ours alone",
+        "see `orchestrator check`, or choose another one under `runtime: state_directory:`",
     ),
     Hint("No space left", "the disk of the state directory is full", "free some space there"),
     Hint(

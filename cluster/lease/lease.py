@@ -29,7 +29,7 @@ def hold(lease: Lease, state: str, venv: str) -> Command:
 def breaking(by: Lease, state: str, venv: str) -> Probe[Lease | None]:
     """Ends the program that holds the lease; says whose it was, None when nobody held it."""
     payload = {"folder": state, "by": _fields(by)}
-    command = program("lease.break_lease", payload, title="break the lease", venv=venv)
+    command = program("lease.break_lease", payload, title="break the lease", venv=venv, hints=STATE_HINTS)
     return Probe(command, lambda output: lease_of(last_json(output)["held"]))
 
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 from statistics import median
 
 from cluster.inventory import HostSpec, Inventory, ssh_command
+from cluster.launch.state_folder import obstacle_of
 from cluster.preflight.check import Check, Evidence, blocking, finding, of_each, unchecked, warning
 from cluster.values import Facts, Finding, Presence
 from cluster.values.facts import Machine, Stranger
@@ -223,11 +224,12 @@ def directory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Fi
     """The worst thing about it, and no more."""
     state, other = inventory.runtime.state_directory, "choose another `runtime: state_directory:`"
     if facts.state_problem:
+        taken = obstacle_of(inventory, spec.name, facts)
         yield blocking(
             facts.state_problem,
             wanted=f"{state}/o-{facts.uid} for {facts.user} alone",
             why="records, logs and Ray's sockets lie there",
-            cure=other,
+            cure=f"{taken.cure}; or {other}" if taken else other,
         )
     elif facts.free_mib < _FREE_MIB:
         yield blocking(

@@ -86,6 +86,7 @@ def _listener(inventory: Inventory, spec: HostSpec) -> Command:
         "ports": ports_to_try(inventory, spec),
         "limit": _LISTENERS_LIMIT,
         "length": _LENGTH,
+        "state": inventory.runtime.state_directory,
     }
     venv, limit = inventory.runtime.venv, _LISTENERS_LIMIT + 5
     return program("trials.port_listener", payload, title="listen for its peers", venv=venv, timeout=limit)

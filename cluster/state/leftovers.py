@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cluster.engine import gpu
 from cluster.inventory import HostSpec, Inventory, ssh_command
+from cluster.launch.state_folder import obstacle_of
 from cluster.values import Facts, Leftover
 from cluster.views import Observed
 
@@ -21,6 +22,8 @@ def _of_host(inventory: Inventory, spec: HostSpec, seen: Observed) -> Iterator[L
         why = f": {view.problem.cause}" if view.problem and view.problem.cause else ""
         yield Leftover(spec.name, f"could not be looked at{why}", "run `down` again once it answers", False)
         return
+    if taken := obstacle_of(inventory, spec.name, view.facts):
+        yield Leftover(spec.name, f"could not be looked at: {taken.cause}", taken.cure, False)
     yield from _processes(spec, view.facts)
     yield from _memory(spec, view.facts)
 

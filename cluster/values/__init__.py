@@ -10,6 +10,7 @@ from cluster.values.facts import (
     Listener,
     Presence,
     RdmaPort,
+    TakenFolder,
     UnitState,
     is_read,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "RdmaPort",
     "Reach",
     "Severity",
+    "TakenFolder",
     "UnitState",
     "VenvCheck",
     "concern_of",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from cluster.values.base import Fact
 
@@ -252,6 +252,15 @@ class ModelFiles(Fact):
     config: str = ""
 
 
+class TakenFolder(Fact):
+    """What is in the way of one of our folders on a host (the one that they lie in, ours there, the cluster's, or
+    a unit's), and whose it is."""
+
+    level: Literal["parent", "user", "cluster", "ray", "vllm"]
+    kind: Literal["link", "no folder", "owner", "writable"]
+    owner: str
+
+
 class Facts(Fact):
     """All that one round trip brings from a host. Limits are hard limits, -1 is unlimited; sizes in MiB.
 
@@ -283,6 +292,7 @@ class Facts(Fact):
     links: Links
     machine: Machine
     clock: tuple[float, float]
+    state_taken: TakenFolder | None = None
 
     def interface(self, address: str) -> str:
         """The interface that holds `address`; empty when none does."""

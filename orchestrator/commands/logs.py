@@ -6,8 +6,9 @@ import json
 import sys
 import threading
 
-from cluster.diagnosis.logs import Kind, Logs, follow, following, tail
+from cluster.diagnosis.logs import Kind, Logs, Message, Taken, follow, following, tail
 from cluster.errors import FleetError, HostError
+from cluster.launch.state_folder import state_taken
 from cluster.transport.host import Host
 from cluster.values import LogLine
 from orchestrator.cli.exit_codes import exit_code
@@ -70,16 +71,18 @@ class _Logs:
         if isinstance(answer, HostError):
             self._explain(answer)
             return
-        self._hear(host, answer.files)
+        self._hear(host, answer.taken or answer.files)
         for line in answer.lines:
             self._hear(host, line)
 
-    def _hear(self, host: str, message: int | LogLine) -> None:
-        """A line, or how many files there are to read."""
+    def _hear(self, host: str, message: Message) -> None:
+        """A line, how many files there are to read, or what is in the way of them."""
         if isinstance(message, LogLine):
             json_wanted = self._request.output == "json"
             output = shown.document(host, message) if json_wanted else shown.text(host, message, self._several)
             self._put(output + "\n")
+        elif isinstance(message, Taken):
+            self._explain(state_taken(self._inventory, host, message.uid, message.taken, "read the logs"))
         elif message == 0:
             what = " or ".join(self._kinds)
             write(sys.stderr, f"{marks_for(sys.stderr).dot} {host}: there is no log of {what}\n")

@@ -19,16 +19,23 @@ class AcquireLease(Phase):
     title = "Take the lease"
     waits = Waits("the lease, which somebody else holds", lambda patience: patience.lease)
 
-    def __init__(self, taken: Callable[[], None] = lambda: None, *, recheck: bool = False) -> None:
+    def __init__(
+        self, taken: Callable[[], None] = lambda: None, *, recheck: bool = False, needed: bool = True
+    ) -> None:
         """`taken` is called once the lease is ours. With `recheck`, hosts are checked again after a wait: what was
-        seen before it is old."""
+        seen before it is old. Where it is not `needed`, a head that can keep none is no obstacle."""
         self._taken = taken
         self._recheck = recheck
+        self._needed = needed
 
     def skip(self, situation: Situation) -> str | None:
-        """A lost head cannot give a lease."""
-        head = situation.inventory.head.name
-        return None if situation.seen[head].problem is None else f"no lease: {head} could not be looked at"
+        """A head that is lost, or on which somebody else has the place of our folder, cannot give a lease."""
+        view = situation.seen[situation.inventory.head.name]
+        if view.problem:
+            return f"no lease: {view.name} could not be looked at"
+        if view.facts and view.facts.state_taken and not self._needed:
+            return f"no lease: its folder on {view.name} is not ours alone"
+        return None
 
     def run(self, stage: Stage) -> Handover:
         """Raises LeaseHeld when somebody else works on this cluster, and what forbids a start after a wait."""

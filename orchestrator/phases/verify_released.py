@@ -58,8 +58,9 @@ class VerifyReleased(Phase):
         return last.items
 
     def _remove_state(self, stage: Stage, hosts: Sequence[str]) -> tuple[Leftover, ...]:
-        """Returns files that cannot be removed. Hosts that were not seen are left alone."""
-        seen = [name for name in hosts if stage.seen[name].facts]
+        """Returns files that cannot be removed. Hosts that were not seen, or whose folder is not ours, are left
+        alone."""
+        seen = [name for name in hosts if (facts := stage.seen[name].facts) and not facts.state_taken]
         answers = stage.fleet.each(
             lambda host: host.run(unit.remove_state(stage.facts(host.name).state, stage.venv)), among=seen
         )

@@ -12,6 +12,7 @@ from cluster.diagnosis import bundle
 from cluster.diagnosis.collect import Collected, collect
 from cluster.errors import ClusterError, HostError, InUse, LeaseHeld, PreflightFailed
 from cluster.inventory import Inventory
+from cluster.launch.state_folder import state_taken
 from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from cluster.views import Observed
@@ -69,14 +70,22 @@ class SupportBundle:
         bundle cannot be written."""
         brought = self._brought(seen, seconds)
         late = bundle.missing(brought, [name for name in self.fleet.names if seen[name].facts])
-        missing = (*_unseen(seen), *late)
+        taken = tuple(self._taken(seen))
+        missing = (*_unseen(seen), *(f"{error.host}: {error.reason}" for error in taken), *late)
         contents = bundle.texts(self.inventory, seen, brought, self._own(why, missing))
         texts = {name: len(collected.texts) for name, collected in brought.items()}
         lost = [view.problem for view in seen.values() if view.problem]
-        problems = (*lost, *(collected.problem for collected in brought.values() if collected.problem))
+        problems = (*lost, *taken, *(collected.problem for collected in brought.values() if collected.problem))
         archive = bundle.packed(path.name.removesuffix(".tar.gz"), contents)
         write_output(path, archive, 0o600)
         return Bundle(path, len(archive), texts, missing, problems)
+
+    def _taken(self, seen: Observed) -> Iterator[HostError]:
+        """Errors of the hosts where the place of our folder is somebody else's."""
+        for name, view in seen.items():
+            if view.facts and view.facts.state_taken:
+                uid, taken = view.facts.uid, view.facts.state_taken
+                yield state_taken(self.inventory, name, uid, taken, "collect what it says")
 
     def _brought(self, seen: Observed, seconds: float) -> dict[str, Collected]:
         def look(host: Host) -> Collected:

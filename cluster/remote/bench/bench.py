@@ -8,30 +8,28 @@ silent, or says that it shall; then it says gone.
 
 import base64
 import ctypes
-import glob
 import json
 import math
 import os
 import re
 import select
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cluster.remote.common.files import secure_folder
     from cluster.remote.common.http_exchange import http_exchange
+    from cluster.remote.common.owned_folder import OpenFolder, made, split
     from cluster.remote.common.processes import below, payload, processes
+    from cluster.remote.common.remove_tree import remove
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-PIECE = 192 << 10
+RESULT_PIECE = 192 << 10
 LOG = 100 << 10
 #: Seconds for the server to have counted the last request, after it was answered.
 SETTLING = 5.0
@@ -40,10 +38,11 @@ SETTLING = 5.0
 class Client:
     """The benchmark client, and the folder that it works in."""
 
-    def __init__(self, data: dict[str, Any]) -> None:
+    def __init__(self, data: dict[str, Any], state: "OpenFolder") -> None:
         self.data = data
         self.begun = time.monotonic()
-        self.folder = tempfile.mkdtemp(prefix="bench-", dir=data["state"])
+        self.state = state
+        self.folder = state.make(f"bench-{os.getpid()}")
         self.process: subprocess.Popen[bytes] | None = None
         self.ending = threading.Lock()
 
@@ -51,9 +50,10 @@ class Client:
         """It dies with us, however we do."""
         libc = ctypes.CDLL(None)
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        with open(os.path.join(self.folder, "log"), "wb") as log:
+        place = f"/proc/self/fd/{self.folder.file}"
+        with open(self.folder.create("log"), "wb") as log:
             self.process = subprocess.Popen(
-                self.data["argv"], env=environment(self.data), cwd=self.folder, stdin=subprocess.DEVNULL,
+                self.data["argv"], env=environment(self.data), cwd=place, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL),
             )  # fmt: skip
 
@@ -62,11 +62,14 @@ class Client:
         with self.ending:
             if self.process:
                 kill(self.process)
-            shutil.rmtree(self.folder, ignore_errors=True)
+            list(remove(self.state, self.folder.name))
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, last: int = -1) -> bytes:
+        """A file whole, or so many of its last bytes."""
         try:
-            with open(os.path.join(self.folder, name), "rb") as file:
+            with open(self.folder.open(name), "rb") as file:
+                if last >= 0:
+                    file.seek(max(0, os.fstat(file.fileno()).st_size - last))
                 return file.read()
         except OSError:
             return b""
@@ -162,23 +165,24 @@ def follow(client: Client) -> int:
 
 def send(client: Client, status: int) -> None:
     say(status=status, seconds=time.monotonic() - client.begun)
-    say(log=client.read("log")[-LOG:].decode(errors="replace"))
+    say(log=client.read("log", LOG).decode(errors="replace"))
     packed = base64.b64encode(zlib.compress(client.read(client.data["result"]), 6)).decode()
-    for start in range(0, len(packed), PIECE):
-        say(result=packed[start : start + PIECE])
+    for start in range(0, len(packed), RESULT_PIECE):
+        say(result=packed[start : start + RESULT_PIECE])
 
 
-def sweep(state: str) -> None:
+def sweep(state: "OpenFolder") -> None:
     """One run at a time: whatever else is called so was left by one that was killed."""
-    for old in glob.glob(os.path.join(glob.escape(state), "bench-*")):
-        shutil.rmtree(old, ignore_errors=True)
+    for name in state.names():
+        if name.startswith("bench-"):
+            list(remove(state, name))
 
 
 def main() -> None:
     data = payload()
-    secure_folder(data["state"])
-    sweep(data["state"])
-    client = Client(data)
+    state = made(*split(data["state"], 2))
+    sweep(state)
+    client = Client(data, state)
     try:
         say(before=counted(data))
         client.launch()

@@ -1,122 +1,121 @@
-"""Private folders and files, for the programs that write on a host."""
+"""Logs, leases and other files in folders of ours, for the programs that write on a host."""
 
 import errno
 import os
 import shutil
 import stat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cluster.remote.common.owned_folder import OpenFolder
 
 LOGS_KEPT = 5
 #: A log that is cut short keeps its beginning: what the start of an engine said is looked at as long as it runs.
 LOG_HEAD = 1 << 20
 
 
-def secure_folder(path: str) -> None:
-    """Makes a private folder in a private folder; one of somebody else under our name is refused, not used."""
-    for folder in (os.path.dirname(path), path):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        status = os.stat(folder)
-        if os.path.islink(folder) or status.st_uid != os.getuid():
-            raise SystemExit(f"{folder} belongs to somebody else")
-        # One that is private already may lie on a disk that has become read-only.
-        if stat.S_IMODE(status.st_mode) != 0o700:
-            os.chmod(folder, 0o700)
-
-
-def write_private(path: str, text: str) -> None:
+def write_private(folder: "OpenFolder", name: str, text: str) -> None:
     """Writes all or nothing, readable by us alone from the first byte on. Several may write the same file.
 
     It does not sync. What these files describe ends with the host, and readers take an empty one for none; on a
     disk that is busy with a checkpoint a sync may take long.
     """
-    scratch = f"{path}.{os.getpid()}.new"
+    scratch = f"{name}.{os.getpid()}.new"
+    folder.discard(scratch)
     try:
-        with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        with open(folder.create(scratch), "w") as file:
             file.write(text)
-        os.replace(scratch, path)
+        folder.rename(scratch, name)
     except OSError:
-        discard(scratch)
+        folder.discard(scratch)
         raise
 
 
-def discard(path: str) -> None:
-    """Removes a file, if it is there and can be removed."""
-    try:
-        os.unlink(path)
-    except OSError:
-        pass
-
-
-def remove_if_empty(path: str) -> None:
-    try:
-        os.rmdir(path)
-    except OSError:
-        pass
-
-
-def open_lease(folder: str, flags: int) -> int:
+def open_lease(folder: "OpenFolder", flags: int) -> int:
     """What the lease of this folder is a lock on: a file, for reading alone where it cannot be written.
 
-    Without a file on a read-only disk, where nobody can make one, it is the folder itself.
+    Without a file on a read-only disk, where nobody can make one, it is the folder itself. With O_CREAT in `flags`
+    it is made where there is none.
     """
-    path = os.path.join(folder, "lease")
     try:
-        return os.open(path, flags, 0o600)
+        return open_or_make(folder, "lease", flags)
     except OSError as problem:
         frozen = problem.errno == errno.EROFS or read_only(folder)
         if problem.errno not in (errno.EROFS, errno.EACCES, errno.EPERM) and not frozen:
             raise
         try:
-            return os.open(path, os.O_RDONLY)
+            return folder.open("lease")
         except FileNotFoundError:
             if not frozen:
                 raise problem from None
-    return os.open(folder, os.O_RDONLY)
+    return os.open(".", os.O_RDONLY, dir_fd=folder.file)
 
 
-def read_only(folder: str) -> bool:
+def open_or_make(folder: "OpenFolder", name: str, flags: int) -> int:
+    """Somebody of ours may make it, or remove it, at the same moment: whoever asks opens again."""
+    while True:
+        try:
+            return folder.open(name, flags & ~os.O_CREAT)
+        except FileNotFoundError:
+            if not flags & os.O_CREAT:
+                raise
+        try:
+            return folder.create(name, flags)
+        except FileExistsError:
+            continue
+
+
+def read_only(folder: "OpenFolder") -> bool:
     try:
-        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+        return bool(os.fstatvfs(folder.file).f_flag & os.ST_RDONLY)
     except OSError:
         return False
 
 
-def is_lease(file: int, folder: str) -> bool:
+def is_lease(file: int, folder: "OpenFolder") -> bool:
     """Whether it still is what others lock: a holder that leaves removes the file."""
-    path = folder if stat.S_ISDIR(os.fstat(file).st_mode) else os.path.join(folder, "lease")
+    if stat.S_ISDIR(os.fstat(file).st_mode):
+        return folder.parent is None or has_name(file, folder.parent, folder.name)
+    return has_name(file, folder, "lease")
+
+
+def has_name(file: int, folder: "OpenFolder", name: str) -> bool:
+    """Whether the file that is open still has this name."""
     try:
-        return os.path.samestat(os.fstat(file), os.stat(path))
+        return os.path.samestat(os.fstat(file), folder.status(name))
     except FileNotFoundError:
         return False
 
 
-def shift(log: str) -> None:
+def shift(folder: "OpenFolder", log: str) -> None:
     """Makes room for a log.1: what has this name becomes log.2, and so on."""
     for number in range(LOGS_KEPT - 1, 1, -1):
-        if os.path.exists(f"{log}.{number - 1}"):
-            os.replace(f"{log}.{number - 1}", f"{log}.{number}")
+        if folder.has(f"{log}.{number - 1}"):
+            folder.rename(f"{log}.{number - 1}", f"{log}.{number}")
 
 
-def rotate(log: str) -> None:
+def rotate(folder: "OpenFolder", log: str) -> None:
     """The log of this launch begins empty; those of the launches before it are log.1, log.2 and so on."""
-    shift(log)
-    if os.path.exists(log):
-        os.replace(log, f"{log}.1")
+    shift(folder, log)
+    if folder.has(log):
+        folder.rename(log, f"{log}.1")
 
 
-def cut(log: str) -> None:
+def cut(folder: "OpenFolder", log: str) -> None:
     """Copies the log to log.1 and cuts it short; whoever writes appends, and so goes on at the new end.
 
     What is written between the last byte copied and the cut is lost. On a full disk all stays as it is.
     """
     copy = f"{log}.copy"
+    folder.discard(copy)
     try:
-        with open(log, "r+b") as file:
-            with open(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as older:
+        with open(folder.open(log, os.O_RDWR), "r+b") as file:
+            with open(folder.create(copy), "wb") as older:
                 shutil.copyfileobj(file, older, 1 << 20)
-            shift(log)
-            os.replace(copy, f"{log}.1")
+            shift(folder, log)
+            folder.rename(copy, f"{log}.1")
             file.truncate(LOG_HEAD)
-        with open(log, "ab") as file:
+        with open(folder.open(log, os.O_WRONLY | os.O_APPEND), "ab") as file:
             file.write(b"\n[what was said here is in log.1]\n")
     except OSError:
-        discard(copy)
+        folder.discard(copy)

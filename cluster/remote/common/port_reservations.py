@@ -1,35 +1,141 @@
-"""Whose a port of this host is before anybody listens on it: names that end with their holder, however that ends.
+"""Whose a port of this host is before anybody listens on it: locks on files in our own folder, which no other user
+can take. They end with their holder, however that ends.
 
 A Ray that comes up binds its ports for seconds, one after the other. Where a check of ours listens on one of them
 at that moment, its raylet dies, and `ray start` says half a minute later that it did not come up (measured).
-Each side gives its name first and looks for the other's then, so that one of the two sees the other.
+So a unit has a shared lock on each of its ports, and a check has one alone.
+
+Programs of before have names in place of locks, those of abstract sockets. They are given as well, and looked for:
+any user can take such a name, so that only one of ours counts.
 """
 
+import fcntl
+import os
 import socket
+import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cluster.remote.common.files import has_name, open_or_make
+    from cluster.remote.common.owned_folder import TRIES, OpenFolder
+    from cluster.remote.common.processes import is_ours, links
 
 #: Seconds for a check to be done with a port.
 CHECKED = 10.0
+#: Where the locks lie, below the folder of this user.
+PORTS = "ports"
 
 
-def for_unit(ports: "list[int]") -> "list[Any]":
-    """The names of these ports, given for as long as they are kept; no check listens on any of them then, but for
-    one that hangs. Other units may have given the same: they are somebody else's to compare."""
-    names = [name(f"unit {port}") for port in ports]
+class Claim:
+    """What a port is claimed by, for as long as it is kept."""
+
+    def __init__(self, ours: Any, port: int) -> None:
+        self.ours = ours
+        self.port = port
+        self.file = -1
+        self.name: Any = None
+
+    def take(self, how: int) -> None:
+        """Raises BlockingIOError where somebody of ours has it, unless told to wait."""
+        for _ in range(TRIES if self.ours else 0):
+            try:
+                if self.lock(how):
+                    return
+            except FileNotFoundError:
+                continue  # an empty folder that somebody of ours has removed
+
+    def lock(self, how: int) -> bool:
+        """Whether it is ours now; whoever had it last may remove the file meanwhile."""
+        ports = self.ours.make(PORTS)
+        self.file = open_or_make(ports, str(self.port), os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(self.file, how)
+            if has_name(self.file, ports, str(self.port)):
+                return True
+        except OSError:
+            self.release()
+            raise
+        self.release()
+        return False
+
+    def release(self) -> None:
+        file, self.file = self.file, -1
+        os.close(file)
+
+    def give_name(self, words: str) -> None:
+        self.name = name(f"{words} {self.port}")
+
+    def close(self) -> None:
+        if self.name:
+            self.name.close()
+        if self.file >= 0:
+            self.release()
+
+
+def for_unit(ports: "list[int]", ours: "OpenFolder") -> "list[Claim]":
+    """The claims of these ports; no check listens on any of them then, but for one that hangs. Other units may
+    have claimed the same: they are somebody else's to compare."""
+    claims = [Claim(ours, port) for port in dict.fromkeys(ports)]
+    for claim in claims:
+        claim.give_name("unit")
+    waiting = [threading.Thread(target=waited_for, args=(claim,), daemon=True) for claim in claims]
     end = time.monotonic() + CHECKED
-    while any(given(f"check {port}") for port in ports) and time.monotonic() < end:
+    for thread in waiting:
+        thread.start()
+    for thread in waiting:
+        thread.join(max(0.0, end - time.monotonic()))
+    while any(given_by_us(f"check {port}") for port in ports) and time.monotonic() < end:
         time.sleep(0.05)
-    return names
+    return claims
 
 
-def for_check(port: int) -> Any:
-    """The name of this port, given for as long as it is kept; None where a unit or another check has it."""
-    mine = name(f"check {port}")
-    if mine and given(f"unit {port}"):
-        mine.close()
+def waited_for(claim: Claim) -> None:
+    """A check that hangs ends some time; on a full disk a unit does without."""
+    try:
+        claim.take(fcntl.LOCK_SH)
+    except OSError:
+        pass
+
+
+def for_check(port: int, ours: Any) -> "Claim | None":
+    """The claim of this port; None where a unit or another check has it. Where no folder of ours can be, no unit
+    of ours can come up either."""
+    claim = Claim(ours, port)
+    try:
+        claim.take(fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return None
-    return mine
+    except OSError:
+        pass
+    claim.give_name("check")
+    if given_by_us(f"unit {port}") or (claim.name is None and given_by_us(f"check {port}")):
+        claim.close()
+        return None
+    return claim
+
+
+def remove_claims(ours: "OpenFolder") -> None:
+    """Removes what nobody has."""
+    ports = ours.folder(PORTS)
+    if isinstance(ports, OpenFolder):
+        for port in ports.names():
+            remove_claim(ports, port)
+        ours.remove_if_empty(PORTS)
+
+
+def remove_claim(ports: "OpenFolder", port: str) -> None:
+    try:
+        file = ports.open(port, os.O_RDWR)
+    except OSError:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        ports.unlink(port)
+    except OSError:
+        pass
+    finally:
+        os.close(file)
 
 
 def name(words: str) -> "socket.socket | None":
@@ -43,10 +149,16 @@ def name(words: str) -> "socket.socket | None":
     return endpoint
 
 
-def given(words: str) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as endpoint:
-        try:
-            endpoint.connect(f"\0orchestrator {words}")
-        except OSError:
-            return False
-    return True
+def given_by_us(words: str) -> bool:
+    """Whether a process of this user has given the name."""
+    try:
+        with open("/proc/net/unix", errors="replace") as table:
+            rows = [line.split(None, 7) for line in table]
+    except OSError:
+        return False
+    sockets = {f"socket:[{row[6]}]" for row in rows if row[7:] == [f"@orchestrator {words}\n"]}
+    return bool(sockets) and any(has_socket(int(pid), sockets) for pid in os.listdir("/proc") if pid.isdigit())
+
+
+def has_socket(pid: int, sockets: "set[str]") -> bool:
+    return is_ours(pid) and any(target in sockets for target, _ in links(f"/proc/{pid}/fd"))

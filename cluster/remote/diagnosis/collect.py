@@ -9,16 +9,16 @@ Says a line of JSON for each thing as soon as it has it, so that whoever waits n
 text, packed and without secrets. The last line names what there was no time or no room for.
 """
 
-import glob
 import json
 import os
-import stat
 import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cluster.remote.common.processes import payload, processes, unit_pids
+    from cluster.remote.common.owned_folder import NotPlain, OpenFolder, inside, user_folder
+    from cluster.remote.common.processes import payload, processes
     from cluster.remote.common.redact import secrets_of
+    from cluster.remote.common.unit_processes import unit_pids
     from cluster.remote.diagnosis.host_commands import ask_ray, installed, kernel_said, say_commands, say_ray
     from cluster.remote.diagnosis.sockets import sockets
     from cluster.remote.diagnosis.stacks import under_way
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from cluster.remote.facts.gpus import gpus
 
 
-def both_ends(path: str, head: int, tail: int) -> str:
+def both_ends(opened_file: int, head: int, tail: int) -> str:
     """The first and the last bytes of a file, on whole lines: a secret must not be cut in two."""
-    with open(path, "rb") as file:
+    with open(opened_file, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size <= head + tail:
             return file.read(head + tail).decode(errors="replace")
@@ -40,34 +40,34 @@ def both_ends(path: str, head: int, tail: int) -> str:
     return first.decode(errors="replace") + between + last.decode(errors="replace")
 
 
-def say_files(teller: Teller, base: str, files: "list[dict[str, Any]]") -> None:
+def say_files(teller: Teller, base: "OpenFolder", files: "list[dict[str, Any]]") -> None:
     """Each once, by its name below `base`."""
     done = set()
     for wanted in files:
-        for path in sorted(glob.glob(os.path.join(glob.escape(base), wanted["pattern"])), key=age):
-            name = os.path.relpath(path, base)
-            if name in done or age(path) > wanted["within"]:
+        youngest = sorted(base.matching(wanted["pattern"]), key=lambda match: (age(*match[1:]), match[0]))
+        for name, folder, last in youngest:
+            if name in done or age(folder, last) > wanted["within"]:
                 continue
             done.add(name)
             if teller.late():
                 teller.left_out.append(name)
                 continue
-            say_file(teller, path, name, wanted)
+            say_file(teller, name, folder, last, wanted)
 
 
-def age(path: str) -> float:
+def age(folder: "OpenFolder", name: str) -> float:
     """Seconds since somebody wrote to it."""
     try:
-        return time.time() - os.stat(path).st_mtime
+        return time.time() - folder.status(name).st_mtime
     except OSError:
         return 0.0
 
 
-def say_file(teller: Teller, path: str, name: str, wanted: "dict[str, Any]") -> None:
+def say_file(teller: Teller, name: str, folder: "OpenFolder", last: str, wanted: "dict[str, Any]") -> None:
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return
-        text = both_ends(path, wanted["head"], wanted["tail"])
+        text = both_ends(folder.open(last), wanted["head"], wanted["tail"])
+    except NotPlain:
+        return
     except OSError as problem:
         text = f"[could not be read: {problem.strerror}]\n"
     if text and "\0" not in text[:4096]:
@@ -76,16 +76,17 @@ def say_file(teller: Teller, path: str, name: str, wanted: "dict[str, Any]") -> 
 
 def main() -> None:
     data = payload()
-    base = os.path.join(data["state"], f"o-{os.getuid()}", data["folder"])
+    base = user_folder(data["state"], data["folder"])
     teller = Teller(data, secrets_here(base, data["secret_names"]))
     ray = ask_ray(data["ray_state"])
     table = processes()
-    ours = {pid for unit in ("ray", "vllm") for pid in unit_pids(os.path.join(base, unit), table)}
+    ours = {pid for unit in ("ray", "vllm") for pid in unit_pids(inside(base, unit), table)}
     if data["processes"]:
         teller.say_json("processes.json", under_way(ours, table, teller.end))
         teller.say_json("connections.json", sockets(ours))
         teller.say_json("gpus.json", gpus(lambda: ours))
-    say_files(teller, base, data["files"])
+    if isinstance(base, OpenFolder):
+        say_files(teller, base, data["files"])
     if data["kernel"]:
         teller.say(
             "kernel.log", "".join(f"{line}\n" for line in kernel_said(data["kernel"], data["kernel_within"]))
@@ -97,12 +98,12 @@ def main() -> None:
     print(json.dumps({"left_out": teller.left_out}), flush=True)
 
 
-def secrets_here(base: str, names: str) -> "list[str]":
+def secrets_here(base: Any, names: str) -> "list[str]":
     """The secrets of the session, and Ray's token."""
     values = secrets_of(os.environ, names)
     try:
-        with open(os.path.join(base, "ray.token")) as file:
-            values.append(file.read().strip())
+        if isinstance(base, OpenFolder):
+            values.append(base.read("ray.token").decode(errors="replace").strip())
     except OSError:
         pass
     return values

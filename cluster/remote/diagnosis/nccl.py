@@ -3,30 +3,40 @@
 Data: state (the folder with the logs).
 """
 
-import glob
 import json
-import os
 import re
 from typing import TYPE_CHECKING, Iterator
 
 if TYPE_CHECKING:
+    from cluster.remote.common.owned_folder import OpenFolder, cluster_folder
     from cluster.remote.common.processes import payload, processes
 
+#: Of a line that goes on for ever, in bytes.
+LONGEST_LINE = 1 << 16
 SIGN = re.compile(r"Using network|NET/(IB|Socket) ?:|via NET/")
 
 
-def lines(state: str) -> Iterator[str]:
+def lines(state: "OpenFolder") -> Iterator[str]:
     """The lines of processes that are alive: a log that a former rank left says nothing of this launch."""
     alive = processes()
-    for path in glob.glob(os.path.join(glob.escape(state), "nccl.*.log")):
-        pid = path.rsplit(".", 2)[1]
+    for name, _, _ in state.matching("nccl.*.log"):
+        pid = name.rsplit(".", 2)[1]
         if pid.isdigit() and int(pid) in alive:
-            with open(path, errors="replace") as file:
-                yield from (line.rstrip() for line in file if SIGN.search(line))
+            yield from said(state, name)
+
+
+def said(state: "OpenFolder", name: str) -> Iterator[str]:
+    try:
+        with open(state.open(name), errors="replace") as file:
+            pieces = iter(lambda: file.readline(LONGEST_LINE), "")
+            yield from (line.rstrip() for line in pieces if SIGN.search(line))
+    except OSError:
+        return
 
 
 def main() -> None:
-    unique = dict.fromkeys(lines(payload()["state"]))
+    state = cluster_folder(payload()["state"])
+    unique = dict.fromkeys(lines(state) if isinstance(state, OpenFolder) else ())
     print(json.dumps({"lines": list(unique)[:200]}))
 
 

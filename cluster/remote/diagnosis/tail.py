@@ -2,24 +2,26 @@
 
 Data: state (root of the state directory), folder (of this cluster and host below it), files (pairs of a pattern
 below that and a label; without one a file goes by its name), lines (of each file to begin with), follow, silence
-(seconds). Says JSON lines: first files (how many there are), then source and text. Who follows ends when its stdin
-ends or falls silent, so that nothing is left behind when we go or are cut off.
+(seconds). Says JSON lines: first files (how many there are), and where something is in the way of our folder taken
+(what it is) and uid (ours); then source and text. Who follows ends when its stdin ends or falls silent, so that
+nothing is left behind when we go or are cut off.
 """
 
-import glob
 import json
 import os
 import re
 import select
-import stat
 import sys
 import time
-from typing import TYPE_CHECKING, BinaryIO, Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, NamedTuple
 
 if TYPE_CHECKING:
+    from cluster.remote.common.owned_folder import OpenFolder, in_the_way, user_folder
     from cluster.remote.common.processes import payload
 
 BLOCK = LONGEST = 1 << 16
+#: Of a file, in bytes, that is looked through for where its last lines begin.
+FARTHEST = 8 << 20
 PAUSE = 0.2
 #: A log that has become too long is cut to this length by its keeper, which keeps all of it as log.1.
 CUT_TO = 1 << 20
@@ -32,17 +34,16 @@ LONG_NAMES = re.compile(r"(worker)-[\w-]+-(\d+)\.(out|err)$|(nccl)\.\S+\.(\d+)\.
 class Tail:
     """One file that is being read, and the line in it that has not ended yet."""
 
-    def __init__(self, path: str, source: str, file: BinaryIO) -> None:
-        self.path = path
-        self.source = source
+    def __init__(self, place: "Place", file: BinaryIO) -> None:
+        self.place = place
         self.file = file
         self.rest = b""
-        self.older = inode(f"{path}.1")
+        self.older = place.older().inode()
 
-    def replaced(self) -> bool:
-        """Whether another file has this name by now: each launch begins a log of its own."""
+    def replaced(self, place: "Place") -> bool:
+        """Whether another file is there by now: each launch begins a log of its own."""
         try:
-            return not os.path.samestat(os.stat(self.path), os.fstat(self.file.fileno()))
+            return not os.path.samestat(place.status(), os.fstat(self.file.fileno()))
         except OSError:
             return True
 
@@ -52,12 +53,13 @@ class Tail:
         if size < at:
             yield from self.before_the_cut(at)
             self.file.seek(CUT_TO if size >= CUT_TO else 0)
-        self.older = inode(f"{self.path}.1")
+        self.older = self.place.older().inode()
         yield from self.lines(self.file)
 
     def before_the_cut(self, at: int) -> Iterator[bytes]:
         """What was not read when the log was cut short, where it was kept since the last look."""
-        older = opened(f"{self.path}.1") if inode(f"{self.path}.1") != self.older else None
+        place = self.place.older()
+        older = place.open() if place.inode() != self.older else None
         if older:
             with older:
                 older.seek(at)
@@ -90,21 +92,13 @@ class Tail:
 
     def say(self, line: bytes) -> None:
         if not line.startswith(OF_RAY):
-            print(json.dumps({"source": self.source, "text": line.decode(errors="replace")}))
-
-
-def inode(path: str) -> int:
-    """0 where there is no such file."""
-    try:
-        return os.stat(path).st_ino
-    except OSError:
-        return 0
+            print(json.dumps({"source": self.place.source, "text": line.decode(errors="replace")}))
 
 
 def rewind(file: BinaryIO, count: int) -> None:
     """Goes to where the last `count` lines of the file begin."""
     size = start = file.seek(0, os.SEEK_END)
-    while start > 0 and count > 0:
+    while start > max(0, size - FARTHEST) and count > 0:
         end, start = start, max(start - BLOCK, 0)
         file.seek(start)
         block = file.read(end - start)
@@ -119,26 +113,48 @@ def rewind(file: BinaryIO, count: int) -> None:
     file.seek(start)
 
 
-def opened(path: str) -> "BinaryIO | None":
-    """None where there is no file to read; to open a pipe would take for ever."""
-    try:
-        return open(path, "rb", buffering=0) if stat.S_ISREG(os.stat(path).st_mode) else None
-    except OSError:
-        return None
+class Place(NamedTuple):
+    """Where a log lies, and what it goes by."""
+
+    folder: "OpenFolder"
+    name: str
+    source: str
+
+    def older(self) -> "Place":
+        """What it is called once another log has its name."""
+        return self._replace(name=f"{self.name}.1")
+
+    def status(self) -> os.stat_result:
+        return self.folder.status(self.name)
+
+    def inode(self) -> int:
+        """0 where there is no such file."""
+        try:
+            return self.status().st_ino
+        except OSError:
+            return 0
+
+    def open(self) -> "BinaryIO | None":
+        """None where there is no file of ours to read."""
+        try:
+            return open(self.folder.open(self.name), "rb", buffering=0)
+        except OSError:
+            return None
 
 
-def found(base: str, files: "list[list[str]]") -> "dict[str, str]":
-    """The source of each file that there is, by its path."""
+def found(base: Any, files: "list[list[str]]") -> "dict[str, Place]":
+    """Where each file is that there is, by its path."""
+    if not isinstance(base, OpenFolder):
+        return {}
     return {
-        path: label or short_name(path)
+        path: Place(folder, name, label or short_name(name))
         for pattern, label in files
-        for path in sorted(glob.glob(os.path.join(glob.escape(base), pattern)))
+        for path, folder, name in base.matching(pattern)
     }
 
 
-def short_name(path: str) -> str:
+def short_name(name: str) -> str:
     """worker 1648 out, nccl 1648; any other as it is called."""
-    name = os.path.basename(path)
     long = LONG_NAMES.match(name)
     return " ".join(filter(None, long.groups())) if long else name
 
@@ -148,24 +164,25 @@ class Tails:
         self.lines = lines
         self.open: dict[str, Tail] = {}
 
-    def look(self, files: "dict[str, str]", last: bool = False) -> None:
+    def look(self, files: "dict[str, Place]", last: bool = False) -> None:
         """Says what is new in `files`: of those there are at the first look some lines, of a newer one all."""
-        for path in [path for path, tail in self.open.items() if path not in files or tail.replaced()]:
-            self.open.pop(path).say_all()
-        for path, source in files.items():
-            tail = self.open.get(path) or self.begin(path, source)
-            if tail:
-                tail.say_all() if last else tail.say_news()
+        for path, tail in list(self.open.items()):
+            if path not in files or tail.replaced(files[path]):
+                self.open.pop(path).say_all()
+        for path, place in files.items():
+            new = self.open.get(path) or self.begin(path, place)
+            if new:
+                new.say_all() if last else new.say_news()
         self.lines = -1
         sys.stdout.flush()
 
-    def begin(self, path: str, source: str) -> "Tail | None":
-        file = opened(path)
+    def begin(self, path: str, place: Place) -> "Tail | None":
+        file = place.open()
         if file is None:
             return None
         if self.lines >= 0:
             rewind(file, self.lines)
-        self.open[path] = Tail(path, source, file)
+        self.open[path] = Tail(place, file)
         return self.open[path]
 
 
@@ -187,14 +204,15 @@ class Owner:
 
 def main() -> None:
     data = payload()
-    base = os.path.join(data["state"], f"o-{os.getuid()}", data["folder"])
-    files = found(base, data["files"])
-    print(json.dumps({"files": len(files)}))
+    base = user_folder(data["state"], data["folder"])
+    stranger, files = in_the_way(base, "ray", "vllm"), found(base, data["files"])
+    taken = {"taken": stranger.told(), "uid": os.getuid()} if stranger else {}
+    print(json.dumps({"files": len(files), **taken}))
     tails = Tails(data["lines"])
     tails.look(files, last=not data["follow"])
     owner = Owner(data["silence"])
     while data["follow"] and not owner.parted():
-        tails.look(found(base, data["files"]))
+        tails.look(found(user_folder(data["state"], data["folder"]), data["files"]))
 
 
 main()

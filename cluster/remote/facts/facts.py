@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Iterator
 
 if TYPE_CHECKING:
     from cluster.remote.common.engine_log import Signs, engine_died
-    from cluster.remote.common.processes import boot_id, command_line, payload, processes, read_record, unit_pids
+    from cluster.remote.common.owned_folder import Found, OpenFolder, in_the_way, inside, user_folder
+    from cluster.remote.common.processes import boot_id, command_line, payload, processes
+    from cluster.remote.common.records import read_record
+    from cluster.remote.common.unit_processes import unit_pids
     from cluster.remote.common.unit_state import launcher, presence
     from cluster.remote.facts.gpus import gpus
     from cluster.remote.facts.hardware import hardware
@@ -26,20 +29,23 @@ if TYPE_CHECKING:
     from cluster.remote.facts.network import addresses, listeners
     from cluster.remote.facts.software import software, versions
 
+UNITS = ("ray", "vllm")
 #: Bytes of a log that has grown for months: an engine that dies says so last.
 LOG_END = 1 << 20
+#: How an engine came up, and what counts of a line, in bytes.
+LOG_START, LONGEST_LINE = 64 << 20, 64 << 10
 
 
-def ours(folder: str) -> set[int]:
+def ours(folder: "Found") -> set[int]:
     """The processes of both units."""
     table = processes()
-    return {pid for unit in ("ray", "vllm") for pid in unit_pids(os.path.join(folder, unit), table)}
+    return {pid for unit in UNITS for pid in unit_pids(inside(folder, unit), table)}
 
 
-def unit_state(folder: str, died: bool = False) -> dict[str, Any]:
+def unit_state(unit: "Found", died: bool = False) -> dict[str, Any]:
     """What runs of a unit; one that has `died` is dead, whether or not its process has left."""
-    seen = {**presence(folder), "pids": sorted(unit_pids(folder, processes()))}
-    record = read_record(folder)
+    seen = {**presence(unit), "pids": sorted(unit_pids(unit, processes()))}
+    record = read_record(unit)
     if record is None:
         return seen
     if died:
@@ -49,28 +55,41 @@ def unit_state(folder: str, died: bool = False) -> dict[str, Any]:
     return {**seen, **named, "age": age}
 
 
-def units(data: dict[str, Any], folder: str) -> dict[str, Any]:
+def units(data: dict[str, Any], folder: "Found") -> dict[str, Any]:
     """Both units; an engine is dead by its log as well."""
-    signs, vllm = Signs(*(data[name] for name in Signs._fields)), os.path.join(folder, "vllm")
-    log = lines_that_decide(os.path.join(vllm, "log"), signs.ready)
-    return {"ray": unit_state(os.path.join(folder, "ray")), "vllm": unit_state(vllm, engine_died(log, signs))}
+    signs, vllm = Signs(*(data[name] for name in Signs._fields)), inside(folder, "vllm")
+    died = engine_died(lines_that_decide(vllm, signs.ready), signs)
+    return {"ray": unit_state(inside(folder, "ray")), "vllm": unit_state(vllm, died)}
 
 
-def lines_that_decide(path: str, ready: str) -> "Iterator[str]":
+def lines_that_decide(unit: "Found", ready: str) -> "Iterator[str]":
     """Each line of the log to the one that says `ready`, and then its end; none where there is no log.
 
-    What lies between was written by clients, for months, and means nothing.
+    What lies between was written by clients, for months, and means nothing. Of a line that goes on for ever the
+    beginning counts.
     """
+    if not isinstance(unit, OpenFolder):
+        return
     try:
-        with open(path, "rb") as file:
-            for line in iter(file.readline, b""):
-                text = line.decode(errors="replace")
+        with open(unit.open("log"), "rb") as file:
+            while file.tell() < LOG_START:
+                text = start_of_line(file).decode(errors="replace")
+                if not text:
+                    return
                 yield text
                 if ready in text:
-                    yield end_of(file)
-                    return
+                    break
+            yield end_of(file)
     except OSError:
         pass
+
+
+def start_of_line(file: "BinaryIO") -> bytes:
+    """The next line, cut to its beginning; empty at the end of the file."""
+    start = piece = file.readline(LONGEST_LINE)
+    while piece and not piece.endswith(b"\n") and file.tell() < LOG_START:
+        piece = file.readline(LONGEST_LINE)
+    return start
 
 
 def end_of(file: "BinaryIO") -> str:
@@ -86,12 +105,25 @@ def user() -> str:
         return getpass.getuser()
 
 
-def state_problem(path: str) -> str:
+def state_problem(root: str, folder: "Found") -> str:
     """Why the state directory cannot be used; nearest existing parent must be writable."""
-    if os.path.lexists(path) and (os.path.islink(path) or os.lstat(path).st_uid != os.getuid()):
-        return f"{path} belongs to somebody else"
-    parent = existing(path)
+    stranger = in_the_way(folder, *UNITS)
+    if stranger:
+        return stranger.words()
+    parent = folder.real_path() if isinstance(folder, OpenFolder) else existing(root)
     return "" if os.access(parent, os.W_OK | os.X_OK) else f"{parent} is not writable"
+
+
+def state(root: str, name: str, folder: "Found") -> "dict[str, Any]":
+    """The folder of this cluster, and what keeps us from it."""
+    stranger, top = in_the_way(folder, *UNITS), user_folder(root)
+    room = os.statvfs(top.file if isinstance(top, OpenFolder) else existing(root))
+    return {
+        "state": os.path.join(root, f"o-{os.getuid()}", name),
+        "state_problem": state_problem(root, folder),
+        "state_taken": stranger and stranger.told(),
+        "free_mib": room.f_bavail * room.f_frsize >> 20,
+    }
 
 
 def existing(path: str) -> str:
@@ -113,14 +145,12 @@ def configuration(data: "dict[str, Any]") -> "dict[str, Any]":
 def main() -> None:
     begun = time.time()
     data = payload()
-    state = os.path.join(data["state"], f"o-{os.getuid()}")
-    folder = os.path.join(state, data["folder"])
+    folder = user_folder(data["state"], data["folder"])
     # A launch may be under way, by somebody who has gone: what is ours is asked before and after it is needed.
     before = ours(folder)
     held = listeners(data["ports"])
     cards = gpus(lambda: before | ours(folder))
     known = before | ours(folder)
-    room = os.statvfs(existing(state))
     facts = {
         "boot_id": boot_id(),
         "uid": os.getuid(),
@@ -136,9 +166,7 @@ def main() -> None:
         ],
         "nofile": hard(resource.RLIMIT_NOFILE),
         "memlock": hard(resource.RLIMIT_MEMLOCK),
-        "state": folder,
-        "state_problem": state_problem(state),
-        "free_mib": room.f_bavail * room.f_frsize >> 20,
+        **state(data["state"], data["folder"], folder),
         "model": model_files(data["model"]) | configuration(data),
         **units(data, folder),
     }

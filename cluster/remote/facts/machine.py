@@ -8,7 +8,10 @@ import resource
 from typing import TYPE_CHECKING, Any, Iterator
 
 if TYPE_CHECKING:
-    from cluster.remote.common.processes import Process, command_line, processes, read_record, unit_pids
+    from cluster.remote.common.owned_folder import OpenFolder, inside, user_folder
+    from cluster.remote.common.processes import Process, command_line, processes
+    from cluster.remote.common.records import read_record
+    from cluster.remote.common.unit_processes import unit_pids
     from cluster.remote.facts.model import hub_of, nearest
 
 GROUPS = "/sys/fs/cgroup"
@@ -26,8 +29,8 @@ KINDS = (
 
 
 def machine(data: dict[str, Any]) -> dict[str, Any]:
-    state = os.path.join(data["state"], f"o-{os.getuid()}")
-    place = nearest(state)
+    ours = user_folder(data["state"])
+    place = ours.real_path() if isinstance(ours, OpenFolder) else nearest(data["state"])
     disk = os.statvfs(place)
     shm = os.statvfs("/dev/shm") if os.path.isdir("/dev/shm") else None
     soft, hard = task_limits()
@@ -43,7 +46,7 @@ def machine(data: dict[str, Any]) -> dict[str, Any]:
         "state_system": filesystem_of(place),
         "state_noexec": bool(disk.f_flag & os.ST_NOEXEC),
         "state_used": 1 - disk.f_bavail / disk.f_blocks if disk.f_blocks else 0.0,
-        "strangers": strangers(state, data["folder"]),
+        "strangers": strangers(ours, data["folder"]),
         "hub": hub_of(data["model"]),
     }
 
@@ -167,13 +170,13 @@ def kind_of(command: str) -> str:
     return next((kind for kind, pattern in KINDS if re.match(pattern, command + " ")), "")
 
 
-def strangers(state: str, folder: str) -> list[dict[str, Any]]:
+def strangers(ours: Any, folder: str) -> list[dict[str, Any]]:
     """Every Ray and vLLM here that is no part of the cluster in `folder`, oldest first."""
     kinds = {int(name): kind_of(command_line(int(name))) for name in os.listdir("/proc") if name.isdigit()}
     if not any(kinds.values()):
         return []
     table = processes()
-    clusters = cluster_trees(state, table)
+    clusters = cluster_trees(ours, table)
     candidates = sorted(
         (stranger for stranger in table.values() if kinds.get(stranger.pid)),
         key=lambda stranger: (stranger.ticks, stranger.pid),
@@ -192,12 +195,13 @@ def strangers(state: str, folder: str) -> list[dict[str, Any]]:
     ]
 
 
-def cluster_trees(state: str, table: "dict[int, Process]") -> dict[int, tuple[str, str]]:
+def cluster_trees(ours: Any, table: "dict[int, Process]") -> dict[int, tuple[str, str]]:
     """Folder and name of the cluster of ours that a process belongs to."""
     trees: dict[int, tuple[str, str]] = {}
-    for path in glob.glob(os.path.join(glob.escape(state), "*", "*", "")):
-        folder, unit = path.rstrip("/").split("/")[-2:]
-        if unit in ("ray", "vllm"):
-            name = str((read_record(path) or {}).get("cluster") or folder)
-            trees.update(dict.fromkeys(unit_pids(path, table), (folder, name)))
+    for folder in ours.names() if isinstance(ours, OpenFolder) else ():
+        for name in ("ray", "vllm"):
+            unit = inside(ours.folder(folder), name)
+            if isinstance(unit, OpenFolder):
+                cluster = str((read_record(unit) or {}).get("cluster") or folder)
+                trees.update(dict.fromkeys(unit_pids(unit, table), (folder, cluster)))
     return trees

@@ -7,14 +7,14 @@ null when nobody held it.
 import fcntl
 import json
 import os
-import pwd
 import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cluster.remote.common.files import discard, is_lease, open_lease, write_private
+    from cluster.remote.common.files import is_lease, open_lease, write_private
+    from cluster.remote.common.owned_folder import NotOurs, OpenFolder, cluster_folder, user_name
     from cluster.remote.common.processes import payload
 
 
@@ -75,13 +75,6 @@ def not_ours(pid: int) -> str:
     return f"pid {pid} of {user_name(user)} holds the lease: ask them, or have root run `kill {pid}` on this host"
 
 
-def user_name(user: int) -> str:
-    try:
-        return f"user {pwd.getpwuid(user).pw_name}"
-    except KeyError:
-        return f"user id {user}"
-
-
 def end(pid: int, file: int) -> None:
     """SIGTERM lets it tell its owner; one that does not hear it is killed. Somebody else may have it at once."""
     for number in (signal.SIGTERM, signal.SIGKILL):
@@ -99,24 +92,24 @@ def end(pid: int, file: int) -> None:
     raise SystemExit(f"pid {pid} holds the lease and cannot be ended")
 
 
-def remove(folder: str, file: int) -> None:
+def remove(folder: "OpenFolder", file: int) -> None:
     """Only the very file that we have locked: the path may be somebody's new lease by now.
 
     One that stays, as on a read-only disk, is nobody's once we are gone.
     """
     if locked(file) and is_lease(file, folder):
-        discard(os.path.join(folder, "lease"))
+        folder.discard("lease")
 
 
-def tell(path: str, by: dict[str, Any]) -> None:
+def tell(folder: "OpenFolder", by: dict[str, Any]) -> None:
     """The owner hears who it was; on a full disk only that it is gone."""
     try:
-        write_private(path, json.dumps(by))
+        write_private(folder, "lease.broken", json.dumps(by))
     except OSError:
         pass
 
 
-def unlock(folder: str, by: dict[str, Any]) -> Any:
+def unlock(folder: "OpenFolder", by: dict[str, Any]) -> Any:
     try:
         file = open_lease(folder, os.O_RDWR)
     except FileNotFoundError:
@@ -128,12 +121,11 @@ def unlock(folder: str, by: dict[str, Any]) -> Any:
             raise SystemExit("whoever holds the lease cannot be seen from here, as in another container")
         return None
     held = read(file) or {"owner": f"pid {pid}", "machine": "this host", "since": "", "reason": "unknown"}
-    why = os.path.join(folder, "lease.broken")
-    tell(why, by)
+    tell(folder, by)
     try:
         end(pid, file)
     finally:
-        discard(why)
+        folder.discard("lease.broken")
     remove(folder, file)
     return held
 
@@ -147,7 +139,10 @@ def read(file: int) -> Any:
 
 def main() -> None:
     data = payload()
-    print(json.dumps({"held": unlock(data["folder"], data["by"])}))
+    folder = cluster_folder(data["folder"])
+    if isinstance(folder, NotOurs):
+        raise SystemExit(folder.words())
+    print(json.dumps({"held": unlock(folder, data["by"]) if isinstance(folder, OpenFolder) else None}))
 
 
 try:

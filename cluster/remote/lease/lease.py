@@ -17,7 +17,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cluster.remote.common.files import discard, is_lease, open_lease, remove_if_empty, secure_folder
+    from cluster.remote.common.files import is_lease, open_lease
+    from cluster.remote.common.owned_folder import OpenFolder, made, split
     from cluster.remote.common.processes import payload
 
 FIELDS = {"owner", "machine", "since", "reason"}
@@ -44,23 +45,23 @@ def write(lock: int, text: bytes) -> str:
     return ""
 
 
-def take(folder: str) -> "tuple[int, bool]":
-    """The file of the lease in this folder, and whether the lock on it is ours.
+def take(path: str) -> "tuple[OpenFolder, int, bool]":
+    """The folder of this path, the file of the lease in it, and whether the lock on it is ours.
 
     A holder that leaves removes both: a lock on a removed file is nobody's, so it is opened again.
     """
     while True:
         try:
-            secure_folder(folder)
+            folder = made(*split(path, 2))
             lock = open_lease(folder, os.O_RDWR | os.O_CREAT)
         except FileNotFoundError:
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return lock, False
+            return folder, lock, False
         if is_lease(lock, folder):
-            return lock, True
+            return folder, lock, True
         os.close(lock)
 
 
@@ -102,18 +103,20 @@ def answer(line: bytes) -> None:
     os.write(1, f"{message}\n".encode())
 
 
-def tell_who_broke_it(folder: str) -> None:
+def tell_who_broke_it(folder: "list[OpenFolder]") -> None:
     try:
-        with open(os.path.join(folder, "lease.broken")) as file:
-            print(json.dumps({"broken": json.load(file)}), flush=True)
+        for opened in folder:
+            print(json.dumps({"broken": json.loads(opened.read("lease.broken"))}), flush=True)
     finally:
         os._exit(1)
 
 
 def main() -> None:
     data = payload()
-    signal.signal(signal.SIGTERM, lambda *_: tell_who_broke_it(data["folder"]))
-    lock, ours = take(data["folder"])
+    folders: list[OpenFolder] = []
+    signal.signal(signal.SIGTERM, lambda *_: tell_who_broke_it(folders))
+    folder, lock, ours = take(data["folder"])
+    folders.append(folder)
     if not ours:
         print(json.dumps({"held": holder(lock)}), flush=True)
         return
@@ -121,9 +124,8 @@ def main() -> None:
     unwritten = write(lock, json.dumps({**data["lease"], "pid": os.getpid()}).encode())
     print(json.dumps({"taken": left, "unwritten": unwritten}), flush=True)
     hold(data["silence"])
-    discard(os.path.join(data["folder"], "lease"))
-    remove_if_empty(data["folder"])
-    remove_if_empty(os.path.dirname(data["folder"]))
+    folder.discard("lease")
+    folder.leave()
 
 
 try:

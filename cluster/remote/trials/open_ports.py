@@ -15,8 +15,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cluster.remote.common.processes import links, payload, processes, unit_pids
+    from cluster.remote.common.owned_folder import unit_folder
+    from cluster.remote.common.processes import links, payload, processes
     from cluster.remote.common.tcp import tcp_sockets
+    from cluster.remote.common.unit_processes import unit_pids
 
 #: A host of eight ranks has some dozens.
 MOST_LISTENING = 512
@@ -26,7 +28,7 @@ MOST_GUESTS = 64
 def listening_sockets(folders: "list[str]", but: "list[int]") -> "list[dict[str, Any]]":
     """Each socket on which a process of these units listens, other than for this host alone."""
     table = processes()
-    pids = {pid for folder in folders for pid in unit_pids(folder, table)}
+    pids = {pid for folder in folders for pid in unit_pids(unit_folder(folder), table)}
     owners = {link: pid for pid in pids for link, _ in links(f"/proc/{pid}/fd")}
     rows = []
     for each in tcp_sockets():

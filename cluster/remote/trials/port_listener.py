@@ -1,6 +1,7 @@
 """Listens on ports of this host, so that its peers can try whether they are let through.
 
-Data: address, ports (0 is one of the kernel's choice), limit (seconds), length (bytes). Says one line of JSON:
+Data: address, ports (0 is one of the kernel's choice), limit (seconds), length (bytes), state (root of the state
+directory). Says one line of JSON:
 listening, the ports among them that were free and that no Ray of ours is about to have. Whoever connects and sends
 `length` bytes gets one back. Ends when its stdin does, or at the limit: nobody is left listening when we go or are
 cut off.
@@ -14,7 +15,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cluster.remote.common.port_reservations import for_check
+    from cluster.remote.common.owned_folder import OpenFolder, shared_folder
+    from cluster.remote.common.port_reservations import for_check, remove_claims
     from cluster.remote.common.processes import payload
 
 BLOCK = 1 << 16
@@ -74,13 +76,32 @@ def serve(open_doors: list[socket.socket], length: int, end: float) -> None:
                 hear(selector, ready, key.data)
 
 
+def claiming(root: str) -> "OpenFolder | None":
+    """Our folder, made for as long as this lasts; None where there can be none, and so no unit of ours either."""
+    shared = shared_folder(root) if root else None
+    try:
+        return shared.make(f"o-{os.getuid()}") if isinstance(shared, OpenFolder) else None
+    except (OSError, SystemExit):
+        return None
+
+
+def leave(ours: "OpenFolder | None", claims: "list[Any]") -> None:
+    for claim in claims:
+        claim.close()
+    if ours:
+        remove_claims(ours)
+        ours.leave()
+
+
 def main() -> None:
     data = payload()
     end = time.monotonic() + data["limit"]
-    claims = {port: for_check(port) for port in data["ports"] if port}
+    ours = claiming(data.get("state", ""))
+    claims = {port: for_check(port, ours) for port in data["ports"] if port}
     listening = doors(data["address"], [port for port in data["ports"] if not port or claims[port]])
     print(json.dumps({"listening": [door.getsockname()[1] for door in listening]}), flush=True)
     serve(listening, data["length"], end)
+    leave(ours, [claim for claim in claims.values() if claim])
 
 
 main()

@@ -19,9 +19,11 @@ import time
 from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
-    from cluster.remote.common.files import cut, rotate, secure_folder, write_private
-    from cluster.remote.common.port_reservations import for_unit
-    from cluster.remote.common.processes import boot_id, payload, process, processes, unit_pids
+    from cluster.remote.common.files import cut, rotate, write_private
+    from cluster.remote.common.owned_folder import OpenFolder, made, split
+    from cluster.remote.common.port_reservations import for_unit, remove_claims
+    from cluster.remote.common.processes import boot_id, payload, process, processes
+    from cluster.remote.common.unit_processes import unit_pids
 
 PR_SET_NAME = 15
 PR_SET_CHILD_SUBREAPER = 36
@@ -29,23 +31,23 @@ LOG_BYTES = 256 << 20
 LOG_LOOK = 2.0
 
 
-def watch_log(log: str, most: int) -> None:
+def watch_log(unit: "OpenFolder", most: int) -> None:
     """For as long as the keeper lives."""
     while True:
         time.sleep(LOG_LOOK)
         try:
-            long = os.stat(log).st_size > most
+            long = unit.status("log").st_size > most
         except OSError:
             continue  # removed by somebody: there is nothing to cut
         if long:
-            cut(log)
+            cut(unit, "log")
 
 
-def hold_off_ageing(top: str) -> None:
+def hold_off_ageing(ours: "OpenFolder") -> None:
     """Whatever ages /var/tmp would take the record and the token of a unit that serves for a month; it leaves a
     tree alone while its top is locked (tmpfiles.d(5)). A lock that cannot be had changes nothing else."""
     try:
-        fcntl.flock(os.open(top, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_SH)
+        fcntl.flock(ours.file, fcntl.LOCK_SH)
     except OSError:
         pass
 
@@ -59,55 +61,57 @@ def raise_limits() -> None:
             continue
 
 
-def environment(data: dict[str, Any]) -> dict[str, str]:
+def environment(data: dict[str, Any], modules: "OpenFolder | None") -> dict[str, str]:
     """The session's own, ours over it, and the venv's programs and our modules before all others."""
     path = f"{data['venv']}/bin:{os.environ.get('PATH') or os.defpath}"
     variables = {**os.environ, "PATH": path, **data["env"]}
-    if data.get("modules"):
+    if modules:
         # An empty part would be the current folder.
-        parts = (modules_folder(data), variables.get("PYTHONPATH"))
+        parts = (modules.path, variables.get("PYTHONPATH"))
         variables["PYTHONPATH"] = ":".join(part for part in parts if part)
     return variables
 
 
-def modules_folder(data: dict[str, Any]) -> str:
-    return os.path.join(data["folder"], "modules")
+def write_modules(data: dict[str, Any], unit: "OpenFolder") -> "OpenFolder | None":
+    """The folder with our own modules; None where the unit needs none."""
+    if not data.get("modules"):
+        return None
+    folder = unit.make("modules")
+    for name, text in data["modules"].items():
+        write_private(folder, f"{name}.py", text)
+    return folder
 
 
-def write_modules(data: dict[str, Any]) -> None:
-    if data.get("modules"):
-        secure_folder(modules_folder(data))
-    for name, text in data.get("modules", {}).items():
-        write_private(os.path.join(modules_folder(data), f"{name}.py"), text)
-
-
-def keep(data: dict[str, Any], report: int) -> None:
+def keep(data: dict[str, Any], unit: "OpenFolder", ours: "OpenFolder", report: int) -> None:
     """Becomes the keeper; `report` is told once the leader runs, or why it does not."""
     os.setsid()
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     prctl(PR_SET_NAME, f"keeper {data['unit']}".encode(), 0, 0, 0)
     raise_limits()
-    _claims = for_unit(data["ports"])
-    record = start_record(data)
+    claims = for_unit(data["ports"], ours)
+    record = start_record(data, unit)
     try:
-        leader = launch(data)
+        leader = launch(data, unit)
     except Exception as error:
-        finish(data, record, 127)
+        finish(unit, record, 127)
         raise OSError(0, reason(error), data["argv"][0]) from None
     signals: list[int] = []
 
     def end(number: int, _: Any) -> None:
         signals.append(number)
-        pass_on(data["folder"], leader)
+        pass_on(unit, leader)
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.write(report, b"started")
     os.close(report)
-    aside(hold_off_ageing, os.path.dirname(data["state"]))
-    aside(watch_log, os.path.join(data["folder"], "log"), data.get("log_bytes", LOG_BYTES))
-    stay(data, record, leader, signals)
+    aside(hold_off_ageing, ours)
+    aside(watch_log, unit, data.get("log_bytes", LOG_BYTES))
+    stay(unit, record, leader, signals)
+    for claim in claims:
+        claim.close()
+    remove_claims(ours)
 
 
 def aside(task: Callable[..., None], *words: Any) -> None:
@@ -115,31 +119,37 @@ def aside(task: Callable[..., None], *words: Any) -> None:
     threading.Thread(target=task, args=words, daemon=True).start()
 
 
-def start_record(data: dict[str, Any]) -> dict[str, Any]:
+def start_record(data: dict[str, Any], unit: "OpenFolder") -> dict[str, Any]:
     """Written before the leader runs, so that there is never a process without a record."""
     me = process(os.getpid())
     assert me is not None
     identity = {"keeper": me.pid, "ticks": me.ticks, "boot": boot_id()}
     record = {**data["record"], **identity, "launched": time.time(), "status": None}
-    write_private(os.path.join(data["folder"], "record.json"), json.dumps(record))
+    write_private(unit, "record.json", json.dumps(record))
     return record
 
 
-def launch(data: dict[str, Any]) -> "subprocess.Popen[bytes]":
+def launch(data: dict[str, Any], unit: "OpenFolder") -> "subprocess.Popen[bytes]":
     """The log stays open here as well: it leads to the keeper, and to all below it, where the record is lost."""
-    log = os.open(os.path.join(data["folder"], "log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log = unit.create("log", os.O_WRONLY | os.O_APPEND)
+    modules = write_modules(data, unit)
     for number in (0, 1, 2):
         os.dup2(os.open(os.devnull, os.O_RDWR), number)
     return subprocess.Popen(
-        data["argv"], env=environment(data), stdin=0, stdout=log, stderr=log, cwd=data["folder"]
+        data["argv"],
+        env=environment(data, modules),
+        stdin=0,
+        stdout=log,
+        stderr=log,
+        cwd=f"/proc/self/fd/{unit.file}",
     )
 
 
-def pass_on(folder: str, leader: "subprocess.Popen[bytes]") -> None:
+def pass_on(unit: "OpenFolder", leader: "subprocess.Popen[bytes]") -> None:
     """SIGTERM goes to the leader; once that is gone, to whatever it left."""
     child = processes().get(leader.pid)
     lives = child is not None and child.parent == os.getpid()
-    targets = {leader.pid} if lives else unit_pids(folder, processes()) - {os.getpid()}
+    targets = {leader.pid} if lives else unit_pids(unit, processes()) - {os.getpid()}
     for pid in targets:
         try:
             os.kill(pid, signal.SIGTERM)
@@ -148,7 +158,7 @@ def pass_on(folder: str, leader: "subprocess.Popen[bytes]") -> None:
 
 
 def stay(
-    data: dict[str, Any], record: dict[str, Any], leader: "subprocess.Popen[bytes]", signals: list[int]
+    unit: "OpenFolder", record: dict[str, Any], leader: "subprocess.Popen[bytes]", signals: list[int]
 ) -> None:
     """Until the last descendant is gone: orphans become our children, so having none means there are none.
 
@@ -160,14 +170,14 @@ def stay(
         except ChildProcessError:
             return
         if pid == leader.pid:
-            finish(data, record, os.waitstatus_to_exitcode(status))
+            finish(unit, record, os.waitstatus_to_exitcode(status))
             if signals:
-                pass_on(data["folder"], leader)
+                pass_on(unit, leader)
 
 
-def finish(data: dict[str, Any], record: dict[str, Any], status: int) -> None:
+def finish(unit: "OpenFolder", record: dict[str, Any], status: int) -> None:
     try:
-        write_private(os.path.join(data["folder"], "record.json"), json.dumps({**record, "status": status}))
+        write_private(unit, "record.json", json.dumps({**record, "status": status}))
     except OSError:
         pass  # a full disk, or a folder already removed: whoever looks sees that no process is left
 
@@ -179,20 +189,21 @@ def reason(problem: Exception) -> str:
 
 def main() -> None:
     data = payload()
-    secure_folder(data["state"])
-    secure_folder(data["folder"])
-    turn = os.open(data["folder"], os.O_RDONLY)
+    unit = made(*split(data["folder"], 3))
+    assert unit.parent
+    ours = unit.parent.parent
+    assert ours
+    turn = os.open(".", os.O_RDONLY, dir_fd=unit.file)
     fcntl.flock(turn, fcntl.LOCK_EX)
-    if unit_pids(data["folder"], processes()):
+    if unit_pids(unit, processes()):
         raise SystemExit("this unit runs already")
-    rotate(os.path.join(data["folder"], "log"))
-    write_modules(data)
+    rotate(unit, "log")
     reading, writing = os.pipe()
     if os.fork() == 0:
         os.close(reading)
         os.close(turn)  # stays with the parent, until it has heard that the leader runs
         try:
-            keep(data, writing)
+            keep(data, unit, ours, writing)
         except Exception as problem:
             message = f"{getattr(problem, 'filename', None) or 'keeper'}: {reason(problem)}"
             os.write(writing, message.encode(errors="replace"))

@@ -4,25 +4,32 @@ Data: path, token (empty: keep the one there is, or make one). Says the token, o
 """
 
 import json
-import os
 import secrets
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cluster.remote.common.files import secure_folder, write_private
+    from cluster.remote.common.files import write_private
+    from cluster.remote.common.owned_folder import OpenFolder, made, split
     from cluster.remote.common.processes import payload
+
+LONGEST_TOKEN = 4096
+
+
+def kept(folder: "OpenFolder", name: str) -> str:
+    """The token that is there; one that is no plain file of ours is nobody's token, and is replaced."""
+    try:
+        return folder.read(name, LONGEST_TOKEN).decode().strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def main() -> None:
     data = payload()
-    path, token = data["path"], data["token"]
-    secure_folder(os.path.dirname(path))
-    if not token and os.path.exists(path):
-        with open(path) as file:
-            token = file.read().strip()
-    token = token or secrets.token_hex(32)
-    write_private(path, token)
+    *names, file = split(data["path"], 3)
+    folder = made(*names)
+    token = data["token"] or kept(folder, file) or secrets.token_hex(32)
+    write_private(folder, file, token)
     print(json.dumps({"token": token}))
 
 

@@ -7,7 +7,6 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable, Iterator
 
 if TYPE_CHECKING:
-    from cluster.remote.common.files import discard
     from cluster.remote.common.processes import links
     from cluster.remote.units.bound_sockets import bound, bound_by
 
@@ -60,6 +59,13 @@ def _remove_unused(noted: "dict[str, int]") -> None:
     if left:
         for path in left - in_use():
             discard(path)
+
+
+def discard(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
 
 
 def in_use() -> "set[str]":

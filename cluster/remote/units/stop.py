@@ -13,8 +13,11 @@ import time
 from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
-    from cluster.remote.common.files import discard, write_private
-    from cluster.remote.common.processes import command_line, payload, processes, read_record, unit_pids
+    from cluster.remote.common.files import write_private
+    from cluster.remote.common.owned_folder import NotOurs, OpenFolder, unit_folder
+    from cluster.remote.common.processes import command_line, payload, processes
+    from cluster.remote.common.records import read_record
+    from cluster.remote.common.unit_processes import unit_pids
     from cluster.remote.units.shared_memory import note_shared, remove_unused
 
 KILL_PATIENCE = 10.0
@@ -28,11 +31,11 @@ def send(pids: set[int], number: int) -> None:
             pass
 
 
-def gone_within(folder: str, patience: float, again: "Callable[[set[int]], None] | None" = None) -> bool:
+def gone_within(unit: Any, patience: float, again: "Callable[[set[int]], None] | None" = None) -> bool:
     """Whether the unit is gone before `patience` ends; `again` is done to what is left of it meanwhile."""
     end = time.monotonic() + patience
     while True:
-        left = unit_pids(folder, processes())
+        left = unit_pids(unit, processes())
         if not left:
             return True
         if again:
@@ -42,7 +45,7 @@ def gone_within(folder: str, patience: float, again: "Callable[[set[int]], None]
         time.sleep(0.05)
 
 
-def killed(folder: str, shared: "dict[str, int]") -> bool:
+def killed(unit: Any, shared: "dict[str, int]") -> bool:
     """Whether the unit is gone now. Each process is asked for what it shares before it is killed."""
     asked: set[int] = set()
 
@@ -51,50 +54,54 @@ def killed(folder: str, shared: "dict[str, int]") -> bool:
         asked.update(left)
         send(left, signal.SIGKILL)
 
-    return gone_within(folder, KILL_PATIENCE, kill)
+    return gone_within(unit, KILL_PATIENCE, kill)
 
 
-def mark(folder: str, record: "dict[str, Any]") -> None:
+def mark(unit: "OpenFolder", record: "dict[str, Any]") -> None:
     """Whoever looks while it drains must not take it for one that runs. On a full disk it is stopped unmarked."""
     try:
-        write_private(os.path.join(folder, "record.json"), json.dumps({**record, "stopping": True}))
+        write_private(unit, "record.json", json.dumps({**record, "stopping": True}))
     except OSError:
         pass
 
 
-def stop(folder: str, patience: float) -> set[int]:
+def stop(unit: Any, patience: float) -> set[int]:
     table = processes()
-    pids = unit_pids(folder, table)
-    record = read_record(folder) or {}
+    pids = unit_pids(unit, table)
+    record = read_record(unit) or {}
     keeper = record.get("keeper")
     if record and pids:
-        mark(folder, record)
+        mark(unit, record)
     shared: dict[str, int] = {}
     note_shared(pids, shared)
     # Without its keeper the tree has nobody to pass the signal on.
     send({keeper} if keeper in pids else pids, signal.SIGTERM)
-    if gone_within(folder, patience) or killed(folder, shared):
+    if gone_within(unit, patience) or killed(unit, shared):
         remove_unused(shared)
         return set()
-    return unit_pids(folder, processes())
+    return unit_pids(unit, processes())
 
 
-def take_turn(folder: str) -> None:
+def take_turn(unit: "OpenFolder") -> None:
     """Nobody launches the unit before this has ended: what came meanwhile would be stopped with it. A launch may
     follow while the stop of somebody who was killed still runs."""
     try:
-        fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX)
+        fcntl.flock(unit.file, fcntl.LOCK_EX)
     except OSError:
-        pass  # there is no folder, so there is nothing that could be launched in it
+        pass  # a disk of another host that gives no locks
 
 
 def main() -> None:
     data = payload()
-    take_turn(data["folder"])
-    left = stop(data["folder"], data["patience"])
-    if not left:
+    unit = unit_folder(data["folder"])
+    if isinstance(unit, NotOurs):
+        raise SystemExit(unit.words())
+    if isinstance(unit, OpenFolder):
+        take_turn(unit)
+    left = stop(unit, data["patience"])
+    if not left and isinstance(unit, OpenFolder):
         # A record that stays, as on a read-only disk, is of a process that is gone; the sweep names it.
-        discard(os.path.join(data["folder"], "record.json"))
+        unit.discard("record.json")
     print(json.dumps({"left": [{"pid": pid, "command": command_line(pid)} for pid in sorted(left)]}))
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from cluster.remote.common.http_exchange import http_exchange
-    from cluster.remote.common.processes import payload, processes, unit_pids
+    from cluster.remote.common.owned_folder import OpenFolder, unit_folder
+    from cluster.remote.common.processes import payload, processes
+    from cluster.remote.common.unit_processes import unit_pids
     from cluster.remote.common.unit_state import presence
 
 MOST = 1 << 20
@@ -18,9 +20,11 @@ MOST = 1 << 20
 START = 256 << 10
 
 
-def log_since(folder: str, offset: int) -> dict[str, Any]:
+def log_since(unit: Any, offset: int) -> dict[str, Any]:
+    if not isinstance(unit, OpenFolder):
+        return {"offset": 0, "text": ""}
     try:
-        with open(os.path.join(folder, "log"), "rb") as file:
+        with open(unit.open("log"), "rb") as file:
             size = os.fstat(file.fileno()).st_size
             begun = offset if 0 < offset <= size else 0
             first = "" if begun or size <= MOST else start_of(file)
@@ -58,8 +62,9 @@ def health(url: str) -> int:
 def main() -> None:
     data = payload()
     table = processes()
-    pids = {pid for folder in data["trees"] for pid in unit_pids(folder, table)}
-    status = {**presence(data["folder"]), **log_since(data["folder"], data["offset"]), "read": bytes_read(pids)}
+    pids = {pid for tree in data["trees"] for pid in unit_pids(unit_folder(tree), table)}
+    unit = unit_folder(data["folder"])
+    status = {**presence(unit), **log_since(unit, data["offset"]), "read": bytes_read(pids)}
     print(json.dumps({**status, "health": health(data["health"]) if data["health"] else 0}))
 
 

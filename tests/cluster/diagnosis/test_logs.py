@@ -48,11 +48,11 @@ def test_a_program_that_did_not_speak() -> None:
         ask("Welcome")
 
 
-def follow(channel: ScriptedChannel, done: threading.Event) -> list[int | LogLine]:
+def follow(channel: ScriptedChannel, done: threading.Event) -> list[logs.Message]:
     """What was heard; the last word of all ends it."""
-    heard: list[int | LogLine] = []
+    heard: list[logs.Message] = []
 
-    def hear(one: int | LogLine) -> None:
+    def hear(one: logs.Message) -> None:
         heard.append(one)
         if isinstance(one, LogLine) and one.text == "the end":
             done.set()
@@ -82,7 +82,7 @@ def test_the_program_hears_of_us_while_we_read(monkeypatch: pytest.MonkeyPatch) 
     channel, beaten, done = ScriptedChannel([FILES]), threading.Event(), threading.Event()
     monkeypatch.setattr(channel, "send", lambda data: beaten.set() if data == b"\n" else None)
 
-    def hear(one: int | LogLine) -> None:
+    def hear(one: logs.Message) -> None:
         assert beaten.wait(LIMIT)
         done.set()
 

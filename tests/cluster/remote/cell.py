@@ -15,14 +15,16 @@ from typing import Any
 from cluster.command import Command, last_json
 from cluster.launch import unit
 from cluster.launch.unit import Name, Unit, UnitStatus
-from cluster.remote.common.processes import process, processes, unit_pids, writers
+from cluster.remote.common.processes import process, processes
 from cluster.values import Launcher
 from tests.cluster.builders import inventory
 from tests.cluster.remote.local import VENV, here
+from tests.cluster.remote.parts import part
 from tests.timing import eventually
 
 FOREVER = ("sleep", "600")
 HOST = here()
+PARTS = part("common.unit_state")
 
 #: Says that it is ready only once it hears SIGTERM and answers it as told.
 _HEARING = """
@@ -93,7 +95,12 @@ class Cell:
         return HOST.ask(unit.status(name, self.state, VENV, offset, health))
 
     def pids(self, name: Name = "vllm") -> set[int]:
-        return unit_pids(str(self.folder(name)), processes())
+        pids: set[int] = PARTS.unit_pids(self.opened(name), processes())
+        return pids
+
+    def opened(self, name: Name = "vllm") -> Any:
+        """Its folder, as programs on a host open it."""
+        return PARTS.unit_folder(str(self.folder(name)))
 
     def stop(self, name: Name = "vllm", patience: float = 10.0) -> list[dict[str, Any]]:
         """What is left, after at most `patience` for SIGTERM."""
@@ -109,7 +116,7 @@ class Cell:
     def clean(self) -> None:
         names: tuple[Name, ...] = ("ray", "vllm")
         for name in names:
-            kill(self.pids(name) | set(writers(str(self.folder(name)))))
+            kill(self.pids(name) | set(PARTS.writers(self.opened(name))))
 
 
 def kill(pids: Iterable[int]) -> None:

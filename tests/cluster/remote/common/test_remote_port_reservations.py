@@ -7,16 +7,19 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from cluster.command import Command, program
 from cluster.launch import unit
-from cluster.remote.common.port_reservations import CHECKED, for_check, given
 from cluster.transport.conversation import first_answer
 from tests.cluster.remote.cell import FOREVER, HOST, Cell, after, kill
 from tests.cluster.remote.local import VENV, LocalChannel
+from tests.cluster.remote.parts import part
 from tests.timing import LIMIT, Stopwatch, eventually
+
+PARTS = part("common.port_reservations")
 
 
 @pytest.fixture
@@ -25,22 +28,23 @@ def port() -> int:
         return int(one.getsockname()[1])
 
 
-def free(port: int) -> bool:
+def free(port: int, state: Path) -> bool:
     """For a check."""
-    if mine := for_check(port):
+    ours = PARTS.shared_folder(str(state)).make("o-0")
+    if mine := PARTS.for_check(port, ours):
         mine.close()
     return mine is not None
 
 
-def listener(*ports: int) -> Command:
-    payload = {"address": "127.0.0.1", "ports": ports, "limit": 30.0, "length": 1}
+def listener(state: Path, *ports: int) -> Command:
+    payload = {"address": "127.0.0.1", "ports": ports, "limit": 30.0, "length": 1, "state": str(state)}
     return program("trials.port_listener", payload, title="listen for its peers", venv=VENV, timeout=60)
 
 
 @contextmanager
-def listening(*ports: int) -> Iterator[list[int]]:
+def listening(state: Path, *ports: int) -> Iterator[list[int]]:
     """The ports that are open for as long as this lasts."""
-    command = listener(*ports)
+    command = listener(state, *ports)
     channel = LocalChannel(command)
     try:
         yield first_answer("here", command, channel, {"listening"}, 10.0)["listening"]
@@ -48,36 +52,36 @@ def listening(*ports: int) -> Iterator[list[int]]:
         channel.close()
 
 
-def test_a_free_port_is_listened_on_and_free_again(port: int) -> None:
-    with listening(port) as found:
+def test_a_free_port_is_listened_on_and_free_again(tmp_path: Path, port: int) -> None:
+    with listening(tmp_path, port) as found:
         assert found == [port]
-        assert not free(port)
-    eventually(lambda: free(port))
+        assert not free(port, tmp_path)
+    eventually(lambda: free(port, tmp_path))
 
 
-def test_of_two_checks_one_has_the_port(port: int) -> None:
-    with listening(port), listening(port, 0) as found:
+def test_of_two_checks_one_has_the_port(tmp_path: Path, port: int) -> None:
+    with listening(tmp_path, port), listening(tmp_path, port, 0) as found:
         assert port not in found
         assert len(found) == 1
 
 
-def test_a_port_that_a_unit_will_have_is_left_alone(cell: Cell, port: int) -> None:
+def test_a_port_that_a_unit_will_have_is_left_alone(cell: Cell, tmp_path: Path, port: int) -> None:
     """It does not listen yet."""
     cell.launch(FOREVER, ports=(port,))
-    with listening(port) as found:
+    with listening(tmp_path, port) as found:
         assert found == []
     kill(cell.pids())
-    eventually(lambda: free(port))
+    eventually(lambda: free(port, tmp_path))
 
 
-def test_a_launch_waits_for_a_check_that_listens(cell: Cell, port: int) -> None:
+def test_a_launch_waits_for_a_check_that_listens(cell: Cell, tmp_path: Path, port: int) -> None:
     began = threading.Event()
 
     def launch() -> None:
         began.set()
         cell.launch(FOREVER, ports=(port,))
 
-    with listening(port):
+    with listening(tmp_path, port):
         launching = threading.Thread(target=launch)
         launching.start()
         assert began.wait(LIMIT)
@@ -86,21 +90,21 @@ def test_a_launch_waits_for_a_check_that_listens(cell: Cell, port: int) -> None:
         assert not (cell.folder() / "record.json").exists()
     launching.join(LIMIT)
     assert cell.record()["status"] is None
-    assert not free(port)
+    assert not free(port, tmp_path)
 
 
-def test_another_cluster_on_the_same_host_waits_for_nobody(cell: Cell, port: int) -> None:
+def test_another_cluster_on_the_same_host_waits_for_nobody(cell: Cell, tmp_path: Path, port: int) -> None:
     """The range of Ray's workers is the same for both, which share it."""
     cell.launch(FOREVER, ports=(port, port))
     with Stopwatch() as watch:
         cell.launch(FOREVER, name="ray", ports=(port,))
-    assert watch.seconds < CHECKED
-    assert given(f"unit {port}")
+    assert watch.seconds < PARTS.CHECKED
+    assert PARTS.given_by_us(f"unit {port}")
 
 
-def test_a_check_that_hangs_is_not_waited_for_for_ever(cell: Cell, port: int) -> None:
+def test_a_check_that_hangs_is_not_waited_for_for_ever(cell: Cell, tmp_path: Path, port: int) -> None:
     impatient = after("import time; time.monotonic = lambda now=time.monotonic: now() * 100", _launch(cell, port))
-    with listening(port):
+    with listening(tmp_path, port):
         HOST.run(impatient)
         assert cell.record()["status"] is None
 

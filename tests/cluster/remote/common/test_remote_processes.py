@@ -14,9 +14,8 @@ from cluster.remote.common.processes import (
     links,
     process,
     processes,
-    read_record,
-    writers,
 )
+from tests.cluster.remote.cell import PARTS
 
 
 def table(*parents: tuple[int, int]) -> dict[int, Process]:
@@ -74,7 +73,7 @@ def test_who_writes_below_a_folder(tmp_path: Path) -> None:
         two = subprocess.Popen(["sleep", "60"], stdout=other)
     with one, two:
         try:
-            assert list(writers(str(inside))) == [one.pid]
+            assert list(PARTS.writers(PARTS.unit_folder(str(inside)))) == [one.pid]
         finally:
             one.kill()
             two.kill()
@@ -85,9 +84,3 @@ def test_descriptors_and_whether_they_write(tmp_path: Path) -> None:
     with open(path, "w"), open(path):
         assert {(str(path), True), (str(path), False)} <= set(links("/proc/self/fd"))
     assert list(links("/proc/none")) == []
-
-
-def test_a_record_that_cannot_be_read_is_none(tmp_path: Path) -> None:
-    assert read_record(str(tmp_path)) is None
-    (tmp_path / "record.json").write_bytes(b"\xff")
-    assert read_record(str(tmp_path)) is None

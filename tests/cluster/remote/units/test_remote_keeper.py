@@ -221,7 +221,8 @@ def test_a_folder_of_somebody_else_is_refused(cell: Cell, tmp_path: Path) -> Non
     (tmp_path / "o-0").symlink_to(tmp_path / "theirs")
     with pytest.raises(CommandFailed) as caught:
         cell.launch(FOREVER)
-    assert caught.value.output.endswith("o-0 belongs to somebody else")
+    assert caught.value.output.endswith("o-0 is a symbolic link of user root")
+    assert caught.value.cause == "the state directory is not ours alone"
     assert list((tmp_path / "theirs").iterdir()) == []
 
 

@@ -1,0 +1,65 @@
+"""Which processes belong to a unit of ours."""
+
+import os
+from typing import TYPE_CHECKING, Any, Iterator
+
+if TYPE_CHECKING:
+    from cluster.remote.common.owned_folder import NotOurs, OpenFolder
+    from cluster.remote.common.processes import Process, below, boot_id, is_ours, links
+    from cluster.remote.common.records import folder_path, is_keeper, keeper_lives, read_record
+
+
+def unit_pids(unit: Any, table: "dict[int, Process]") -> "set[int]":
+    """The living processes of the unit in this folder: keeper, leader and all that descends from them; empty where
+    the folder is not ours.
+
+    Three traces, since each can be lost: the tree below the keeper (a child subreaper, so orphans stay below
+    it), its session, and, once the keeper is gone or its record lost, whoever still writes to a file of the unit.
+    """
+    if isinstance(unit, NotOurs):
+        return set()
+    record = read_record(unit)
+    if record is None or record["boot"] != boot_id():
+        return below(table, set(writers(unit)))
+    if keeper_lives(record, unit):
+        return below(table, {record["keeper"]})
+    writing = set(writers(unit))
+    return below(table, session(record["keeper"], table, writing) | writing)
+
+
+def session(keeper: int, table: "dict[int, Process]", writing: "set[int]") -> "set[int]":
+    """What is left of the session of a keeper that is gone. Its pid may be that of another session by now, in
+    which nobody writes to a file of the unit.
+
+    A pid that is a session's id is not given out again while the session has members.
+    """
+    members = {entry.pid for entry in table.values() if entry.session == keeper and is_ours(entry.pid)}
+    return members if keeper not in table and members & writing else set()
+
+
+def writers(unit: Any) -> "Iterator[int]":
+    """Processes of this user that hold a file below the folder open for writing.
+
+    Where the folder was removed under them, anybody may have made one of this name: there a process must be the
+    keeper by its name, or have begun in the folder, as a leader and all below it do.
+    """
+    top = folder_path(unit) + "/"
+    for name in os.listdir("/proc"):
+        pid = int(name) if name.isdigit() else os.getpid()
+        if pid != os.getpid() and is_ours(pid) and writes_below(pid, top) and belongs(pid, unit, top):
+            yield pid
+
+
+def belongs(pid: int, unit: Any, top: str) -> bool:
+    return isinstance(unit, OpenFolder) or is_keeper(pid, unit) or began_in(pid, top)
+
+
+def writes_below(pid: int, top: str) -> bool:
+    return any(writable and target.startswith(top) for target, writable in links(f"/proc/{pid}/fd"))
+
+
+def began_in(pid: int, top: str) -> bool:
+    try:
+        return (os.readlink(f"/proc/{pid}/cwd") + "/").startswith((top, top[:-1] + " (deleted)/"))
+    except OSError:
+        return False
