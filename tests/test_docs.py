@@ -72,7 +72,7 @@ def test_what_is_installed_for_the_sandbox_is_named() -> None:
 
 
 def test_every_link_leads_somewhere() -> None:
-    for page in (*PAGES, "docs/architecture.md", "docs/gpu-run.md", "docs/moved.md"):
+    for page in (*PAGES, "SECURITY.md", "docs/architecture.md", "docs/gpu-run.md", "docs/moved.md"):
         for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text()):
             assert (ROOT / page).parent.joinpath(target).exists(), (page, target)
 
