@@ -304,9 +304,18 @@ def in_the_way(folder: Found, *units: str) -> "NotOurs | None":
     return next((each for each in folders if isinstance(each, NotOurs)), None)
 
 
+def own_name() -> str:
+    return f"o-{os.getuid()}"
+
+
 def user_folder(root: str, *names: str) -> Found:
     """That of this user, with the clusters in it; or the folder of these names below it."""
-    return opened(root, f"o-{os.getuid()}", *names)
+    return opened(root, own_name(), *names)
+
+
+def path_of(root: str, name: str) -> str:
+    """Where the folder of this cluster is, or would be: what is launched there is told so."""
+    return os.path.join(root, own_name(), name)
 
 
 def inside(folder: Found, name: str) -> Found:

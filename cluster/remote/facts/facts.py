@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Iterator
 
 if TYPE_CHECKING:
     from cluster.remote.common.engine_log import Signs, engine_died
-    from cluster.remote.common.owned_folder import Found, OpenFolder, in_the_way, inside, user_folder
+    from cluster.remote.common.owned_folder import Found, OpenFolder, in_the_way, inside, path_of, user_folder
     from cluster.remote.common.processes import boot_id, command_line, payload, processes
     from cluster.remote.common.records import read_record
     from cluster.remote.common.unit_processes import unit_pids
@@ -119,7 +119,7 @@ def state(root: str, name: str, folder: "Found") -> "dict[str, Any]":
     stranger, top = in_the_way(folder, *UNITS), user_folder(root)
     room = os.statvfs(top.file if isinstance(top, OpenFolder) else existing(root))
     return {
-        "state": os.path.join(root, f"o-{os.getuid()}", name),
+        "state": path_of(root, name),
         "state_problem": state_problem(root, folder),
         "state_taken": stranger and stranger.told(),
         "free_mib": room.f_bavail * room.f_frsize >> 20,

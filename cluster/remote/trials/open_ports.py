@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cluster.remote.common.owned_folder import unit_folder
-    from cluster.remote.common.processes import links, payload, processes
+    from cluster.remote.common.processes import links, payload, process_name, processes
     from cluster.remote.common.tcp import tcp_sockets
     from cluster.remote.common.unit_processes import unit_pids
 
@@ -47,14 +47,6 @@ def local_end(words: str) -> "tuple[ipaddress.IPv4Address | ipaddress.IPv6Addres
         raw = b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4))
     address = ipaddress.ip_address(raw)
     return getattr(address, "ipv4_mapped", None) or address, int(port, 16)
-
-
-def process_name(pid: int) -> str:
-    try:
-        with open(f"/proc/{pid}/comm", errors="replace") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
 
 
 def stand_in() -> socket.socket:

@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cluster.remote.common.owned_folder import OpenFolder, shared_folder
+    from cluster.remote.common.owned_folder import OpenFolder, own_name, shared_folder
     from cluster.remote.common.port_reservations import for_check, remove_claims
     from cluster.remote.common.processes import payload
 
@@ -80,7 +80,7 @@ def claiming(root: str) -> "OpenFolder | None":
     """Our folder, made for as long as this lasts; None where there can be none, and so no unit of ours either."""
     shared = shared_folder(root) if root else None
     try:
-        return shared.make(f"o-{os.getuid()}") if isinstance(shared, OpenFolder) else None
+        return shared.make(own_name()) if isinstance(shared, OpenFolder) else None
     except (OSError, SystemExit):
         return None
 

@@ -62,7 +62,7 @@ def health(url: str) -> int:
 def main() -> None:
     data = payload()
     table = processes()
-    pids = {pid for tree in data["trees"] for pid in unit_pids(unit_folder(tree), table)}
+    pids = {pid for tree in map(unit_folder, data["trees"]) for pid in unit_pids(tree, table)}
     unit = unit_folder(data["folder"])
     status = {**presence(unit), **log_since(unit, data["offset"]), "read": bytes_read(pids)}
     print(json.dumps({**status, "health": health(data["health"]) if data["health"] else 0}))
