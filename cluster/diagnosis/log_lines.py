@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
-_PREFIX = re.compile(r"\s*\((?P<kind>[\w ]+?) pid=(?P<pid>\d+)(?:, ip=(?P<ip>[\w.:]+))?\) ?")
+_PREFIX = re.compile(r"\s*\((?P<kind>[\w ]+?) pid=(?P<pid>\d{1,9})(?:, ip=(?P<ip>[\w.:]+))?\) ?")
 _STAMP = re.compile(
     r"(?:ERROR|WARNING|INFO|CRITICAL) \d\d-\d\d \d\d:\d\d:\d\d (?:\[[^\]]*\] ?)?|[\d-]{10} [\d:,]{12}\t\w+ \S+ -- "
 )
+#: Characters of a line: whatever is looked for stands near its beginning.
+_LONGEST = 1 << 14
 #: Behind a line that Ray holds back because other ranks have said the same.
 _REPEATED = re.compile(r" ?\[repeated \d+x across cluster\].*$")
-_RANK = re.compile(r"world_size=\d+ rank=(\d+) |\brank (\d+) in world size \d+")
+_RANK = re.compile(r"world_size=\d+ rank=(\d{1,9}) |\brank (\d{1,9}) in world size \d+")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Line:
 
 
 def split(log: str) -> list[Line]:
-    return [_split(line) for line in log.splitlines()]
+    return [_split(line[:_LONGEST]) for line in log.splitlines()]
 
 
 def _split(line: str) -> Line:

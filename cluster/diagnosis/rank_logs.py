@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cluster.diagnosis.collect import Collected, CollectRequest, Files
 from cluster.diagnosis.log_lines import rank_numbers, split
 
-_FILE = re.compile(r"worker-[\w-]+-(?P<pid>\d+)\.(?:out|err)$")
+_FILE = re.compile(r"worker-[\w-]+-(?P<pid>\d{1,9})\.(?:out|err)$")
 #: Not that of the file's name: a worker that Ray started in advance has none there.
 _JOB = re.compile(r"^:job_id:([0-9a-f]{8})$", re.MULTILINE)
 _ACTOR = ":actor_name:RayWorkerProc"
@@ -77,7 +77,7 @@ class Death:
     lines: tuple[str, ...] = ()
 
 
-_OUT_OF_MEMORY = re.compile(r"[Oo]ut of memory: Killed process (?P<pid>\d+) \((?P<name>[^)]*)\)")
+_OUT_OF_MEMORY = re.compile(r"[Oo]ut of memory: Killed process (?P<pid>\d{1,9}) \((?P<name>[^)]{0,80})\)")
 _RAY_KILLED = re.compile(r"killed due to (?:the node running low on memory|memory pressure)|OOM kill")
 _CRASH = re.compile(
     r"Segfault encountered|Fatal Python error: |\*\*\* SIG\w+ received|terminate called after|std::bad_alloc"

@@ -13,6 +13,10 @@ from cluster.diagnosis.rank_logs import Death, RankLogs, death, last_lines
 from cluster.engine.vllm_log import FATAL
 
 _TRACEBACK = "Traceback (most recent call last):"
+#: Tracebacks that are read, and lines of the log for each: the first that is real is the cause.
+_TRACEBACKS, _TRACEBACK_LINES = 100, 2500
+#: Characters of an exception that are read, and of a frame; and frames.
+_READ, _READ_OF_FRAME, _FRAMES = 4000, 300, 300
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Timeout|Failure)\b|[a-z_]+(?:\.\w+)+: ")
 
 #: Lines of a message at most, and what follows it and is no part of it.
@@ -20,13 +24,17 @@ _PARAGRAPH = 4
 _NEXT = re.compile(rf"{re.escape(_TRACEBACK)}|During handling of|The above exception")
 
 #: Ray hands over an exception of a rank: its own traceback follows, with the exception at the end.
-_REMOTE = re.compile(r"RayTaskError\(\w+\): ray::(?P<kind>\w+).*?\(pid=(?P<pid>\d+), ip=(?P<ip>[\w.:]+)")
+_REMOTE = re.compile(
+    r"RayTaskError\(\w{1,80}\): ray::(?P<kind>\w+).{0,400}?\(pid=(?P<pid>\d{1,9}), ip=(?P<ip>[\w.:]+)"
+)
 
 #: The executor says which rank died, Ray where, and with which pid.
-_DIED = re.compile(r"RayWorkerProc rank=\[(?P<rank>\d+).*")
-_DIED_AT = re.compile(r"A worker died .* Worker IP address: (?P<ip>[\w.:]+) .*Worker PID: (?P<pid>\d+)")
+_DIED = re.compile(r"RayWorkerProc rank=\[(?P<rank>\d{1,9}).{0,400}")
+_DIED_AT = re.compile(
+    r"A worker died (?>.{0,600}? Worker IP address: )(?P<ip>[\w.:]+) (?>.{0,100}?Worker PID: )(?P<pid>\d{1,9})"
+)
 _ACTOR_DIED = re.compile(
-    r"class_name: RayWorkerProc\s+actor_id: \w+\s+pid: (?P<pid>\d+)\s+(?:name: \S*_TP(?P<rank>\d+)\s+)?"
+    r"class_name: RayWorkerProc\s+actor_id: \w+\s+pid: (?P<pid>\d{1,9})\s+(?:name: \S*_TP(?P<rank>\d{1,9})\s+)?"
     r"namespace: \S+\s+ip: (?P<ip>[\w.:]+)\s+(?P<detail>The actor .*?)(?= Some common causes|$)",
     re.MULTILINE,
 )
@@ -92,11 +100,11 @@ def root_cause(log: str, elsewhere: Mapping[str, RankLogs] | None = None) -> Roo
 
 def _tracebacks(lines: Sequence[Line]) -> Iterator[RootCause]:
     """All tracebacks that are whole, in order."""
-    for number, line in enumerate(lines):
-        if line.text.startswith(_TRACEBACK):
-            of_process = [later.text for later in lines[number:] if later.source == line.source]
-            if cause := _traceback(line.process, of_process):
-                yield cause
+    begins = (number for number, line in enumerate(lines) if line.text.startswith(_TRACEBACK))
+    for number in islice(begins, _TRACEBACKS):
+        first, after = lines[number], lines[number : number + _TRACEBACK_LINES]
+        if cause := _traceback(first.process, [line.text for line in after if line.source == first.source]):
+            yield cause
 
 
 def _traceback(process: Process, lines: Sequence[str]) -> RootCause | None:
@@ -168,7 +176,8 @@ def _numbered(cause: RootCause, lines: Sequence[Line]) -> RootCause:
 
 
 def _explained(cause: RootCause) -> RootCause:
-    known = next((known for known in KNOWN if re.search(known.sign, cause.what)), None) or next(
-        (known for known in KNOWN if any(re.search(known.sign, line) for line in cause.traceback)), None
+    what, lines = cause.what[:_READ], [line[:_READ_OF_FRAME] for line in cause.traceback[-_FRAMES:]]
+    known = next((known for known in KNOWN if re.search(known.sign, what)), None) or next(
+        (known for known in KNOWN if any(re.search(known.sign, line) for line in lines)), None
     )
     return replace(cause, cause=known.cause, cure=known.cure) if known else cause

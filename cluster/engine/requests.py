@@ -121,7 +121,7 @@ def load(metrics: str) -> Load:
 
 
 def _sum(metrics: str, name: str) -> int:
-    values = re.findall(rf"^{re.escape(name)}(?:\{{[^}}]*\}})? (\S+)$", metrics, re.MULTILINE)
+    values = re.findall(rf"^{re.escape(name)}(?:\{{[^}}\n]*\}})? (\S+)$", metrics, re.MULTILINE)
     if not values:
         raise ValueError(f"no {name} in /metrics")
     try:

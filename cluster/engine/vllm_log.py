@@ -33,17 +33,18 @@ _STAGES = (
     ("profiling memory", r"Model loading took"),
     ("preparing the KV cache", r"Available KV cache memory|KV cache size"),
     ("capturing CUDA graphs", r"Capturing CUDA graphs"),
-    ("starting the server", r"init engine .* took|Starting vLLM server"),
+    ("starting the server", r"init engine .{0,200} took|Starting vLLM server"),
     ("serving", READY),
 )
 
 _SHARDS = re.compile(r"Loading safetensors checkpoint shards:\s+\d+% Completed \| (\d{1,9})/(\d{1,9})")
 _KV_TOKENS = re.compile(r"KV cache size: (\d[\d,]{0,20}) tokens")
 
-#: An engine that dies while it serves says so itself, in a line of its own.
+#: An engine that dies while it serves says so itself, in a line of its own. Clients write lines as well: all that
+#: is between two words of a pattern is bounded, so that none of theirs is read again and again.
 _DEAD = (
-    r"(?m)^\S*\((?:EngineCore|RayWorkerProc)[^)]*\).* ERROR [^]]*\] "
-    r"(?:EngineCore encountered a fatal error|.*died unexpectedly, shutting down executor)"
+    r"(?m)^[^\s(]{0,40}\((?:EngineCore|RayWorkerProc)[^)\n]{0,80}\).{0,200}? ERROR [^]\n]{0,80}\] "
+    r"(?:EngineCore encountered a fatal error|.{0,200}died unexpectedly, shutting down executor)"
 )
 _RESERVING, *_RESERVED = [sign for _, sign in _STAGES[4:]]
 
@@ -58,7 +59,7 @@ SIGNS = Signs(
 )
 
 #: Ray's prefix of a rank, in colour, and vLLM's own of each of its processes.
-_ORIGIN = re.compile(r"^(?:\x1b\[[\d;]*m)*(?:\([\w ]+ pid=\d+[^)]*\)(?:\x1b\[[\d;]*m)* ?)*")
+_ORIGIN = re.compile(r"^(?:\x1b\[[\d;]*m)*(?:\([\w ]+ pid=\d{1,9}[^)]{0,80}\)(?:\x1b\[[\d;]*m)* ?)*")
 #: Characters in which the last line is looked for.
 _RECENT = 20_000
 
@@ -95,7 +96,7 @@ def failed(log: str) -> bool:
 
 def without_nccl(log: str) -> str:
     """The line that says that the ranks talk through gloo, as CPUs do; empty when they use NCCL or do not yet."""
-    line = re.search(r"world_size=\d+ rank=.* backend=gloo", log)
+    line = re.search(r"world_size=\d+ rank=.{0,400} backend=gloo", log)
     return line[0] if line else ""
 
 

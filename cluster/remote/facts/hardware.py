@@ -19,7 +19,9 @@ HEALTH_FIELDS = (
 FABRIC_FIELDS = "uuid,fabric.state,fabric.status"
 NEWER_FIELDS = "uuid,gpu_recovery_action,ecc.errors.uncorrected.aggregate.sram.thresholdExceeded"
 
-XID = re.compile(r"NVRM: Xid \((?:PCI:)?([0-9a-fA-F]+:[0-9a-fA-F]+:[0-9a-fA-F]+)[^)]*\): (\d+)(?:, *)?(.*)")
+XID = re.compile(
+    r"NVRM: Xid \((?:PCI:)?([0-9a-fA-F]+:[0-9a-fA-F]+:[0-9a-fA-F]+)[^)]{0,80}\): (\d{1,9})(?:, *)?(.*)"
+)
 OF_THE_DRIVER = "NVRM: "
 LOG_FILES = ("/var/log/kern.log", "/var/log/messages")
 LOG_BYTES = 4 << 20
@@ -145,7 +147,9 @@ def _log_file() -> "list[str] | None":
             with open(path, "rb") as file:
                 file.seek(max(0, os.stat(path).st_size - LOG_BYTES))
                 lines = file.read().decode(errors="replace").splitlines()
-            boots = [number for number, line in enumerate(lines) if re.search(r"kernel:.* Linux version ", line)]
+            boots = [
+                number for number, line in enumerate(lines) if re.search(r"kernel:.{0,80} Linux version ", line)
+            ]
             return lines[boots[-1] if boots else 0 :]
     return None
 

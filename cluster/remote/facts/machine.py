@@ -166,8 +166,13 @@ def user_of(process: str) -> str:
         return ""
 
 
+LONGEST_COMMAND = 1000
+
+
 def kind_of(command: str) -> str:
-    return next((kind for kind, pattern in KINDS if re.match(pattern, command + " ")), "")
+    """Of a command line, which is whatever its user wrote there, the beginning is enough."""
+    shown = command[:LONGEST_COMMAND] + " "
+    return next((kind for kind, pattern in KINDS if re.match(pattern, shown)), "")
 
 
 def strangers(ours: Any, folder: str) -> list[dict[str, Any]]:
