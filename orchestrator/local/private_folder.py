@@ -12,13 +12,20 @@ from pathlib import Path
 @contextmanager
 def private_folder(path: Path) -> Iterator[int]:
     """Yields the folder at `path`, open; it is made where it is missing. Raises OSError where it is not ours."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make(path)
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         _refuse(os.fstat(folder), path)
         yield folder
     finally:
         os.close(folder)
+
+
+def _make(path: Path) -> None:
+    """With all above it: others may write in what pathlib makes there, where the umask says so."""
+    if not path.parent.exists():
+        _make(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
 
 
 def check_private(path: Path) -> None:

@@ -84,6 +84,16 @@ def test_a_private_file_is_not_put_into_the_folder_of_somebody_else(tmp_path: Pa
     assert (folder / "file").read_bytes() == b"1"
 
 
+def test_folders_above_it_are_made_private_as_well(tmp_path: Path) -> None:
+    """With the umask of users who have a group of their own."""
+    before = os.umask(0o002)
+    try:
+        private_write(tmp_path / "state" / "demo" / "file", b"1")
+        private_write(tmp_path / "state" / "file", b"1")
+    finally:
+        os.umask(before)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
 def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
     os.chown(tmp_path, 65534, 65534)
