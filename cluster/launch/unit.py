@@ -96,9 +96,9 @@ class Unit:
         return observed.presence is Presence.ALIVE and observed.fingerprint == self.fingerprint
 
 
-def launch(unit: Unit, venv: str, by: Launcher | None = None) -> Command:
+def launch(unit: Unit, venv: str, by: Launcher | None = None, run: str = "") -> Command:
     """Launches the unit under a keeper and returns once it runs; what it says goes to its log. `by` is who
-    launches it: its record says so to others."""
+    launches it, and `run` in which of their runs: its record says so to others, and to a rollback of that run."""
     record = {
         "cluster": unit.cluster,
         "host": unit.host,
@@ -108,6 +108,7 @@ def launch(unit: Unit, venv: str, by: Launcher | None = None) -> Command:
         "versions": dict(unit.versions),
         "fingerprint": unit.fingerprint,
         **({"launched_by": by.model_dump()} if by else {}),
+        **({"launch": run} if run else {}),
     }
     payload = {
         "state": unit.state,
@@ -131,10 +132,11 @@ class _Left(Fact):
     command: str
 
 
-def stop(name: Name, spec: HostSpec, state: str, venv: str) -> Probe[tuple[Leftover, ...]]:
-    """Ends the unit and everything it started; what is left after SIGKILL comes back."""
+def stop(name: Name, spec: HostSpec, state: str, venv: str, run: str = "") -> Probe[tuple[Leftover, ...]]:
+    """Ends the unit and everything it started; what is left after SIGKILL comes back. With `run`, a unit that was
+    launched in another run is left alone."""
     timeout = dict(STOP_TIMEOUTS)[name]
-    payload = {"folder": f"{state}/{name}", "patience": timeout}
+    payload = {"folder": f"{state}/{name}", "patience": timeout, **({"launch": run} if run else {})}
     command = program("units.stop", payload, title=f"stop {name}", venv=venv, timeout=timeout + 30, unit=name)
 
     def parse(output: str) -> tuple[Leftover, ...]:

@@ -6,7 +6,7 @@ from cluster.launch import unit
 from cluster.state.desired import vllm_runs, vllm_unit
 from cluster.values import Presence
 from orchestrator.run.phase import Phase, Situation, Stage
-from orchestrator.run.stopping import stop
+from orchestrator.run.stopping import stop, take_back
 
 
 class LaunchVllm(Phase):
@@ -20,13 +20,13 @@ class LaunchVllm(Phase):
         """Raises CommandFailed when the head cannot launch it; what happens later is for the next phases."""
         head = stage.head
         stage.facts(head.name)  # raises where the head was lost meanwhile
-        head.run(unit.launch(vllm_unit(stage.inventory, stage.seen), stage.venv, stage.launcher))
+        head.run(unit.launch(vllm_unit(stage.inventory, stage.seen), stage.venv, stage.launcher, stage.run_id))
 
     def undo(self, stage: Stage) -> None:
         head = stage.head.name
         if stage.seen[head].vllm.presence is not Presence.ABSENT:
             return
-        stop(stage, "vllm", [head]).require_released()
+        take_back(stage, "vllm", [head])
 
 
 class Restart(Phase):
@@ -38,4 +38,4 @@ class Restart(Phase):
         """Raises NotReleased when the old engine stays. Nothing is rolled back."""
         head = stage.head
         stop(stage, "vllm", [head.name]).require_released()
-        head.run(unit.launch(vllm_unit(stage.inventory, stage.seen), stage.venv, stage.launcher))
+        head.run(unit.launch(vllm_unit(stage.inventory, stage.seen), stage.venv, stage.launcher, stage.run_id))

@@ -11,7 +11,7 @@ from cluster.transport.host import Host
 from cluster.values import Presence
 from cluster.views import Observed
 from orchestrator.run.phase import Phase, Situation, Stage
-from orchestrator.run.stopping import stop
+from orchestrator.run.stopping import take_back
 
 
 class StartHead(Phase):
@@ -62,10 +62,10 @@ def _missing(inventory: Inventory, seen: Observed) -> Sequence[HostSpec]:
 
 def _launch(stage: Stage, host: Host) -> None:
     wanted = ray_unit(stage.inventory, stage.seen[host.name])
-    host.run(unit.launch(wanted, stage.venv, stage.launcher))
+    host.run(unit.launch(wanted, stage.venv, stage.launcher, stage.run_id))
 
 
 def _take_back(stage: Stage, specs: Sequence[HostSpec]) -> None:
     """Stops Ray where there was none before this run."""
     launched = [spec.name for spec in specs if stage.seen[spec.name].ray.presence is Presence.ABSENT]
-    stop(stage, "ray", launched).require_released()
+    take_back(stage, "ray", launched)

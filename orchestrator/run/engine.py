@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext, suppress
@@ -92,6 +93,7 @@ class Engine:
             at_end,
             skip=self.skip,
             launcher=self.launcher,
+            run_id=secrets.token_hex(8),
         )
 
     def _enter(self, phase: Phase, stage: Stage) -> Handover:

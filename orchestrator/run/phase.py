@@ -51,8 +51,9 @@ class Stage(Situation):
     """All that a phase may see and do. Frozen: a phase changes hosts, and what is seen of them is a new stage.
 
     `at_end` registers what must be given back when the whole run is over, however it ends. `skip` are names
-    of checks whose findings do not count. `launcher` is who works here. `since` is when the hosts were seen, on
-    the monotonic clock. `folders` are those that hosts have told an earlier stage of.
+    of checks whose findings do not count. `launcher` is who works here, and `run_id` stands for this
+    run. `since` is when the hosts were seen, on the monotonic clock. `folders` are those that hosts have told an
+    earlier stage of.
     """
 
     fleet: Fleet
@@ -63,6 +64,7 @@ class Stage(Situation):
     guards: tuple[Callable[[], None], ...] = ()
     skip: tuple[str, ...] = ()
     launcher: Launcher | None = None
+    run_id: str = ""
     since: float = field(default_factory=time.monotonic)
     folders: StateFolders | None = None
 

@@ -36,11 +36,18 @@ class Stopped:
         return (Leftover(answer.host, what, answer.cure, provable=False),)
 
 
-def stop(stage: Stage, name: unit.Name, hosts: Sequence[str]) -> Stopped:
-    """Stops the unit wherever it can. A host that does not answer stops nothing elsewhere."""
+def take_back(stage: Stage, name: unit.Name, hosts: Sequence[str]) -> None:
+    """Stops what this very run has launched: while its lease could not be asked for, somebody else may have begun.
+    Raises NotReleased."""
+    stop(stage, name, hosts, stage.run_id).require_released()
+
+
+def stop(stage: Stage, name: unit.Name, hosts: Sequence[str], run: str = "") -> Stopped:
+    """Stops the unit wherever it can; with `run` only where it was launched in it. A host that does not answer
+    stops nothing elsewhere."""
 
     def ask(host: Host) -> tuple[Leftover, ...]:
         spec = stage.inventory.host(host.name)
-        return host.ask(unit.stop(name, spec, stage.state_folder(host.name), stage.venv))
+        return host.ask(unit.stop(name, spec, stage.state_folder(host.name), stage.venv, run))
 
     return Stopped(name, stage.fleet.each(ask, among=hosts))

@@ -1,7 +1,8 @@
 """Stops a unit: SIGTERM to its keeper, patience, SIGKILL for whatever is left, and a look that none is. Then what
 it kept in shared memory goes.
 
-Data: folder, patience (seconds). Says, as JSON: left, the processes that are still there.
+Data: folder, patience (seconds), and launch, which may be left out: the run whose unit alone is to be stopped.
+Says, as JSON: left, the processes that are still there, and another, whether the unit is that of another run.
 """
 
 import fcntl
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Callable
 if TYPE_CHECKING:
     from cluster.remote.common.files import write_private
     from cluster.remote.common.owned_folder import NotOurs, OpenFolder, unit_folder
+    from cluster.remote.common.port_reservations import remove_claims
     from cluster.remote.common.processes import command_line, payload, processes
     from cluster.remote.common.records import read_record
     from cluster.remote.common.unit_processes import unit_pids
@@ -91,6 +93,20 @@ def take_turn(unit: "OpenFolder") -> None:
         pass  # a disk of another host that gives no locks
 
 
+def is_anothers(unit: Any, launch: str) -> bool:
+    """Whether what is there is of another launch than the one to stop: somebody else may be at work by now."""
+    record = read_record(unit)
+    if record is None and unit_pids(unit, processes()):
+        raise SystemExit("its record is gone: nobody can tell who has launched it")
+    return record is not None and record.get("launch") != launch
+
+
+def release_ports(unit: "OpenFolder") -> None:
+    """A keeper that was killed leaves the files of its claims."""
+    if unit.parent and unit.parent.parent:
+        remove_claims(unit.parent.parent)
+
+
 def main() -> None:
     data = payload()
     unit = unit_folder(data["folder"])
@@ -98,11 +114,14 @@ def main() -> None:
         raise SystemExit(unit.words())
     if isinstance(unit, OpenFolder):
         take_turn(unit)
-    left = stop(unit, data["patience"])
-    if not left and isinstance(unit, OpenFolder):
+    another = bool(data.get("launch")) and is_anothers(unit, data["launch"])
+    left = set() if another else stop(unit, data["patience"])
+    if not left and not another and isinstance(unit, OpenFolder):
         # A record that stays, as on a read-only disk, is of a process that is gone; the sweep names it.
         unit.discard("record.json")
-    print(json.dumps({"left": [{"pid": pid, "command": command_line(pid)} for pid in sorted(left)]}))
+        release_ports(unit)
+    said = [{"pid": pid, "command": command_line(pid)} for pid in sorted(left)]
+    print(json.dumps({"left": said, "another": another}))
 
 
 try:

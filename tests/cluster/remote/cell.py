@@ -72,9 +72,11 @@ class Cell:
         values: dict[str, Any] = {"cluster": "demo", "host": "here", "env": (), **more}
         return Unit(name=name, state=self.state, argv=tuple(argv), **values)
 
-    def launch(self, argv: Iterable[str], name: Name = "vllm", by: Launcher | None = None, **more: Any) -> Unit:
+    def launch(
+        self, argv: Iterable[str], name: Name = "vllm", by: Launcher | None = None, run: str = "", **more: Any
+    ) -> Unit:
         one = self.unit(argv, name, **more)
-        HOST.run(unit.launch(one, VENV, by))
+        HOST.run(unit.launch(one, VENV, by, run))
         return one
 
     def folder(self, name: Name = "vllm") -> Path:

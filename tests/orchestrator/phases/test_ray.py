@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cluster.command import Command
@@ -115,3 +117,13 @@ def test_what_undo_could_not_stop_is_named(answer: Script, what: str, cure: str)
         JoinWorkers().undo(play.stage)
     assert [(left.host, left.what, left.cure) for left in caught.value.leftovers] == [("gpu-b", what, cure)]
     assert ("gpu-c", "stop ray") in play.ran
+
+
+def test_only_what_this_run_has_launched_is_taken_back() -> None:
+    """Another operator may have launched the same on hosts that we lost for a while."""
+    play = scripted_run({**STARTS, "stop ray": stop_answer()})
+    stage = replace(play.stage, run_id="this run")
+    StartHead().run(stage)
+    StartHead().undo(stage)
+    (launched,), (stopped,) = play.payloads("gpu-a", "keeper ray"), play.payloads("gpu-a", "stop ray")
+    assert (launched["record"]["launch"], stopped["launch"]) == ("this run", "this run")

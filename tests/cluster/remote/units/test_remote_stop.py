@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from cluster.command import last_json
+from cluster.errors import CommandFailed
 from cluster.launch import unit
 from cluster.remote.common.processes import command_line, process, processes
 from cluster.values import Presence
@@ -205,3 +206,31 @@ def test_the_other_unit_is_left_alone(cell: Cell) -> None:
     assert cell.stop("vllm") == []
     assert cell.look("ray").presence is Presence.ALIVE
     assert Path(cell.state, "ray", "record.json").exists()
+
+
+def take_back(cell: Cell, run: str) -> None:
+    assert HOST.ask(unit.stop("vllm", inventory().head, cell.state, VENV, run)) == ()
+
+
+@pytest.mark.parametrize("theirs", ["another run", ""])
+def test_a_rollback_stops_what_its_own_run_has_launched(cell: Cell, theirs: str) -> None:
+    """Whoever could not ask for the lease meanwhile may find the unit of another operator, or of older code."""
+    cell.launch(FOREVER, run=theirs)
+    everyone = cell.pids()
+    take_back(cell, "this run")
+    assert cell.pids() == everyone
+    assert cell.record()["argv"] == list(FOREVER)
+    assert cell.stop() == []
+    cell.launch(FOREVER, run="this run")
+    take_back(cell, "this run")
+    assert cell.pids() == set()
+    assert not (cell.folder() / "record.json").exists()
+
+
+def test_a_rollback_stops_nothing_that_nobody_has_written_down(cell: Cell) -> None:
+    cell.launch(FOREVER, run="this run")
+    (cell.folder() / "record.json").unlink()
+    with pytest.raises(CommandFailed) as caught:
+        take_back(cell, "this run")
+    assert caught.value.output == "its record is gone: nobody can tell who has launched it"
+    assert cell.stop() == []
