@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cluster.remote.diagnosis.host_commands import ask_ray, installed, kernel_said, say_commands, say_ray
     from cluster.remote.diagnosis.sockets import sockets
     from cluster.remote.diagnosis.stacks import under_way
-    from cluster.remote.diagnosis.teller import Teller
+    from cluster.remote.diagnosis.teller import Teller, at_most
     from cluster.remote.facts.gpus import gpus
 
 
@@ -64,14 +64,21 @@ def age(folder: "OpenFolder", name: str) -> float:
 
 
 def say_file(teller: Teller, name: str, folder: "OpenFolder", last: str, wanted: "dict[str, Any]") -> None:
+    """One that takes longer than its slice of the time is left out: whoever wrote it may mean no good."""
     try:
-        text = both_ends(folder.open(last), wanted["head"], wanted["tail"])
+        with at_most(teller.slice()):
+            text = both_ends(folder.open(last), wanted["head"], wanted["tail"])
+            shown = teller.shown(text)
     except NotPlain:
+        return
+    except TimeoutError:
+        teller.left_out.append(name)
         return
     except OSError as problem:
         text = f"[could not be read: {problem.strerror}]\n"
+        shown = text.encode()
     if text and "\0" not in text[:4096]:
-        teller.say(name, text)
+        teller.tell(name, text, shown)
 
 
 def main() -> None:

@@ -2,12 +2,34 @@
 
 import base64
 import json
+import signal
 import time
 import zlib
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Iterator
 
 if TYPE_CHECKING:
     from cluster.remote.common.redact import redact
+
+
+#: Seconds.
+SHORTEST_SLICE = 0.2
+
+
+@contextmanager
+def at_most(seconds: float) -> "Iterator[None]":
+    """Raises TimeoutError in what takes longer, a search by a regular expression among it."""
+
+    def late(*_: Any) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class Teller:
@@ -17,14 +39,26 @@ class Teller:
         self.names = data["secret_names"]
         self.values = values
         self.room = data["most"]
-        self.end = time.monotonic() + data["seconds"]
+        self.end: float = time.monotonic() + data["seconds"]
         self.left_out: list[str] = []
 
     def late(self) -> bool:
         return bool(time.monotonic() > self.end)
 
+    def slice(self) -> float:
+        """Seconds for one thing of many: those that are left are for all that come after it as well."""
+        return max(SHORTEST_SLICE, (self.end - time.monotonic()) / 4)
+
     def say(self, name: str, text: str) -> None:
-        shown = redact(text, self.values, self.names).encode(errors="replace") if len(text) <= self.room else b""
+        self.tell(name, text, self.shown(text))
+
+    def shown(self, text: str) -> bytes:
+        """Without secrets; nothing where there is no room for it."""
+        fits = len(text) <= self.room
+        return redact(text, self.values, self.names).encode(errors="replace") if fits else b""
+
+    def tell(self, name: str, text: str, shown: bytes) -> None:
+        """`shown` is what may be seen of `text`."""
         if len(text) > self.room or len(shown) > self.room:
             self.left_out.append(name)
             return

@@ -6,13 +6,14 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cluster.diagnosis.collect import Collected, CollectRequest, Files, collect
-from cluster.inventory import Inventory
+from cluster.diagnosis.collect import Collected, CollectRequest, Files, _command, collect, collected
+from cluster.inventory import SECRET_NAMES, Inventory
 from cluster.launch.unit import folder_name
 from tests.cluster import builders
 from tests.cluster.remote.cell import Cell
@@ -154,3 +155,14 @@ def test_processes_of_ours_with_their_stacks_and_connections(
     here = f"127.0.0.1:{port.read_text()}"
     assert {row["state"] for row in sockets if row["local"] == here} == {"LISTEN"}
     assert {row["state"] for row in sockets if row["remote"] == here} == {"ESTABLISHED"}
+
+
+def test_no_file_takes_the_time_of_the_others(tmp_path: Path, folder: Path) -> None:
+    """A pattern of names that is slow on purpose: what is left out is the file that it is slow on."""
+    (folder / "vllm" / "log").write_text("a" * 40 + "=b\n")
+    (folder / "vllm" / "log.1").write_text("well\n")
+    os.utime(folder / "vllm" / "log.1", (time.time() - 60,) * 2)
+    command = _command(inventory(tmp_path), "here", CollectRequest((ALL,), kernel="", seconds=4.0))
+    slow = replace(command, stdin=command.stdin.replace(json.dumps(SECRET_NAMES).encode(), b'"(?:a+)+X"'))
+    answer = collected("here", here().run(slow).stdout)
+    assert (answer.texts, answer.left_out) == ({"vllm/log.1": "well\n"}, ("vllm/log",))
