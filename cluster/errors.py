@@ -238,13 +238,15 @@ class LeaseLost(LeaseHeld):
 
 
 class InUse(ClusterError):
-    """What somebody else launched runs, and would have been stopped: `whose` says what and by whom."""
+    """What somebody else launched runs, and would have been stopped: `whose` says what and by whom, `host` is the
+    head, where it serves."""
 
     kind: ClassVar[str] = "InUse"
 
-    def __init__(self, cluster: str, whose: str, differences: str) -> None:
+    def __init__(self, cluster: str, host: str, whose: str, differences: str) -> None:
         cure = "agree with them, then give the same command with `--yes`; nothing was stopped"
         super().__init__(f"{cluster} is in use: {whose}", cause=differences, cure=cure)
+        self.host = host
         self.whose = whose
 
 

@@ -67,7 +67,7 @@ def _fields(error: errors.ClusterError) -> dict[str, Any]:
         case errors.NotReady():
             return {"what": error.what, "waited": error.waited or 0.0, "last": error.last, "host": error.host}
         case errors.InUse():
-            return {"whose": error.whose}
+            return {"host": error.host, "whose": error.whose}
         case errors.LeaseHeld():
             return {"lease": asdict(error.lease)}
         case errors.NotReleased():

@@ -35,7 +35,7 @@ class Consent:
             return
         whose = _whose(stage, others)
         differences = stage.public("; ".join(_differences(stage, others)))[:_LONGEST]
-        error = InUse(stage.inventory.cluster, whose, differences)
+        error = InUse(stage.inventory.cluster, stage.head.name, whose, differences)
         if not self.given(f"{error.message}\n{differences}"):
             raise error
         stage.sink(HostMessage("", f"{whose}; stopping it, as agreed", "warning", differences))

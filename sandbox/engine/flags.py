@@ -52,7 +52,8 @@ def parse(argv: Sequence[str]) -> Flags:
         pipeline_parallel_size=_number(words, "--pipeline-parallel-size", 1),
         backend=words.get("--distributed-executor-backend", ["mp"])[0],
         api_keys=tuple(keys),
-        middleware=tuple(words.get("--middleware", [])),
+        # vLLM's frontend in Rust loads nothing of Python.
+        middleware=() if os.environ.get("VLLM_USE_RUST_FRONTEND") == "1" else tuple(words.get("--middleware", [])),
     )
 
 

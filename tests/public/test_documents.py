@@ -39,7 +39,7 @@ def failures() -> Iterator[ClusterError]:
     yield from (story.failed, story.unreachable, story.timed_out, story.unintelligible, story.several)
     yield from (story.preflight, story.not_ready, story.held, story.not_freed, story.inventory)
     yield LeaseLost("ernie", Lease("anna", "laptop-7", "2026-07-01T09:12:44+00:00", "up"))
-    yield InUse("ernie", "vllm on gpu-a: launched by anna on laptop-7", "--seed=1 there, --seed=2 here")
+    yield InUse("ernie", "gpu-a", "vllm on gpu-a: launched by anna on laptop-7", "--seed=1 there, --seed=2 here")
     yield HostError("gpu-a", "look", "said", cause="cause", cure="cure")
     yield StateTaken("gpu-a", "read the logs", cause="cause", cure="cure")
     yield from (ClusterError("a"), UsageError("a"), NotKept("a"), Interrupted("a"), ResultLost("a"))
