@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -46,3 +48,32 @@ def test_a_host_that_is_lost(pair: Hosts, operator: Operator, tmp_path: Path) ->
     assert (read.returncode, read.stdout) == (4, "")
     assert "node0: there is no log of ray or vllm" in read.stderr
     assert "✗ node1: could not connect to " in read.stderr
+
+
+def test_a_host_that_never_stops_talking(pair: Hosts, operator: Operator) -> None:
+    """Its shell fills what it is given: each command ends soon, needs little memory, and shows the other host."""
+    pair.write("node1", "/root/.bashrc", "tr '\\0' x < /dev/zero\n")
+    try:
+        for verb, code, most in (("status", 0, 4), ("check", 3, 4), ("logs", 5, 11)):
+            process = operator.start(verb, pair.inventory)
+            peak, ended = 0, False
+            while not ended:
+                peak = max(peak, resident_mib(process.pid))
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(0.05)
+                    ended = True
+            out, err = process.communicate()
+            assert process.returncode == code, out + err
+            assert f"it said more than {most} MiB" in out + err
+            assert "node0" in out + err
+            assert 0 < peak < 128
+    finally:
+        pair.run("node1", "rm", "/root/.bashrc")
+
+
+def resident_mib(pid: int) -> int:
+    """Returns 0 for one that has ended."""
+    with suppress(OSError):
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") >> 20
+    return 0
