@@ -134,9 +134,12 @@ class MalformedAnswer(HostError):
 class TooMuchOutput(MalformedAnswer):
     """A command that said more than it may: nobody has waited for its end."""
 
-    def __init__(self, host: str, command: Command) -> None:
+    def __init__(self, host: str, command: Command, most: int = 0) -> None:
+        """`most` is in bytes, where it is not that of the command."""
         cure = f"log in to {host} and see what prints there: a start-up file of the shell, for instance"
-        super().__init__(host, command.title, cause=f"it said more than {command.most >> 20} MiB", cure=cure)
+        super().__init__(
+            host, command.title, cause=f"it said more than {(most or command.most) >> 20} MiB", cure=cure
+        )
         self.command = command
 
 

@@ -77,7 +77,7 @@ class ScriptedTransport:
         """The kinds of all commands that were run and opened, in order."""
         return [command.kind for command in self.executed]
 
-    def execute(self, command: Command, on_text: Callable[[str], None] | None = None) -> Result:
+    def execute(self, command: Command, on_text: Callable[[str], object] | None = None) -> Result:
         self.executed.append(command)
         result = _resolve(self._next(command), command)
         if on_text:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import replace
 
 from cluster.command import Command
-from cluster.errors import CommandFailed, CommandTimedOut, HostError
+from cluster.errors import CommandFailed, CommandTimedOut, HostError, TooMuchOutput
 from cluster.transport.host import Host
 from cluster.views import Executed
 
@@ -14,6 +17,8 @@ _WITH_VENV = 'PATH="$1/bin:$PATH"; export PATH; shift; exec "$@"'
 
 #: Bytes: an operator may want to see much, and has room for it.
 _MOST = 1 << 30
+#: What is more lies on our disk until the command has ended: a host that never stops talking takes no memory.
+_IN_MEMORY = 8 << 20
 #: A command may exit with it as well, long before its limit.
 _STATUS_OF_TIMEOUT = 124
 
@@ -26,16 +31,25 @@ def command(words: tuple[str, ...], venv: str, timeout: float) -> Command:
 
 def execute(host: Host, command: Command) -> Executed:
     """Returns how the command ended, with all its output until then; raises no HostError."""
-    start, texts = time.monotonic(), list[str]()
+    start = time.monotonic()
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", newline="") as output:
+        ended = _ended(host, command, output.write, start)
+        if isinstance(ended.problem, TooMuchOutput):
+            return ended
+        output.seek(0)
+        return replace(ended, stdout=output.read())
+
+
+def _ended(host: Host, command: Command, on_text: Callable[[str], object], start: float) -> Executed:
+    """Returns how it ended, without its stdout."""
     try:
-        result = host.run(command, texts.append)
+        result = host.run(command, on_text)
     except CommandFailed as error:
-        return Executed(host.name, error.status, "".join(texts), error.stderr)
+        return Executed(host.name, error.status, stderr=error.stderr)
     except CommandTimedOut as error:
         if time.monotonic() - start < command.timeout:
-            return Executed(host.name, _STATUS_OF_TIMEOUT, "".join(texts), error.stderr)
-        problem = CommandTimedOut(host.name, command)
-        return Executed(host.name, None, "".join(texts), error.stderr, problem)
+            return Executed(host.name, _STATUS_OF_TIMEOUT, stderr=error.stderr)
+        return Executed(host.name, None, stderr=error.stderr, problem=CommandTimedOut(host.name, command))
     except HostError as error:
-        return Executed(host.name, None, "".join(texts), problem=error)
-    return Executed(host.name, 0, "".join(texts), result.stderr)
+        return Executed(host.name, None, problem=error)
+    return Executed(host.name, 0, stderr=result.stderr)

@@ -29,7 +29,7 @@ _NO_STATUS = -1
 class Transport(Protocol):
     """The connection to one host: the seam at which tests stand in."""
 
-    def execute(self, command: Command, on_text: Callable[[str], None] | None = None) -> Result:
+    def execute(self, command: Command, on_text: Callable[[str], object] | None = None) -> Result:
         """Run to the end; `on_text` gets each piece of stdout as it comes, of which the result has the last only.
 
         Never raises for a status other than 0, which is -1 when the connection broke; raises `Unreachable`,
@@ -50,7 +50,7 @@ class Host:
         self.name = name
         self._transport = transport
 
-    def run(self, command: Command, on_text: Callable[[str], None] | None = None) -> Result:
+    def run(self, command: Command, on_text: Callable[[str], object] | None = None) -> Result:
         """Run `command`; raises a `HostError` for everything but status 0."""
         started = time.monotonic()
         result = self._transport.execute(command, on_text)

@@ -94,7 +94,7 @@ class LocalChannel:
 class LocalTransport:
     """Commands run in a shell, as sshd would hand them over, and in a session of their own: Ctrl-C is for us."""
 
-    def execute(self, command: Command, on_text: Callable[[str], None] | None = None) -> Result:
+    def execute(self, command: Command, on_text: Callable[[str], object] | None = None) -> Result:
         with subprocess.Popen(
             ["/bin/sh", "-c", command.line()],
             stdin=subprocess.PIPE,

@@ -96,7 +96,7 @@ class HostileTransport:
         self._mode = mode
         self._answers = answers
 
-    def execute(self, command: Command, on_text: Callable[[str], None] | None = None) -> Result:
+    def execute(self, command: Command, on_text: Callable[[str], object] | None = None) -> Result:
         result = self._inner.execute(command)
         output = changed(self._mode, result.stdout or self._answers.get(command.kind, ""))
         # A lone half of a character never comes over the wire.

@@ -40,7 +40,7 @@ class RecordingTransport(ScriptedTransport):
         self._host = host
         self._ran = ran
 
-    def execute(self, command: Command, on_text: Callable[[str], None] | None = None) -> Result:
+    def execute(self, command: Command, on_text: Callable[[str], object] | None = None) -> Result:
         self._ran.append((self._host, command.kind))
         return super().execute(command, on_text)
 

@@ -99,7 +99,7 @@ class SimulatedTransport:
     inventory: Inventory
     spec: HostSpec
 
-    def execute(self, command: Command, on_text: Callable[[str], None] | None = None) -> Result:
+    def execute(self, command: Command, on_text: Callable[[str], object] | None = None) -> Result:
         kind = command.kind
         self.simulated.on_command(kind)
         if kind in self.simulated.hang:

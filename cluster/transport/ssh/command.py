@@ -21,6 +21,8 @@ _MARGIN = 10.0
 _SEND_TIMEOUT = 15.0
 #: Seconds until a connection that broke is known as dead.
 _DEATH_TIMEOUT = 0.5
+#: Bytes of stderr, which is kept, of a command that may say more.
+_MOST_STDERR = 16 << 20
 #: Bytes that are taken before anybody looks at them: a host may send faster than we read.
 _MAX_TAKEN = 1 << 20
 #: A shell's status of a command that SIGKILL ended; SSH has none for it.
@@ -64,7 +66,7 @@ class SshCommand:
         self._starter = threading.Thread(target=self._start, args=(keep_stdin,), daemon=True)
         self._starter.start()
 
-    def finish(self, on_text: Callable[[str], None] | None) -> Result:
+    def finish(self, on_text: Callable[[str], object] | None) -> Result:
         """Reads to the end and gives each piece of text to `on_text`."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         try:
@@ -73,6 +75,8 @@ class SshCommand:
                 more = self._read(self._deadline)
                 if self._size > self._command.most:
                     raise TooMuchOutput(self._host, self._command)
+                if len(self._err) > _MOST_STDERR:
+                    raise TooMuchOutput(self._host, self._command, _MOST_STDERR)
                 if on_text:
                     on_text(decoder.decode(self._undelivered(), final=not more))
                 if more and time.monotonic() >= self._deadline:

@@ -30,7 +30,7 @@ class SshTransport:
         self._slots = threading.BoundedSemaphore(_MAX_SESSIONS)
         self._closed = False
 
-    def execute(self, command: Command, on_text: Callable[[str], None] | None = None) -> Result:
+    def execute(self, command: Command, on_text: Callable[[str], object] | None = None) -> Result:
         return self._launch(command, keep_stdin=False).finish(on_text)
 
     def open(self, command: Command) -> SshCommand:

@@ -68,7 +68,7 @@ class InEnvironment(LocalTransport):
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._prefix = ("env", *(f"{name}={value}" for name, value in environ.items()))
 
-    def execute(self, command: Command, on_text: Callable[[str], None] | None = None) -> Result:
+    def execute(self, command: Command, on_text: Callable[[str], object] | None = None) -> Result:
         return super().execute(replace(command, argv=(*self._prefix, *command.argv)), on_text)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 import sys
+from collections.abc import Callable
 
 import pytest
 
-from cluster.errors import CommandTimedOut, Unreachable
+from cluster.command import Command, Result
+from cluster.errors import CommandTimedOut, TooMuchOutput, Unreachable
 from cluster.transport.execute import command, execute
 from cluster.transport.host import Host
 from cluster.views import Executed
@@ -74,3 +77,22 @@ def test_a_lost_host() -> None:
     broken = scripted(failed(-1, stdout="out\n"))
     assert (broken.status, broken.stdout) == (None, "out\n")
     assert isinstance(broken.problem, Unreachable)
+
+
+def test_one_that_never_stops_talking_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster.transport.execute._MOST", 100 << 20)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    pieces = ("x" * (1 << 20) for _ in range(101))
+
+    class Endless(ScriptedTransport):
+        def execute(self, command: Command, on_text: Callable[[str], object] | None = None) -> Result:
+            assert on_text
+            for piece in pieces:
+                on_text(piece)
+            raise TooMuchOutput("gpu-a", command)
+
+    ended = execute(Host("gpu-a", Endless()), command(("ls",), VENV, 20.0))
+    assert (ended.status, ended.stdout) == (None, "")
+    assert ended.problem
+    assert ended.problem.cause == "it said more than 100 MiB"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10

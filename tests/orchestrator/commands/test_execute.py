@@ -94,7 +94,7 @@ def test_a_host_that_the_cluster_does_not_have(tmp_path: Path, capsys: Captured)
 class Hanging(ScriptedTransport):
     """Somebody presses Ctrl-C while the command runs."""
 
-    def execute(self, command: Command, on_text: Callable[[str], None] | None = None) -> Result:
+    def execute(self, command: Command, on_text: Callable[[str], object] | None = None) -> Result:
         os.kill(os.getpid(), signal.SIGINT)
         self._hung_up = threading.Event()
         self._hung_up.wait(LIMIT)
