@@ -1,0 +1,1 @@
+"""The English of this project: messages, docstrings and pages, and the rules that they keep."""

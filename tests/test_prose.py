@@ -1,0 +1,93 @@
+"""Messages, docstrings and pages keep to the glossary of CONTRIBUTING.md, without fragments and long sentences.
+
+`python -m tests.prose [PATH ...]` lists what breaks a rule, by file and line.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.prose.areas import AREAS, area_findings
+from tests.prose.passage import passages
+from tests.prose.rules import LONGEST, ROOT, RULES, Rule, findings, unused_words
+from tests.prose.source import messages
+
+#: Rules that an area does not keep yet. Rows go as the areas are rewritten; a new one is never added.
+OPEN: dict[str, set[Rule]] = {
+    "cluster": {"length", "words"},
+    "cluster/bench": {"length", "words"},
+    "cluster/diagnosis": {"fragments", "length", "words"},
+    "cluster/engine": {"fragments", "length", "words"},
+    "cluster/inventory": {"length", "words"},
+    "cluster/launch": {"fragments", "length", "words"},
+    "cluster/lease": {"words"},
+    "cluster/model": {"length", "words"},
+    "cluster/plan": {"length", "words"},
+    "cluster/preflight": {"fragments", "length", "words"},
+    "cluster/probes": {"length", "words"},
+    "cluster/remote": {"fragments", "length", "words"},
+    "cluster/state": {"length", "words"},
+    "cluster/transport": {"length", "words"},
+    "cluster/values": {"length", "words"},
+    "orchestrator": {"length", "words"},
+    "orchestrator/bench": {"length", "words"},
+    "orchestrator/cli": {"length", "words"},
+    "orchestrator/commands": {"words"},
+    "orchestrator/local": {"fragments", "words"},
+    "orchestrator/phases": {"fragments", "length", "words"},
+    "orchestrator/render": {"length", "words"},
+    "orchestrator/report": {"words"},
+    "orchestrator/run": {"length", "words"},
+    "orchestrator/session": {"fragments", "length", "words"},
+    "sandbox": {"fragments", "length", "words"},
+    "benchmarks": {"fragments", "length", "words"},
+    "CHANGELOG.md": {"length", "words"},
+    "README.md": {"length", "words"},
+    "SECURITY.md": {"words"},
+    "docs/architecture.md": {"length", "words"},
+    "docs/benchmarks.md": {"fragments", "length", "words"},
+    "docs/gpu-run.md": {"fragments", "length", "words"},
+    "docs/runbook.md": {"fragments", "length", "words"},
+}
+
+
+@pytest.mark.parametrize(("area", "rule"), [(area, rule) for area in AREAS for rule in RULES])
+def test_every_area_keeps_the_rules(area: str, rule: Rule) -> None:
+    if rule not in OPEN.get(area, ()):
+        assert [str(one) for one in area_findings(area) if one.rule == rule] == []
+
+
+def test_the_open_areas_are_areas() -> None:
+    assert set(OPEN) <= set(AREAS)
+
+
+def test_the_glossary_names_words() -> None:
+    assert {"of ours", "nobody", "told"} <= set(unused_words())
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [
+        ("A rank died.", ["words"]),
+        ("The ranks of\nours.", ["words"]),
+        ("No process exited. With two hosts, it does.", ["fragments"]),
+        ("- Those of ranks.", ["fragments"]),
+        ("| Of ranks | `died` |", ["fragments"]),
+        (" ".join(["word"] * LONGEST) + ".", []),
+        (" ".join(["word"] * LONGEST) + " `two words` .", ["length"]),
+        ("There is no host. It is no longer up.", []),
+        ("It prints `nobody`.\n\n```\nnobody\n```", []),
+        ("UNDO: a name of the code, as in `DIED`, or ORCHESTRATOR_PATIENCE_LOAD.", []),
+    ],
+)  # fmt: skip
+def test_a_rule_that_is_broken_is_found(text: str, broken: list[Rule]) -> None:
+    found = [one.rule for passage in passages(ROOT / "page.md", 1, "page", text) for one in findings(passage)]
+    assert found == broken
+
+
+def test_messages_are_read_with_what_an_f_string_puts_in(tmp_path: Path) -> None:
+    source = tmp_path / "source.py"
+    source.write_text('"""No message."""\nraise Fault(f"{host}: a rank died; "\n  f"{cause}", key="died")\n')
+    assert [(one.line, one.text) for one in messages(source)] == [(2, "{}: a rank died; {}")]
