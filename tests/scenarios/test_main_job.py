@@ -123,7 +123,7 @@ def with_a_secret(pair: Hosts, operator: Operator, tmp_path: Path) -> None:
         holding = ("-type", "f", "-exec", "grep", "-l", key, "{}", "+")
         assert pair.run(host, "find", "/var/tmp", "/tmp", "-xdev", *holding, check=False) == ""
         # What lies below belongs to Ray, which opens its own folder to all: nobody gets that far.
-        assert pair.run(host, "find", "/var/tmp/o-0", "-maxdepth", "1", "-printf", "%m ") == "700 700 "
+        assert pair.run(host, "find", "/var/tmp/o-0", "-maxdepth", "1", "-printf", "%m ") == "700 700 700 "
         assert pair.run(host, "find", "/var/tmp/o-0", "-name", "ray.token", "-printf", "%m") == "600"
     for path in ("/v1/completions", "/invocations"):
         with pytest.raises(urllib.error.HTTPError, match="401"):

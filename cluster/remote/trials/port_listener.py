@@ -99,9 +99,12 @@ def main() -> None:
     ours = claiming(data.get("state", ""))
     claims = {port: for_check(port, ours) for port in data["ports"] if port}
     listening = doors(data["address"], [port for port in data["ports"] if not port or claims[port]])
-    print(json.dumps({"listening": [door.getsockname()[1] for door in listening]}), flush=True)
-    serve(listening, data["length"], end)
-    leave(ours, [claim for claim in claims.values() if claim])
+    try:
+        # Whoever asked may be gone by now, and with it the other end of stdout.
+        print(json.dumps({"listening": [door.getsockname()[1] for door in listening]}), flush=True)
+        serve(listening, data["length"], end)
+    finally:
+        leave(ours, [claim for claim in claims.values() if claim])
 
 
 main()

@@ -55,7 +55,7 @@ def test_a_token_proves_the_endpoint_and_tells_the_transport(vllm: FakeVllm) -> 
     assert play.events_of(TransportDetected)[0].transport.kind == "NET/IB/GDRDMA"
     assert play.events_of(HostMessage) == []
     assert vllm.asked == [METRICS, METRICS, COMPLETIONS]
-    assert play.ran == [("gpu-a", "nccl"), ("gpu-b", "nccl")]
+    assert play.ran == [("gpu-a", "http_request"), ("gpu-a", "nccl"), ("gpu-b", "nccl")]
 
 
 def test_a_transport_that_was_not_known_in_time_is_told(vllm: FakeVllm) -> None:

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,17 @@ def test_a_free_port_is_listened_on_and_free_again(tmp_path: Path, port: int) ->
         assert found == [port]
         assert not free(port, tmp_path)
     eventually(lambda: free(port, tmp_path))
+
+
+def test_a_check_leaves_no_file_where_nobody_hears_it(tmp_path: Path, port: int) -> None:
+    command = listener(tmp_path, port)
+    channel = LocalChannel(replace(command, stdin=b""))
+    assert channel.process.stdout
+    channel.process.stdout.close()
+    channel.send(command.stdin)
+    assert channel.result().status != 0
+    channel.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_of_two_checks_one_has_the_port(tmp_path: Path, port: int) -> None:
