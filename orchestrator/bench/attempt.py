@@ -65,7 +65,7 @@ class Attempt:
 
     def _nothing_answered(self, evaluation: Evaluation) -> HostError:
         cause = "; ".join(evaluation.verdict.reasons)
-        cure = "mend that, then give the same command again: it goes on"
+        cure = "correct that, then run the same command again to resume"
         return HostError(self.launch.host.name, "measure", self.heard.log, cause=cause, cure=cure)
 
     def _record(self, evaluation: Evaluation, conditions: Conditions) -> Run:

@@ -80,9 +80,9 @@ def _vllm_here() -> str:
     path = str(beside) if beside.exists() else shutil.which("vllm")
     if not path:
         cure = (
-            "install it into the environment of this program, or measure from the head (leave out `--from here`)"
+            "install vllm into the environment of this program, or measure from the head (leave out `--from here`)"
         )
-        raise UsageError("this machine has no vllm to measure with", cure=cure)
+        raise UsageError("vllm is not installed on this machine", cure=cure)
     return path
 
 

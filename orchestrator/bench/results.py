@@ -91,8 +91,8 @@ def open_results(folder: Path, settings: BenchSettings, seeded: bool) -> Results
     now = settings if seeded else settings.model_copy(update={"seed": before.seed})
     if now != before:
         words = ", ".join(_differences(before, now))
-        cure = "ask for the same, or give another folder with --results"
-        raise UsageError(f"{folder} was measured in another way: {words}", cure=cure)
+        cure = "use the same options, or choose another folder with --results"
+        raise UsageError(f"{folder} was measured with other options: {words}", cure=cure)
     return Results(folder, now)
 
 
@@ -160,7 +160,7 @@ def _reason(problem: Exception) -> str:
 
 def _not_kept(path: Path, error: OSError) -> NotKept:
     return NotKept(
-        f"a run could not be kept in {path}",
+        f"failed to save a run in {path}",
         cause=error.strerror or str(error),
-        cure="make room there, then give the same command again with `--results` and this folder: it goes on",
+        cure="free space there, then run the same command with `--results` and this folder to resume",
     )

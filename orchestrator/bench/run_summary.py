@@ -9,13 +9,13 @@ def summary_line(run: Run) -> str:
     """What it measured, and whether it counts."""
     reasons = "; ".join(run.verdict.reasons)
     if run.verdict.outcome == "failed" or run.figures is None:
-        return f"{run.cell.shown}: failed, and kept out of the averages: {reasons}"
+        return f"{run.cell.shown}: failed; not part of the averages: {reasons}"
     figures = run.figures
     words = (
         f"{run.cell.shown}: {figures.output_per_second:,.1f} tokens/s generated, {figures.total_per_second:,.1f}"
         f" in all, TTFT {figures.ttft.mean:,.0f} ms, TPOT {figures.tpot.mean:,.1f} ms"
     )
-    return f"{words}; invalid, and kept out of the averages: {reasons}" if reasons else f"{words}; {cache(run)}"
+    return f"{words}; invalid, not part of the averages: {reasons}" if reasons else f"{words}; {cache(run)}"
 
 
 def cache(run: Run) -> str:

@@ -79,8 +79,8 @@ class Watch:
             patience = self._stage.patience.token
             raise NotReady(
                 "tokens", patience, host=self._stage.head.name,
-                cause=f"requests are under way, but the server has read and generated nothing for {patience:g} s",
-                cure="run `down`, then `up`; if it happens again, look at the log of vllm on the head",
+                cause=f"requests are running, but the server has read and generated no token for {patience:g} s",
+                cure="run `down`, then `up`; if it happens again, read the vllm log on the head",
             )  # fmt: skip
 
 

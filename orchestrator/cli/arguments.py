@@ -79,7 +79,7 @@ class Parser(argparse.ArgumentParser):
         except (BrokenPipeError, ValueError):
             pass  # nobody reads it
         except OSError as error:
-            self.exit(1, f"{self.prog}: the result could not be written to stdout: {error.strerror}\n")
+            self.exit(1, f"{self.prog}: failed to write the result to stdout: {error.strerror}\n")
 
 
 class _Version(argparse.Action):

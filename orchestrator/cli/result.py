@@ -23,6 +23,6 @@ def put(text: str) -> bool:
         return False
     except OSError as error:
         reason = error.strerror or str(error)
-        cure = "what was done stays done; make room there, or send stdout elsewhere"
-        raise ResultLost("the result could not be written to stdout", cause=reason, cure=cure) from None
+        cure = "the command did its work; free space there, or send stdout elsewhere"
+        raise ResultLost("failed to write the result to stdout", cause=reason, cure=cure) from None
     return True

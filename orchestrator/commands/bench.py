@@ -60,6 +60,6 @@ def note_resume(error: ClusterError, results: Results) -> None:
     runs = len(results.runs())
     if runs:
         where = shlex.quote(str(results.folder))
-        error.add_note(f"kept so far: {count(runs, 'run')}; `--results {where}` goes on where this ended")
+        error.add_note(f"kept so far: {count(runs, 'run')}; `--results {where}` resumes this benchmark")
     else:
         results.abandon()

@@ -20,7 +20,7 @@ def run(request: Request, settings: Settings) -> None:
     pairs = paired([kept.run for kept in first.runs], [kept.run for kept in second.runs])
     if not pairs:
         cure = "measure the same workloads and numbers of prompts in both"
-        raise UsageError("no valid run of A has a counterpart in B", cure=cure)
+        raise UsageError("A and B share no workload with a valid run in both", cure=cure)
     groups, differences = compare(pairs), first.conditions.differences(second.conditions)
     otherwise = [f"{what}: A {ours}, B {theirs}" for what, ours, theirs in differences]
     if request.form == "json":

@@ -76,7 +76,7 @@ def _refuse(inventories: Mapping[str, Inventory]) -> None:
 def _measure(opened: Session, layout: Layout, cells: Sequence[Cell]) -> None:
     """Brings it up, measures it, and takes it down in any case. Raises what the next layout would meet as well."""
     if all(map(layout.results.valid, cells)):
-        opened.sink(HostMessage("", f"{layout.name} is measured already"))
+        opened.sink(HostMessage("", f"{layout.name} is already measured"))
         return
     opened.sink(HostMessage("", f"layout {layout.name}"))
     layout_session, ours = replace(opened, inventory=layout.inventory), list[bool]()

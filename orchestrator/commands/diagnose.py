@@ -36,7 +36,7 @@ def _write_bundle(opened: Session) -> Bundle:
     try:
         return opened.diagnosis.write(path, observed, _PATIENCE)
     except OSError as problem:
-        cure = "say where it may be: --to PATH"
+        cure = "choose another file with --to PATH"
         raise UsageError(f"{path} cannot be written: {problem.strerror or problem}", cure=cure) from None
 
 
@@ -46,7 +46,7 @@ def _path(opened: Session) -> Path:
     name = f"{opened.inventory.cluster}-{opened.stamp}.tar.gz"
     path = (to / name if to.is_dir() else to).absolute()
     if not path.parent.is_dir():
-        raise UsageError(f"{path.parent} is no folder", cure="say where the bundle may be: --to PATH")
+        raise UsageError(f"{path.parent} is not a folder", cure="choose another file with --to PATH")
     return path
 
 

@@ -23,5 +23,5 @@ def run(request: Request, settings: Settings) -> None:
 
 def _gone(inventory: Inventory) -> dict[str, Any]:
     hosts = [spec.name for spec in inventory.hosts]
-    text = f"{inventory.cluster} is down: nothing of it is left on {', '.join(hosts)}"
+    text = f"{inventory.cluster} is down: nothing is left on {', '.join(hosts)}"
     return {"cluster": inventory.cluster, "hosts": hosts, "free": True, "text": text}

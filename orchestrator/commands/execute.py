@@ -42,7 +42,7 @@ def _everywhere(opened: Session) -> list[Executed]:
     try:
         return list(hosts.all(work).values())
     except KeyboardInterrupt:
-        rest = f"what it started may run on, for {request.timeout:g} s at most"
+        rest = f"its processes may keep running, for {request.timeout:g} s at most"
         raise Interrupted("interrupted", cause=rest) from None
 
 

@@ -85,7 +85,7 @@ class _Logs:
             self._explain(state_taken(self._inventory, host, message.uid, message.taken, "read the logs"))
         elif message == 0:
             what = " or ".join(self._kinds)
-            write(sys.stderr, f"{marks_for(sys.stderr).dot} {host}: there is no log of {what}\n")
+            write(sys.stderr, f"{marks_for(sys.stderr).dot} {host}: no log of {what}\n")
 
     def _put(self, line: str) -> None:
         try:

@@ -35,6 +35,6 @@ def _broken(opened: Session) -> Lease | None:
 
 def _text(cluster: str, broken: Lease | None) -> str:
     if broken is None:
-        return f"nobody holds {cluster}"
+        return f"no operator holds {cluster}"
     who = f"{broken.owner} on {broken.machine} since {broken.since}: {broken.reason}"
     return f"{cluster} was held by {clean(who)}: broken"

@@ -50,7 +50,7 @@ def _opened(path: Path) -> int:
     try:
         file = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
-        raise OSError(error.errno, "nobody reads it") if error.errno == errno.ENXIO else error from None
+        raise OSError(error.errno, "no process reads it") if error.errno == errno.ENXIO else error from None
     os.set_blocking(file, True)
     return file
 
@@ -75,4 +75,4 @@ def _refuse_special(folder: int, name: str) -> None:
     with suppress(FileNotFoundError):
         kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
         if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
-            raise FileExistsError(errno.EEXIST, "it is no plain file", name)
+            raise FileExistsError(errno.EEXIST, "it is not a regular file", name)

@@ -31,7 +31,7 @@ def remember(state: Path, cluster: str, inventory: Path) -> None:
 def remembering(state: Path, cluster: str, inventory: Path) -> Callable[[], None]:
     """Reads the inventory as it is used now; what comes back keeps it, later. Both raise OSError."""
     if not inventory.is_file():
-        raise OSError(errno.EINVAL, "what was given can be read only once")
+        raise OSError(errno.EINVAL, "the inventory can be read only once")
     return partial(_keep, state / cluster, inventory.absolute().parent, inventory.read_bytes())
 
 
@@ -52,7 +52,7 @@ def recall(state: Path, cluster: str | None) -> tuple[Path, Path]:
     known = sorted(path.parent.name for path in state.glob(f"*/{_INVENTORY}"))
     if cluster is None and len(known) > 1:
         names = ", ".join(known)
-        raise UsageError(f"several clusters are in use: {names}", cure=f"say which: --cluster {known[0]}")
+        raise UsageError(f"several clusters are in use: {names}", cure=f"choose one with --cluster {known[0]}")
     name = cluster or (known[0] if known else None)
     if name is None or name not in known:
         which = f"no cluster {name} is" if name else "no cluster is"
@@ -66,5 +66,5 @@ def _base(path: Path) -> Path:
         check_private(path.parent)
         return Path(json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError) as problem:
-        what = f"what this machine remembers of {path.parent.name} cannot be read"
+        what = f"the local record of {path.parent.name} cannot be read"
         raise UsageError(what, cause=f"{path}: {problem}", cure="give the inventory file") from None

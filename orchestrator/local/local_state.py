@@ -48,7 +48,7 @@ class LocalState:
             last_inventory.forget(self.state, self.inventory.cluster)
             used_hosts.forget(self.state, self.inventory.cluster)
         except OSError as error:
-            self.sink(HostMessage("", "this machine cannot forget the cluster", cause=str(error)))
+            self.sink(HostMessage("", "failed to remove the local record of the cluster", cause=str(error)))
 
     def _keep_hosts(self, removed: Sequence[Inventory]) -> None:
         own = (single_host(self.inventory, spec.name) for spec in self.inventory.hosts)
@@ -62,5 +62,5 @@ class LocalState:
             self._cannot(error)
 
     def _cannot(self, error: OSError) -> None:
-        message = "`down` will need the inventory: it cannot be remembered here"
+        message = "failed to save the inventory here; `down` will need the inventory file"
         self.sink(HostMessage("", message, cause=str(error)))

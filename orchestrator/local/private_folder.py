@@ -41,4 +41,4 @@ def _refuse(status: os.stat_result, path: Path) -> None:
     if status.st_uid != os.geteuid():
         raise PermissionError(errno.EPERM, f"its folder belongs to the user {status.st_uid}", str(path))
     if status.st_mode & 0o022:
-        raise PermissionError(errno.EPERM, "others may write in its folder", str(path))
+        raise PermissionError(errno.EPERM, "other users may write in its folder", str(path))

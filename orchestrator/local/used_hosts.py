@@ -29,8 +29,8 @@ def known(state: Path, cluster: str) -> tuple[Inventory, ...]:
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except (OSError, ValueError) as problem:
-        what = f"what this machine remembers of the hosts of {cluster} cannot be read"
-        cure = f"remove {where}; hosts that have left the inventory are then forgotten"
+        what = f"the local list of hosts of {cluster} cannot be read"
+        cure = f"remove {where}; the list of removed hosts is then lost"
         raise UsageError(what, cause=f"{where}: {problem}", cure=cure) from None
 
 

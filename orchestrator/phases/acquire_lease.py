@@ -17,7 +17,7 @@ from orchestrator.run.phase import Handover, Phase, Situation, Stage, Waits
 
 class AcquireLease(Phase):
     title = "Take the lease"
-    waits = Waits("the lease, which somebody else holds", lambda patience: patience.lease)
+    waits = Waits("the lease, which another operator holds", lambda patience: patience.lease)
 
     def __init__(
         self, taken: Callable[[], None] = lambda: None, *, recheck: bool = False, needed: bool = True
@@ -32,9 +32,9 @@ class AcquireLease(Phase):
         """A head that is lost, or on which somebody else has the place of our folder, cannot give a lease."""
         view = situation.seen[situation.inventory.head.name]
         if view.problem:
-            return f"no lease: {view.name} could not be looked at"
+            return f"no lease: {view.name} could not be inspected"
         if view.facts and view.facts.state_taken and not self._needed:
-            return f"no lease: its folder on {view.name} is not ours alone"
+            return f"no lease: its folder on {view.name} is not private to this user"
         return None
 
     def run(self, stage: Stage) -> Handover:
@@ -45,12 +45,14 @@ class AcquireLease(Phase):
         if held.left_by:
             before = held.left_by
             stage.sink(
-                HostMessage(head, f"took over the lease of {before.owner} on {before.machine}, who is gone")
+                HostMessage(
+                    head, f"took over the lease of {before.owner} on {before.machine}, whose heartbeat has stopped"
+                )
             )
         if held.unwritten:
-            stage.sink(HostMessage(head, "nobody else can read who holds the lease", cause=held.unwritten))
+            stage.sink(HostMessage(head, "other operators cannot read who holds the lease", cause=held.unwritten))
         if waited and self._recheck:
-            stage.sink(HostMessage("", "somebody else was at work meanwhile: checking the hosts again"))
+            stage.sink(HostMessage("", "another operator held the lease; checking the hosts again"))
             check_hosts(replace(stage, seen=observe(stage.inventory, stage.fleet)))
         self._taken()
         return Handover(guards=(held.check,))

@@ -47,9 +47,9 @@ class CheckBenchTarget(Phase):
         try:
             most = max_model_len(endpoint.ask(MODELS, _ANSWER), stage.inventory.model.served_name)
         except ValueError as error:
-            cure = "see `orchestrator status`, and what vLLM has said with `orchestrator logs`"
+            cure = "run `orchestrator status` and `orchestrator logs`"
             raise NotReady(
-                "an answer of the endpoint", host=stage.head.name, cause=str(error), cure=cure
+                "an answer from the endpoint", host=stage.head.name, cause=str(error), cure=cure
             ) from None
         long = [workload for workload in self._workloads if workload.tokens > most]
         if long:
@@ -63,7 +63,7 @@ class CheckBenchTarget(Phase):
             if changed := run.conditions.differences(now):
                 cure = "give another folder with --results"
                 words = "\n".join(f"{what}: {then} there, {here} here" for what, then, here in changed)
-                raise UsageError(f"{self._results.folder} has runs of something else", cause=words, cure=cure)
+                raise UsageError(f"{self._results.folder} holds runs of another engine", cause=words, cure=cure)
 
 
 def _judge_unit(stage: Stage) -> None:
@@ -72,16 +72,20 @@ def _judge_unit(stage: Stage) -> None:
     if vllm_runs(stage.inventory, stage.seen):
         return
     absent = stage.seen[head].vllm.presence is Presence.ABSENT
-    cause = "no vLLM of ours runs there" if absent else "what runs there is not what the inventory describes"
-    raise NotReady("the engine", host=head, cause=cause, cure="bring it up first: `orchestrator up`")
+    cause = (
+        "vLLM of this cluster does not run there"
+        if absent
+        else "the engine there runs with an outdated configuration"
+    )
+    raise NotReady("the engine", host=head, cause=cause, cure="run `orchestrator up` first")
 
 
 def _judge_reset(endpoint: Endpoint) -> None:
     answer = endpoint.ask(RESET_PREFIX_CACHE, _ANSWER)
     if answer.status != 200:
-        cause = f"HTTP {answer.status}: /reset_prefix_cache is there with VLLM_SERVER_DEV_MODE=1 alone"
-        cure = "choose another way with --cold; set that only where no stranger reaches the port"
-        raise UsageError("this server does not let its prefix cache be reset", cause=cause, cure=cure)
+        cause = f"HTTP {answer.status}: /reset_prefix_cache needs VLLM_SERVER_DEV_MODE=1"
+        cure = "choose another --cold; set that variable only where no stranger reaches the port"
+        raise UsageError("this server cannot reset its prefix cache", cause=cause, cure=cure)
 
 
 def _wait_until_idle(stage: Stage, endpoint: Endpoint) -> None:
@@ -92,11 +96,11 @@ def _wait_until_idle(stage: Stage, endpoint: Endpoint) -> None:
         try:
             return load(answer.text)
         except ValueError as error:
-            cure = "leave out --disable-log-stats: without its counters nothing proves that a run was cold"
+            cure = "remove --disable-log-stats; the counters prove that a run was cold"
             raise NotReady("the server's counters", host=head, cause=str(error), cure=cure) from None
 
     try:
         stage.until("the engine to be idle", look, lambda seen: seen.running == 0, _IDLE)
     except TimedOut as error:
-        cause, cure = "somebody else sends it requests", "measure while nobody else uses it"
+        cause, cure = "another client sends requests", "measure while no other client uses the endpoint"
         raise error.explained(head, cause, cure) from None

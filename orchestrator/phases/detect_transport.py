@@ -25,22 +25,22 @@ class _Seen:
 
 class DetectTransport(Phase):
     title = "Learn the transport"
-    waits = Waits("NCCL to say which transport it chose", lambda patience: patience.transport, progress=True)
+    waits = Waits("the transport that NCCL chose", lambda patience: patience.transport, progress=True)
     acts = False
 
     def skip(self, situation: Situation) -> str | None:
-        return None if situation.inventory.uses_ray else "one host: nothing travels between hosts"
+        return None if situation.inventory.uses_ray else "one host needs no transport between hosts"
 
     def run(self, stage: Stage) -> None:
         """Raises NotReady on NET/Socket where the inventory refuses it. A dead engine is not judged here."""
         transport = self._wait(stage)
         stage.sink(TransportDetected(transport))
         if transport.kind == "unknown":
-            stage.sink(HostMessage("", "the transport is not known: no rank has a word of NCCL"))
+            stage.sink(HostMessage("", "the transport is unknown: NCCL logged no line on any rank"))
         else:
             nccl.refuse_slow(stage.inventory, transport)
         if transport.kind == "NET/Socket":
-            message = f"NCCL goes over NET/Socket ({transport.evidence})"
+            message = f"NCCL uses NET/Socket ({transport.evidence})"
             stage.sink(HostMessage("", message, "warning", nccl.SLOW))
 
     def _wait(self, stage: Stage) -> NcclTransport:

@@ -50,7 +50,7 @@ class Measure(Phase):
         answer = stage.endpoint().ask(RESET_PREFIX_CACHE, _RESET)
         if answer.status != 200:
             cause = answer.text.strip() if answer.status == 0 else f"HTTP {answer.status}"
-            cure = "see `orchestrator status`, then give the same command again: it goes on"
+            cure = "run `orchestrator status`, then run the same command again to resume"
             raise NotReady("a reset of the prefix cache", host=stage.head.name, cause=cause, cure=cure)
 
     def _progress(self) -> str:

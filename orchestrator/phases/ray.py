@@ -20,7 +20,7 @@ class StartHead(Phase):
 
     def skip(self, situation: Situation) -> str | None:
         if not situation.inventory.uses_ray:
-            return "one host serves alone, without Ray"
+            return "one host needs no Ray"
         head = situation.seen[situation.inventory.head.name]
         return "it runs as wanted" if ray_runs(situation.inventory, head) else None
 
@@ -39,7 +39,7 @@ class JoinWorkers(Phase):
 
     def skip(self, situation: Situation) -> str | None:
         if not situation.inventory.uses_ray:
-            return "one host serves alone, without Ray"
+            return "one host needs no Ray"
         return None if _missing(situation.inventory, situation.seen) else "it runs as wanted on all of them"
 
     def run(self, stage: Stage) -> None:

@@ -27,7 +27,7 @@ class Teardown:
 
 class CleanRemovedHosts(Phase):
     title = "Clean former hosts"
-    only = "a host has left the inventory"
+    only = "a host was removed from the inventory"
 
     def __init__(self, hosts: Sequence[Inventory] = (), teardown: Teardown | None = None) -> None:
         """`hosts`, each alone. A plan that is shown and never run has no `teardown`."""
@@ -35,7 +35,7 @@ class CleanRemovedHosts(Phase):
         self._teardown = teardown
 
     def skip(self, situation: Situation) -> str | None:
-        return None if self._hosts else "no host has left the inventory"
+        return None if self._hosts else "no host was removed from the inventory"
 
     def run(self, stage: Stage) -> Handover:
         """A lost host stops nothing: it may have been removed for just that. Raises LeaseLost."""
@@ -58,7 +58,7 @@ def _clean(host: Inventory, stage: Stage, teardown: Teardown) -> Sequence[Leftov
         for leftover in _leftovers(host, stage, teardown)
     ]
     for leftover in cured:
-        message = f"it has left the inventory, and {leftover.what}"
+        message = f"it was removed from the inventory, and {leftover.what}"
         stage.sink(HostMessage(leftover.host, message, "warning", cure=leftover.cure))
     return cured
 
@@ -83,7 +83,7 @@ def _take_down(host: Inventory, fleet: Fleet, stage: Stage, teardown: Teardown) 
         return (_unseen(name, problem.reason if problem else ""),)
     if any(_same(view.facts, other.facts) for other in stage.seen.values() if other.facts):
         return ()  # another way to a host that is in the inventory
-    stage.sink(HostMessage(name, "it has left the inventory: taking away what is there of this cluster"))
+    stage.sink(HostMessage(name, "it was removed from the inventory; removing this cluster from it"))
     teardown.down(host, fleet, _quiet(stage.sink, name))
     return ()
 
@@ -94,7 +94,7 @@ def _same(facts: Facts, others: Facts) -> bool:
 
 
 def _unseen(host: str, why: str) -> Leftover:
-    return Leftover(host, f"could not be looked at{f': {why}' if why else ''}", provable=False)
+    return Leftover(host, f"could not be inspected{f': {why}' if why else ''}", provable=False)
 
 
 def _quiet(sink: Sink, host: str) -> Sink:

@@ -27,6 +27,6 @@ class RequireIdle(Phase):
         ]
         if there:
             cause = f"there is {', '.join(there)}"
-            cure = "take it down first: each layout is brought up and taken down again"
+            cure = "run `orchestrator down` first; each layout is started and stopped by itself"
             raise UsageError(f"{stage.inventory.cluster} is in use", cause=cause, cure=cure)
         self._passed()

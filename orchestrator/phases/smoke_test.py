@@ -31,7 +31,7 @@ from orchestrator.run.phase import Phase, Stage, Waits
 #: Seconds beyond the patience for an answer, so that it is the request that ends, and says why.
 _GRACE = 15.0
 
-_CURE = "run `up --restart`; if it happens again, look at the log of vllm on the head"
+_CURE = "run `up --restart`; if it happens again, read the vllm log on the head"
 
 _OPEN = (
     "leave out what keeps vLLM from its Python middleware (`serve: arguments:`, `environment:`; see `orchestrator "
@@ -75,17 +75,18 @@ class SmokeTest(Phase):
 def _located(stage: Stage) -> Located:
     """Where the engine answers; waits with the patience for a token. Raises NotReady where nobody answers, or a
     stranger."""
-    what = "an answer of the engine"
+    what = "an answer from the engine"
     try:
         located = stage.until(
             what, stage.locate, lambda seen: _answers(seen.metrics), _TOKEN.patience(stage.patience)
         )
     except TimedOut as error:
-        advice = Advice(stage.head.name, "nobody answers on the head itself", _CURE)
+        advice = Advice(stage.head.name, "no server answers on the head itself", _CURE)
         raise stall_error(stage, stage.engine(), error, advice) from None
     if located.metrics.stranger:
         head, port = stage.head.name, stage.inventory.serve.port
-        cure = f"end it there (`orchestrator exec {head} -- ss -ltnp 'sport = :{port}'` shows it), then `up` again"
+        find = f"orchestrator exec {head} -- ss -ltnp 'sport = :{port}'"
+        cure = f"stop that process there (`{find}` shows it), then run `up` again"
         raise NotReady(what, host=head, cause=located.metrics.text, cure=cure)
     return located
 
@@ -99,9 +100,9 @@ def _from_elsewhere(located: Located, endpoint: Endpoint) -> HostMessage:
     asking = f"asking from {endpoint.origin}"
     if endpoint.url not in located.impostors:
         return HostMessage("", f"{endpoint.url} cannot be reached from here: {asking}")
-    cause = "who answers there has not the engine's process_start_time_seconds in /metrics"
-    cure = "see whose address it is in this machine's network; the key was not sent there"
-    message = f"{endpoint.url} is not proved to be this engine from here: {asking}"
+    cause = "the server there shows another process_start_time_seconds in /metrics than the engine"
+    cure = "find which machine has that address in this network; the key was not sent there"
+    message = f"{endpoint.url} is not proved from here to be this engine: {asking}"
     return HostMessage("", message, "warning", cause, cure)
 
 

@@ -37,7 +37,7 @@ class StopRay(Phase):
 
 def _runs_nowhere(seen: Observed) -> str:
     lost = [host for host, view in seen.items() if view.problem]
-    return f"it runs nowhere else, and {', '.join(lost)} could not be looked at" if lost else "it does not run"
+    return f"it runs on no other host, and {', '.join(lost)} could not be inspected" if lost else "it does not run"
 
 
 def _hosts_with(name: unit.Name, seen: Observed) -> list[str]:
@@ -50,5 +50,5 @@ def _stop(stage: Stage, name: unit.Name, hosts: Sequence[str]) -> None:
     """Reports what cannot be stopped; a later phase judges by looking. Raises LeaseLost."""
     stage.guard()
     for leftover in stop(stage, name, hosts).leftovers:
-        message = f"still there after SIGKILL: {leftover.what}" if leftover.provable else leftover.what
+        message = f"still running after SIGKILL: {leftover.what}" if leftover.provable else leftover.what
         stage.sink(HostMessage(leftover.host, message))

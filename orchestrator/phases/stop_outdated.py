@@ -19,7 +19,7 @@ from orchestrator.run.stopping import stop
 
 class StopOutdated(Phase):
     title = "Stop what is outdated"
-    only = "something of ours is outdated"
+    only = "a unit is outdated"
 
     def __init__(self, renew: Renew = None, consent: Consent | None = None) -> None:
         """`renew` is what goes although it runs as wanted. `consent` is asked before what others launched goes."""
@@ -27,7 +27,7 @@ class StopOutdated(Phase):
         self._consent = consent
 
     def skip(self, situation: Situation) -> str | None:
-        return None if self._outdated(situation) else "nothing of ours is outdated"
+        return None if self._outdated(situation) else "no unit is outdated"
 
     def run(self, stage: Stage) -> None:
         """In the order of `outdated`, the hosts of one kind at once. Raises NotReleased when something stays, and
@@ -64,5 +64,5 @@ class StopOutdated(Phase):
         state = view.ray if name == "ray" else view.vllm
         if state.presence is Presence.DEAD:
             folder = stage.facts(host.name).state
-            return f"has died: {exit_cause(stage.inventory, host, name, state, folder).cause}"
-        return "is to be launched anew" if self._renew(stage) else "is not what it must be"
+            return f"has exited: {exit_cause(stage.inventory, host, name, state, folder).cause}"
+        return "must be restarted" if self._renew(stage) else "runs with an outdated configuration"

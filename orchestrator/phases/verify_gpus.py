@@ -24,7 +24,7 @@ _NOTICED = 3.0
 #: Lines that are shown of the log of a Ray.
 _LINES = 12
 
-_OTHERS = "run `down` with the inventory that has that host; `up --recreate` begins without it"
+_OTHERS = "run `down` with the inventory that has that host, or run `up --recreate` without it"
 
 
 def _joined(message: dict[str, Any]) -> dict[str, int]:
@@ -42,8 +42,8 @@ class VerifyGpus(Phase):
 
     def skip(self, situation: Situation) -> str | None:
         if not situation.inventory.uses_ray:
-            return "one host serves alone, without Ray"
-        return "our engine holds them" if vllm_runs(situation.inventory, situation.seen) else None
+            return "one host needs no Ray"
+        return "the engine of this cluster holds them" if vllm_runs(situation.inventory, situation.seen) else None
 
     def run(self, stage: Stage) -> None:
         """Raises NotReady that names the host or GPU that is missing, with the end of its log."""
@@ -92,7 +92,7 @@ class VerifyGpus(Phase):
     def _find_dead(self, stage: Stage, begun: float) -> None:
         """The program ends with the Ray that it asks, and `ray start` takes a moment to notice a death."""
         with suppress(TimedOut):
-            stage.until("a Ray that has ended", lambda: self._fail_if_dead(stage, begun), bool, _NOTICED)
+            stage.until("a Ray process that has exited", lambda: self._fail_if_dead(stage, begun), bool, _NOTICED)
 
     def _rays(self, stage: Stage) -> dict[str, UnitStatus]:
         """Ray on the hosts that answer. The others are for the program to judge, which sees them through Ray."""
@@ -137,7 +137,7 @@ class VerifyGpus(Phase):
         return NotReady(
             "the GPUs through Ray", waited, last, host=host,
             cause=missing or str(message.get("why", "")),
-            cure=_OTHERS if strangers else f"see why on {host}: its Ray's log ends as above",
+            cure=_OTHERS if strangers else f"see why on {host}: its Ray log ends as shown above",
         )  # fmt: skip
 
     def _suspect(self, stage: Stage, joined: dict[str, int] | None) -> str:

@@ -1,4 +1,4 @@
-"""The proof of a `down`: no process of ours, our ports free, and no memory of ours on any GPU."""
+"""The proof of a `down`: no process is left, all ports are free, and no GPU memory is held."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Leftovers:
 
 class VerifyReleased(Phase):
     title = "Prove that everything is free"
-    waits = Waits("everything to be free", lambda patience: patience.free)
+    waits = Waits("all resources to be released", lambda patience: patience.free)
 
     def run(self, stage: Stage) -> None:
         """Raises NotReleased that names host, pid and MiB, and the hosts that could not be looked at, also those
@@ -40,7 +40,7 @@ class VerifyReleased(Phase):
         remaining += self._remove_state(stage, [name for name in stage.fleet.names if name != head])
         remaining += self._remove_state(stage, [head])
         if not remaining:
-            stage.sink(HostMessage("", "no process of ours, our ports free, and no memory of ours on any GPU"))
+            stage.sink(HostMessage("", "no process is left, all ports are free, and no GPU memory is held"))
         if remaining or stage.removed:
             raise NotReleased((*remaining, *stage.removed))
 
@@ -72,4 +72,6 @@ def _files(error: HostError, state: str) -> Iterator[Leftover]:
     """The host names each on a line of its own; otherwise they are all files in the folder of the cluster."""
     lines = error.output.splitlines() if isinstance(error, CommandFailed) else []
     for line in lines or [f"files in {state}: {error.reason}"]:
-        yield Leftover(error.host, f"could not be removed: {line}", "run `down` again once it can be", False)
+        yield Leftover(
+            error.host, f"could not be removed: {line}", "run `down` again once they can be removed", False
+        )

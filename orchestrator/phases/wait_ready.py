@@ -64,7 +64,7 @@ class WaitReady(Phase):
 
 def _advice(stage: Stage) -> Advice:
     head = stage.head.name
-    cause = f"nothing has moved for {stage.patience.load:g} s: no new line in the log, nothing loaded on any host"
+    cause = f"no progress for {stage.patience.load:g} s: no new line in the log, nothing loaded on any host"
     cure = f"read {stage.state_folder(head)}/vllm/log on {head}; for a slow disk, raise ORCHESTRATOR_PATIENCE_LOAD"
     return Advice(head, cause, cure)
 

@@ -73,7 +73,7 @@ def curl(announcement: Announcement) -> str:
 def _transport(announcement: Announcement) -> str:
     transport = announcement.transport
     if transport is None:
-        return "not looked at" if len(announcement.hosts) > 1 else "within one host"
+        return "unknown" if len(announcement.hosts) > 1 else "within one host"
     return network(transport)
 
 
@@ -85,4 +85,4 @@ def network(transport: NcclTransport) -> str:
 
 def _kv_cache(announcement: Announcement) -> str:
     tokens = announcement.kv_cache_tokens
-    return "size not seen" if tokens is None else count(tokens, "token")
+    return "size unknown" if tokens is None else count(tokens, "token")

@@ -20,7 +20,7 @@ def text(report: CheckReport, everything: bool, marks: Marks) -> str:
     lines = [*_concerns(report, marks), *_excused(report, marks)]
     if everything:
         lines += [f"  {marks.done} {name}" for name in report.passed]
-        lines += [f"  {marks.skipped} {name}: not tried{_how(name)}" for name in report.untried]
+        lines += [f"  {marks.skipped} {name}: not checked{_how(name)}" for name in report.untried]
     return "\n".join([*lines, _sum(report)])
 
 
@@ -60,7 +60,7 @@ def _sum(report: CheckReport) -> str:
     parts.append(f"{count(len(report.passed), 'check')} passed")
     if report.untried:
         ways = ", ".join(f"{clean(name)}{_how(name)}" for name in report.untried)
-        parts.append(f"{len(report.untried)} not tried: {ways}")
+        parts.append(f"{len(report.untried)} not checked: {ways}")
     return ", ".join(parts)
 
 

@@ -32,11 +32,7 @@ def heading(group: Group) -> str:
 
 
 def _otherwise(said: Sequence[str]) -> list[str]:
-    return (
-        ["Besides what was measured, these are not the same:", "", *(f"- {line}" for line in said), ""]
-        if said
-        else []
-    )
+    return ["These conditions differ too:", "", *(f"- {line}" for line in said), ""] if said else []
 
 
 def _rows(group: Group) -> Iterator[tuple[str, ...]]:

@@ -40,10 +40,10 @@ def headline(error: errors.ClusterError) -> str:
         case errors.NotReady():
             place = f"{clean(error.host)}: " if error.host else ""
             if error.waited is None:
-                return f"{place}{clean(error.what)} did not come"
+                return f"{place}{clean(error.what)} did not become available"
             return f"{place}waited {duration(error.waited)} for {clean(error.what)}"
         case errors.NotReleased():
-            return f"{count(len(error.leftovers), 'thing')} could not be proved gone"
+            return f"{count(len(error.leftovers), 'thing')} may still be in use"
     return clean(error.message)
 
 

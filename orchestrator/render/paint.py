@@ -52,7 +52,7 @@ def summary(state: State, now: float, width: int, marks: Marks = UNICODE) -> Tex
 
 def _left(row: Row, now: float) -> Row:
     if row.mood is Mood.RUNNING:
-        return replace(row, mood=Mood.WARNING, seconds=now - row.began, note="broken off")
+        return replace(row, mood=Mood.WARNING, seconds=now - row.began, note="interrupted")
     return replace(row, note="") if row.mood is Mood.FAILED else row
 
 

@@ -100,7 +100,7 @@ def _phase_words(
         case events.PhaseFailed(title, seconds, error):
             return f"{marks.failed} {title}: failed after {text.duration(seconds)}: {brief(error)}"
         case events.RolledBack(title, None):
-            return f"{marks.undone} {title}: taken back"
+            return f"{marks.undone} {title}: rolled back"
         case events.RolledBack(title, ClusterError()):
-            return f"{marks.failed} {title}: could not be taken back"
+            return f"{marks.failed} {title}: could not be rolled back"
     raise AssertionError(event)

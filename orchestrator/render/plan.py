@@ -1,4 +1,4 @@
-"""What `plan` shows: how large, whether it fits and what would make it fit, and what would be run."""
+"""What `plan` shows: how large, whether it fits and what would make it fit, and commands that would run."""
 
 from __future__ import annotations
 
@@ -120,9 +120,9 @@ def _who(plan: Plan) -> str:
     if not plan.asked:
         return "no host was asked"
     if not plan.silent:
-        return "as its hosts say"
+        return "as its hosts report"
     asked = [clean(host.name) for host in plan.hosts if not host.problem]
-    return f"as {', '.join(asked)} alone say{'s' * (len(asked) == 1)}" if asked else "no host could be asked"
+    return f"as {', '.join(asked)} alone report{'s' * (len(asked) == 1)}" if asked else "no host could be asked"
 
 
 def _silent(plan: Plan, marks: Marks) -> Iterator[str]:
@@ -141,7 +141,7 @@ def _model(plan: Plan) -> Iterator[str]:
     model = plan.model
     yield "model"
     if model.problem:
-        yield f"  {clean(model.id)}: its size is not known: {clean(model.problem)}"
+        yield f"  {clean(model.id)}: its size is unknown: {clean(model.problem)}"
         return
     yield f"  {clean(model.id)}, {clean(model.architecture)} ({clean(model.source)})"
     total = sum(number for _, number in model.parameters)
@@ -160,7 +160,7 @@ def _sizes(plan: Plan, fit: Fit, stage: PipelineStage, marks: Marks) -> list[str
     rows = [(part.what, part.size, "") for part in sorted(stage.parts, key=lambda part: -part.size)]
     if stage.offloaded:
         rows.append(("of it in the memory of the host", -stage.offloaded, ""))
-    rows.append(("weights in all", stage.weights, "as vLLM's `Model loading took` will say"))
+    rows.append(("weights in all", stage.weights, "as vLLM's `Model loading took` will report"))
     rows += [(share.what, share.size, "assumed" if share.assumed else "") for share in stage.beside]
     if stage.left is not None:
         rows.append(("left for the KV cache", stage.left, f"{stage.kv_per_token:,} bytes a token"))
@@ -177,7 +177,7 @@ def _budget(fit: Fit, measured: bool) -> list[tuple[str, int, str]]:
     if fit.budget is None or fit.memory is None:
         return []
     whose = "that the GPUs report" if measured else "that the inventory declares"
-    note = f"{fit.service.utilization:.0%} of the {_gib(fit.memory)} {whose}, less what CUDA keeps to itself"
+    note = f"{fit.service.utilization:.0%} of the {_gib(fit.memory)} {whose}, less what CUDA reserves"
     return [("what vLLM may take", fit.budget, note)]
 
 
@@ -188,22 +188,22 @@ def _verdict(plan: Plan, marks: Marks) -> Iterator[str]:
     length = f"{fit.service.max_model_len:,} tokens"
     if fit.fits is None:
         kept = f", a KV cache of {fit.kv_tokens:,} tokens" if fit.kv_tokens is not None else ""
-        yield f"{marks.unknown} whether it fits is not known{kept}"
+        yield f"{marks.unknown} unknown whether it fits{kept}"
     elif fit.fits:
         kept = f"a KV cache of {fit.kv_tokens:,} tokens"
         yield f"{marks.done} it fits: {kept}, {fit.requests:.1f} requests of {length}"
     else:
-        lacking = f"{_gib(fit.lacking or 0)} GiB are lacking on a GPU"
+        lacking = f"{_gib(fit.lacking or 0)} GiB are missing on a GPU"
         yield f"{marks.failed} it does not fit: {lacking}, with a request of {length}"
 
 
 def _levers(levers: Sequence[Lever], marks: Marks) -> Iterator[str]:
     if levers:
-        yield "what would help, each alone"
+        yield "changes that would help, each alone"
     for lever in levers:
         fit = lever.fit
         if fit.lacking:
-            yield f"  {marks.failed} {lever.what}: {_gib(fit.lacking)} GiB would still be lacking ({lever.change})"
+            yield f"  {marks.failed} {lever.what}: {_gib(fit.lacking)} GiB would still be missing ({lever.change})"
         else:
             rest = f"{_gib(fit.largest.weights)} GiB of weights, {fit.requests:.1f} requests of full length"
             yield f"  {marks.done} {lever.what}: {rest} ({lever.change})"
@@ -212,13 +212,13 @@ def _levers(levers: Sequence[Lever], marks: Marks) -> Iterator[str]:
 def _commands(plan: Plan) -> Iterator[str]:
     """Says once what several have in common: of all hosts at the end, of both units of a host before them."""
     common = _common([unit for host in plan.hosts for unit in host.units])
-    yield "what would be run"
+    yield "commands that would run"
     for host in plan.hosts:
         yield from _host(host, common)
     yield "  everywhere"
     yield from (f"    {_assignment(*pair)}" for pair in common)
     if not plan.asked or plan.silent:
-        yield f"  UID and INTERFACE are what only the hosts know{'' if plan.asked else ': --hosts asks them'}"
+        yield f"  only the hosts know UID and INTERFACE{'' if plan.asked else ': --hosts asks them'}"
 
 
 def _common(units: Sequence[PlannedUnit]) -> list[tuple[str, str]]:
@@ -246,7 +246,7 @@ def _assignment(name: str, value: str) -> str:
 
 
 def _phases(phases: Sequence[PlannedPhase], marks: Marks) -> Iterator[str]:
-    yield "phases of `up`, and what each waits for"
+    yield "phases of `up`, and their timeouts"
     width = max((len(phase.title) for phase in phases), default=0)
     for phase in phases:
         mark = marks.skipped if phase.skipped else marks.idle
@@ -255,7 +255,7 @@ def _phases(phases: Sequence[PlannedPhase], marks: Marks) -> Iterator[str]:
 
 def _waits(phase: PlannedPhase) -> str:
     if phase.skipped:
-        return f"left out: {clean(phase.skipped)}"
+        return f"skipped: {clean(phase.skipped)}"
     if phase.only:
         return f"only where {phase.only}"
     if phase.patience is None:
@@ -267,5 +267,5 @@ def _waits(phase: PlannedPhase) -> str:
 
 def _unknown(plan: Plan, marks: Marks) -> Iterator[str]:
     if plan.unknown:
-        yield "not known"
+        yield "unknown"
     yield from (f"  {marks.unknown} {clean(gap)}" for gap in plan.unknown)

@@ -17,7 +17,7 @@ _LEAST = 12
 def under_way(state: State, now: float, width: int, marks: Marks) -> list[Text]:
     """Lines, none where a phase says nothing of itself."""
     if _between_phases(state):
-        return [Text(" looking at the hosts", "dim")]
+        return [Text(" inspecting the hosts", "dim")]
     bar = _bar(state.bar, now, width, marks) if state.bar else []
     return [*bar, *_waiting(state, now)]
 

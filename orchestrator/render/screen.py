@@ -139,12 +139,12 @@ def _undone(state: State, event: events.RolledBack) -> State:
     if row is None:
         row = Row(event.title, Mood.DONE, state.began)
     if event.error is not None:
-        note = f"could not be taken back: {failure.headline(event.error)}"
+        note = f"could not be rolled back: {failure.headline(event.error)}"
         return _ended(state, replace(row, mood=Mood.FAILED, note=note))
     took = f" after {duration(row.seconds)}" if row.seconds is not None else ""
     if row.mood is Mood.FAILED:
-        return _ended(state, replace(row, note=f"{row.note} (taken back)"))
-    return _ended(state, replace(row, mood=Mood.UNDONE, note=f"taken back{took}"))
+        return _ended(state, replace(row, note=f"{row.note} (rolled back)"))
+    return _ended(state, replace(row, mood=Mood.UNDONE, note=f"rolled back{took}"))
 
 
 def _ended(state: State, ended: Row) -> State:

@@ -75,8 +75,8 @@ def _presence(presence: Presence | None, marks: Marks) -> str:
 def _endpoint(endpoint: EndpointStatus | None, marks: Marks) -> str:
     if endpoint is None:
         return f"{marks.skipped} no endpoint"
-    health = {True: "healthy", False: "not healthy", None: "health not known"}[endpoint.health]
-    tokens = {True: "tokens come", False: "no tokens", None: "not asked for tokens"}[endpoint.tokens]
+    health = {True: "healthy", False: "not healthy", None: "health unknown"}[endpoint.health]
+    tokens = {True: "generates tokens", False: "no tokens", None: "tokens not checked"}[endpoint.tokens]
     detail = f" ({short(endpoint.detail)}){_next(endpoint.cure)}" if endpoint.detail else ""
     return f"{_verdict(endpoint, marks)} {clean(endpoint.url)}: {health}, {tokens}{detail}"
 

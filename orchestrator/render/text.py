@@ -110,13 +110,13 @@ def standstill(quiet: float, patience: float | None) -> str:
     """In words, once it is worth one that nothing moves; `patience` None: the wait has an end of its own."""
     if patience is None or quiet < _QUIET:
         return ""
-    return f"nothing new for {duration(quiet)}, gives up at {duration(patience)}"
+    return f"no progress for {duration(quiet)}, gives up at {duration(patience)}"
 
 
 def duration(seconds: float) -> str:
-    """1.2 s, 42 s, 5 min 12 s, 1 h 03 min, 2 d 4 h; what no clock counts is "a time without bounds"."""
+    """1.2 s, 42 s, 5 min 12 s, 1 h 03 min, 2 d 4 h; what no clock counts is "without limit"."""
     if not -_LONGEST_TIME < seconds < _LONGEST_TIME:
-        return "a time without bounds"
+        return "without limit"
     if seconds < 9.95:
         return f"{max(seconds, 0.0):.1f} s"
     whole = round(seconds)

@@ -38,7 +38,7 @@ class Consent:
         error = InUse(stage.inventory.cluster, stage.head.name, whose, differences)
         if not self.given(f"{error.message}\n{differences}"):
             raise error
-        stage.sink(HostMessage("", f"{whose}; stopping it, as agreed", "warning", differences))
+        stage.sink(HostMessage("", f"{whose}; stopping it, as confirmed", "warning", differences))
 
     def _is_others(self, state: UnitState) -> bool:
         if state.presence is not Presence.ALIVE:
@@ -67,7 +67,7 @@ def _whose(stage: Stage, others: Sequence[tuple[str, Name]]) -> str:
     by_person: dict[str, list[str]] = {}
     for host, name in others:
         by = _state(stage, host, name).launched_by
-        person = f"{by.owner} on {by.machine}" if by else "somebody whom its record does not name"
+        person = f"{by.owner} on {by.machine}" if by else "an operator whom its record does not name"
         by_person.setdefault(person, []).append(f"{name} on {host}")
     return "; ".join(f"{', '.join(units)}: launched by {person}" for person, units in by_person.items())
 
@@ -87,7 +87,7 @@ def _differences(stage: Stage, others: Sequence[tuple[str, Name]]) -> Iterator[s
 
 def _difference(wanted: Unit, runs: UnitState) -> str:
     if wanted.fingerprint == runs.fingerprint:
-        return "it runs as wanted, and goes with the rest or as told"
+        return "it is up to date, and stops with the rest or as requested"
     here, there = _options(wanted.argv), _options(runs.argv)
     ours, theirs = ([each for each in one if each not in other] for one, other in ((here, there), (there, here)))
     if not ours and not theirs:

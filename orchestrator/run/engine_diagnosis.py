@@ -22,7 +22,7 @@ from orchestrator.run.phase import Stage
 #: Seconds for hosts to answer: a crash is explained within five of its happening, and who has waited for a quarter
 #: of an hour can wait for stacks.
 _OF_A_CRASH, _OF_A_STALL, _GRACE = 1.5, 6.0, 1.0
-#: Lines that are shown of the log of a Ray that has ended.
+#: Lines that are shown of the log of a Ray that has exited.
 _LINES = 6
 
 
@@ -42,13 +42,13 @@ def crash_error(stage: Stage, engine: UnitLog, status: UnitStatus) -> EngineDied
 
 def ray_loss_error(stage: Stage, host: str, status: UnitStatus) -> EngineDied:
     """Explains the death by the Ray of a host: its ranks are lost with it, whatever the engine says itself."""
-    end = ray_end(stage, host, status, _LINES, ", and the ranks there with it")
+    end = ray_end(stage, host, status, _LINES, ", and its ranks with it")
     return EngineDied(host, end.cause, end.cure, end.last)
 
 
 @dataclass(frozen=True)
 class RayEnd:
-    """Why the Ray of a host has ended, what to do, and the end of its log."""
+    """Why the Ray of a host has exited, what to do, and the end of its log."""
 
     cause: str
     cure: str
@@ -58,7 +58,7 @@ class RayEnd:
 def ray_end(stage: Stage, host: str, status: UnitStatus, lines: int, consequence: str = "") -> RayEnd:
     """Explains the end of a Ray, with the last `lines` of its log."""
     why = ray.exit_cause(status.text, status.lost)
-    cause = f"Ray on {host} has ended{consequence}{f': {why.cause}' if why.cause else ''}"
+    cause = f"Ray on {host} has exited{consequence}{f': {why.cause}' if why.cause else ''}"
     return RayEnd(cause, why.cure, stage.public(ray.last_lines(status.text, lines)))
 
 
@@ -87,7 +87,7 @@ class Advice:
 
 def stall_error(stage: Stage, engine: UnitLog, error: TimedOut, advice: Advice) -> NotReady:
     """Explains a wait that timed out by what every rank is at; by `advice` where no pattern is known."""
-    stage.sink(HostMessage("", "nothing moves any more: asking every host what its ranks are at"))
+    stage.sink(HostMessage("", "no progress: asking every host what its ranks are doing"))
     age = _age(stage)
 
     def request(host: str) -> CollectRequest:

@@ -38,19 +38,19 @@ class Rollback:
     def _roll_back(self, started: Entered, entered: Entered, error: BaseException) -> bool:
         lease: _Lease = "theirs" if isinstance(error, LeaseLost) else self._lease(entered)
         if lease == "theirs":
-            self._note_cleaning(error, "somebody else may be at work, so nothing was taken back")
+            self._note_cleaning(error, "another operator may hold the lease, so nothing was rolled back")
             return False
         if not started:
             return True
         if self.interrupts.leaving:
             raise self._interrupted_twice() from error
         if self.keep:
-            self._note_cleaning(error, "what this run started was left for a look")
+            self._note_cleaning(error, "everything was left running for inspection (--keep)")
             return False
         self.sink(HostMessage("", _opening(error)))
         whole = self._undo_all(started, entered, error, lease)
         if not whole:
-            self._note_cleaning(error, "something of this run is left")
+            self._note_cleaning(error, "this run left something behind")
         return whole
 
     def _undo_all(self, started: Entered, entered: Entered, error: BaseException, lease: _Lease) -> bool:
@@ -83,16 +83,16 @@ class Rollback:
             # A defect in one phase must not keep the others from being rolled back.
             problem = ClusterError(f"{type(defect).__name__}: {defect}")
         if problem:
-            error.add_note("\n".join((f"could not be taken back: {phase.title}", *_leftovers(problem))))
+            error.add_note("\n".join((f"could not be rolled back: {phase.title}", *_leftovers(problem))))
         self.sink(RolledBack(phase.title, problem))
         return problem is None
 
     def _note_cleaning(self, error: BaseException, what: str) -> None:
-        error.add_note(f"{what}: `{self.cleaning}` takes it away")
+        error.add_note(f"{what}: `{self.cleaning}` removes it")
 
     def _interrupted_twice(self) -> Interrupted:
-        cure = f"`{self.cleaning}` takes it away"
-        return Interrupted("interrupted twice: what this run started may still be there", cure=cure)
+        cure = f"`{self.cleaning}` removes it"
+        return Interrupted("interrupted twice: what this run started may still be running", cure=cure)
 
 
 def _leftovers(problem: ClusterError) -> Iterator[str]:
@@ -116,5 +116,5 @@ def _cure(cure: str) -> str:
 
 def _opening(error: BaseException) -> str:
     if isinstance(error, Interrupted):
-        return "interrupted: taking back what this run started (Ctrl-C again leaves it)"
-    return "taking back what this run started (Ctrl-C twice leaves it)"
+        return "interrupted: rolling back (press Ctrl-C again to stop the rollback)"
+    return "rolling back (press Ctrl-C twice to stop the rollback)"

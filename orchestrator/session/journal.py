@@ -46,7 +46,7 @@ class Journal:
             written = os.write(file, whole)
             self._torn = written != len(whole)
             if self._torn:
-                raise OSError("only a part of a line could be written")
+                raise OSError("only part of a line was written")
         finally:
             os.close(file)
 
@@ -55,4 +55,4 @@ class Journal:
             self._complained = True
             reason = error.strerror or str(error)
             cause = f"{self._path} cannot be written: {reason}"
-            self._complain(HostMessage("", "no journal of this run", cause=cause))
+            self._complain(HostMessage("", "this run has no journal", cause=cause))

@@ -34,14 +34,14 @@ def removed_hosts(state: Path, inventory: Inventory) -> tuple[Inventory, ...]:
 def _another(inventory: Inventory, used: Sequence[Inventory]) -> UsageError:
     hosts = ", ".join(f"{host.head.name} ({host.head.address})" for host in used)
     cluster = inventory.cluster
-    cure = f"`orchestrator down --cluster {cluster}` takes that one away; otherwise choose another `cluster:`"
+    cure = f"`orchestrator down --cluster {cluster}` removes that cluster; otherwise choose another `cluster:`"
     return UsageError(f"{cluster} is in use from here on other hosts: {hosts}", cure=cure)
 
 
 def teardown(session: Session) -> Teardown:
     """How the phase that cleans removed hosts reaches one and takes it down."""
     path = used_hosts.path(session.settings.state, session.inventory.cluster)
-    cure = f"`down` again once it answers; if it is gone for good, remove {path}"
+    cure = f"run `down` again once it answers; if it never returns, remove {path}"
     return Teardown(session.connect, partial(_take_down, session), session.local_state.remember_hosts, cure)
 
 

@@ -122,7 +122,7 @@ class Session:
             raise
         except Interrupted as error:
             if self.request.verb == "down":
-                error.cure = f"`{self.cleaning}` goes on where this ended"
+                error.cure = f"`{self.cleaning}` continues"
             raise
 
 
@@ -136,7 +136,7 @@ def inventory_of(request: Request, settings: Settings) -> Inventory:
     """Raises InventoryError or UsageError before any host is touched."""
     if request.path is not None and request.cluster is not None:
         cure = "leave out one of the two"
-        raise UsageError("--cluster names an inventory used before, and another one was given", cure=cure)
+        raise UsageError("--cluster and an inventory file were both given", cure=cure)
     if request.path is not None:
         return load(request.path, os.environ)
     path, base = last_inventory.recall(settings.state, request.cluster)

@@ -85,7 +85,7 @@ class SupportBundle:
         for name, view in seen.items():
             if view.facts and view.facts.state_taken:
                 uid, taken = view.facts.uid, view.facts.state_taken
-                yield state_taken(self.inventory, name, uid, taken, "collect what it says")
+                yield state_taken(self.inventory, name, uid, taken, "collect evidence")
 
     def _brought(self, seen: Observed, seconds: float) -> dict[str, Collected]:
         def look(host: Host) -> Collected:
@@ -112,7 +112,7 @@ def _unseen(seen: Observed) -> Iterator[str]:
     for name, view in seen.items():
         if view.problem and not view.facts:
             why = view.problem.reason
-            yield f"{name}: it could not be looked at: {why}"
+            yield f"{name}: it could not be inspected: {why}"
 
 
 def _end(path: Path) -> str:
@@ -134,18 +134,18 @@ def after_failure(diagnosis: SupportBundle, path: Path, sink: Sink) -> Callable[
     def keep(stage: Stage, error: BaseException) -> None:
         if isinstance(error, PreflightFailed | LeaseHeld | InUse):
             return  # all that is known of them is said
-        sink(HostMessage("", "collecting what the hosts have to say (Ctrl-C leaves it out)"))
+        sink(HostMessage("", "collecting evidence from the hosts (Ctrl-C skips it)"))
         try:
             check_private(path.parent)
             made = diagnosis.write(path, stage.seen, _HURRY, _reason(error))
         except KeyboardInterrupt:
-            sink(HostMessage("", "what the hosts have to say was left out"))
+            sink(HostMessage("", "evidence from the hosts was skipped"))
         except Exception as problem:  # whatever it is, it must not stand in for why the run failed
             why = (isinstance(problem, OSError) and problem.strerror) or f"{type(problem).__name__}: {problem}"
-            error.add_note(f"what the hosts have to say could not be kept: {path}: {why}")
+            error.add_note(f"evidence from the hosts could not be saved: {path}: {why}")
         else:
             _forget_older(made.path)
-            error.add_note(f"what every host has to say is in {made.path}")
+            error.add_note(f"evidence from every host is in {made.path}")
 
     return keep
 

@@ -71,11 +71,11 @@ def test_an_engine_that_dies_is_explained_before_all_is_taken_back_and_in_full_a
     assert simulated.ran == [*LAUNCHES, *STOPS]
     output = capsys.readouterr()
     assert output.out == ""
-    before, taken_back, after = output.err.partition("taking back what this run started")
+    before, taken_back, after = output.err.partition("rolling back (press Ctrl-C twice")
     assert taken_back
     at_once = next(line for line in before.splitlines() if "Wait until the engine is ready: failed after" in line)
     for told in (at_once, after):
-        assert told.count("gpu-a: the engine did not come") == 1
+        assert told.count("gpu-a: the engine did not become available") == 1
         assert told.count("the model does not fit into the memory of the GPUs") == 1
 
 
@@ -87,7 +87,7 @@ def test_a_run_that_fails_leaves_a_bundle_and_says_where(
         == 6
     )
     (note,) = json.loads(capsys.readouterr().out)["notes"]
-    path = Path(note.removeprefix("what every host has to say is in "))
+    path = Path(note.removeprefix("evidence from every host is in "))
     assert path.name.endswith("-up.tar.gz")
     with tarfile.open(path) as bundle:
         names = {name.partition("/")[2] for name in bundle.getnames()}
@@ -120,16 +120,16 @@ def test_a_failed_undo_names_what_is_left(tmp_path: Path, capsys: pytest.Capture
     path = written(tmp_path)
     assert run(simulated, "up", path, "--output", "plain") == 6
     output = capsys.readouterr().err
-    assert "could not be taken back: Start Ray on the workers\n" in output
+    assert "could not be rolled back: Start Ray on the workers\n" in output
     assert "gpu-b: ray could not be stopped: no route (see its cable)" in output
-    assert f"something of this run is left: `orchestrator down {path}` takes it away" in output
+    assert f"this run left something behind: `orchestrator down {path}` removes it" in output
 
 
 def test_keep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     simulated, path = SimulatedCluster(engine=status_answer("", Presence.DEAD)), written(tmp_path)
     assert run(simulated, "up", path, "--keep", "--output", "plain") == 6
     assert simulated.ran == LAUNCHES
-    left = f"what this run started was left for a look: `orchestrator down {path}` takes it away"
+    left = f"everything was left running for inspection (--keep): `orchestrator down {path}` removes it"
     assert capsys.readouterr().err.count(left) == 1
 
 
@@ -140,7 +140,7 @@ def test_down_without_an_inventory_takes_the_last_one_and_then_forgets_it(
     assert run(simulated, "up", written(tmp_path), "--output", "plain") == 0
     assert run(simulated, "down", "--output", "plain") == 0
     assert simulated.ran == [*LAUNCHES, *STOPS]
-    assert capsys.readouterr().out.endswith("demo is down: nothing of it is left on gpu-a, gpu-b\n")
+    assert capsys.readouterr().out.endswith("demo is down: nothing is left on gpu-a, gpu-b\n")
     assert run(simulated, "down", "--output", "plain") == 2
 
 
@@ -230,7 +230,10 @@ def test_a_host_that_left_and_is_lost_is_told_until_it_is_clean(
     for ran in (anew, []):
         assert run(simulated, "up", path, "--output", "plain") == 0
         assert simulated.ran == ran
-        assert "gpu-c: warning: it has left the inventory, and could not be looked at" in capsys.readouterr().err
+        assert (
+            "gpu-c: warning: it was removed from the inventory, and could not be inspected"
+            in capsys.readouterr().err
+        )
         simulated.ran.clear()
     assert run(simulated, "down", "--output", "json") == 7
     (left,) = json.loads(capsys.readouterr().out)["leftovers"]
@@ -277,7 +280,7 @@ def test_another_cluster_by_the_same_name_takes_nothing_away(
         assert run(simulated, verb, copy, "--output", "plain") == 2
         output = capsys.readouterr().err
         assert "demo is in use from here on other hosts: gpu-a (10.0.0.1), gpu-b (10.0.0.2)" in output
-        assert "`orchestrator down --cluster demo` takes that one away" in output
+        assert "`orchestrator down --cluster demo` removes that cluster" in output
     assert simulated.ran == []
     assert run(simulated, "down", "--cluster", "demo", "--output", "plain") == 0
     assert simulated.ran == STOPS

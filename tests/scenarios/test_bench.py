@@ -151,7 +151,7 @@ def a_server_that_dies(pair: Hosts, operator: Operator, tmp_path: Path) -> None:
     failure = json.loads(out)
     assert process.returncode == 6
     assert (failure["kind"], failure["host"]) == ("NotReady", "node0")
-    assert failure["notes"] == [f"kept so far: 2 runs; `--results {tmp_path}/dies` goes on where this ended"]
+    assert failure["notes"] == [f"kept so far: 2 runs; `--results {tmp_path}/dies` resumes this benchmark"]
     assert left(pair) == []
 
     dead = bench(operator, tmp_path / "dead", "1")

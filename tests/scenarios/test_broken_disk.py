@@ -1,4 +1,4 @@
-"""State directories that nothing can be written to: found before the start, and if not, said and taken back."""
+"""State directories that nothing can be written to: found before the start, and if not, said and rolled back."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_disk_that_became_read_only_keeps_nothing_alive(pair: Hosts, operator:
             done = operator.run("down", inventory, "--output", "plain")
             assert done.returncode == 7, done.stderr
             pair.assert_idle(*HOSTS)
-        assert "nobody else can read who holds the lease: the state directory is read-only" in done.stderr
+        assert "other operators cannot read who holds the lease: the state directory is read-only" in done.stderr
         for host in HOSTS:
             assert f"{host}: could not be removed: {_STATE}/" in done.stderr
         assert "Read-only file system" in done.stderr

@@ -46,7 +46,7 @@ def test_a_host_that_is_lost(pair: Hosts, operator: Operator, tmp_path: Path) ->
     assert "✗ node1: could not connect to " in ran.stderr
     read = operator.run("logs", lost)
     assert (read.returncode, read.stdout) == (4, "")
-    assert "node0: there is no log of ray or vllm" in read.stderr
+    assert "node0: no log of ray or vllm" in read.stderr
     assert "✗ node1: could not connect to " in read.stderr
 
 

@@ -1,4 +1,4 @@
-"""Runs that end early over a Ray that ran before: their vLLM is taken back, that Ray stays."""
+"""Runs that end early over a Ray that ran before: their vLLM is rolled back, that Ray stays."""
 
 from __future__ import annotations
 

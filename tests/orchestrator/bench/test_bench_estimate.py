@@ -57,6 +57,6 @@ def test_a_run_in_words() -> None:
     )
     assert summary_line(run(counts=counts(hits=None))).endswith("; prefix cache unknown")
     lost = run(verdict=failed("1 of 2 requests failed", "so it was"))
-    assert summary_line(lost) == f"{start}failed, and kept out of the averages: 1 of 2 requests failed; so it was"
+    assert summary_line(lost) == f"{start}failed; not part of the averages: 1 of 2 requests failed; so it was"
     warm = run(verdict=failed("not cold").model_copy(update={"outcome": "invalid"}))
-    assert summary_line(warm).endswith("TPOT 10.0 ms; invalid, and kept out of the averages: not cold")
+    assert summary_line(warm).endswith("TPOT 10.0 ms; invalid, not part of the averages: not cold")

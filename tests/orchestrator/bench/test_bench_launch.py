@@ -50,7 +50,7 @@ def test_the_client_beside_this_program(vllm: FakeVllm, tmp_path: Path, monkeypa
 def test_one_on_the_path_or_none(vllm: FakeVllm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UsageError, match="this machine has no vllm to measure with"):
+    with pytest.raises(UsageError, match="vllm is not installed on this machine"):
         from_here(vllm.port, tmp_path)
     (tmp_path / "vllm").write_text("")
     (tmp_path / "vllm").chmod(0o755)

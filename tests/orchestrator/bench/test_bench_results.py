@@ -100,7 +100,7 @@ def test_a_full_disk_leaves_nothing_half_written(results: Results, monkeypatch: 
     with pytest.raises(NotKept) as caught:
         results.keep(run(attempt=2), {"vllm.json": "{}"})
     assert caught.value.cause == "No space left on device"
-    assert "it goes on" in caught.value.cure
+    assert "to resume" in caught.value.cure
     assert results.runs() == (run(),)
     assert len(list(results.folder.iterdir())) == 2
 

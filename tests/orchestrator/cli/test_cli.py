@@ -192,9 +192,13 @@ def test_an_inventory_that_cannot_be_used(
         (
             ["demo", "other"],
             ["status"],
-            "several clusters are in use: demo, other\n  next   say which: --cluster demo",
+            "several clusters are in use: demo, other\n  next   choose one with --cluster demo",
         ),
-        (["demo"], ["status", "demo.yaml", "--cluster", "demo"], "--cluster names an inventory used before"),
+        (
+            ["demo"],
+            ["status", "demo.yaml", "--cluster", "demo"],
+            "--cluster and an inventory file were both given",
+        ),
     ],
 )
 def test_which_cluster(tmp_path: Path, capsys: Captured, clusters: list[str], words: list[str], said: str) -> None:

@@ -50,9 +50,7 @@ def test_every_failure_has_its_code_and_is_told(
 
 def test_a_failure_whose_undo_was_left_is_told_first(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
-        raise Interrupted(
-            "interrupted twice", cure="`orchestrator down a.yaml` takes it away"
-        ) from story.not_ready
+        raise Interrupted("interrupted twice", cure="`orchestrator down a.yaml` removes it") from story.not_ready
 
     monkeypatch.setattr("orchestrator.commands.status.run", fail)
     assert cli.main(["status", "--output", "plain"]) == 130
@@ -77,7 +75,7 @@ def test_status_as_a_table_and_as_json(tmp_path: Path, capsys: Captured) -> None
     shown = capsys.readouterr()
     assert shown.err == ""
     assert "gpu-b" in shown.out
-    assert "healthy, tokens come" in shown.out
+    assert "healthy, generates tokens" in shown.out
     assert run(simulated, "status", path, "--output", "json") == 0
     document = json.loads(capsys.readouterr().out)
     assert [host["host"] for host in document["hosts"]] == ["gpu-a", "gpu-b"]

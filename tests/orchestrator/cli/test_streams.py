@@ -72,7 +72,7 @@ def test_a_result_that_cannot_be_written_is_an_error(words: list[str], code: int
             [sys.executable, "-m", "orchestrator", *words],
             env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, timeout=LIMIT,
         )  # fmt: skip
-    assert (done.returncode, done.stderr.count("could not be written to stdout")) == (code, 1)
+    assert (done.returncode, done.stderr.count("failed to write the result to stdout")) == (code, 1)
     assert "No space left on device" in done.stderr
 
 
@@ -83,4 +83,4 @@ def test_up_says_so_when_its_announcement_is_lost(tmp_path: Path) -> None:
             env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, timeout=LIMIT,
         )  # fmt: skip
     assert done.returncode == 1
-    assert "could not be written to stdout" in done.stderr
+    assert "failed to write the result to stdout" in done.stderr

@@ -141,12 +141,12 @@ def test_what_ends_it_early_says_how_it_goes_on(
     assert bench(simulated, tmp_path, "--num-prompts", "1,16,32", "--output", "plain") == 5
     said = capsys.readouterr().err
     assert "✗ gpu-a: could not measure" in said
-    assert f"kept so far: 2 runs; `--results {tmp_path}/results` goes on where this ended" in said
+    assert f"kept so far: 2 runs; `--results {tmp_path}/results` resumes this benchmark" in said
 
 
 def test_nothing_runs(tmp_path: Path, capsys: Captured) -> None:
     assert bench(SimulatedCluster(), tmp_path, str(written(tmp_path)), "--output", "plain") == 6
-    assert "bring it up first: `orchestrator up`" in capsys.readouterr().err
+    assert "run `orchestrator up` first" in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
 
 
@@ -155,7 +155,7 @@ def test_a_folder_that_was_measured_in_another_way(
 ) -> None:
     assert bench(simulated, tmp_path, "--num-prompts", "1", "--output", "plain") == 0
     assert bench(simulated, tmp_path, "--num-prompts", "1", "--output", "plain", "--rate", "5") == 2
-    assert "was measured in another way: rate 10.0 then, 5.0 now" in capsys.readouterr().err
+    assert "was measured with other options: rate 10.0 then, 5.0 now" in capsys.readouterr().err
 
 
 def test_a_new_folder_where_none_is_named(

@@ -50,7 +50,7 @@ def test_the_same_for_programs_and_to_paste(tmp_path: Path, capsys: Captured) ->
 def test_what_cannot_be_compared(tmp_path: Path, capsys: Captured) -> None:
     a, b = keep(tmp_path / "x" / "a"), keep(tmp_path / "x" / "b", sizes=(32,))
     assert compare(a, b) == 2
-    assert "no valid run of A has a counterpart in B" in capsys.readouterr().err
+    assert "A and B share no workload with a valid run in both" in capsys.readouterr().err
     assert compare(a, tmp_path / "x") == 2
     assert f"{tmp_path}/x holds 2 series" in capsys.readouterr().err
     assert compare(a, tmp_path / "no") == 2

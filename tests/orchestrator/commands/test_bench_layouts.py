@@ -78,7 +78,7 @@ def test_what_is_measured_already_is_not_brought_up(tmp_path: Path, capsys: Capt
     simulated.ran.clear()
     assert layouts(simulated, tmp_path) == 0
     assert simulated.ran == []
-    assert "2x1 is measured already" in capsys.readouterr().err
+    assert "2x1 is already measured" in capsys.readouterr().err
 
 
 def test_a_layout_that_fails_leaves_the_others(tmp_path: Path, capsys: Captured) -> None:

@@ -66,7 +66,7 @@ def test_a_fifo_gets_the_bundle_and_stays_one(tmp_path: Path, capsys: Captured) 
 
 
 @pytest.mark.parametrize(
-    ("kind", "why"), [(stat.S_IFIFO, "nobody reads it"), (stat.S_IFSOCK, "it is no plain file")]
+    ("kind", "why"), [(stat.S_IFIFO, "no process reads it"), (stat.S_IFSOCK, "it is not a regular file")]
 )
 def test_what_cannot_take_a_bundle_is_left_as_it_is(tmp_path: Path, capsys: Captured, kind: int, why: str) -> None:
     path = tmp_path / "special"
@@ -87,7 +87,7 @@ def test_a_host_that_is_lost_is_explained(tmp_path: Path, capsys: Captured) -> N
 def test_a_place_that_cannot_be_is_refused_before_any_host_is_asked(tmp_path: Path, capsys: Captured) -> None:
     hosts = transports(tmp_path)
     assert run(hosts, tmp_path, "diagnose", "--to", str(tmp_path / "nowhere" / "a.tar.gz")) == 2
-    assert "is no folder\n  next   say where the bundle may be: --to PATH" in capsys.readouterr().err
+    assert "is not a folder\n  next   choose another file with --to PATH" in capsys.readouterr().err
     assert not any(one.executed for one in hosts.values())
 
 

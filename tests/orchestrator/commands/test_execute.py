@@ -107,7 +107,7 @@ class Hanging(ScriptedTransport):
 def test_ctrl_c_says_what_may_go_on(tmp_path: Path, capsys: Captured) -> None:
     hosts = {"gpu-a": Hanging(), "gpu-b": ScriptedTransport({"execute": GOOD})}
     assert run(hosts, tmp_path, "exec", "gpu-a", "--timeout", "7", "--", "ls") == 130
-    assert "✗ interrupted\n  cause  what it started may run on, for 7 s at most\n" in capsys.readouterr().err
+    assert "✗ interrupted\n  cause  its processes may keep running, for 7 s at most\n" in capsys.readouterr().err
 
 
 def test_output_that_cannot_be_written_is_an_error(
@@ -116,4 +116,4 @@ def test_output_that_cannot_be_written_is_an_error(
     with open("/dev/full", "w") as full, monkeypatch.context() as patched:
         patched.setattr(sys, "stdout", full)
         assert execute(tmp_path, GOOD, "three\n") == 1
-    assert "could not be written to stdout" in capsys.readouterr().err
+    assert "failed to write the result to stdout" in capsys.readouterr().err

@@ -74,9 +74,7 @@ def test_a_host_without_logs_and_one_that_is_lost(tmp_path: Path, capsys: Captur
     assert run(hosts(LOST, '{"files": 0}'), tmp_path, "logs") == 4
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == (
-        "✗ gpu-a: could not connect (unreachable)\n  cause  no route\n· gpu-b: there is no log of ray or vllm\n"
-    )
+    assert err == ("✗ gpu-a: could not connect (unreachable)\n  cause  no route\n· gpu-b: no log of ray or vllm\n")
     assert run(hosts(LOST, B), tmp_path, "logs") == 4
     assert capsys.readouterr().out == "gpu-b ray | three\n"
     assert run(hosts(A, failed(127, "python3: not found")), tmp_path, "logs") == 5
@@ -192,4 +190,4 @@ def test_lines_that_cannot_be_written_are_an_error(
     with open("/dev/full", "w") as full, monkeypatch.context() as patched:
         patched.setattr(sys, "stdout", full)
         assert run(hosts(A, B), tmp_path, "logs") == 1
-    assert "could not be written to stdout" in capsys.readouterr().err
+    assert "failed to write the result to stdout" in capsys.readouterr().err

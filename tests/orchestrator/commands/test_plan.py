@@ -96,7 +96,7 @@ def test_a_host_that_cannot_be_reached_is_no_end(tmp_path: Path, capsys: Capture
     transports["gpu-b"] = ScriptedTransport({"facts": Unreachable("gpu-b", "connect", cause="no route")})
     assert run(transports, tmp_path, "plan", "--hosts") == 3
     shown = capsys.readouterr().out.splitlines()
-    assert shown[:2] == ["plan demo: as gpu-a alone says", "  ✗ gpu-b: it could not be asked: no route"]
+    assert shown[:2] == ["plan demo: as gpu-a alone reports", "  ✗ gpu-b: it could not be asked: no route"]
 
 
 def test_no_host_can_be_reached(tmp_path: Path, capsys: Captured) -> None:
@@ -114,8 +114,8 @@ def test_no_host_can_be_reached(tmp_path: Path, capsys: Captured) -> None:
         "    next   see whether gpu-b is up",
     ]
     assert "--hosts" not in out
-    assert "  UID and INTERFACE are what only the hosts know\n" in out
-    assert "only where something of ours is outdated" in out
+    assert "  only the hosts know UID and INTERFACE\n" in out
+    assert "only where a unit is outdated" in out
 
 
 def test_phases_that_would_have_nothing_to_do(no_host: Any, tmp_path: Path, capsys: Captured) -> None:
@@ -125,12 +125,12 @@ def test_phases_that_would_have_nothing_to_do(no_host: Any, tmp_path: Path, caps
     small.write_text(text[: text.index("  - name: gpu-b")] + text[text.index("model:\n") :])
     assert phases(REFERENCE, capsys, "skipped") == {}
     assert phases(REFERENCE, capsys, "only") == {
-        "Clean former hosts": "a host has left the inventory",
-        "Stop what is outdated": "something of ours is outdated",
+        "Clean former hosts": "a host was removed from the inventory",
+        "Stop what is outdated": "a unit is outdated",
     }
     skipped = phases(small, capsys, "skipped")
-    assert skipped["Start Ray on the head"] == "one host serves alone, without Ray"
-    assert skipped["Learn the transport"] == "one host: nothing travels between hosts"
+    assert skipped["Start Ray on the head"] == "one host needs no Ray"
+    assert skipped["Learn the transport"] == "one host needs no transport between hosts"
 
 
 def test_a_host_that_has_left_the_inventory_is_cleaned(no_host: Any, tmp_path: Path, capsys: Captured) -> None:
@@ -146,8 +146,8 @@ def test_hosts_that_were_looked_at_say_what_is_left_out(tmp_path: Path, capsys: 
     run(hosts(), tmp_path, "plan", "--hosts", "--output", "json")
     document = json.loads(capsys.readouterr().out)["phases"]
     assert {phase["skipped"] for phase in document} > {
-        "no host has left the inventory",
-        "nothing of ours is outdated",
+        "no host was removed from the inventory",
+        "no unit is outdated",
     }
     assert not any(phase["only"] for phase in document)
 

@@ -45,8 +45,8 @@ def test_what_changed_a_line_each_with_its_time(
     out, err = capsys.readouterr()
     assert [line[10:] for line in out.splitlines()] == [
         "gpu-a: ray ✓ alive, vllm – absent, 0/8 GPUs used",
-        "✗ http://10.0.0.1:8000: not healthy, not asked for tokens (loading weights)",
-        "✓ http://10.0.0.1:8000: healthy, tokens come (it gave one just now)",
+        "✗ http://10.0.0.1:8000: not healthy, tokens not checked (loading weights)",
+        "✓ http://10.0.0.1:8000: healthy, generates tokens (it gave one just now)",
     ]
     assert err == ""
 
@@ -70,7 +70,7 @@ def test_a_table_in_place_on_a_terminal(
     assert "\x1b[?1049h" in out
     kept = out.rpartition("\x1b[?1049l")[2]
     assert "demo  " in kept
-    assert "✓ http://10.0.0.1:8000: healthy, tokens come" in kept
+    assert "✓ http://10.0.0.1:8000: healthy, generates tokens" in kept
 
 
 def test_it_ends_when_nobody_reads(

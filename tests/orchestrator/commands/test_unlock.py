@@ -45,7 +45,7 @@ def test_it_is_said_whose_lease_was_broken(tmp_path: Path, capsys: Captured) -> 
 
 def test_nobody_held_it(tmp_path: Path, capsys: Captured) -> None:
     assert unlock(tmp_path, head(tmp_path, '{"held": null}')) == 0
-    assert capsys.readouterr().out == "nobody holds demo\n"
+    assert capsys.readouterr().out == "no operator holds demo\n"
 
 
 @pytest.mark.parametrize(("held", "broken"), [(HELD, THEIRS), ('{"held": null}', None)])

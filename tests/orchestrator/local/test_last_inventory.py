@@ -37,7 +37,7 @@ def test_what_others_may_have_written_is_not_believed(tmp_path: Path) -> None:
     (state / "demo").chmod(0o777)
     with pytest.raises(UsageError) as caught:
         last_inventory.recall(state, None)
-    assert "others may write in its folder" in caught.value.cause
+    assert "other users may write in its folder" in caught.value.cause
 
 
 def test_the_last_use_counts(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_which(tmp_path: Path, clusters: list[str], asked: str | None, found: st
     [
         ([], None, "no cluster is known on this machine", "give the inventory file"),
         (["demo"], "other", "no cluster other is known on this machine", "give the inventory file"),
-        (["demo", "other"], None, "several clusters are in use: demo, other", "say which: --cluster demo"),
+        (["demo", "other"], None, "several clusters are in use: demo, other", "choose one with --cluster demo"),
         (["demo"], "../demo", "no cluster ../demo is known on this machine", "give the inventory file"),
     ],
 )
@@ -120,7 +120,7 @@ def test_a_torn_pointer_is_explained(tmp_path: Path, left: bytes | None) -> None
     state = remembered(tmp_path, "demo")
     base = state / "demo" / "base.json"
     base.unlink() if left is None else base.write_bytes(left)
-    with pytest.raises(UsageError, match="what this machine remembers of demo cannot be read") as caught:
+    with pytest.raises(UsageError, match="the local record of demo cannot be read") as caught:
         last_inventory.recall(state, None)
     assert str(base) in caught.value.cause
     assert caught.value.cure == "give the inventory file"

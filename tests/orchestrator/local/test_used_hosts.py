@@ -34,6 +34,6 @@ def test_a_torn_file_is_explained(tmp_path: Path, left: bytes) -> None:
     used_hosts.keep(tmp_path, "demo", HOSTS)
     where = used_hosts.path(tmp_path, "demo")
     where.write_bytes(left)
-    with pytest.raises(UsageError, match="of the hosts of demo cannot be read") as caught:
+    with pytest.raises(UsageError, match="list of hosts of demo cannot be read") as caught:
         used_hosts.known(tmp_path, "demo")
     assert f"remove {where}" in caught.value.cure

@@ -41,7 +41,9 @@ def test_a_free_lease_is_taken_with_owner_and_reason_and_released_at_the_end() -
 def test_one_who_is_gone_is_told_of() -> None:
     play, _ = locking({"taken": ANNA})
     AcquireLease().run(play.stage)
-    assert play.events == [HostMessage("gpu-a", "took over the lease of anna on laptop-7, who is gone")]
+    assert play.events == [
+        HostMessage("gpu-a", "took over the lease of anna on laptop-7, whose heartbeat has stopped")
+    ]
     for release in play.at_end:
         release()
 
@@ -49,7 +51,7 @@ def test_one_who_is_gone_is_told_of() -> None:
 def test_a_lease_that_nobody_can_read_is_said() -> None:
     play, _ = locking({"taken": None, "unwritten": "the state directory is read-only"})
     AcquireLease().run(play.stage)
-    message, cause = "nobody else can read who holds the lease", "the state directory is read-only"
+    message, cause = "other operators cannot read who holds the lease", "the state directory is read-only"
     assert play.events == [HostMessage("gpu-a", message, cause=cause)]
     for release in play.at_end:
         release()
@@ -94,7 +96,7 @@ def test_hosts_are_checked_again_after_a_wait() -> None:
     assert {finding.name for finding in caught.value.findings if finding.blocking} == {"port-free"}
     assert taken == []
     assert [message.message for message in play.events_of(HostMessage)] == [
-        "somebody else was at work meanwhile: checking the hosts again"
+        "another operator held the lease; checking the hosts again"
     ]
     for release in play.at_end:
         release()
@@ -121,7 +123,7 @@ def test_a_lost_head_can_give_no_lease() -> None:
     lost = HostView("gpu-a", problem=Unreachable("gpu-a", "connect"))
     seen = builders.seen(two)
     assert AcquireLease().skip(Situation(two, seen)) is None
-    assert AcquireLease().skip(Situation(two, seen | {"gpu-a": lost})) == "no lease: gpu-a could not be looked at"
+    assert AcquireLease().skip(Situation(two, seen | {"gpu-a": lost})) == "no lease: gpu-a could not be inspected"
 
 
 def test_an_operator_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:

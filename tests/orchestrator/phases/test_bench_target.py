@@ -60,10 +60,14 @@ def test_all_is_well(server: FakeVllm, tmp_path: Path) -> None:
 def test_nothing_serves(server: FakeVllm, tmp_path: Path) -> None:
     inventory = serving(server.port)
     absent = refused(scripted_run({}, inventory), results(tmp_path))
-    assert (absent.cause, absent.cure) == ("no vLLM of ours runs there", "bring it up first: `orchestrator up`")
+    assert (absent.cause, absent.cure) == (
+        "vLLM of this cluster does not run there",
+        "run `orchestrator up` first",
+    )
     other = builders.seen(inventory, vllm=builders.alive(vllm.unit(serving(1), builders.facts(inventory.head))))
     assert (
-        "not what the inventory describes" in refused(scripted_run({}, inventory, other), results(tmp_path)).cause
+        "runs with an outdated configuration"
+        in refused(scripted_run({}, inventory, other), results(tmp_path)).cause
     )
     assert server.asked == []
 
@@ -85,7 +89,7 @@ def test_a_dead_endpoint(tmp_path: Path) -> None:
     )
     error = refused(dead, results(tmp_path))
     assert isinstance(error, NotReady)
-    assert (error.host, error.what, error.cause) == ("gpu-a", "an answer of the endpoint", "Connection refused")
+    assert (error.host, error.what, error.cause) == ("gpu-a", "an answer from the endpoint", "Connection refused")
 
 
 def test_work_that_is_too_long_for_it(server: FakeVllm, tmp_path: Path) -> None:
@@ -97,7 +101,7 @@ def test_work_that_is_too_long_for_it(server: FakeVllm, tmp_path: Path) -> None:
 def test_somebody_else_is_at_it(server: FakeVllm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.phases.bench_target._IDLE", 0.0)
     server.bodies["/metrics"] = METRICS.format(3)
-    assert refused(playing(serving(server.port)), results(tmp_path)).cause == "somebody else sends it requests"
+    assert refused(playing(serving(server.port)), results(tmp_path)).cause == "another client sends requests"
     server.bodies["/metrics"] = "nothing of vLLM\n"
     assert "--disable-log-stats" in refused(playing(serving(server.port)), results(tmp_path)).cure
 
@@ -121,5 +125,5 @@ def test_a_folder_of_another_engine(server: FakeVllm, tmp_path: Path) -> None:
     kept = results(tmp_path)
     kept.keep(run(), {})
     error = refused(playing(serving(server.port)), kept)
-    assert "has runs of something else" in str(error)
+    assert "holds runs of another engine" in str(error)
     assert "vllm serve: /opt/vllm/bin/vllm serve --trust-remote-code there" in error.cause

@@ -171,7 +171,7 @@ def test_a_server_that_hangs(tmp_path: Path) -> None:
     object.__setattr__(play.stage, "patience", patience)
     error = stopped(play, into)
     assert isinstance(error, NotReady)
-    assert "read and generated nothing for 1e-09 s" in error.cause
+    assert "read and generated no token for 1e-09 s" in error.cause
 
 
 def test_a_connection_that_breaks(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_skipped_where_it_runs_as_wanted(phase: Phase, seen: Observed, reason: s
 
 @pytest.mark.parametrize("phase", [StartHead(), JoinWorkers()])
 def test_one_host_needs_no_ray(phase: Phase) -> None:
-    assert phase.skip(Situation(ONE, builders.seen(ONE))) == "one host serves alone, without Ray"
+    assert phase.skip(Situation(ONE, builders.seen(ONE))) == "one host needs no Ray"
 
 
 def test_the_head_gets_a_token_and_then_ray() -> None:

@@ -40,7 +40,7 @@ def ran(
 
 
 def test_nothing_to_do() -> None:
-    assert CleanRemovedHosts().skip(Situation(TWO, builders.seen(TWO))) == "no host has left the inventory"
+    assert CleanRemovedHosts().skip(Situation(TWO, builders.seen(TWO))) == "no host was removed from the inventory"
     assert CleanRemovedHosts([GONE]).skip(Situation(TWO, builders.seen(TWO))) is None
 
 
@@ -55,7 +55,7 @@ def test_one_that_answers_is_taken_down_and_forgotten() -> None:
     removed, play, kept = ran(down=down)
     assert (taken, removed, kept) == (["gpu-c"], (), [[]])
     assert play.events == [
-        HostMessage("gpu-c", "it has left the inventory: taking away what is there of this cluster"),
+        HostMessage("gpu-c", "it was removed from the inventory; removing this cluster from it"),
         HostMessage("gpu-c", "all is free"),
         Waiting("it", 1.0, ""),
     ]
@@ -63,11 +63,14 @@ def test_one_that_answers_is_taken_down_and_forgotten() -> None:
 
 def test_one_that_is_lost_is_named_and_kept_in_mind() -> None:
     removed, play, kept = ran(LOST)
-    assert removed == (Leftover("gpu-c", "could not be looked at: no route", CURE, provable=False),)
+    assert removed == (Leftover("gpu-c", "could not be inspected: no route", CURE, provable=False),)
     assert kept == [[GONE]]
     assert play.events == [
         HostMessage(
-            "gpu-c", "it has left the inventory, and could not be looked at: no route", "warning", cure=CURE
+            "gpu-c",
+            "it was removed from the inventory, and could not be inspected: no route",
+            "warning",
+            cure=CURE,
         )
     ]
 
@@ -79,7 +82,7 @@ def test_one_that_is_lost_is_named_and_kept_in_mind() -> None:
             NotReleased([Leftover("gpu-c", "pid 7 of ray", "kill it")]),
             Leftover("gpu-c", "pid 7 of ray", "kill it"),
         ),
-        (LOST, Leftover("gpu-c", "could not be looked at: no route", CURE, provable=False)),
+        (LOST, Leftover("gpu-c", "could not be inspected: no route", CURE, provable=False)),
     ],
 )
 def test_one_that_does_not_let_go(error: Exception, left: Leftover) -> None:

@@ -127,7 +127,7 @@ def test_a_stranger_at_the_address_gets_no_key_and_is_not_announced(vllm: FakeVl
     assert vllm.keys == [None], "the stranger"
     assert "sk-1" in keys
     (message,) = play.events_of(HostMessage)
-    assert (message.severity, "is not proved to be this engine from here" in message.message) == ("warning", True)
+    assert (message.severity, "is not proved from here to be this engine" in message.message) == ("warning", True)
     assert play.events_of(EndpointVerified)[0].origin == "gpu-a"
 
 
@@ -141,7 +141,7 @@ def test_who_listens_on_the_head_in_place_of_the_engine_gets_no_key() -> None:
 def test_an_engine_whose_server_says_nothing_is_waited_for(vllm: FakeVllm) -> None:
     play = proving(serving(closed_port()), token=0.3)
     error = failure(play)
-    assert (error.what, error.cause) == ("an answer of the engine", "nobody answers on the head itself")
+    assert (error.what, error.cause) == ("an answer from the engine", "no server answers on the head itself")
 
 
 def test_an_image_where_the_inventory_asks_for_it(vllm: FakeVllm) -> None:

@@ -27,7 +27,7 @@ def test_nothing_to_stop() -> None:
         assert phase.skip(Situation(THREE, seen())) == "it does not run"
         lost = HostView("gpu-b", problem=Unreachable("gpu-b", "look at the host"))
         reason = phase.skip(Situation(THREE, seen() | {"gpu-b": lost}))
-        assert reason == "it runs nowhere else, and gpu-b could not be looked at"
+        assert reason == "it runs on no other host, and gpu-b could not be inspected"
 
 
 def test_workers_before_the_head() -> None:
@@ -59,6 +59,6 @@ def test_what_will_not_go_is_said_and_the_rest_is_stopped() -> None:
     StopRay().run(play.stage)
     assert play.events == [
         HostMessage("gpu-b", "ray could not be stopped: no answer within 30 s"),
-        HostMessage("gpu-c", "still there after SIGKILL: pid 70: raylet"),
+        HostMessage("gpu-c", "still running after SIGKILL: pid 70: raylet"),
     ]
     assert play.ran[-1] == ("gpu-a", "stop ray")

@@ -28,8 +28,8 @@ def running() -> Observed:
 
 
 def test_nothing_to_do() -> None:
-    assert StopOutdated().skip(Situation(TWO, builders.seen(TWO))) == "nothing of ours is outdated"
-    assert StopOutdated().skip(Situation(TWO, running())) == "nothing of ours is outdated"
+    assert StopOutdated().skip(Situation(TWO, builders.seen(TWO))) == "no unit is outdated"
+    assert StopOutdated().skip(Situation(TWO, running())) == "no unit is outdated"
 
 
 def test_what_has_died_is_told_with_its_cause_before_it_goes() -> None:
@@ -41,7 +41,7 @@ def test_what_has_died_is_told_with_its_cause_before_it_goes() -> None:
     assert play.events == [
         HostMessage(
             "gpu-a",
-            "vllm has died: torch.OutOfMemoryError: CUDA out of memory.: the model does not fit into the memory "
+            "vllm has exited: torch.OutOfMemoryError: CUDA out of memory.: the model does not fit into the memory "
             "of the GPUs; stopping it",
         )
     ]
@@ -57,9 +57,9 @@ def test_why_it_died_is_asked_of_its_own_host_alone() -> None:
     StopOutdated().run(play.stage)
     messages = {event.host: event.line for event in play.events_of(HostMessage) if event.line.startswith("ray")}
     assert messages == {
-        "gpu-a": "ray is not what it must be; stopping it",
-        "gpu-b": "ray has died: ray has ended, but 1 of its processes live; its log could not be read: no route; "
-        "stopping it",
+        "gpu-a": "ray runs with an outdated configuration; stopping it",
+        "gpu-b": "ray has exited: ray has ended, but 1 of its processes live; its log could not be read: "
+        "no route; stopping it",
     }
     assert [host for host, kind in play.ran if kind.startswith("unit_status")] == ["gpu-b"]
 
@@ -81,7 +81,7 @@ def test_a_dead_head_takes_all_with_it_in_the_order_that_hurts_least() -> None:
         ("gpu-a", "unit_status ray"),
         ("gpu-a", "stop ray"),
     ]
-    assert play.events[0] == HostMessage("gpu-a", "vllm is not what it must be; stopping it")
+    assert play.events[0] == HostMessage("gpu-a", "vllm runs with an outdated configuration; stopping it")
 
 
 def test_what_will_not_go_ends_the_run() -> None:
@@ -113,7 +113,7 @@ def test_ray_begins_anew_where_it_may_still_have_a_removed_host(engine_runs: boo
     seen = running()
     if not engine_runs:
         seen["gpu-a"] = builders.view(TWO.host("gpu-a"), ray=seen["gpu-a"].ray)
-    lost = Leftover("gpu-c", "could not be looked at", provable=False)
+    lost = Leftover("gpu-c", "could not be inspected", provable=False)
     situation = Situation(TWO, seen, removed=(lost,))
-    assert StopOutdated().skip(situation) == ("nothing of ours is outdated" if engine_runs else None)
-    assert StopOutdated().skip(Situation(TWO, seen)) == "nothing of ours is outdated"
+    assert StopOutdated().skip(situation) == ("no unit is outdated" if engine_runs else None)
+    assert StopOutdated().skip(Situation(TWO, seen)) == "no unit is outdated"

@@ -46,8 +46,8 @@ def test_skipped_without_ray_and_where_our_engine_holds_the_gpus() -> None:
         "gpu-a": builders.view(TWO.host("gpu-a"), ray=rays["gpu-a"], vllm=engine),
         "gpu-b": builders.view(TWO.host("gpu-b"), ray=rays["gpu-b"]),
     }
-    assert VerifyGpus().skip(Situation(ONE, builders.seen(ONE))) == "one host serves alone, without Ray"
-    assert VerifyGpus().skip(Situation(TWO, running)) == "our engine holds them"
+    assert VerifyGpus().skip(Situation(ONE, builders.seen(ONE))) == "one host needs no Ray"
+    assert VerifyGpus().skip(Situation(TWO, running)) == "the engine of this cluster holds them"
     assert VerifyGpus().skip(Situation(TWO, seen)) is None
 
 
@@ -94,7 +94,7 @@ def test_a_host_that_nobody_wanted_is_told_with_a_way_out() -> None:
     joined = {A: 1, B: 1, "9.9.9.9": 1}
     error = failure(gating({"failed": "nodes", "why": "not every host joined", "joined": joined}))
     assert (error.host, error.cause) == ("gpu-a", "9.9.9.9 has joined but is not in the inventory")
-    assert "`up --recreate` begins without it" in error.cure
+    assert "run `up --recreate` without it" in error.cure
 
 
 def test_gpus_that_fail_are_told_of_with_the_head() -> None:
@@ -111,14 +111,14 @@ def test_a_host_that_cannot_be_looked_at_does_not_hide_what_the_gate_says() -> N
 def test_a_ray_that_dies_ends_the_wait() -> None:
     dead = status_answer("RuntimeError: Version mismatch: The cluster was started with", Presence.DEAD)
     error = failure(gating({"joined": {A: 1}}, None, answers={"unit_status ray": dead}))
-    assert error.cause == "Ray on gpu-a has ended: Ray or Python differs between the hosts"
+    assert error.cause == "Ray on gpu-a has exited: Ray or Python differs between the hosts"
 
 
 def test_a_ray_that_dies_is_seen_while_the_gate_talks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.phases.verify_gpus._LOOK_EVERY", -1.0)
     talk = [{"waiting": "the head to answer", "last": "refused"}] * 3
     assert (
-        "has ended" in failure(gating(*talk, answers={"unit_status ray": status_answer("", Presence.DEAD)})).cause
+        "has exited" in failure(gating(*talk, answers={"unit_status ray": status_answer("", Presence.DEAD)})).cause
     )
 
 
@@ -126,7 +126,7 @@ def test_a_gate_that_goes_down_with_its_ray_tells_of_the_ray() -> None:
     """Its own last words are those of a connection that broke."""
     dead: dict[str, Script] = {"unit_status ray": status_answer("No space left on device", Presence.DEAD)}
     error = failure(gating(answers=dead, result=Result(1, "", "Failed to register worker to Raylet: End of file")))
-    assert (error.host, error.cause) == ("gpu-a", "Ray on gpu-a has ended: a disk or /dev/shm is full")
+    assert (error.host, error.cause) == ("gpu-a", "Ray on gpu-a has exited: a disk or /dev/shm is full")
 
 
 def test_a_gate_that_ends_without_a_verdict_is_a_failed_command(monkeypatch: pytest.MonkeyPatch) -> None:

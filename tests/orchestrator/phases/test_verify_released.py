@@ -39,7 +39,7 @@ def test_nothing_is_left_and_the_lease_on_the_head_is_swept_last() -> None:
     play = freeing(*CLEAN)
     VerifyReleased().run(play.stage)
     assert play.ran[-2:] == [("gpu-b", "remove_state"), ("gpu-a", "remove_state")]
-    assert play.events == [HostMessage("", "no process of ours, our ports free, and no memory of ours on any GPU")]
+    assert play.events == [HostMessage("", "no process is left, all ports are free, and no GPU memory is held")]
 
 
 def test_a_rank_may_take_its_time_in_the_driver() -> None:
@@ -102,7 +102,7 @@ def test_files_of_a_host_that_is_lost_may_be_left() -> None:
 
 def test_what_is_left_on_removed_hosts_is_named_once_all_else_is_free() -> None:
     play = freeing(*CLEAN)
-    lost = Leftover("gpu-c", "could not be looked at", provable=False)
+    lost = Leftover("gpu-c", "could not be inspected", provable=False)
     play = replace(play, stage=play.stage.after(Handover(removed=(lost,))))
     assert failure(play).leftovers == (lost,)
     assert play.ran[-1] == ("gpu-a", "remove_state")

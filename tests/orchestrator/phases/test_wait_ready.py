@@ -95,13 +95,13 @@ def test_a_death_without_words() -> None:
 
 def test_a_worker_that_dies_takes_its_ranks_with_it() -> None:
     error = failure(waiting(status_answer(), ray=status_answer("raylet died", Presence.DEAD)))
-    assert (error.host, error.cause) == ("gpu-b", "Ray on gpu-b has ended, and the ranks there with it")
+    assert (error.host, error.cause) == ("gpu-b", "Ray on gpu-b has exited, and its ranks with it")
 
 
 def test_a_stall_ends_it_and_says_where_to_look() -> None:
     error = failure(waiting(status_answer("Starting to load model\n"), status_answer("", offset=23), load=0.05))
     assert error.host == "gpu-a"
-    assert error.cause.startswith("nothing has moved for 0.05 s")
+    assert error.cause.startswith("no progress for 0.05 s")
     assert f"{builders.STATE}/vllm/log" in error.cure
     assert error.last.startswith("loading weights")
 
@@ -120,13 +120,13 @@ def test_a_stall_tells_what_every_rank_is_at() -> None:
     assert error.host == "gpu-b"
     first, second = error.cause.splitlines()
     assert first == "the rank with pid 7 on gpu-b is stopped, and the others wait for it"
-    assert second.startswith("nothing has moved for 0.05 s")
+    assert second.startswith("no progress for 0.05 s")
     assert error.last.splitlines()[1:] == [
         "gpu-a: the rank with pid 8 at work",
         "gpu-b: the rank with pid 7 stopped",
     ]
     assert play.payloads("gpu-a", "collect")[0]["ray_state"]
-    assert play.events_of(HostMessage)[-1].line.startswith("nothing moves any more")
+    assert play.events_of(HostMessage)[-1].line.startswith("no progress: asking every host")
 
 
 def test_a_death_is_looked_into_on_every_host() -> None:
@@ -159,7 +159,7 @@ def test_an_engine_that_lost_a_ray_is_told_by_that_ray() -> None:
     error = failure(scripted_run(lambda name: hosts[name]))
     assert error.host == "gpu-b"
     assert error.cause.startswith(
-        "Ray on gpu-b has ended, and the ranks there with it: one of its processes was killed"
+        "Ray on gpu-b has exited, and its ranks with it: one of its processes was killed"
     )
     assert "raylet [exit code=-9]" in error.last
 

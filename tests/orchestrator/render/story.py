@@ -89,7 +89,7 @@ held = LeaseHeld("ernie", Lease("anna", "laptop-7", "2026-07-01T09:12:44+00:00",
 not_freed = NotReleased(
     [
         Leftover("gpu-a", "pid 5391 (VLLM::Worker_TP3) holds 71,204 MiB on GPU 3", "kill -9 5391 on gpu-a"),
-        Leftover("gpu-b", "could not be looked at: unreachable", "run `orchestrator down` again once it is back"),
+        Leftover("gpu-b", "could not be inspected: unreachable", "run `orchestrator down` again once it is back"),
     ]
 )
 inventory = InventoryError(

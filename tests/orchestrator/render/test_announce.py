@@ -42,13 +42,13 @@ def test_one_host() -> None:
     )
     shown = announce.text(alone, ASCII).splitlines()
     assert shown[3] == "layout     TP8 x PP1 on 1 host, 8 GPUs"
-    assert shown[5:7] == ["transport  within one host", "KV cache   size not seen"]
+    assert shown[5:7] == ["transport  within one host", "KV cache   size unknown"]
 
 
 @pytest.mark.parametrize(
     ("transport", "shown"),
     [
-        (None, "transport  not looked at"),
+        (None, "transport  unknown"),
         (NcclTransport("unknown"), "transport  unknown"),
         (
             NcclTransport("NET/Socket", "via NET/Socket/0"),

@@ -40,8 +40,8 @@ def test_the_worst_concern_comes_first_and_equal_findings_are_one() -> None:
 
 def test_what_is_well_is_counted_and_listed_only_on_demand() -> None:
     well = CheckReport(passed=("venv", "mtu"), untried=("fabric",))
-    assert text(well) == ["2 checks passed, 1 not tried: fabric (--fabric)"]
-    assert text(well, everything=True)[:3] == ["  ✓ venv", "  ✓ mtu", "  – fabric: not tried (--fabric)"]
+    assert text(well) == ["2 checks passed, 1 not checked: fabric (--fabric)"]
+    assert text(well, everything=True)[:3] == ["  ✓ venv", "  ✓ mtu", "  – fabric: not checked (--fabric)"]
 
 
 def test_what_is_accepted_is_never_silent() -> None:

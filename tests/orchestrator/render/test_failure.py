@@ -154,7 +154,7 @@ def test_not_ready() -> None:
 
 def test_not_ready_without_a_host() -> None:
     assert failure.lines(NotReady("16 GPUs", 2)) == "✗ waited 2.0 s for 16 GPUs"
-    assert failure.lines(NotReady("the engine", host="gpu-a")) == "✗ gpu-a: the engine did not come"
+    assert failure.lines(NotReady("the engine", host="gpu-a")) == "✗ gpu-a: the engine did not become available"
 
 
 def test_held() -> None:
@@ -170,10 +170,10 @@ def test_not_freed_lists_every_leftover() -> None:
     assert (
         failure.lines(story.not_freed)
         == """\
-✗ 2 things could not be proved gone
+✗ 2 things may still be in use
   ✗ gpu-a: pid 5391 (VLLM::Worker_TP3) holds 71,204 MiB on GPU 3
     next   kill -9 5391 on gpu-a
-  ✗ gpu-b: could not be looked at: unreachable
+  ✗ gpu-b: could not be inspected: unreachable
     next   run `orchestrator down` again once it is back"""
     )
 

@@ -14,10 +14,10 @@ from tests.orchestrator.render import story
 
 def test_notes_come_last() -> None:
     error = NotReady("16 GPUs", 2, cure="look at gpu-b")
-    error.add_note("Join Ray workers could not be taken back: gpu-b: connect")
+    error.add_note("Join Ray workers could not be rolled back: gpu-b: connect")
     assert failure.lines(error).splitlines()[-2:] == [
         "  next   look at gpu-b",
-        "  also   Join Ray workers could not be taken back: gpu-b: connect",
+        "  also   Join Ray workers could not be rolled back: gpu-b: connect",
     ]
 
 

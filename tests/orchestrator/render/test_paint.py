@@ -50,7 +50,7 @@ up ernie  2 hosts                   2:25
  ━───────────────────── 12 min 01 s left
  waiting 2 min 17 s for the model to lo…
    loading weights (13 of 163 shards)
-   nothing new for 11 s, gives up at 15…
+   no progress for 11 s, gives up at 15…
 
  warning: gpu-b: /dev/shm: 4.0 GiB, wan…
  gpu-b: Ray runtime started.
@@ -91,7 +91,7 @@ up ernie  2 hosts                                                               
  weights ━━━───────────────────────────────────── 67.2 of 790.3 GiB, 1.00 GiB/s, 12 min 01 s left
  waiting 2 min 17 s for the model to load
    loading weights (13 of 163 shards)
-   nothing new for 11 s, gives up at 15 min 00 s
+   no progress for 11 s, gives up at 15 min 00 s
 
  warning: gpu-b: /dev/shm: 4.0 GiB, wanted 16.0 GiB (mount -o remount,size=16G /dev/shm)
  gpu-b: Ray runtime started.
@@ -160,7 +160,7 @@ def test_colours_unless_the_person_wants_none() -> None:
 def test_the_summary_says_what_was_broken_off() -> None:
     assert (
         summary(after(story.GOOD), 145.0, 100).plain.splitlines()[-1]
-        == " ! Load the model                   2 min 17 s  broken off"
+        == " ! Load the model                   2 min 17 s  interrupted"
     )
 
 
@@ -171,7 +171,7 @@ def test_the_summary_leaves_the_reasons_to_what_comes_after_it() -> None:
 
 def test_between_two_phases_the_hosts_are_looked_at() -> None:
     begun = ((0.0, RunStarted("up", "ernie", ("gpu-a",))),)
-    looking = "looking at the hosts"
+    looking = "inspecting the hosts"
     assert looking in painted(after(begun), 1.0, 60, 20)
     first = (*begun, (1.0, PhaseStarted("Check the hosts")))
     assert looking not in painted(after(first), 2.0, 60, 20)

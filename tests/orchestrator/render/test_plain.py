@@ -25,10 +25,10 @@ from tests.orchestrator.render import story
             "✗ Join Ray workers: failed after 4.1 s: gpu-b: could not start the Ray worker (exit status 1): "
             "its Ray or Python differs from the head's",
         ),
-        (events.RolledBack("Join Ray workers"), "↶ Join Ray workers: taken back"),
+        (events.RolledBack("Join Ray workers"), "↶ Join Ray workers: rolled back"),
         (
             events.RolledBack("Join Ray workers", story.unreachable),
-            "✗ Join Ray workers: could not be taken back",
+            "✗ Join Ray workers: could not be rolled back",
         ),
         (
             events.FindingReported(story.SHM),
@@ -53,7 +53,7 @@ from tests.orchestrator.render import story
         (events.Waiting("one token", 72, "HTTP 503", 9.0, 600.0), "· waiting for one token, 1 min 12 s: HTTP 503"),
         (
             events.Waiting("one token", 72, "HTTP 503", 60.0, 600.0),
-            "· waiting for one token, 1 min 12 s: HTTP 503; nothing new for 1 min 00 s, gives up at 10 min 00 s",
+            "· waiting for one token, 1 min 12 s: HTTP 503; no progress for 1 min 00 s, gives up at 10 min 00 s",
         ),
         (
             events.TransportDetected(story.TRANSPORT),

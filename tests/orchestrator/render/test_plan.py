@@ -37,17 +37,17 @@ def test_what_fits() -> None:
     assert "on each of 16 GPUs, in GiB (TP16 × PP1 over 2 hosts)" in shown
     rows = [line.split() for line in shown]
     assert ["text", "experts", "33.5"] in rows
-    assert "  weights in all                  56.4  as vLLM's `Model loading took` will say" in shown
+    assert "  weights in all                  56.4  as vLLM's `Model loading took` will report" in shown
     assert "  NCCL's buffers                   1.0  assumed" in shown
     assert "  left for the KV cache           10.1  27,648 bytes a token" in shown
     assert "✓ it fits: a KV cache of 393,008 tokens, 3.0 requests of 131,072 tokens" in shown
-    assert "what would help, each alone" not in shown
+    assert "changes that would help, each alone" not in shown
 
 
 def test_what_does_not_fit_and_what_would_help() -> None:
     shown = lines(hosts=1)
-    assert "✗ it does not fit: 42.0 GiB are lacking on a GPU, with a request of 131,072 tokens" in shown
-    start = shown.index("what would help, each alone")
+    assert "✗ it does not fit: 42.0 GiB are missing on a GPU, with a request of 131,072 tokens" in shown
+    start = shown.index("changes that would help, each alone")
     assert shown[start + 1] == (
         "  ✓ weights in FP8: 56.3 GiB of weights, 3.1 requests of full length (--quantization fp8_per_tensor)"
     )
@@ -58,7 +58,7 @@ def test_a_lever_that_is_not_enough() -> None:
     shown = lines(hosts=1, gpus=1, serve=small)
     (fp8,) = [line for line in shown if "weights in FP8" in line]
     assert fp8.startswith("  ✗ weights in FP8: ")
-    assert "GiB would still be lacking (--quantization fp8_per_tensor)" in fp8
+    assert "GiB would still be missing (--quantization fp8_per_tensor)" in fp8
 
 
 def test_each_pipeline_stage() -> None:
@@ -74,21 +74,21 @@ def test_each_pipeline_stage() -> None:
 def test_offloaded_weights_are_shown() -> None:
     rows = [" ".join(line.split()) for line in lines("--cpu-offload-gb", "50", hosts=1)]
     assert "of it in the memory of the host -50.0" in rows
-    assert "weights in all 55.5 as vLLM's `Model loading took` will say" in rows
+    assert "weights in all 55.5 as vLLM's `Model loading took` will report" in rows
 
 
 def test_what_nobody_knows() -> None:
     shown = lines(memory=0)
-    assert "? whether it fits is not known" in shown
+    assert "? unknown whether it fits" in shown
     assert shown[-1] == "  ? whether the vLLM of the head takes these options: ask it with --hosts"
     unknown = lines(model={"id": "/models/mystery"})
-    (line,) = [line for line in unknown if "its size is not known" in line]
+    (line,) = [line for line in unknown if "its size is unknown" in line]
     assert "--hosts" in line
 
 
 def test_a_cache_of_a_given_size_is_known_without_the_memory() -> None:
     shown = lines("--kv-cache-memory-bytes", "4G", memory=0)
-    assert "? whether it fits is not known, a KV cache of 155,344 tokens" in shown
+    assert "? unknown whether it fits, a KV cache of 155,344 tokens" in shown
 
 
 def test_commands_are_whole_and_say_everything_once() -> None:
@@ -114,11 +114,11 @@ def test_secrets_are_not_shown() -> None:
 
 def test_what_each_phase_waits_for() -> None:
     shown = lines()
-    start = shown.index("phases of `up`, and what each waits for")
+    start = shown.index("phases of `up`, and their timeouts")
     assert shown[start + 1 : start + 6] == [
         "  ○ Check the hosts",
         "  ○ Take the lease   the lease: not waited for",
-        "  – Launch           left out: it runs already",
+        "  – Launch           skipped: it runs already",
         "  ○ Wait             the engine to load: 15 min 00 s without progress",
         "  ○ Prove            a token: 10 min 00 s",
     ]

@@ -32,7 +32,7 @@ def test_a_run_begins_anew() -> None:
         ([events.PhaseSkipped("Serve", "alive")], Row("Serve", Mood.SKIPPED, 2, None, "alive")),
         (
             [events.PhaseDone("Serve", 7.0), events.RolledBack("Serve")],
-            Row("Serve", Mood.UNDONE, 2, 7.0, "taken back after 7.0 s"),
+            Row("Serve", Mood.UNDONE, 2, 7.0, "rolled back after 7.0 s"),
         ),
         (
             [events.PhaseFailed("Serve", 7.0, story.unreachable)],
@@ -40,7 +40,7 @@ def test_a_run_begins_anew() -> None:
         ),
         (
             [events.PhaseFailed("Serve", 7.0, story.unreachable), events.RolledBack("Serve")],
-            Row("Serve", Mood.FAILED, 2, 7.0, "gpu-b: could not connect (unreachable) (taken back)"),
+            Row("Serve", Mood.FAILED, 2, 7.0, "gpu-b: could not connect (unreachable) (rolled back)"),
         ),
         (
             [events.PhaseDone("Serve", 7.0), events.RolledBack("Serve", story.timed_out)],
@@ -49,7 +49,7 @@ def test_a_run_begins_anew() -> None:
                 Mood.FAILED,
                 2,
                 7.0,
-                "could not be taken back: gpu-a: could not ask for its facts (timed out)",
+                "could not be rolled back: gpu-a: could not ask for its facts (timed out)",
             ),
         ),
     ],
@@ -79,7 +79,7 @@ def test_a_skip_needs_no_start_and_a_phase_may_run_twice() -> None:
 
 
 def test_undoing_what_was_never_seen_is_shown_too() -> None:
-    assert after((1, events.RolledBack("Lock"))).rows == (Row("Lock", Mood.UNDONE, 0.0, None, "taken back"),)
+    assert after((1, events.RolledBack("Lock"))).rows == (Row("Lock", Mood.UNDONE, 0.0, None, "rolled back"),)
 
 
 def test_hosts_in_trouble_stay_so_until_announced() -> None:

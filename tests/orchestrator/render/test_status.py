@@ -28,7 +28,7 @@ gpu-a  ✓ alive    ✓ alive    8/8        2 h 03 min
 gpu-b  ✗ dead     – absent   0/8        –           ✗ Ray left with status 1; next: `up` again
 gpu-c  ? unknown  ? unknown  ?/?        –           ✗ could not connect (unreachable)
 
-✓ http://10.0.0.1:8000: healthy, tokens come (1,204 tokens in 0.5 s)"""
+✓ http://10.0.0.1:8000: healthy, generates tokens (1,204 tokens in 0.5 s)"""
     )
 
 
@@ -36,9 +36,9 @@ gpu-c  ? unknown  ? unknown  ?/?        –           ✗ could not connect (unr
     ("health", "tokens", "shown"),
     [
         (True, False, "✗ http://h:8000: healthy, no tokens"),
-        (True, None, "? http://h:8000: healthy, not asked for tokens"),
-        (False, None, "✗ http://h:8000: not healthy, not asked for tokens"),
-        (None, None, "? http://h:8000: health not known, not asked for tokens"),
+        (True, None, "? http://h:8000: healthy, tokens not checked"),
+        (False, None, "✗ http://h:8000: not healthy, tokens not checked"),
+        (None, None, "? http://h:8000: health unknown, tokens not checked"),
     ],
 )
 def test_the_endpoint(health: bool | None, tokens: bool | None, shown: str) -> None:
@@ -63,7 +63,7 @@ def test_at_first_everything_is_told() -> None:
         "gpu-a: ray ✓ alive, vllm ✓ alive, 8/8 GPUs used",
         "gpu-b: ray ✗ dead, vllm – absent, 0/8 GPUs used, ✗ Ray left with status 1; next: `up` again",
         "gpu-c: ray ? unknown, vllm ? unknown, ?/? GPUs used, ✗ could not connect (unreachable)",
-        "✓ http://10.0.0.1:8000: healthy, tokens come (1,204 tokens in 0.5 s)",
+        "✓ http://10.0.0.1:8000: healthy, generates tokens (1,204 tokens in 0.5 s)",
     ]
 
 

@@ -74,10 +74,10 @@ def test_with_a_yes_it_goes_and_is_told() -> None:
     assert message.severity == "warning"
     assert (
         message.message
-        == "vllm on gpu-a, ray on gpu-b, ray on gpu-a: launched by bob on laptop; stopping it, as agreed"
+        == "vllm on gpu-a, ray on gpu-b, ray on gpu-a: launched by bob on laptop; stopping it, as confirmed"
     )
     assert "--max-model-len 512 there, --max-model-len 256 here" in question
-    assert "ray on gpu-b: it runs as wanted" in question
+    assert "ray on gpu-b: it is up to date" in question
 
 
 def test_the_same_person_from_another_state_folder_is_somebody_else() -> None:
@@ -94,7 +94,7 @@ def test_a_machine_that_keeps_no_id_is_known_by_its_names() -> None:
 
 def test_a_record_that_names_nobody_is_ours_where_we_knew_the_cluster() -> None:
     assert require(running(None), ALL, knew=True)[1] == []
-    with pytest.raises(InUse, match="launched by somebody whom its record does not name"):
+    with pytest.raises(InUse, match="launched by an operator whom its record does not name"):
         require(running(None), ALL)
 
 

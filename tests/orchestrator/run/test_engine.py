@@ -97,7 +97,7 @@ def test_what_cannot_be_taken_back_is_named_and_keeps_nothing_else(problem: Exce
     assert caught.value is error
     assert [note for note in notes if note.startswith("undo")][-1] == "undo A: python 1"
     message = "\n".join(error.__notes__)
-    assert "could not be taken back: B\n" in message
+    assert "could not be rolled back: B\n" in message
     assert remains in message
     assert f"`{CLEAN}`" in error.__notes__[-1]
 
@@ -125,7 +125,7 @@ def test_keep_leaves_everything_and_says_how_to_clean() -> None:
     with pytest.raises(NotReady):
         run.engine.run([RecordingPhase("A", notes), RecordingPhase("B", notes, run_error=error)])
     assert not any(note.startswith("undo") for note in notes)
-    assert error.__notes__ == [f"what this run started was left for a look: `{CLEAN}` takes it away"]
+    assert error.__notes__ == [f"everything was left running for inspection (--keep): `{CLEAN}` removes it"]
 
 
 def test_keep_of_a_run_that_started_nothing_says_nothing() -> None:
@@ -143,7 +143,7 @@ def test_ctrl_c_undoes() -> None:
         )
     assert notes[-1] == "undo A: python 1"
     assert run.events[-2:] == [
-        HostMessage("", "interrupted: taking back what this run started (Ctrl-C again leaves it)"),
+        HostMessage("", "interrupted: rolling back (press Ctrl-C again to stop the rollback)"),
         RolledBack("A"),
     ]
     assert not hasattr(caught.value, "__notes__")
@@ -176,7 +176,7 @@ def test_ctrl_c_in_the_undo_leaves_at_once_and_says_how_to_clean() -> None:
     with pytest.raises(Interrupted) as caught:
         scripted_engine(interrupts).engine.run([released, *recording_phases("A", notes=notes), stuck, loading])
     assert not any(note.startswith("undo") or note == "released" for note in notes)
-    assert caught.value.cure == f"`{CLEAN}` takes it away"
+    assert caught.value.cure == f"`{CLEAN}` removes it"
     assert "twice" in str(caught.value)
 
 
@@ -201,7 +201,7 @@ def test_ctrl_c_twice_while_an_undo_asks_for_the_lease_leaves_as_well() -> None:
         scripted_engine(interrupts).engine.run(
             [RecordingPhase("A", notes, guards=(hurry,)), RecordingPhase("B", notes, run_error=LOST)]
         )
-    assert caught.value.cure == f"`{CLEAN}` takes it away"
+    assert caught.value.cure == f"`{CLEAN}` removes it"
     assert caught.value.__cause__ is LOST
 
 
@@ -230,7 +230,7 @@ def test_a_failure_whose_undo_was_left_is_still_known() -> None:
 
 
 class Stuck(Phase):
-    """A person presses Ctrl-C while it is taken back."""
+    """A person presses Ctrl-C while it is rolled back."""
 
     title = "stuck"
     starts = True
@@ -278,7 +278,7 @@ def test_an_undo_asks_first_whether_the_lease_is_still_ours() -> None:
     with pytest.raises(NotReady) as caught:
         run.engine.run([RecordingPhase("A", notes, guards=(check,)), RecordingPhase("B", notes, run_error=LOST)])
     assert not [note for note in notes if note.startswith("undo")]
-    assert any("somebody else may be at work" in note for note in caught.value.__notes__)
+    assert any("another operator may hold the lease" in note for note in caught.value.__notes__)
 
 
 def keeping(notes: list[str], interrupts: Interrupts | None = None) -> ScriptedEngine:

@@ -65,7 +65,7 @@ def test_the_first_takes_back_what_was_started(tmp_path: Path) -> None:
         code, done, errors = run.ends()
     assert code == 130
     assert done == [*LAUNCHES, *STOPS, "the end"]
-    assert errors.count("taken back") == 3
+    assert errors.count("rolled back") == 3
     assert errors.endswith("✗ interrupted\n")
 
 
@@ -79,8 +79,8 @@ def test_the_second_leaves_at_once_and_says_how_to_clean(tmp_path: Path) -> None
         code, done, errors = run.ends()
     assert code == 130
     assert done == [*LAUNCHES, STOPS[0], "the end"]
-    assert "✗ interrupted twice: what this run started may still be there\n" in errors
-    assert f"next   `orchestrator down {path}` takes it away" in errors
+    assert "✗ interrupted twice: what this run started may still be running\n" in errors
+    assert f"next   `orchestrator down {path}` removes it" in errors
     assert "Traceback" not in errors
 
 
@@ -116,4 +116,4 @@ def test_a_down_that_was_interrupted_names_the_way_on(tmp_path: Path) -> None:
         run.send(signal.SIGINT)
         code, _, errors = run.ends()
     assert code == 130
-    assert "next   `orchestrator down --cluster demo` goes on where this ended" in errors
+    assert "next   `orchestrator down --cluster demo` continues" in errors

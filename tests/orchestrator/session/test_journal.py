@@ -52,7 +52,7 @@ def test_a_full_disk_is_said_once() -> None:
     for _ in range(3):
         keep(STARTED)
     assert complaints == [
-        HostMessage("", "no journal of this run", cause="/dev/full cannot be written: No space left on device")
+        HostMessage("", "this run has no journal", cause="/dev/full cannot be written: No space left on device")
     ]
 
 

@@ -59,8 +59,8 @@ def test_a_machine_without_a_journal_says_so_and_goes_on(
         one.local_state.remember(path)()
         one.sink(SAID)
     said = capsys.readouterr().err
-    assert said.count("no journal of this run") == 1
-    assert said.count("`down` will need the inventory: it cannot be remembered here") == 1
+    assert said.count("this run has no journal") == 1
+    assert said.count("failed to save the inventory here; `down` will need the inventory file") == 1
     assert "gpu-a: ready" in said
 
 

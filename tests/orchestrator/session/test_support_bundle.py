@@ -19,7 +19,7 @@ from tests.cluster.diagnosis.test_collect import line
 from tests.doubles import Script
 from tests.orchestrator.scripted_stage import ScriptedRun, scripted_run
 
-LOST = Unreachable("gpu-b", "collect what it says", cause="no route")
+LOST = Unreachable("gpu-b", "collect evidence", cause="no route")
 
 
 SAID_BY_B = line("vllm/log", "said by b\n")
@@ -77,9 +77,9 @@ def test_hosts_that_are_lost_are_named_and_hide_nothing(tmp_path: Path) -> None:
     never = {**play.stage.seen, "gpu-b": HostView("gpu-b", problem=LOST)}
     again = one.write(tmp_path / "again.tar.gz", never, 1.0)
     assert (again.texts, again.problems) == ({"gpu-a": 1}, (LOST,))
-    assert again.missing == ("gpu-b: it could not be looked at: no route",)
+    assert again.missing == ("gpu-b: it could not be inspected: no route",)
     told = contents(again.path)["README.txt"]
-    assert "- gpu-b: it could not be looked at: no route" in told
+    assert "- gpu-b: it could not be inspected: no route" in told
     assert "Nothing is missing." not in told
 
 
@@ -93,11 +93,9 @@ def test_a_failure_names_its_bundle(tmp_path: Path) -> None:
     error = NotReady("the engine", 3.0, cause="it died")
     play = failed(tmp_path, error)
     path = tmp_path / "20261126T171000-up.tar.gz"
-    assert error.__notes__ == [f"what every host has to say is in {path}"]
+    assert error.__notes__ == [f"evidence from every host is in {path}"]
     assert "cause  it died" in contents(path)["failure.txt"]
-    assert play.events_of(HostMessage) == [
-        HostMessage("", "collecting what the hosts have to say (Ctrl-C leaves it out)")
-    ]
+    assert play.events_of(HostMessage) == [HostMessage("", "collecting evidence from the hosts (Ctrl-C skips it)")]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +110,7 @@ def test_ctrl_c_leaves_it_out(tmp_path: Path) -> None:
     error = FleetError([LOST])
     play = failed(tmp_path, error, b=KeyboardInterrupt())
     assert not hasattr(error, "__notes__")
-    assert play.events_of(HostMessage)[-1].line == "what the hosts have to say was left out"
+    assert play.events_of(HostMessage)[-1].line == "evidence from the hosts was skipped"
 
 
 @pytest.mark.parametrize("b", [line("vllm/log", "x"), ZeroDivisionError("a fault of ours")])
@@ -121,7 +119,7 @@ def test_what_goes_wrong_with_it_does_not_stand_in_for_the_failure(tmp_path: Pat
     folder = tmp_path / "nowhere" if isinstance(b, str) else tmp_path
     failed(folder, error, b=b)
     (note,) = error.__notes__
-    assert note.startswith("what the hosts have to say could not be kept: ")
+    assert note.startswith("evidence from the hosts could not be saved: ")
 
 
 def test_the_newest_is_kept_though_a_clock_was_ahead(tmp_path: Path) -> None:

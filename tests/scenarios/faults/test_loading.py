@@ -32,7 +32,7 @@ def failed(case: Case) -> bool:
 
 
 def test_the_engine_fails(case: Case) -> None:
-    """vLLM is taken back each time, and Ray stays."""
+    """vLLM is rolled back each time, and Ray stays."""
     ray_alone(case)
     raylets = [case.hosts.pids(host, "raylet/raylet") for host in case.host_names]
     for behaviour, what in (("crash", "dies"), ("linger", "fails, and its process stays alive")):
@@ -72,7 +72,7 @@ def _never_comes(case: Case) -> None:
 
 
 def test_a_process_of_the_engine_is_killed(case: Case) -> None:
-    """vLLM is taken back each time, and Ray stays."""
+    """vLLM is rolled back each time, and Ray stays."""
     ray_alone(case)
     case.hosts.behave(load_seconds=30)
     case.fault = "vLLM is killed while it loads"
@@ -104,7 +104,7 @@ def rank(case: Case) -> int:
 
 
 def test_a_process_of_ray_is_killed(case: Case) -> None:
-    """What was started is taken back each time."""
+    """What was started is rolled back each time."""
     case.hosts.behave(load_seconds=60)
     for title, host, word in (
         (_READY, "node1", "raylet/raylet"),

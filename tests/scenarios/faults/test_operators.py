@@ -105,7 +105,7 @@ def interrupted(case: Case, run: Running, bound: float) -> dict[str, Any]:
     undone = sum(event["event"] == "undone" and not event["error"] for event in run.said)
     notes = [line for note in said["notes"] for line in note.splitlines()]
     host = next((line.partition(": ")[0] for line in notes if line.startswith("node")), "all")
-    cause = "; ".join([said["message"], f"{undone} phases taken back", *notes])
+    cause = "; ".join([said["message"], f"{undone} phases rolled back", *notes])
     case.add_row(ParsedReport(host, cause, said["cure"] or "nothing to do"), seconds, "exit 130")
     return said
 
@@ -175,6 +175,6 @@ def _without_journal(case: Case, state: Path) -> None:
     done = other.run("up", case.hosts.inventory, "--output", "json")
     assert done.returncode == 0, done.stderr
     said = other.events(done, "host_said")
-    (message,) = [event for event in said if event["message"] == "no journal of this run"]
+    (message,) = [event for event in said if event["message"] == "this run has no journal"]
     report = ParsedReport("this machine", message["line"], "ORCHESTRATOR_STATE names another place")
     case.add_row(report, datetime.fromisoformat(message["time"]).timestamp() - begun, "announced")

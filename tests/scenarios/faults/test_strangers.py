@@ -47,7 +47,7 @@ def test_a_stranger_has_the_address_of_the_head(case: Case) -> None:
     assert len(keys) >= 2, "it was asked, by both commands"
     assert set(keys) == {None}
     said = case.operator.events(done, "host_said")
-    (event,) = [each for each in said if "is not proved to be this engine from here" in each["message"]]
+    (event,) = [each for each in said if "is not proved from here to be this engine" in each["message"]]
     assert event["severity"] == "warning"
     case.add_message({**event, "host": "all"}, "the key goes to the head over SSH; announced, asked from node1")
 
