@@ -98,7 +98,7 @@ def _known_workload(word: str) -> str:
     return word
 
 
-class Run(Stored):
+class RunWithoutSamples(Stored):
     """`seed` and `command` are those of `vllm bench serve`, which ran on `origin`.
 
     `began` is ISO 8601, `seconds` the time of the whole command with its own start. `counts` and `figures` are
@@ -121,6 +121,11 @@ class Run(Stored):
     conditions: Conditions
     counts: Counts | None = None
     figures: Figures | None = None
+
+
+class Run(RunWithoutSamples):
+    """A run with the server's counters while it went."""
+
     samples: tuple[Sample, ...] = ()
 
     @property

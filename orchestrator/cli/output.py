@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from cluster.errors import ClusterError, InventoryError, UsageError
 from orchestrator.cli.result import ResultLost, put
 from orchestrator.render import failure
+from orchestrator.render.failure_report import report
+from orchestrator.render.json_text import to_json
 from orchestrator.render.text import marks_for, write
 from orchestrator.run.interrupts import Interrupted
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
     from orchestrator.session.session import Request
 
 
-def print_result(request: Request, text: Callable[[], str], document: Callable[[], dict[str, Any]]) -> None:
+def print_result(request: Request, text: Callable[[], str], document: Callable[[], Mapping[str, object]]) -> None:
     """The result, for a person or for a program. Raises ResultLost."""
-    put((json.dumps(document(), indent=2) if request.output == "json" else text()) + "\n")
+    put((to_json(document(), indent=2) if request.output == "json" else text()) + "\n")
 
 
 def print_error(error: ClusterError) -> None:
@@ -37,7 +38,7 @@ def print_failure(error: ClusterError, output: str | None) -> None:
 
 def _put_report(error: ClusterError) -> None:
     try:
-        put(json.dumps(failure.report(error), indent=2) + "\n")
+        put(to_json(report(error), indent=2) + "\n")
     except ResultLost as lost:
         print_error(lost)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from cluster.bench.compare import compare, paired
@@ -10,6 +9,7 @@ from cluster.errors import UsageError
 from orchestrator.cli.result import put
 from orchestrator.local.settings import Settings
 from orchestrator.render import compare as shown
+from orchestrator.render.json_text import to_json
 from orchestrator.report.series import Series, load
 from orchestrator.session.session import Request
 
@@ -24,7 +24,7 @@ def run(request: Request, settings: Settings) -> None:
     groups, differences = compare(pairs), first.conditions.differences(second.conditions)
     otherwise = [f"{what}: A {ours}, B {theirs}" for what, ours, theirs in differences]
     if request.form == "json":
-        output = json.dumps(shown.document(groups, otherwise), indent=2)
+        output = to_json(shown.document(groups, otherwise), indent=2)
     else:
         output = (shown.markdown if request.form == "markdown" else shown.text)(groups, otherwise)
     put(output + "\n")

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from typing_extensions import TypedDict
+
 from cluster.bench.workload import Cell
 from cluster.errors import ClusterError, LeaseHeld, UsageError
 from cluster.inventory import Inventory, with_layout
@@ -19,6 +21,7 @@ from orchestrator.events import HostMessage
 from orchestrator.local.settings import Settings
 from orchestrator.plans import BenchOptions, bench_layout, down
 from orchestrator.render import bench as shown
+from orchestrator.render.bench import BenchDocument
 from orchestrator.render.text import marks_for
 from orchestrator.report.page import write_page
 from orchestrator.report.series import load
@@ -109,13 +112,28 @@ def _report(request: Request, folder: Path, layouts: Sequence[Layout], cells: Se
         f"{layout.name}\n{shown.text(layout.results.runs(), layout.results.folder, marks)}\n"
         for layout in measured
     ]
-    documents = {layout.name: shown.document(layout.results.runs(), layout.results.folder) for layout in measured}
     where = _page(folder) if measured else ""
-    print_result(request, lambda: "\n".join([*text, where]), lambda: {"layouts": documents, "page": where})
+    print_result(request, lambda: "\n".join([*text, where]), lambda: _document(measured, where))
     failed = next((layout.error for layout in layouts if layout.error), None)
     if failed:
         return exit_code(failed)
     return 0 if all(layout.results.valid(cell) for layout in layouts for cell in cells) else COMMAND
+
+
+class LayoutsDocument(TypedDict):
+    """What was measured on each layout, by its name; `page` is the path of the page, empty where there is none."""
+
+    layouts: Mapping[str, BenchDocument]
+    page: str
+
+
+def _document(measured: Sequence[Layout], page: str) -> LayoutsDocument:
+    return {
+        "layouts": {
+            layout.name: shown.document(layout.results.runs(), layout.results.folder) for layout in measured
+        },
+        "page": page,
+    }
 
 
 def _page(folder: Path) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 
 from orchestrator.cli.result import put
 from orchestrator.local.settings import Settings
+from orchestrator.render.json_text import to_json
 from orchestrator.report import data
 from orchestrator.report.page import write_page
 from orchestrator.report.series import Series, load
 from orchestrator.session.session import Request
 
 _FORMS: dict[str, Callable[[Sequence[Series]], str]] = {
-    "json": lambda series: json.dumps(data.document(series), indent=1) + "\n",
+    "json": lambda series: to_json(data.document(series), indent=1) + "\n",
     "csv": data.as_csv,
     "markdown": data.as_markdown,
 }

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from cluster.errors import FleetError, UsageError
+from typing_extensions import TypedDict
+
+from cluster.errors import FleetError, HostError, UsageError
 from cluster.state.observe import observe
 from orchestrator.cli.exit_codes import exit_code
 from orchestrator.cli.output import print_error, print_result
 from orchestrator.local.settings import Settings
-from orchestrator.render import failure
 from orchestrator.render.text import clean, count
 from orchestrator.session.session import Request, Session, session
 from orchestrator.session.support_bundle import Bundle
@@ -56,12 +57,21 @@ def _text(bundle: Bundle) -> str:
     return "\n".join([f"{bundle.path}  {bundle.size / 2**20:.1f} MiB ({counts or 'of no host'})", *missing])
 
 
-def _document(bundle: Bundle) -> dict[str, Any]:
-    problems = [failure.report(problem) for problem in bundle.problems]
-    document = {
+class DiagnoseDocument(TypedDict):
+    """The bundle that was written, the number of its texts of each host, and what is not in it."""
+
+    path: str
+    bytes: int
+    texts: Mapping[str, int]
+    missing: Sequence[str]
+    problems: Sequence[HostError]
+
+
+def _document(bundle: Bundle) -> DiagnoseDocument:
+    return {
         "path": str(bundle.path),
         "bytes": bundle.size,
         "texts": bundle.texts,
-        "missing": list(bundle.missing),
+        "missing": bundle.missing,
+        "problems": bundle.problems,
     }
-    return {**document, "problems": problems}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Literal
+
+from typing_extensions import TypedDict
 
 from cluster.inventory import Inventory
 from orchestrator.cli.output import print_result
@@ -21,7 +24,16 @@ def run(request: Request, settings: Settings) -> None:
     print_result(request, lambda: gone["text"], lambda: gone)
 
 
-def _gone(inventory: Inventory) -> dict[str, Any]:
+class DownDocument(TypedDict):
+    """A cluster of which nothing is left; `text` says so to a person."""
+
+    cluster: str
+    hosts: Sequence[str]
+    free: Literal[True]
+    text: str
+
+
+def _gone(inventory: Inventory) -> DownDocument:
     hosts = [spec.name for spec in inventory.hosts]
     text = f"{inventory.cluster} is down: nothing is left on {', '.join(hosts)}"
     return {"cluster": inventory.cluster, "hosts": hosts, "free": True, "text": text}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 
@@ -16,8 +15,9 @@ from orchestrator.cli.output import print_error
 from orchestrator.cli.result import ResultLost, put
 from orchestrator.commands.ordered_output import OrderedOutput
 from orchestrator.local.settings import Settings
-from orchestrator.render import failure
 from orchestrator.render import logs as shown
+from orchestrator.render.failure_report import report
+from orchestrator.render.json_text import to_json
 from orchestrator.render.text import marks_for, write
 from orchestrator.session.session import Request, Session, session
 
@@ -79,7 +79,8 @@ class _Logs:
         """A line, how many files there are to read, or what is in the way of them."""
         if isinstance(message, LogLine):
             json_wanted = self._request.output == "json"
-            output = shown.document(host, message) if json_wanted else shown.text(host, message, self._several)
+            document = shown.document(host, message)
+            output = to_json(document) if json_wanted else shown.text(host, message, self._several)
             self._put(output + "\n")
         elif isinstance(message, Taken):
             self._explain(state_taken(self._inventory, host, message.uid, message.taken, "read the logs"))
@@ -99,6 +100,6 @@ class _Logs:
     def _explain(self, error: HostError) -> None:
         self.failed.append(error)
         if self._request.output == "json":
-            write(sys.stderr, json.dumps(failure.report(error)) + "\n")
+            write(sys.stderr, to_json(report(error)) + "\n")
         else:
             print_error(error)

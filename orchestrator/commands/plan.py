@@ -13,6 +13,7 @@ from orchestrator.cli.output import print_result
 from orchestrator.local.settings import Patience, Settings
 from orchestrator.plans import UpOptions, up
 from orchestrator.render import plan as shown
+from orchestrator.render import plan_document
 from orchestrator.render.plan import PlannedPhase
 from orchestrator.render.text import marks_for
 from orchestrator.run.phase import Phase, Situation
@@ -31,7 +32,7 @@ def run(request: Request, settings: Settings) -> int:
     print_result(
         request,
         lambda: shown.text(planned, phases, marks_for(sys.stdout)),
-        lambda: shown.document(planned, phases),
+        lambda: plan_document.document(planned, phases),
     )
     return _status(planned)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from orchestrator.cli.output import print_result
 from orchestrator.cli.result import put
 from orchestrator.local.settings import Settings
 from orchestrator.render import status as shown
+from orchestrator.render.json_text import to_json
 from orchestrator.render.text import marks_for
 from orchestrator.session.session import Request, Session, session
 
@@ -78,4 +78,4 @@ def _as_lines(look: shown.StatusView, changed: list[str]) -> str:
 
 def _as_document(look: shown.StatusView, changed: list[str]) -> str:
     now = datetime.now().astimezone().isoformat(timespec="seconds")
-    return json.dumps({"time": now, **shown.document(*look)}) + "\n"
+    return to_json(shown.watched_document(now, look)) + "\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from typing_extensions import TypedDict
 
 from cluster.errors import Unreachable
 from cluster.lease.lease import break_lease
@@ -15,11 +15,18 @@ from orchestrator.render.text import clean
 from orchestrator.session.session import Request, Session, session
 
 
+class UnlockDocument(TypedDict):
+    """The lease that was broken; null where nobody held the cluster."""
+
+    cluster: str
+    broken: Lease | None
+
+
 def run(request: Request, settings: Settings) -> None:
     with session(request, settings, journaled=False) as opened:
         broken = _broken(opened)
         cluster = opened.inventory.cluster
-    document = {"cluster": cluster, "broken": asdict(broken) if broken else None}
+    document: UnlockDocument = {"cluster": cluster, "broken": broken}
     print_result(request, lambda: _text(cluster, broken), lambda: document)
 
 

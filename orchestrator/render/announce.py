@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Sequence
+
+from typing_extensions import TypedDict
 
 from cluster.values import Announcement, NcclTransport
 from orchestrator.render.text import UNICODE, Marks, clean, count, duration
@@ -28,18 +29,43 @@ def text(announcement: Announcement, marks: Marks = UNICODE) -> str:
     return "\n".join([*shown, "", curl(announcement)])
 
 
-def document(announcement: Announcement) -> dict[str, Any]:
+class TimedPhase(TypedDict):
+    """A phase that was carried out, and how long it took."""
+
+    title: str
+    seconds: float
+
+
+class AnnouncementDocument(TypedDict):
+    """An endpoint that has given a token in this very run, and `curl`, a line that asks it."""
+
+    url: str
+    model: str
+    served_name: str
+    tensor_parallel: int
+    pipeline_parallel: int
+    hosts: Sequence[str]
+    gpus: int
+    transport: NcclTransport | None
+    kv_cache_tokens: int | None
+    proved_from: str
+    token: str
+    needs_key: bool
+    phases: Sequence[TimedPhase]
+    curl: str
+
+
+def document(announcement: Announcement) -> AnnouncementDocument:
     """The same for a program."""
-    transport = announcement.transport
     return {
         "url": announcement.url,
         "model": announcement.model,
         "served_name": announcement.served_name,
         "tensor_parallel": announcement.tensor_parallel_size,
         "pipeline_parallel": announcement.pipeline_parallel_size,
-        "hosts": list(announcement.hosts),
+        "hosts": announcement.hosts,
         "gpus": announcement.gpus,
-        "transport": asdict(transport) if transport else None,
+        "transport": announcement.transport,
         "kv_cache_tokens": announcement.kv_cache_tokens,
         "proved_from": announcement.proved_from,
         "token": announcement.token,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from cluster.bench.record import Run
+from typing_extensions import TypedDict
+
+from cluster.bench.figures import Figures
+from cluster.bench.record import Run, RunWithoutSamples
 from cluster.bench.summary import Row, rows
 from orchestrator.render.text import UNICODE, Marks, clean, count
 
@@ -53,16 +55,36 @@ def _left_out(found: Iterable[Row], marks: Marks) -> list[str]:
     return [*lines, ""] if lines else []
 
 
-def document(runs: Sequence[Run], folder: Path) -> dict[str, Any]:
-    """For a program: every run as it is kept, without the samples, and where that is."""
+class RowDocument(TypedDict):
+    """The runs of one workload and number of prompts. `figures` are the means of the `valid` ones, or null."""
+
+    workload: str
+    input_len: int
+    output_len: int
+    num_prompts: int
+    valid: int
+    left_out: int
+    figures: Figures | None
+
+
+class BenchDocument(TypedDict):
+    """What a benchmark measured: every run as it is kept, without the samples, and where that is."""
+
+    folder: str
+    runs: Sequence[RunWithoutSamples]
+    rows: Sequence[RowDocument]
+
+
+def document(runs: Sequence[Run], folder: Path) -> BenchDocument:
+    """For a program."""
     return {
         "folder": str(folder),
-        "runs": [run.model_dump(mode="json", exclude={"samples"}) for run in runs],
+        "runs": [RunWithoutSamples(**dict(run)) for run in runs],
         "rows": [row_document(row) for row in rows(runs)],
     }
 
 
-def row_document(row: Row) -> dict[str, Any]:
+def row_document(row: Row) -> RowDocument:
     return {
         "workload": row.workload.name,
         "input_len": row.workload.input_len,
@@ -70,5 +92,5 @@ def row_document(row: Row) -> dict[str, Any]:
         "num_prompts": row.num_prompts,
         "valid": len(row.valid),
         "left_out": len(row.left_out),
-        "figures": row.figures.model_dump() if row.figures else None,
+        "figures": row.figures,
     }

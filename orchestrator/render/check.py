@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from cluster.values import CONCERNS, CheckReport, Finding, concern_of
+from typing_extensions import TypedDict
+
+from cluster.values import CONCERNS, CheckReport, Excused, Finding, concern_of
 from orchestrator.render import findings
 from orchestrator.render.text import Marks, clean, count
 
@@ -24,11 +25,35 @@ def text(report: CheckReport, everything: bool, marks: Marks) -> str:
     return "\n".join([*lines, _sum(report)])
 
 
-def document(report: CheckReport) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Concern:
+    concern: str
+
+
+@dataclass(frozen=True)
+class FindingOfConcern(Finding, _Concern):
+    """A finding, and the concern that its check belongs to."""
+
+
+class CheckDocument(TypedDict):
+    """What the checks have shown. `passed`, `skipped` and `untried` are names of checks."""
+
+    findings: Sequence[FindingOfConcern]
+    excused: Sequence[Excused]
+    passed: Sequence[str]
+    skipped: Sequence[str]
+    untried: Sequence[str]
+
+
+def document(report: CheckReport) -> CheckDocument:
     """For a program: the report as it is, each finding with its concern."""
-    found = asdict(report)
-    found["findings"] = [{"concern": concern_of(one.name), **asdict(one)} for one in report.findings]
-    return found
+    return {
+        "findings": [FindingOfConcern(concern_of(one.name), **vars(one)) for one in report.findings],
+        "excused": report.excused,
+        "passed": report.passed,
+        "skipped": report.skipped,
+        "untried": report.untried,
+    }
 
 
 def _concerns(report: CheckReport, marks: Marks) -> Iterator[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from cluster.bench.compare import Difference, Group
 from orchestrator.render.text import count
@@ -22,8 +23,38 @@ def markdown(groups: Sequence[Group], otherwise: Sequence[str]) -> str:
     return "\n".join([*_otherwise(otherwise), *lines]).rstrip()
 
 
-def document(groups: Sequence[Group], otherwise: Sequence[str]) -> dict[str, Any]:
-    return {"otherwise": list(otherwise), "groups": [_group(group) for group in groups]}
+class DifferenceDocument(TypedDict):
+    """How one figure differs; `change` is a share, `low` and `high` are its bounds with 95 % confidence."""
+
+    figure: str
+    unit: str
+    first: float
+    second: float
+    change: float
+    low: float | None
+    high: float | None
+    verdict: str
+
+
+class GroupDocument(TypedDict):
+    """Pairs of one workload (tokens in and out) and number of prompts; null: of all of them together."""
+
+    workload: str | None
+    num_prompts: int | None
+    pairs: int
+    same_seed: int
+    differences: Sequence[DifferenceDocument]
+
+
+class CompareDocument(TypedDict):
+    """Two series, pair by pair. `otherwise` says what else is not the same."""
+
+    otherwise: Sequence[str]
+    groups: Sequence[GroupDocument]
+
+
+def document(groups: Sequence[Group], otherwise: Sequence[str]) -> CompareDocument:
+    return {"otherwise": otherwise, "groups": [_group(group) for group in groups]}
 
 
 def heading(group: Group) -> str:
@@ -68,12 +99,24 @@ def _piped(rows: Iterator[tuple[str, ...]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (head, rule, *rest)]
 
 
-def _group(group: Group) -> dict[str, Any]:
-    workload = group.workload.lengths if group.workload else None
-    head = {"workload": workload, "num_prompts": group.num_prompts, "pairs": group.pairs}
-    return {**head, "same_seed": group.same_seed, "differences": [_difference(one) for one in group.differences]}
+def _group(group: Group) -> GroupDocument:
+    return {
+        "workload": group.workload.lengths if group.workload else None,
+        "num_prompts": group.num_prompts,
+        "pairs": group.pairs,
+        "same_seed": group.same_seed,
+        "differences": [_difference(one) for one in group.differences],
+    }
 
 
-def _difference(one: Difference) -> dict[str, Any]:
-    figure = {"figure": one.metric.name, "unit": one.metric.unit, "first": one.first, "second": one.second}
-    return {**figure, "change": one.change, "low": one.low, "high": one.high, "verdict": one.verdict}
+def _difference(one: Difference) -> DifferenceDocument:
+    return {
+        "figure": one.metric.name,
+        "unit": one.metric.unit,
+        "first": one.first,
+        "second": one.second,
+        "change": one.change,
+        "low": one.low,
+        "high": one.high,
+        "verdict": one.verdict,
+    }

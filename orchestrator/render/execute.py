@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from cluster.views import Executed
-from orchestrator.render import failure
 from orchestrator.render.text import clean, one_line
 
 
@@ -18,12 +18,13 @@ def output(host: str, said: str, several: bool, terminal: bool) -> str:
     return "".join(f"{origin}{one_line(line)}\n" for line in said.removesuffix("\n").split("\n") if said)
 
 
-def document(words: Sequence[str], outcomes: Sequence[Executed]) -> dict[str, Any]:
+class ExecDocument(TypedDict):
+    """An operator's command, and how it ended on each host."""
+
+    command: Sequence[str]
+    hosts: Sequence[Executed]
+
+
+def document(words: Sequence[str], outcomes: Sequence[Executed]) -> ExecDocument:
     """For a program."""
-    return {"command": list(words), "hosts": [_host(one) for one in outcomes]}
-
-
-def _host(one: Executed) -> dict[str, Any]:
-    problem = failure.report(one.problem) if one.problem else None
-    ended = {"host": one.host, "status": one.status, "stdout": one.stdout, "stderr": one.stderr}
-    return {**ended, "problem": problem}
+    return {"command": words, "hosts": outcomes}

@@ -5,9 +5,7 @@ The errors carry everything; this module alone decides how much of it is shown.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from itertools import chain, repeat
-from typing import Any
 
 from cluster import errors
 from cluster.values import Leftover
@@ -45,42 +43,6 @@ def headline(error: errors.ClusterError) -> str:
         case errors.NotReleased():
             return f"{count(len(error.leftovers), 'thing')} may still be in use"
     return clean(error.message)
-
-
-def report(error: errors.ClusterError) -> dict[str, Any]:
-    """The same for a program: every field, nothing cut."""
-    words = {"message": error.message, "cause": error.cause, "cure": error.cure}
-    notes = list(getattr(error, "__notes__", ()))
-    return {"kind": error.kind, **words, **_fields(error), "notes": notes}
-
-
-def _fields(error: errors.ClusterError) -> dict[str, Any]:
-    match error:
-        case errors.HostError():
-            return {"host": error.host, "doing": error.doing, "said": error.output} | _command_fields(error)
-        case errors.FleetError():
-            return {"errors": [report(host_error) for host_error in error.errors]}
-        case errors.InventoryError():
-            return {"path": error.path, "problems": list(error.problems)}
-        case errors.PreflightFailed():
-            return {"findings": [asdict(finding) for finding in error.findings]}
-        case errors.NotReady():
-            return {"what": error.what, "waited": error.waited or 0.0, "last": error.last, "host": error.host}
-        case errors.InUse():
-            return {"host": error.host, "whose": error.whose}
-        case errors.LeaseHeld():
-            return {"lease": asdict(error.lease)}
-        case errors.NotReleased():
-            return {"leftovers": [asdict(leftover) for leftover in error.leftovers]}
-    return {}
-
-
-def _command_fields(error: errors.HostError) -> dict[str, Any]:
-    if isinstance(error, errors.CommandFailed):
-        return {"command": error.command.shown(), "status": error.status}
-    if isinstance(error, errors.CommandTimedOut):
-        return {"command": error.command.shown(), "timeout": error.command.timeout}
-    return {}
 
 
 def _block(error: errors.ClusterError, marks: Marks) -> list[str]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from cluster.errors import ClusterError, HostError
-from cluster.values import Announcement, Excused, Finding, NcclTransport
+from typing_extensions import TypedDict
+
+from cluster.errors import HostError
+from cluster.values import Announcement
 from orchestrator.events import Event, HostMessage, Sink
-from orchestrator.render import announce, failure
+from orchestrator.render import announce
+from orchestrator.render.json_text import to_json
 from orchestrator.render.text import write
 
 
@@ -34,23 +36,33 @@ def line(event: Event, at: datetime) -> str:
     values = {field.name: _value(getattr(event, field.name)) for field in fields(event)}
     if isinstance(event, HostMessage):
         values["line"] = event.line
-    return json.dumps({"event": event.name, "time": at.isoformat(timespec="milliseconds"), **values})
+    return to_json({"event": event.name, "time": at.isoformat(timespec="milliseconds"), **values})
 
 
 def _value(value: Any) -> Any:
     match value:
-        case ClusterError():
-            return failure.report(value)
-        case tuple():
-            return [_problem(item) if isinstance(item, HostError) else _value(item) for item in value]
-        case Finding() | Excused() | NcclTransport():
-            return asdict(value)
         case Announcement():
             return announce.document(value)
+        case tuple():
+            return [problem(item) if isinstance(item, HostError) else item for item in value]
     return value
 
 
-def _problem(error: HostError) -> dict[str, Any]:
+class Problem(TypedDict):
     """An error that is looked at again: what the host said may be its log, which comes with each look."""
-    report = failure.report(error)
-    return {key: report[key] for key in ("kind", "host", "doing", "cause", "cure")}
+
+    kind: str
+    host: str
+    doing: str
+    cause: str
+    cure: str
+
+
+def problem(error: HostError) -> Problem:
+    return {
+        "kind": error.kind,
+        "host": error.host,
+        "doing": error.doing,
+        "cause": error.cause,
+        "cure": error.cure,
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from typing_extensions import TypedDict
 
 from cluster.values import LogLine
 from orchestrator.render.text import clean, one_line
@@ -14,6 +14,14 @@ def text(host: str, line: LogLine, several: bool) -> str:
     return origin + one_line(line.text)
 
 
-def document(host: str, line: LogLine) -> str:
-    """For a program: one line of JSON."""
-    return json.dumps({"host": host, "source": line.source, "text": line.text})
+class LogDocument(TypedDict):
+    """A line of a log; `source` is the unit, or the name of the file."""
+
+    host: str
+    source: str
+    text: str
+
+
+def document(host: str, line: LogLine) -> LogDocument:
+    """For a program."""
+    return {"host": host, "source": line.source, "text": line.text}

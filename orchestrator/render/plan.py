@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from cluster.model import Fit, Lever, PipelineStage
 from cluster.plan.results import Plan, PlannedHost, PlannedUnit
@@ -43,77 +42,6 @@ def text(plan: Plan, phases: Sequence[PlannedPhase], marks: Marks) -> str:
         list(_unknown(plan, marks)),
     ]
     return "\n".join("\n".join([*part, ""]) for part in parts if part).rstrip("\n")
-
-
-def document(plan: Plan, phases: Sequence[PlannedPhase]) -> dict[str, Any]:
-    """For a program: all of it, and on top what a script would compare with the log of vLLM."""
-    fit = plan.fit
-    return {
-        "cluster": plan.cluster,
-        "runs": plan.runs,
-        "fits": fit.fits if fit else None,
-        "weights_bytes_per_gpu": fit.largest.weights if fit else None,
-        "kv_bytes_per_token_per_gpu": max(stage.kv_per_token for stage in fit.stages) if fit else None,
-        "kv_cache_tokens": fit.kv_tokens if fit else None,
-        "plan": _plan(plan),
-        "phases": [asdict(phase) for phase in phases],
-    }
-
-
-def _plan(plan: Plan) -> dict[str, Any]:
-    return {
-        "cluster": plan.cluster,
-        "tensor_parallel": plan.tensor_parallel_size,
-        "pipeline_parallel": plan.pipeline_parallel_size,
-        "gpus": plan.gpus,
-        "asked": plan.asked,
-        "model": asdict(plan.model),
-        "fit": _fit(plan.fit, plan.measured) if plan.fit else None,
-        "findings": [asdict(finding) for finding in plan.findings],
-        "levers": [_lever(lever) for lever in plan.levers],
-        "unknown": plan.unknown,
-        "hosts": [asdict(host) for host in plan.hosts],
-        "exact": plan.exact,
-    }
-
-
-def _fit(fit: Fit, measured: bool) -> dict[str, Any]:
-    return {
-        "stages": [_stage(stage) for stage in fit.stages],
-        "memory": fit.memory,
-        "measured": measured,
-        "utilization": fit.service.utilization,
-        "budget": fit.budget,
-        "max_model_len": fit.service.max_model_len,
-        "kv_tokens": fit.kv_tokens,
-        "requests": fit.requests,
-        "fits": fit.fits,
-        "lacking": fit.lacking,
-    }
-
-
-def _stage(stage: PipelineStage) -> dict[str, Any]:
-    return {
-        "first": stage.layers[0],
-        "last": stage.layers[-1],
-        "weights": stage.weights,
-        "offloaded": stage.offloaded,
-        "parts": [asdict(share) for share in stage.parts],
-        "beside": [asdict(share) for share in stage.beside],
-        "kv_per_token": stage.kv_per_token,
-        "left": stage.left,
-    }
-
-
-def _lever(lever: Lever) -> dict[str, Any]:
-    return {
-        "what": lever.what,
-        "change": lever.change,
-        "weights": lever.fit.largest.weights,
-        "kv_tokens": lever.fit.kv_tokens or 0,
-        "requests": lever.fit.requests or 0.0,
-        "lacking": lever.fit.lacking or 0,
-    }
 
 
 def _who(plan: Plan) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
+
+from typing_extensions import TypedDict
 
 from cluster.values import EndpointStatus, HostStatus, Presence
 from orchestrator.render.text import UNICODE, Marks, clean, duration, short
@@ -48,12 +49,26 @@ def _told(host: HostStatus, marks: Marks) -> str:
     return f"{name}: ray {ray}, vllm {vllm}, {used} GPUs used{f', {problem}' if problem else ''}"
 
 
-def document(hosts: Sequence[HostStatus], endpoint: EndpointStatus | None = None) -> dict[str, Any]:
+class StatusDocument(TypedDict):
+    """What runs where; `endpoint` is null where none of ours runs."""
+
+    hosts: Sequence[HostStatus]
+    endpoint: EndpointStatus | None
+
+
+class WatchedStatusDocument(StatusDocument):
+    """What `--watch` writes, a line each time that something has changed; `time` is ISO 8601."""
+
+    time: str
+
+
+def document(hosts: Sequence[HostStatus], endpoint: EndpointStatus | None = None) -> StatusDocument:
     """For a program."""
-    return {
-        "hosts": [asdict(host) for host in hosts],
-        "endpoint": asdict(endpoint) if endpoint is not None else None,
-    }
+    return {"hosts": hosts, "endpoint": endpoint}
+
+
+def watched_document(time: str, look: StatusView) -> WatchedStatusDocument:
+    return {"time": time, **document(*look)}
 
 
 def _cells(host: HostStatus, marks: Marks) -> tuple[str, ...]:

@@ -7,10 +7,13 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from cluster.bench import published_guide
+from cluster.bench.figures import Figures, RequestFigures
 from cluster.bench.record import Run
 from cluster.bench.summary import Row
-from orchestrator.render.bench import row_document
+from orchestrator.render.bench import RowDocument, row_document
 from orchestrator.report.guide_comparison import GuideFigure, guide_figures, own_figures
 from orchestrator.report.series import KeptRun, Series
 
@@ -27,30 +30,58 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def document(series: Sequence[Series]) -> dict[str, Any]:
+class GuideDocument(TypedDict):
+    """What the published guide printed of its one run."""
+
+    model: str
+    hardware: str
+    workload: str
+    num_prompts: int
+    figures: Figures
+
+
+class RunWithRequests(Run):
+    """A run with each request that was answered."""
+
+    requests: tuple[RequestFigures, ...]
+
+
+class SeriesDocument(TypedDict):
+    """The runs of one folder, and their means."""
+
+    name: str
+    rows: Sequence[RowDocument]
+    runs: Sequence[RunWithRequests]
+
+
+class ReportDocument(TypedDict):
     """Everything: figures, counters, samples and requests of each run, and the guide's printed result."""
-    printed = {
+
+    guide: GuideDocument
+    series: Sequence[SeriesDocument]
+
+
+def document(series: Sequence[Series]) -> ReportDocument:
+    return {"guide": _guide(), "series": [_series(each) for each in series]}
+
+
+def _guide() -> GuideDocument:
+    return {
         "model": published_guide.MODEL,
         "hardware": published_guide.HARDWARE,
         "workload": published_guide.WORKLOAD.lengths,
-    }
-    return {
-        "guide": {
-            **printed,
-            "num_prompts": published_guide.NUM_PROMPTS,
-            "figures": published_guide.PRINTED.model_dump(),
-        },
-        "series": [_series(each) for each in series],
+        "num_prompts": published_guide.NUM_PROMPTS,
+        "figures": published_guide.PRINTED,
     }
 
 
-def _series(series: Series) -> dict[str, Any]:
+def _series(series: Series) -> SeriesDocument:
     rows = [row_document(row) for row in series.rows]
     return {"name": series.name, "rows": rows, "runs": [_run(kept) for kept in series.runs]}
 
 
-def _run(kept: KeptRun) -> dict[str, Any]:
-    return {**kept.run.model_dump(mode="json"), "requests": [request.model_dump() for request in kept.requests]}
+def _run(kept: KeptRun) -> RunWithRequests:
+    return RunWithRequests(**dict(kept.run), requests=kept.requests)
 
 
 def as_csv(series: Sequence[Series]) -> str:

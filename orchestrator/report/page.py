@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from cluster.bench import published_guide
 from cluster.bench.workload import Workload
 from cluster.errors import UsageError
 from orchestrator.local.atomic_write import write_output
+from orchestrator.render.json_text import to_json
 from orchestrator.report import data, narrative, plots, tables, timeline
 from orchestrator.report.conditions import series_conditions
 from orchestrator.report.guide_comparison import differences, guide_figures, own_figures
@@ -61,7 +61,7 @@ def page(series: Sequence[Series], when: str) -> str:
 
 def _unescaped(series: Sequence[Series], plotly: str) -> dict[str, str]:
     """What stands in script and style: `<` of data would end them."""
-    raw = json.dumps(data.document(series)).replace("<", "\\u003c")
+    raw = to_json(data.document(series)).replace("<", "\\u003c")
     return {"plotly": plotly, "style": _file("style.css"), "script": _file("theme.js"), "data": raw}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
@@ -27,7 +27,8 @@ from cluster.values.findings import Severity
 from orchestrator.bench.results import NotKept
 from orchestrator.cli.exit_codes import exit_code
 from orchestrator.cli.result import ResultLost
-from orchestrator.render import failure
+from orchestrator.render.failure_report import report
+from orchestrator.render.json_text import to_json
 from orchestrator.run.interrupts import Interrupted
 from tests.orchestrator.render import story
 from tests.public.golden import holds, shape
@@ -45,6 +46,12 @@ def failures() -> Iterator[ClusterError]:
     yield from (ClusterError("a"), UsageError("a"), NotKept("a"), Interrupted("a"), ResultLost("a"))
 
 
+def reported(error: ClusterError) -> dict[str, Any]:
+    """What a program reads of it."""
+    document: dict[str, Any] = json.loads(to_json(report(error)))
+    return document
+
+
 def kinds(parent: type[ClusterError] = ClusterError) -> Iterator[str]:
     """Yields the kinds of the program's own errors: tests have some besides."""
     if parent.__module__.partition(".")[0] in ("cluster", "orchestrator"):
@@ -58,7 +65,7 @@ def test_every_command(whole: Whole) -> None:
 
 
 def test_every_failure() -> None:
-    found = {report["kind"]: shape(report) for report in map(failure.report, failures())}
+    found = {error.kind: shape(reported(error)) for error in failures()}
     holds("failures", found)
     assert set(found) == set(kinds())
 
@@ -73,9 +80,9 @@ def test_the_exit_code_of_every_failure() -> None:
 
 @pytest.mark.parametrize("error", [TimedOut("the engine", 2.0), EngineDied("gpu-a", "it died", "look")])
 def test_whatever_is_not_ready_is_one_kind(error: NotReady) -> None:
-    report = failure.report(error)
-    holds("failures", shape(report), "NotReady")
-    assert (report["kind"], exit_code(error)) == ("NotReady", 6)
+    document = reported(error)
+    holds("failures", shape(document), "NotReady")
+    assert (document["kind"], exit_code(error)) == ("NotReady", 6)
 
 
 def test_words_that_stand_for_a_state(whole: Whole) -> None:

@@ -24,6 +24,8 @@ from cluster.values import AllReduceResult, Facts, Reach, VenvCheck
 from cluster.views import HostView, Observed, TrialResults
 from orchestrator.render import check as shown
 from orchestrator.render import plan as shown_plan
+from orchestrator.render import plan_document
+from orchestrator.render.json_text import to_json
 from orchestrator.render.text import ASCII
 from tests.cluster import builders
 from tests.cluster.model.configs import CONFIGS
@@ -143,13 +145,13 @@ def check(
     leftovers(ONE, seen)
     result = report(ONE, Evidence(seen, tries or {}, fabric, expected(ONE, seen)))
     shown.text(result, True, ASCII).encode("ascii", "replace")
-    json.dumps(shown.document(result))
+    to_json(shown.document(result))
 
 
 def show(one: Inventory, answers: Answers) -> None:
     result = plan(one, answers)
     shown_plan.text(result, (), ASCII).encode("ascii", "replace")
-    json.dumps(shown_plan.document(result, ()))
+    to_json(plan_document.document(result, ()))
 
 
 @QUICK

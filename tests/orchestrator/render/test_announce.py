@@ -13,6 +13,7 @@ import pytest
 
 from cluster.values import NcclTransport
 from orchestrator.render import announce
+from orchestrator.render.json_text import to_json
 from orchestrator.render.text import ASCII
 from tests.orchestrator.render.story import ANNOUNCEMENT
 
@@ -85,7 +86,7 @@ def test_curl_survives_a_real_shell_with_any_name_and_sends_the_key(tmp_path: Pa
 
 
 def test_the_document() -> None:
-    told = json.loads(json.dumps(announce.document(ANNOUNCEMENT)))
+    told = json.loads(to_json(announce.document(ANNOUNCEMENT)))
     assert told["url"] == "http://10.0.0.1:8000"
     assert told["hosts"] == ["gpu-a", "gpu-b"]
     assert told["transport"]["kind"] == "NET/IB/GDRDMA"

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cluster.values import CheckReport, Excused, Finding
 from orchestrator.render import check
+from orchestrator.render.json_text import to_json
 from orchestrator.render.text import ASCII, UNICODE
 
 NOFILE = Finding("open-files", "gpu-a", "warning", "hard limit 1024", "8192 or more", cure="raise it")
@@ -58,9 +59,8 @@ def test_a_terminal_without_unicode() -> None:
 
 
 def test_a_program_gets_everything() -> None:
-    document = json.loads(
-        json.dumps(check.document(CheckReport((BUSY,), (Excused(NOFILE, "so be it"),), ("venv",))))
-    )
+    report = CheckReport((BUSY,), (Excused(NOFILE, "so be it"),), ("venv",))
+    document = json.loads(to_json(check.document(report)))
     assert document["findings"][0]["concern"] == "GPUs"
     assert document["findings"][0]["source"] == "vllm#20860"
     assert document["excused"][0]["reason"] == "so be it"

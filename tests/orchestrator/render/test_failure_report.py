@@ -8,6 +8,8 @@ import pytest
 
 from cluster.errors import ClusterError, FleetError, HostError, NotReady
 from orchestrator.render import failure
+from orchestrator.render.failure_report import report
+from orchestrator.render.json_text import to_json
 from orchestrator.render.text import ASCII
 from tests.orchestrator.render import story
 
@@ -52,17 +54,17 @@ def test_ascii_terminals(error: ClusterError) -> None:
 
 @pytest.mark.parametrize("error", ALL, ids=lambda error: error.kind)
 def test_a_report_is_json_and_names_its_kind(error: ClusterError) -> None:
-    told = json.loads(json.dumps(failure.report(error)))
+    told = json.loads(to_json(report(error)))
     assert told["kind"] == error.kind
     assert {"message", "cause", "cure", "notes"} <= set(told)
 
 
 def test_a_report_cuts_nothing() -> None:
-    told = failure.report(story.failed)
+    told = json.loads(to_json(report(story.failed)))
     assert told["said"] == story.MISMATCH.strip()
     assert (told["host"], told["status"], told["command"]) == ("gpu-b", 1, story.RAY_START.shown())
 
 
 def test_a_report_of_several_hosts() -> None:
-    told = failure.report(story.several)
+    told = json.loads(to_json(report(story.several)))
     assert [one["kind"] for one in told["errors"]] == ["CommandTimedOut", "Unreachable", "CommandTimedOut"]

@@ -20,7 +20,9 @@ from orchestrator.events import (
     TransportDetected,
     Waiting,
 )
-from orchestrator.render import announce, failure, jsonl
+from orchestrator.render import announce, jsonl
+from orchestrator.render.failure_report import report
+from orchestrator.render.json_text import to_json
 from tests.orchestrator.render import story
 
 AT = datetime(2026, 7, 1, 9, 12, 44, 123456, UTC)
@@ -40,14 +42,14 @@ def test_tuples_are_lists() -> None:
 
 def test_errors_are_told_in_full() -> None:
     told = json.loads(jsonl.line(PhaseFailed("Join Ray workers", 4.1, story.failed), AT))
-    assert told["error"] == failure.report(story.failed)
+    assert told["error"] == json.loads(to_json(report(story.failed)))
     assert json.loads(jsonl.line(RolledBack("Join Ray workers"), AT))["error"] is None
 
 
 def test_what_kept_hosts_from_an_answer_is_told_in_full() -> None:
     shown = json.loads(jsonl.line(Waiting("it", 1.0, "", problems=(story.unreachable,)), AT))
-    report = failure.report(story.unreachable)
-    assert shown["problems"] == [{key: report[key] for key in ("kind", "host", "doing", "cause", "cure")}]
+    full = dict(report(story.unreachable))
+    assert shown["problems"] == [{key: full[key] for key in ("kind", "host", "doing", "cause", "cure")}]
 
 
 def test_a_wait_repeats_no_output_of_hosts() -> None:
@@ -59,7 +61,7 @@ def test_findings_and_announcements_are_objects() -> None:
     assert json.loads(jsonl.line(FindingReported(story.SHM), AT))["finding"]["found"] == "4.0 GiB"
     assert json.loads(jsonl.line(TransportDetected(story.TRANSPORT), AT))["transport"]["kind"] == "NET/IB/GDRDMA"
     told = json.loads(jsonl.line(Announced(story.ANNOUNCEMENT), AT))["announcement"]
-    assert told == json.loads(json.dumps(announce.document(story.ANNOUNCEMENT)))
+    assert told == json.loads(to_json(announce.document(story.ANNOUNCEMENT)))
 
 
 def test_what_a_host_said_is_escaped() -> None:

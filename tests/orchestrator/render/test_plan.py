@@ -7,7 +7,9 @@ from typing import Any
 
 from cluster.inventory import Inventory
 from cluster.plan import plan
-from orchestrator.render.plan import PlannedPhase, document, text
+from orchestrator.render.json_text import to_json
+from orchestrator.render.plan import PlannedPhase, text
+from orchestrator.render.plan_document import document
 from orchestrator.render.text import ASCII, UNICODE
 from tests.cluster.builders import inventory
 
@@ -109,7 +111,7 @@ def test_secrets_are_not_shown() -> None:
     shown = "\n".join(lines())
     assert "hf_secret" not in shown
     assert shown.count("HF_TOKEN=**********") == 3
-    assert "hf_secret" not in json.dumps(document(plan(wanted()), PHASES))
+    assert "hf_secret" not in to_json(document(plan(wanted()), PHASES))
 
 
 def test_what_each_phase_waits_for() -> None:
@@ -133,6 +135,6 @@ def test_what_a_program_compares_with_the_log_of_vllm() -> None:
     assert (shown["fits"], shown["runs"]) == (True, True)
     assert (shown["weights_bytes_per_gpu"], shown["kv_cache_tokens"]) == (60_512_644_096, 393_008)
     assert shown["kv_bytes_per_token_per_gpu"] == 27_648
-    assert json.loads(json.dumps(shown))["plan"]["fit"]["stages"][0]["beside"][0]["assumed"] is True
+    assert json.loads(to_json(shown))["plan"]["fit"]["stages"][0]["beside"][0]["assumed"] is True
     nothing = document(plan(wanted(model={"id": "/models/mystery"})), PHASES)
     assert (nothing["fits"], nothing["weights_bytes_per_gpu"], nothing["kv_cache_tokens"]) == (None, None, None)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from cluster.values import EndpointStatus, HostStatus, Presence
+from orchestrator.render.json_text import to_json
 from orchestrator.render.status import changes, document, table
 from orchestrator.render.text import ASCII
 
@@ -52,7 +53,7 @@ def test_no_endpoint_and_ascii() -> None:
 
 
 def test_the_document() -> None:
-    told = json.loads(json.dumps(document(HOSTS, ENDPOINT)))
+    told = json.loads(to_json(document(HOSTS, ENDPOINT)))
     assert told["hosts"][1]["ray"] == "dead"
     assert told["endpoint"]["tokens"] is True
     assert document(HOSTS)["endpoint"] is None
