@@ -1,4 +1,4 @@
-"""What the README and the runbook tell people to type is what the program takes."""
+"""Pages document commands that the program takes, links that lead somewhere, and figures that were recorded."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from orchestrator.cli import exit_codes
 from orchestrator.cli.arguments import parse
 from orchestrator.cli.cli import main
 from orchestrator.plans import UpOptions, up
+from orchestrator.render import announce
+from tests.orchestrator.render.story import ANNOUNCEMENT
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/runbook.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/runbook.md")
 README = ROOT / "README.md"
+RUNBOOK = ROOT / "docs/runbook.md"
 
 
 def commands(start: str) -> Iterator[tuple[str, str]]:
@@ -27,22 +30,36 @@ def commands(start: str) -> Iterator[tuple[str, str]]:
                 yield page, line.removeprefix(start).split("  #")[0].strip()
 
 
-@pytest.mark.parametrize(("page", "words"), sorted(set(commands("python -m orchestrator "))))
+@pytest.mark.parametrize(("page", "words"), sorted(set(commands("orchestrator "))))
 def test_every_command_is_one_that_the_program_takes(page: str, words: str) -> None:
     parse(shlex.split(words))
 
 
-def test_the_plan_in_the_readme_is_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_plan_in_the_runbook_is_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The reference on one of its hosts alone, in bf16."""
     text = (ROOT / "inventory.yaml").read_text().replace("tensor_parallel_size: 16", "tensor_parallel_size: 8")
     path = tmp_path / "mine.yaml"
     path.write_text(text[: text.index("  - name: gpu-b")] + text[text.index("\nmodel:") :])
     assert main(["plan", str(path)]) == 3
-    (block,) = re.findall(
-        r"\$ python -m orchestrator plan mine.yaml\n(on each.*?)```", README.read_text(), re.DOTALL
-    )
+    (block,) = re.findall(r"\$ orchestrator plan mine.yaml\n(on each.*?)```", RUNBOOK.read_text(), re.DOTALL)
     lines = [line for line in block.splitlines() if line.strip() != "..."]
     assert set(lines) <= set(capsys.readouterr().out.splitlines())
+
+
+def test_the_announcement_in_the_readme_was_made_on_real_gpus() -> None:
+    (block,) = re.findall(r"```\n(endpoint .*?)```", README.read_text(), re.DOTALL)
+    recorded = (ROOT / "benchmarks/gpu/2026-11-26-h100-pair.txt").read_text()
+    for line in block.splitlines():
+        assert f"\n{line.removesuffix(' …')}" in recorded
+    labels = [line[:10] for line in announce.text(ANNOUNCEMENT).splitlines()]
+    assert [line[:10] for line in block.splitlines()] == labels
+
+
+def test_one_name_stands_for_the_program() -> None:
+    assert README.read_text().count("python -m orchestrator") == 1
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("*.yaml"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*")]
+    others = [page for page in pages if page not in (README, ROOT / "docs/moved.md")]
+    assert [page for page in others if "python -m orchestrator" in page.read_text()] == []
 
 
 @pytest.mark.parametrize(("page", "target"), sorted(set(commands("make "))))
@@ -50,17 +67,15 @@ def test_every_make_target_is_there(page: str, target: str) -> None:
     assert re.search(rf"^{target.split()[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_exit_code_is_explained(page: str) -> None:
-    explained = {int(code) for code in re.findall(r"^\| (\d+) \|", (ROOT / page).read_text(), re.MULTILINE)}
+def test_every_exit_code_is_explained() -> None:
+    explained = {int(code) for code in re.findall(r"^\| (\d+) \|", RUNBOOK.read_text(), re.MULTILINE)}
     codes = {value for name, value in vars(exit_codes).items() if name.isupper() and isinstance(value, int)}
     assert explained == codes
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_phase_is_explained(page: str) -> None:
-    """Those of both kinds of hosts share a row."""
-    rows = re.findall(r"^\| ([A-Z][^|]*) \|", (ROOT / page).read_text(), re.MULTILINE)
+def test_every_phase_is_explained() -> None:
+    """The two phases that start Ray share a row."""
+    rows = re.findall(r"^\| ([A-Z][^|]*) \|", RUNBOOK.read_text(), re.MULTILINE)
     known = {title.removesuffix(", on the workers") for title in rows}
     assert {phase.title for phase in up(UpOptions())} - known <= {"Start Ray on the workers"}
 
@@ -72,9 +87,17 @@ def test_what_is_installed_for_the_sandbox_is_named() -> None:
 
 
 def test_every_link_leads_somewhere() -> None:
-    for page in (*PAGES, "SECURITY.md", "docs/architecture.md", "docs/gpu-run.md", "docs/moved.md"):
-        for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text()):
-            assert (ROOT / page).parent.joinpath(target).exists(), (page, target)
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/gpu/*.md")]:
+        for target, anchor in re.findall(r"\]\(([^)#:]*)#?([^)]*)\)", page.read_text()):
+            place = page.parent / target if target else page
+            assert place.exists(), (page, target)
+            assert not anchor or anchor in anchors(place), (page, target, anchor)
+
+
+def anchors(page: Path) -> set[str]:
+    """Returns the names of the page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_what_moved_is_sorted_and_is_where_the_page_says() -> None:

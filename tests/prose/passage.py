@@ -53,9 +53,14 @@ def passages(path: Path, line: int, kind: Kind, text: str) -> Iterator[Passage]:
         fenced ^= fence
         if not new and (block or _ITEM.match(written) or not written.startswith("    ")):
             first = first if block else number
-            block.append(_ITEM.sub("", written, count=1) if not block else written.strip())
+            block.append(written.strip() if block else _without_bullet(written))
         elif not fenced and not fence:
             yield from _row(path, number, written)
+
+
+def _without_bullet(written: str) -> str:
+    bullet = _ITEM.match(written)
+    return written[bullet.end() :] if bullet else written
 
 
 def _is_row(written: str) -> bool:

@@ -123,7 +123,8 @@ def documented() -> set[str]:
     for page in pages:
         text = page.read_text()
         found |= {
-            one.split("  #")[0].strip() for one in re.findall(r"^\s*\$ python -m orchestrator (.*)$", text, re.M)
+            one.split("  #")[0].strip()
+            for one in re.findall(r"^\s*\$ (?:python -m )?orchestrator (.*)$", text, re.M)
         }
         found |= set(re.findall(r"`(?:python -m )?orchestrator ([^`<{]+)`", text.replace("\n", " ")))
     return {one for one in found if "..." not in one and "HOST" not in one}

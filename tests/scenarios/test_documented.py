@@ -35,7 +35,7 @@ def renamed(document: dict[str, Any]) -> None:
 
 def distinct() -> list[str]:
     """Each once, in the order of the pages, but those that take the cluster away at the end."""
-    words = dict.fromkeys(words for _, words in commands("python -m orchestrator "))
+    words = dict.fromkeys(words for _, words in commands("orchestrator "))
     here = [one for one in words if not one.startswith(_ELSEWHERE)]
     return sorted(here, key=lambda one: one.startswith("down"))
 
@@ -54,7 +54,7 @@ def test_every_command_does_what_it_says(pair: Hosts, operator: Operator, tmp_pa
 
 def typed(operator: Operator, folder: Path, words: list[str]) -> tuple[int, str]:
     """The exit status, and the end of what was said on stderr."""
-    argv = [sys.executable, "-m", "orchestrator", *words]
+    argv = [str(Path(sys.executable).with_name("orchestrator")), *words]
     process = subprocess.Popen(
         argv, cwd=folder, env=operator.environment(PYTHONPATH=str(ROOT)),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
