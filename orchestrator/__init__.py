@@ -1,1 +1,1 @@
-"""The program: which phases there are, in which order, and what a person sees of them."""
+"""The program: which phases there are, in which order, and what an operator sees of them."""

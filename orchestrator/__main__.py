@@ -9,8 +9,8 @@ from orchestrator.run.lost_signals import sent_again
 
 
 def run() -> NoReturn:
-    """Whatever is to be kept has been written and flushed. Threads of the SSH library may still be at work: an
-    interpreter that is finalized ends them in the middle of native code, which can abort it (CPython's #87135).
+    """Ends the process at once: everything is written and flushed by then. Threads of the SSH library may still
+    run. A Python that finalizes ends them in native code, which can abort it (CPython's #87135).
 
     Before and after a command, a signal ends it as in between: none is left to the system, nor to a traceback.
     """

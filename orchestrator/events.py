@@ -55,7 +55,7 @@ class PhaseFailed:
 
 @dataclass(frozen=True)
 class RolledBack:
-    """A phase of this run was taken back; `error` where that did not work."""
+    """A phase of this run was rolled back; `problem` where that failed."""
 
     name: ClassVar[str] = "undone"
     title: str

@@ -94,7 +94,7 @@ def bench(options: BenchOptions) -> tuple[Phase, ...]:
 def bench_layout(
     options: BenchOptions, lease_taken: Callable[[], None], idle: Callable[[], None]
 ) -> tuple[Phase, ...]:
-    """`up` on hosts that nobody uses, then the benchmark. `idle` is called once it is sure that nobody does."""
+    """`up` on idle hosts, then the benchmark. `idle` is called once the hosts are known to be idle."""
     return (
         AcquireLease(lease_taken),
         RequireIdle(idle),

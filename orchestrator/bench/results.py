@@ -26,8 +26,8 @@ INVENTORY = "inventory.json"
 
 
 class BenchSettings(Stored):
-    """The same for every run of a folder of results: `rate` in requests a second, `origin` where the client runs,
-    `seed` what those of the runs are made of."""
+    """The settings that all runs of a results folder share: `rate` in requests a second, the `origin` of requests,
+    and the `seed` of the runs' seeds."""
 
     rate: float
     cold: Cold
@@ -80,10 +80,7 @@ class Results:
 
 
 def open_results(folder: Path, settings: BenchSettings, seeded: bool) -> Results:
-    """Opens a new folder, or one that a benchmark goes on in; its seed stays unless `seeded`.
-
-    Raises UsageError where it cannot be written, or was measured in another way.
-    """
+    """Opens a new folder, or one whose benchmark is resumed; its seed stays unless `seed` is given."""
     before = _before(folder / _HOW)
     if before is None:
         _begin(folder, settings)

@@ -26,7 +26,7 @@ def cache(run: Run) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A guess is not told to the second: about 40 s, about 12 min, about 2 h 10 min."""
+    """A rough duration, because a guess needs no seconds: about 40 s, about 12 min, about 2 h 10 min."""
     if seconds < 55:
         return f"about {max(round(seconds, -1), 10):.0f} s"
     minutes = round(seconds / 60)

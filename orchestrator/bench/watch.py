@@ -43,7 +43,7 @@ class Watch:
         self.clocks: Clocks = {}
 
     def news(self) -> None:
-        """Raises NotReady for a server that died or does nothing any more, and whatever a guard raises."""
+        """Raises NotReady for a server that crashed or makes no progress, and whatever a guard raises."""
         self._stage.guard()
         self._show()
         if time.monotonic() - self._looked > _LOOK_EVERY:

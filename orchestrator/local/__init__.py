@@ -1,1 +1,1 @@
-"""What this machine knows: settings, the inventories in use, the operator."""
+"""The local side: settings, the inventories in use, and the operator."""

@@ -18,10 +18,8 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def atomic_write(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Replaces `path`, whoever else writes it; the umask applies to `mode`. Raises OSError, and leaves nothing.
-
-    The content is on the disk before it gets its name: without that, some file systems show an empty file after
-    a power cut. Every file of ours here is small, and written once in a command.
-    """
+    The content is on the disk before the file gets its name. Without that, some file systems show an empty
+    file after a power cut. Every file here is small, and a command writes it once."""
     folder = os.open(path.parent, _FOLDER)
     try:
         _replace(folder, path.name, content, mode)
@@ -30,14 +28,13 @@ def atomic_write(path: Path, content: bytes, mode: int = 0o666) -> None:
 
 
 def private_write(path: Path, content: bytes) -> None:
-    """Replaces `path`, which only we may read, in a folder of ours. Raises OSError as `atomic_write`."""
+    """Replaces `path` in a private folder; only this user can read the file. Raises OSError as `atomic_write`."""
     with private_folder(path.parent) as folder:
         _replace(folder, path.name, content, 0o600)
 
 
 def write_output(path: Path, content: bytes, mode: int = 0o666) -> None:
-    """Writes where an operator says: a file whole or not at all; a fifo or a device as a shell would. Raises
-    OSError."""
+    """Writes a file whole or not at all, and into a fifo or a device as a shell would. Raises OSError."""
     if path.is_fifo() or path.is_char_device():
         with open(_opened(path), "wb") as file:
             file.write(content)
@@ -46,7 +43,7 @@ def write_output(path: Path, content: bytes, mode: int = 0o666) -> None:
 
 
 def _opened(path: Path) -> int:
-    """A fifo that nobody reads is refused: to wait for a reader would be to hang."""
+    """Refuses a fifo without a reader, because waiting for one could hang."""
     try:
         file = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
@@ -71,7 +68,7 @@ def _replace(folder: int, name: str, content: bytes, mode: int) -> None:
 
 
 def _refuse_special(folder: int, name: str) -> None:
-    """A device, a fifo or a link is not replaced by a file."""
+    """Refuses to replace a device, a fifo or a link by a file."""
     with suppress(FileNotFoundError):
         kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
         if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):

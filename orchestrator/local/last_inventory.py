@@ -1,4 +1,4 @@
-"""What this machine remembers: which inventories are in use. A pointer, never the truth about a host."""
+"""The inventories in use, as this machine knows them. They are a pointer, never the truth about a host."""
 
 from __future__ import annotations
 
@@ -21,28 +21,26 @@ def path(state: Path, cluster: str) -> Path:
 
 
 def remember(state: Path, cluster: str, inventory: Path) -> None:
-    """Keeps the inventory as it is now, and the folder that its paths are relative to.
-
-    Raises OSError: a machine that cannot remember can still bring a cluster up.
-    """
+    """Saves the current inventory, and the folder to which its paths are relative. Raises OSError; a machine
+    without that file can still start a cluster."""
     remembering(state, cluster, inventory)()
 
 
 def remembering(state: Path, cluster: str, inventory: Path) -> Callable[[], None]:
-    """Reads the inventory as it is used now; what comes back keeps it, later. Both raise OSError."""
+    """Reads the inventory now, and returns a function that saves it later. Both raise OSError."""
     if not inventory.is_file():
         raise OSError(errno.EINVAL, "the inventory can be read only once")
     return partial(_keep, state / cluster, inventory.absolute().parent, inventory.read_bytes())
 
 
 def _keep(folder: Path, base: Path, inventory: bytes) -> None:
-    """The inventory comes last, so that a pointer that is seen is a whole one."""
+    """Writes the inventory last, so that a visible pointer is always complete."""
     private_write(folder / _BASE, json.dumps(str(base)).encode())
     private_write(folder / _INVENTORY, inventory)
 
 
 def forget(state: Path, cluster: str) -> None:
-    """Forgets the inventory after a `down` that proved everything free; the journals stay."""
+    """Removes the inventory after a `down` that proved everything released; the journals stay."""
     for name in (_INVENTORY, _BASE):
         (state / cluster / name).unlink(missing_ok=True)
 
@@ -61,7 +59,7 @@ def recall(state: Path, cluster: str | None) -> tuple[Path, Path]:
 
 
 def _base(path: Path) -> Path:
-    """Reads bytes: the locale may not be that of whoever wrote it. Raises UsageError for a torn file."""
+    """Reads bytes, because the writer may have had another locale. Raises UsageError for a torn file."""
     try:
         check_private(path.parent)
         return Path(json.loads(path.read_bytes()))

@@ -1,4 +1,4 @@
-"""What this machine keeps of a cluster in use. A machine that cannot remember can still bring one up."""
+"""The local record of a cluster in use. A machine that cannot write it can still start a cluster."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ from orchestrator.local import last_inventory, used_hosts
 
 @dataclass(frozen=True)
 class LocalState:
-    """What is kept below `state`; what goes wrong is said."""
+    """The record below `state`; problems are reported."""
 
     state: Path
     inventory: Inventory
     sink: Sink
 
     def remember(self, path: Path, removed: Sequence[Inventory] = ()) -> Callable[[], None]:
-        """Lets later commands do without an inventory; one that is not remembered has to be given. `removed` are
-        the hosts that have left it, each alone.
-
-        It is read now, as it was loaded, and kept by what comes back: for when the cluster is ours.
-        """
+        """Lets later commands work without an inventory file. `removed` are the removed hosts, each as a
+        single-host inventory. The inventory is read now; the returned function saves it once this cluster
+        holds the lease."""
         try:
             keep = last_inventory.remembering(self.state, self.inventory.cluster, path)
         except OSError as error:
@@ -34,12 +32,12 @@ class LocalState:
         return lambda: self._try(lambda: self._keep_hosts(removed), keep)
 
     def remember_hosts(self, removed: Sequence[Inventory]) -> None:
-        """Remembers every host of the inventory, and the `removed` ones, which are not clean."""
+        """Saves every host of the inventory, and the `removed` ones, which are not clean yet."""
         self._try(lambda: self._keep_hosts(removed))
 
     @property
     def knows(self) -> bool:
-        """Whether the cluster is remembered as one in use."""
+        """Whether this machine has the cluster on record as one in use."""
         cluster = self.inventory.cluster
         return last_inventory.path(self.state, cluster).exists() or used_hosts.path(self.state, cluster).exists()
 

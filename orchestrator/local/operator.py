@@ -1,4 +1,4 @@
-"""Who works here: the person, and the machine they work on."""
+"""The operator, and the machine on which the operator works."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 def lease(reason: str) -> Lease:
-    """A lease of the operator that begins now."""
+    """The operator's lease, which begins now."""
     return Lease(_name(), socket.gethostname(), datetime.now(UTC).isoformat("T", "seconds"), reason)
 
 
 def launcher(state: Path) -> Launcher:
-    """Who launches from here: names may be the same elsewhere, and a person may work from several machines."""
+    """The identity of whoever launches from here. Names may repeat elsewhere, and one operator may use several
+    machines."""
     return Launcher(owner=_name(), machine=socket.gethostname(), state=_id(state / _FILE))
 
 
 def _id(path: Path) -> str:
-    """The id of a state folder, made where it has none; empty where it cannot be kept."""
+    """The id of a state folder. It is created where it is missing, and empty where it cannot be saved."""
     with suppress(OSError, ValueError):
         if _ID.fullmatch(known := path.read_text("ascii").strip()):
             return known
@@ -41,7 +42,7 @@ def _id(path: Path) -> str:
 
 
 def _name() -> str:
-    """Returns a name in any case: in a container, a user may have none."""
+    """Returns a name in every case: in a container, a user may have none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,4 +1,4 @@
-"""A folder of this machine that nobody else can write in: what lies there is believed later."""
+"""A folder of this machine in which no other user can write: later commands trust its content."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 
 @contextmanager
 def private_folder(path: Path) -> Iterator[int]:
-    """Yields the folder at `path`, open; it is made where it is missing. Raises OSError where it is not ours."""
+    """Yields the open folder at `path`, and creates it where it is missing. Raises OSError where it is not
+    private to this user."""
     _make(path)
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
@@ -22,14 +23,14 @@ def private_folder(path: Path) -> Iterator[int]:
 
 
 def _make(path: Path) -> None:
-    """With all above it: others may write in what pathlib makes there, where the umask says so."""
+    """Creates the folder and its parents with private modes. pathlib would create parents as the umask says."""
     if not path.parent.exists():
         _make(path.parent)
     path.mkdir(mode=0o700, exist_ok=True)
 
 
 def check_private(path: Path) -> None:
-    """Raises OSError where a folder that is to be read is not there, or is not ours."""
+    """Raises OSError where a folder to read is missing, or is not private to this user."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         _refuse(os.fstat(folder), path)

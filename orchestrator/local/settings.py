@@ -20,7 +20,7 @@ Output = Literal["auto", "live", "plain", "json"]
 
 
 def _expanded(path: Path) -> Path:
-    """A quoted `~` is one that no shell has expanded."""
+    """Expands a quoted `~`, which the shell left as it is."""
     try:
         return path.expanduser()
     except RuntimeError as problem:
@@ -31,12 +31,12 @@ HomePath = Annotated[Path, AfterValidator(_expanded)]
 
 
 class Patience(BaseSettings):
-    """How long to wait for what, in seconds.
+    """The timeouts, in seconds.
 
-    lease: for somebody else to be done; 0 does not wait. connect: for a host to answer SSH. gate: for every host
-    to join Ray with all of its GPUs. transport: for NCCL to say what it chose. load: for anything to move while
-    the engine loads, not for the whole load. token: for the first token, for which kernels are compiled. free:
-    for GPUs to be free, since a rank can outlive SIGKILL in the driver.
+    lease: until another operator releases it; 0 does not wait. connect: for a host to answer SSH. gate: for every
+    host to join Ray with all of its GPUs. transport: for NCCL to log its choice. load: without progress while the
+    engine loads, not for the whole load. token: for the first token, which compiles kernels. free: for GPUs to be
+    released, since a rank can outlive SIGKILL in the driver.
     """
 
     model_config = SettingsConfigDict(env_prefix=f"{_PREFIX}PATIENCE_", frozen=True, env_ignore_empty=True)
@@ -51,11 +51,8 @@ class Patience(BaseSettings):
 
 
 class Settings(BaseSettings):
-    """About this machine and this operator rather than about the cluster.
-
-    ssh_config stands in for ~/.ssh/config, as `ssh -F` does. state is where the inventories in use and the
-    journals of runs are kept.
-    """
+    """Settings about this machine and this operator, not about the cluster. ssh_config stands in for
+    ~/.ssh/config, as `ssh -F` does. state is the folder for the inventories in use and the journals of runs."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, env_ignore_empty=True)
 
@@ -69,8 +66,8 @@ def _state_home() -> Path:
 
 
 def misspelt() -> dict[str, str]:
-    """Variables that nobody reads, each with the one of ours that was probably meant. Others of this prefix may be
-    somebody else's: a service of that name in a pod, or a secret that the inventory reads."""
+    """Variables that no setting reads, each with the setting that was probably meant. Variables with this prefix
+    may belong to others: a service of that name in a pod, or a secret that the inventory reads."""
     known = [
         *map(str.upper, Settings.model_fields),
         *(f"PATIENCE_{name.upper()}" for name in Patience.model_fields),

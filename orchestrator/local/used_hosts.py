@@ -1,5 +1,5 @@
-"""The hosts where something of a cluster may be: those of its inventory, and those that left it and were not clean
-since. A pointer as well: what is there is asked of the hosts."""
+"""The hosts that may still hold something of a cluster: those of its inventory, and removed hosts that are not
+clean yet. This is a pointer too; the hosts themselves know what is there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def path(state: Path, cluster: str) -> Path:
 
 
 def known(state: Path, cluster: str) -> tuple[Inventory, ...]:
-    """Returns the hosts, each alone. Raises UsageError for a torn file."""
+    """Returns the hosts, each as a single-host inventory. Raises UsageError for a torn file."""
     from pydantic import TypeAdapter
 
     where = path(state, cluster)
@@ -43,5 +43,5 @@ def keep(state: Path, cluster: str, hosts: Iterable[Inventory]) -> None:
 
 
 def forget(state: Path, cluster: str) -> None:
-    """Forgets them, once every one of them is clean. Raises OSError."""
+    """Removes the list once every host on it is clean. Raises OSError."""
     path(state, cluster).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Which version of the program this is."""
+"""The version of the program."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _DISTRIBUTION = "ray-cluster-orchestrator"
 
 
 def number() -> str:
-    """The version that is installed; a checkout that was never installed has none."""
+    """The installed version; a checkout that was never installed has none."""
     try:
         return metadata.version(_DISTRIBUTION)
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""One operator at a time: the lease on the head, for as long as the run takes."""
+"""The lease on the head: one operator at a time, for the whole run."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ class AcquireLease(Phase):
     def __init__(
         self, taken: Callable[[], None] = lambda: None, *, recheck: bool = False, needed: bool = True
     ) -> None:
-        """`taken` is called once the lease is ours. With `recheck`, hosts are checked again after a wait: what was
-        seen before it is old. Where it is not `needed`, a head that can keep none is no obstacle."""
+        """`taken` is called once this run holds the lease. If `recheck` is set, the hosts are checked again after
+        a wait, because earlier facts are old. If `needed` is false, a head that cannot hold a lease does not
+        stop the run."""
         self._taken = taken
         self._recheck = recheck
         self._needed = needed
 
     def skip(self, situation: Situation) -> str | None:
-        """A head that is lost, or on which somebody else has the place of our folder, cannot give a lease."""
+        """Skips a head that is unreachable, or whose folder belongs to another user: it cannot hold a lease."""
         view = situation.seen[situation.inventory.head.name]
         if view.problem:
             return f"no lease: {view.name} could not be inspected"
@@ -38,7 +39,7 @@ class AcquireLease(Phase):
         return None
 
     def run(self, stage: Stage) -> Handover:
-        """Raises LeaseHeld when somebody else works on this cluster, and what forbids a start after a wait."""
+        """Raises LeaseHeld when another operator holds the lease, and the blocking findings after a wait."""
         head = stage.inventory.head.name
         held, waited = self._take(stage, operator.lease(stage.reason), stage.facts(head).state)
         stage.at_end(held.release)
@@ -58,8 +59,8 @@ class AcquireLease(Phase):
         return Handover(guards=(held.check,))
 
     def _take(self, stage: Stage, mine: Lease, state: str) -> tuple[lease.HeldLease, bool]:
-        """Returns the lease, and whether it was waited for. Raises LeaseHeld at once, or waits until whoever has
-        it is done, where patience was asked for."""
+        """Returns the lease, and whether this run waited for it. Raises LeaseHeld at once, or after the timeout
+        that was asked for."""
         patience = self.waits.patience(stage.patience)
 
         def take() -> lease.HeldLease:

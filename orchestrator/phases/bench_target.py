@@ -1,4 +1,4 @@
-"""Whether there is something to measure: the engine of the inventory, idle, and long enough for the work."""
+"""Checks the target of a benchmark: the engine of the inventory, idle, with room for the workload."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class CheckBenchTarget(Phase):
         self._results = results
 
     def run(self, stage: Stage) -> None:
-        """Raises NotReady where nothing of the inventory serves, or where it is busy; UsageError for work that it
-        cannot do, before any is done."""
+        """Raises NotReady where the engine of the inventory does not serve, or is busy. Raises UsageError for a
+        workload that it cannot do, before the first request."""
         _judge_unit(stage)
         endpoint = stage.endpoint()
         self._judge_lengths(stage, endpoint)
@@ -58,7 +58,7 @@ class CheckBenchTarget(Phase):
             raise UsageError(f"too long for this server, whose max_model_len is {most:,}: {words}", cure=cure)
 
     def _judge_conditions(self, now: Conditions) -> None:
-        """Runs of another engine do not belong into the same folder."""
+        """Refuses a results folder that holds runs of another engine."""
         for run in self._results.runs():
             if changed := run.conditions.differences(now):
                 cure = "give another folder with --results"

@@ -1,4 +1,5 @@
-"""Which transport NCCL chose between the hosts: known a minute after launch, before the weights are loaded."""
+"""The transport that NCCL chose between the hosts. It is known a minute after launch, before the weights are
+loaded."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class DetectTransport(Phase):
         return None if situation.inventory.uses_ray else "one host needs no transport between hosts"
 
     def run(self, stage: Stage) -> None:
-        """Raises NotReady on NET/Socket where the inventory refuses it. A dead engine is not judged here."""
+        """Raises NotReady on NET/Socket where the inventory refuses it. A crashed engine is judged by a later
+        phase."""
         transport = self._wait(stage)
         stage.sink(TransportDetected(transport))
         if transport.kind == "unknown":
@@ -44,7 +46,7 @@ class DetectTransport(Phase):
             stage.sink(HostMessage("", message, "warning", nccl.SLOW))
 
     def _wait(self, stage: Stage) -> NcclTransport:
-        """An engine that takes its time is no failure here: the transport is then not known yet."""
+        """Reports an unknown transport of a slow engine as unknown, not as a failure."""
         engine = stage.engine()
         try:
             return stage.until(
@@ -59,8 +61,8 @@ class DetectTransport(Phase):
 
 
 def _look(stage: Stage, engine: UnitLog) -> _Seen:
-    """Settled as well once there is nothing to wait for: no NCCL, a dead engine, weights already loaded. An engine
-    that died is seen before a host that is lost, which it may have died of."""
+    """Whether the wait is over. It is also over without NCCL, after a crash of the engine, and once weights are
+    loaded. A crash is seen before a lost host, which may be its cause."""
     dead = is_dead(engine.look(), engine.log)
     over = dead or vllm_log.loaded(engine.log)
     chosen = nccl.transport_of_engine(() if dead else stage.nccl_lines(), engine.log)

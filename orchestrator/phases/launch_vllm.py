@@ -1,4 +1,4 @@
-"""vLLM on the head. An engine of ours that is already loading is not started over."""
+"""vLLM on the head. An engine of this cluster that already loads keeps loading."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LaunchVllm(Phase):
         return "it runs as wanted" if vllm_runs(situation.inventory, situation.seen) else None
 
     def run(self, stage: Stage) -> None:
-        """Raises CommandFailed when the head cannot launch it; what happens later is for the next phases."""
+        """Raises CommandFailed when the head cannot launch vLLM; later phases judge what happens then."""
         head = stage.head
         stage.facts(head.name)  # raises where the head was lost meanwhile
         head.run(unit.launch(vllm_unit(stage.inventory, stage.seen), stage.venv, stage.launcher, stage.run_id))
@@ -30,12 +30,12 @@ class LaunchVllm(Phase):
 
 
 class Restart(Phase):
-    """vLLM anew, on the same Ray: what the published guide does before each run, for the sake of a cold cache."""
+    """Restarts vLLM on the same Ray, as the published guide does before each run to get a cold cache."""
 
     title = "Restart vLLM"
 
     def run(self, stage: Stage) -> None:
-        """Raises NotReleased when the old engine stays. Nothing is rolled back."""
+        """Raises NotReleased when the old engine keeps running. Nothing is rolled back."""
         head = stage.head
         stop(stage, "vllm", [head.name]).require_released()
         head.run(unit.launch(vllm_unit(stage.inventory, stage.seen), stage.venv, stage.launcher, stage.run_id))

@@ -23,7 +23,7 @@ class Measure(Phase):
     acts = False
 
     def __init__(self, cell: Cell, cells: Sequence[Cell], results: Results, scratch: Path) -> None:
-        """`cells` are all of the benchmark, in order; `scratch` is a private folder of this machine."""
+        """`cells` are all cells of the benchmark, in order; `scratch` is a private folder of this machine."""
         self.title = f"Measure {cell.shown}"
         self._cell = cell
         self._cells = tuple(cells)
@@ -34,8 +34,8 @@ class Measure(Phase):
         return "measured already" if self._results.valid(self._cell) else None
 
     def run(self, stage: Stage) -> None:
-        """Keeps and reports a run that fails, or proves nothing, as such. Raises NotReady where no other run can
-        do better (the server is dead, hangs, or answers nothing), and what keeps us from the client's host."""
+        """Saves and reports a run that fails or proves nothing. Raises NotReady where no later run can do better:
+        the server crashed, hangs, or answers nothing. Raises what makes the client's host unreachable."""
         self._cool(stage)
         attempt = begin(stage, self._cell, self._results, self._scratch)
         run, problem = attempt.measure(stage, self._progress())
@@ -54,7 +54,7 @@ class Measure(Phase):
             raise NotReady("a reset of the prefix cache", host=stage.head.name, cause=cause, cure=cure)
 
     def _progress(self) -> str:
-        """Says which run of how many it is, and how long all that are left may take."""
+        """Reports the number of the run, and how long the remaining runs may take."""
         index = self._cells.index(self._cell)
         seconds = remaining_seconds(self._cells[index:], self._results.runs())
         time_left = f", {duration(seconds)} left in all" if seconds is not None else ""

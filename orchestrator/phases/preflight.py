@@ -1,4 +1,4 @@
-"""Nothing is started on hosts that are not fit for it."""
+"""Checks the hosts: nothing starts on a host that is not fit."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ class Preflight(Phase):
     acts = False
 
     def run(self, stage: Stage) -> None:
-        """Raises PreflightFailed, or Unreachable where that is all there is."""
+        """Raises PreflightFailed, or Unreachable where that is the only problem."""
         check_hosts(stage)

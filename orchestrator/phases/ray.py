@@ -1,4 +1,4 @@
-"""Ray on the head, then on all workers at once. Nothing is waited for here: a later phase proves both."""
+"""Ray on the head, then on all workers at once. A later phase proves both."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class JoinWorkers(Phase):
         return None if _missing(situation.inventory, situation.seen) else "it runs as wanted on all of them"
 
     def run(self, stage: Stage) -> None:
-        """All at once; they wait for the head by themselves. Raises the errors of every host that cannot."""
+        """Starts all workers at once; each waits for the head itself. Raises the errors of every failed host."""
         token = stage.head.ask(ray.token(stage.facts(stage.head.name).state, stage.venv))
 
         def join(host: Host) -> None:
@@ -66,6 +66,6 @@ def _launch(stage: Stage, host: Host) -> None:
 
 
 def _take_back(stage: Stage, specs: Sequence[HostSpec]) -> None:
-    """Stops Ray where there was none before this run."""
+    """Stops Ray where none ran before this run."""
     launched = [spec.name for spec in specs if stage.seen[spec.name].ray.presence is Presence.ABSENT]
     take_back(stage, "ray", launched)

@@ -1,4 +1,4 @@
-"""Hosts that are no longer in the inventory: what ran there of this cluster goes, or is named."""
+"""Removed hosts: what ran there of this cluster is stopped, or reported."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from orchestrator.run.phase import Handover, Phase, Situation, Stage
 
 @dataclass(frozen=True)
 class Teardown:
-    """How a removed host is cleaned: `connect` to it alone, take it `down` (raises NotReleased), `keep` in mind
-    which hosts are not clean; `cure` is what to do about one that is gone for good."""
+    """How to clean a removed host: `connect` to it alone, then take it `down`, which raises NotReleased. `keep`
+    saves which hosts are not clean; `cure` is the fix for a host that never returns."""
 
     connect: Callable[[Inventory], Fleet]
     down: Callable[[Inventory, Fleet, Sink], None]
@@ -26,11 +26,11 @@ class Teardown:
 
 
 class CleanRemovedHosts(Phase):
-    title = "Clean former hosts"
+    title = "Clean removed hosts"
     only = "a host was removed from the inventory"
 
     def __init__(self, hosts: Sequence[Inventory] = (), teardown: Teardown | None = None) -> None:
-        """`hosts`, each alone. A plan that is shown and never run has no `teardown`."""
+        """`hosts` are single-host inventories. A plan that is only shown has no `teardown`."""
         self._hosts = hosts
         self._teardown = teardown
 
@@ -38,7 +38,8 @@ class CleanRemovedHosts(Phase):
         return None if self._hosts else "no host was removed from the inventory"
 
     def run(self, stage: Stage) -> Handover:
-        """A lost host stops nothing: it may have been removed for just that. Raises LeaseLost."""
+        """Cleans each host. An unreachable host stops nothing, since it may have been removed for that reason.
+        Raises LeaseLost."""
         assert self._teardown
         unclean: list[Inventory] = []
         leftovers: list[Leftover] = []
@@ -52,7 +53,7 @@ class CleanRemovedHosts(Phase):
 
 
 def _clean(host: Inventory, stage: Stage, teardown: Teardown) -> Sequence[Leftover]:
-    """Returns what could not be proved gone, with what to do about it, and warns of it."""
+    """Returns what may still be in use, with its fix, and warns of it."""
     cured = [
         leftover if leftover.provable else replace(leftover, cure=teardown.cure)
         for leftover in _leftovers(host, stage, teardown)
@@ -89,7 +90,7 @@ def _take_down(host: Inventory, fleet: Fleet, stage: Stage, teardown: Teardown) 
 
 
 def _same(facts: Facts, others: Facts) -> bool:
-    """Whether both tell of one folder on one host. Containers of one machine share its boot, not its name."""
+    """Whether both describe one folder on one host. Containers of one machine share its boot, not its name."""
     return (facts.boot_id, facts.hostname, facts.state) == (others.boot_id, others.hostname, others.state)
 
 
@@ -98,7 +99,8 @@ def _unseen(host: str, why: str) -> Leftover:
 
 
 def _quiet(sink: Sink, host: str) -> Sink:
-    """Passes on messages alone, as those of this host: the phases of another plan would look like ours."""
+    """Passes on messages alone, as messages of this host: phases of another plan would look like phases of this
+    run."""
 
     def pass_on(event: Event) -> None:
         match event:

@@ -1,4 +1,4 @@
-"""Whether the hosts are free of us: what is there may be in use, and is not ours to replace."""
+"""Refuses hosts on which a unit of this cluster exists: an engine there may be in use."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ class RequireIdle(Phase):
     acts = False
 
     def __init__(self, passed: Callable[[], None]) -> None:
-        """`passed` is called once it is so: what runs from then on is ours to take down."""
+        """`passed` is called once the hosts are idle: this run may stop whatever starts later."""
         self._passed = passed
 
     def run(self, stage: Stage) -> None:
-        """Raises UsageError where a unit of this cluster is there, dead or alive; what kept us from looking."""
+        """Raises UsageError where a unit of this cluster exists, running or not, and what makes a host
+        unreachable."""
         there = [
             f"{unit} on {name}"
             for name in stage.fleet.names

@@ -1,4 +1,4 @@
-"""A real generated token through the endpoint: only then it may be announced."""
+"""A real generated token through the endpoint: the proof before the announcement."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class SmokeTest(Phase):
     acts = False
 
     def __init__(self, *, ports: bool = False) -> None:
-        """With `ports`, it tells from where else the cluster's ports are reached, now that ranks listen."""
+        """`ports` asks for a report of where else the cluster's ports are reachable, now that ranks listen."""
         self._ports = ports
 
     def run(self, stage: Stage) -> None:
-        """Raises NotReady for anything but a token (and, where wanted, one about an image), and where a key is set
-        for anything but a refusal without it."""
+        """Raises NotReady for anything but a token, and where wanted but a token about an image. If a key is set,
+        a request without it must be refused."""
         model = stage.inventory.model.served_name
         located = _located(stage)
         endpoint = for_clients(stage.inventory, stage.fleet, located)
@@ -73,8 +73,8 @@ class SmokeTest(Phase):
 
 
 def _located(stage: Stage) -> Located:
-    """Where the engine answers; waits with the patience for a token. Raises NotReady where nobody answers, or a
-    stranger."""
+    """Where the engine answers; waits for the token timeout. Raises NotReady where no server answers, or another
+    process does."""
     what = "an answer from the engine"
     try:
         located = stage.until(
@@ -96,7 +96,7 @@ def _answers(metrics: Answer) -> bool:
 
 
 def _from_elsewhere(located: Located, endpoint: Endpoint) -> HostMessage:
-    """Why the endpoint is not asked from here."""
+    """The message why the endpoint is not asked from here."""
     asking = f"asking from {endpoint.origin}"
     if endpoint.url not in located.impostors:
         return HostMessage("", f"{endpoint.url} cannot be reached from here: {asking}")
@@ -117,8 +117,9 @@ def _require_refusal(stage: Stage, endpoint: Endpoint) -> None:
 
 
 def _learn_transport(stage: Stage) -> None:
-    """Once more: channels, and with them GDRDMA, are named only when the first data has travelled. The log of
-    the engine is read where NCCL says nothing: the phase that learns the transport may have ended too early."""
+    """Reads the transport again: NCCL names channels, and with them GDRDMA, only when the first data has
+    travelled. If NCCL logs nothing, the engine's log is read, since the earlier phase may have ended too
+    early."""
     transport = nccl.transport(stage.nccl_lines())
     if transport.kind == "unknown":
         engine = stage.engine()
@@ -131,7 +132,7 @@ def _learn_transport(stage: Stage) -> None:
 
 @dataclass
 class _Request:
-    """A request under way in its own thread: the engine is watched while it is waited for."""
+    """A request in its own thread, so that the engine is watched meanwhile."""
 
     endpoint: Endpoint
     request: EndpointRequest
@@ -154,7 +155,7 @@ class _Request:
 
 
 def _ask(stage: Stage, endpoint: Endpoint, what: str, request: EndpointRequest) -> Token:
-    """The token that comes. Raises NotReady for anything else, with what every rank is at where nothing comes."""
+    """The generated token. Raises NotReady for anything else, with what every rank is doing."""
     begun = time.monotonic()
     engine = stage.engine()
     answer = _answer(stage, engine, what, _Request(endpoint, request, _TOKEN.patience(stage.patience)).start())
@@ -169,7 +170,7 @@ def _ask(stage: Stage, endpoint: Endpoint, what: str, request: EndpointRequest) 
 
 
 def _answer(stage: Stage, engine: UnitLog, what: str, under_way: _Request) -> Answer:
-    """Waits with patience of minutes, but not for the answer of a dead engine."""
+    """Waits for minutes, but stops when the engine crashes."""
     patience = _TOKEN.patience(stage.patience) + _GRACE
     with suppress(TimedOut):
         stage.until(what, lambda: _look(stage, engine, under_way), lambda seen: seen.answered, patience)
@@ -188,7 +189,7 @@ class _Seen:
 
 
 def _look(stage: Stage, engine: UnitLog, under_way: _Request) -> _Seen:
-    """Whether the answer is there. Raises EngineDied with the root cause when the engine dies over it."""
+    """Whether the answer has arrived. Raises EngineDied with the root cause when the engine crashes."""
     if under_way.done.wait(0.2):
         return _Seen(True)
     status = engine.look()

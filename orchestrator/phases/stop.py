@@ -1,4 +1,4 @@
-"""Stopping: vLLM first, then Ray on the workers, then on the head. A host that is lost does not stop the rest."""
+"""Stops vLLM first, then Ray on the workers, then Ray on the head. An unreachable host does not stop the rest."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def _runs_nowhere(seen: Observed) -> str:
 
 
 def _hosts_with(name: unit.Name, seen: Observed) -> list[str]:
-    """The hosts where the unit has left anything, alive or dead."""
+    """The hosts where the unit left anything, running or not."""
     states = {host: view.ray if name == "ray" else view.vllm for host, view in seen.items()}
     return [host for host, state in states.items() if state.presence is not Presence.ABSENT]
 
 
 def _stop(stage: Stage, name: unit.Name, hosts: Sequence[str]) -> None:
-    """Reports what cannot be stopped; a later phase judges by looking. Raises LeaseLost."""
+    """Reports what could not be stopped; a later phase inspects the hosts. Raises LeaseLost."""
     stage.guard()
     for leftover in stop(stage, name, hosts).leftovers:
         message = f"still running after SIGKILL: {leftover.what}" if leftover.provable else leftover.what

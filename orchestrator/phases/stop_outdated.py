@@ -1,4 +1,4 @@
-"""What runs but is not wanted any more goes first: changed, dead, or bound to a Ray that goes."""
+"""Stops units that are outdated: changed, exited, or bound to a Ray that stops."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class StopOutdated(Phase):
     only = "a unit is outdated"
 
     def __init__(self, renew: Renew = None, consent: Consent | None = None) -> None:
-        """`renew` is what goes although it runs as wanted. `consent` is asked before what others launched goes."""
+        """`renew` are units to restart although they are up to date. `consent` is asked before a unit of another
+        operator is stopped."""
         self._wanted = renew
         self._consent = consent
 
@@ -30,11 +31,9 @@ class StopOutdated(Phase):
         return None if self._outdated(situation) else "no unit is outdated"
 
     def run(self, stage: Stage) -> None:
-        """In the order of `outdated`, the hosts of one kind at once. Raises NotReleased when something stays, and
-        InUse before anything is stopped.
-
-        Where a host was lost after preflight, its error is raised and nothing is stopped.
-        """
+        """Stops in the order of `outdated`, the hosts of one kind at once. Raises NotReleased when something
+        keeps running, and InUse before anything is stopped. If a host was lost after preflight, its error is
+        raised and nothing is stopped."""
         stage.need_all()
         if self._consent:
             self._consent.require(stage, self._outdated(stage))
@@ -47,7 +46,7 @@ class StopOutdated(Phase):
         return outdated(situation.inventory, situation.seen, self._renew(situation))
 
     def _renew(self, situation: Situation) -> Renew:
-        """Everything where Ray may still have a host that nobody can take out of it: it begins anew without it."""
+        """All units where Ray may still have a removed host: only a new Ray starts without it."""
         keeps_removed = situation.removed and not vllm_runs(situation.inventory, situation.seen)
         return "all" if keeps_removed else self._wanted
 
@@ -59,7 +58,7 @@ class StopOutdated(Phase):
         stopped.require_released()
 
     def _why(self, stage: Stage, name: unit.Name, host: Host) -> str:
-        """Names the cause of a death, which only the log has: the next launch begins a new log."""
+        """Adds the cause of an exit from the log, because the next launch begins a new log."""
         view = stage.seen[host.name]
         state = view.ray if name == "ray" else view.vllm
         if state.presence is Presence.DEAD:

@@ -1,4 +1,4 @@
-"""Ray itself must see every host with its address and all of its GPUs, and every GPU is touched through it."""
+"""Proves that Ray sees every host with its address and all of its GPUs, and touches every GPU through Ray."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OTHERS = "run `down` with the inventory that has that host, or run `up --recrea
 
 
 def _joined(message: dict[str, Any]) -> dict[str, int]:
-    """The GPUs of each host in Ray, by its address; none where the message is of another shape."""
+    """The GPUs of each host in Ray, by address; empty for a message of another shape."""
     try:
         return shaped(dict[str, int], message["joined"])
     except ValueError:
@@ -46,7 +46,7 @@ class VerifyGpus(Phase):
         return "the engine of this cluster holds them" if vllm_runs(situation.inventory, situation.seen) else None
 
     def run(self, stage: Stage) -> None:
-        """Raises NotReady that names the host or GPU that is missing, with the end of its log."""
+        """Raises NotReady that names the missing host or GPU, with the end of its log."""
         begun = time.monotonic()
         command = ray.verify_gpus(
             stage.inventory, stage.facts(stage.head.name).state, self.waits.patience(stage.patience)
@@ -70,7 +70,7 @@ class VerifyGpus(Phase):
             raise MalformedAnswer(stage.head.name, command.title, cause=cause) from None
 
     def _follow(self, stage: Stage, conversation: Conversation, begun: float) -> dict[str, Any]:
-        """Returns the last message of the program. Between its messages, fails where a Ray has ended."""
+        """Returns the last message of the program. Between messages, fails where a Ray has exited."""
         last: dict[str, Any] = {}
         looked = time.monotonic()
         stage.guard()
@@ -90,12 +90,13 @@ class VerifyGpus(Phase):
                 raise NotReady("Ray on every host", waited, end.last, host=host, cause=end.cause, cure=end.cure)
 
     def _find_dead(self, stage: Stage, begun: float) -> None:
-        """The program ends with the Ray that it asks, and `ray start` takes a moment to notice a death."""
+        """Waits for Ray's exit to show: the program ends with its Ray, and `ray start` notices the exit a moment
+        later."""
         with suppress(TimedOut):
             stage.until("a Ray process that has exited", lambda: self._fail_if_dead(stage, begun), bool, _NOTICED)
 
     def _rays(self, stage: Stage) -> dict[str, UnitStatus]:
-        """Ray on the hosts that answer. The others are for the program to judge, which sees them through Ray."""
+        """Ray on the hosts that answer. The program judges the others, which it sees through Ray."""
         answers = stage.fleet.each(lambda host: ray_status(stage, host))
         return {host: answer for host, answer in answers.items() if isinstance(answer, UnitStatus)}
 
@@ -141,7 +142,7 @@ class VerifyGpus(Phase):
         )  # fmt: skip
 
     def _suspect(self, stage: Stage, joined: dict[str, int] | None) -> str:
-        """The host to look at: the first that Ray does not have as it must, otherwise the head."""
+        """The host to inspect: the first one that Ray does not fully have, otherwise the head."""
         for spec in stage.inventory.hosts if joined is not None else ():
             if (joined or {}).get(spec.cluster_address) != spec.gpus:
                 return spec.name

@@ -1,4 +1,4 @@
-"""The proof of a `down`: no process is left, all ports are free, and no GPU memory is held."""
+"""The proof of a `down`: no process left, all ports free, and no GPU memory held."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Leftovers:
         return "; ".join(f"{leftover.host}: {leftover.what}" for leftover in self.items)
 
     def is_final(self) -> bool:
-        """Whether time will not change it: nothing is left, or only what nobody could look at."""
+        """Whether waiting cannot change the result: nothing is left, or only hosts that could not be inspected."""
         return not any(leftover.provable for leftover in self.items)
 
 
@@ -32,8 +32,8 @@ class VerifyReleased(Phase):
     waits = Waits("all resources to be released", lambda patience: patience.free)
 
     def run(self, stage: Stage) -> None:
-        """Raises NotReleased that names host, pid and MiB, and the hosts that could not be looked at, also those
-        that left the inventory."""
+        """Raises NotReleased that names host, pid and MiB, and the hosts that could not be inspected, removed
+        hosts included."""
         remaining = self._wait(stage)
         # The lease lies on the head: it goes last.
         head = stage.head.name
@@ -58,8 +58,8 @@ class VerifyReleased(Phase):
         return last.items
 
     def _remove_state(self, stage: Stage, hosts: Sequence[str]) -> tuple[Leftover, ...]:
-        """Returns files that cannot be removed. Hosts that were not seen, or whose folder is not ours, are left
-        alone."""
+        """Returns the files that could not be removed. Hosts without facts, or with a folder of another user, are
+        left alone."""
         seen = [name for name in hosts if (facts := stage.seen[name].facts) and not facts.state_taken]
         answers = stage.fleet.each(
             lambda host: host.run(unit.remove_state(stage.facts(host.name).state, stage.venv)), among=seen
@@ -69,7 +69,7 @@ class VerifyReleased(Phase):
 
 
 def _files(error: HostError, state: str) -> Iterator[Leftover]:
-    """The host names each on a line of its own; otherwise they are all files in the folder of the cluster."""
+    """One line for each file that the host names; otherwise one line for the folder of the cluster."""
     lines = error.output.splitlines() if isinstance(error, CommandFailed) else []
     for line in lines or [f"files in {state}: {error.reason}"]:
         yield Leftover(

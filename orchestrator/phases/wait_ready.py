@@ -1,4 +1,4 @@
-"""Waits until the engine's health is good: shows progress, sees a death within seconds, and ends at a stall."""
+"""Waits until the engine is healthy: shows progress, sees a crash within seconds, and ends at a stall."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _Seen:
         return f"{self.loading}, {self.read / 2**30:.1f} GiB read by all ranks"
 
     def mark(self) -> object:
-        """Changes as long as anything moves, on any host."""
+        """A value that changes as long as any host makes progress."""
         return (self.loading, self.lines, self.loads)
 
 
@@ -44,7 +44,7 @@ class WaitReady(Phase):
     acts = False
 
     def run(self, stage: Stage) -> None:
-        """Raises EngineDied with its root cause within seconds of it, NotReady when nothing moves any more."""
+        """Raises EngineDied with its root cause within seconds of a crash, and NotReady at a stall."""
         watch = _Watch(stage)
         try:
             seen = stage.until(
@@ -70,8 +70,8 @@ def _advice(stage: Stage) -> Advice:
 
 
 class _Watch:
-    """Looks at all hosts again and again, and keeps the log that it has read so far. `lost` is what kept it from
-    some of them the last time."""
+    """Inspects all hosts repeatedly, and keeps the log that it has read. `lost` is what made some of them
+    unreachable the last time."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -84,7 +84,7 @@ class _Watch:
         self.lost: list[HostError] = []
 
     def look(self) -> _Seen:
-        """Looks once. Fails at once where the engine died: it may have died of the host that is lost."""
+        """Inspects once. Fails at once where the engine crashed: a lost host may be the cause."""
         outcomes = self._stage.fleet.each(self._ask)
         self.lost = errors_of(outcomes)
         self._fail_if_dead({name: status for name, status in outcomes.items() if isinstance(status, UnitStatus)})
@@ -107,7 +107,7 @@ class _Watch:
             self._stage.sink(LastLogLine(self.engine.host, self._stage.public(line)))
 
     def _reading(self, host: str, read: int) -> str:
-        """What the units of a host have read, and how fast in the last few looks."""
+        """The bytes that the units of a host have read, and their rate over the last inspections."""
         looks = self._read.setdefault(host, deque(maxlen=_LOOKS))
         looks.append((time.monotonic(), read))
         (since, at_first), (now, _) = looks[0], looks[-1]

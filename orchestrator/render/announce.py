@@ -13,7 +13,7 @@ from orchestrator.render.text import UNICODE, Marks, clean, count, duration
 
 
 def text(announcement: Announcement, marks: Marks = UNICODE) -> str:
-    """The block for a person."""
+    """The announcement as text for an operator."""
     rows = {
         "endpoint": announcement.url,
         "model": announcement.model,

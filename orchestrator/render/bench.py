@@ -1,4 +1,4 @@
-"""What a benchmark measured, as a table for a person and as a document for a program."""
+"""The results of a benchmark, as a table for an operator and as a document for a program."""
 
 from __future__ import annotations
 

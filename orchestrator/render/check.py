@@ -1,4 +1,4 @@
-"""What `check` shows: findings by concern, the worst first; what is well is counted."""
+"""The report of `check`: findings by concern, the worst first; passed checks are counted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HOW = {"fabric": "--fabric", "model-hashes": "--deep", "open-ports": "`up`"}
 
 
 def text(report: CheckReport, everything: bool, marks: Marks) -> str:
-    """For a person; `everything`: with what is well, check by check."""
+    """Text for an operator; `everything` lists passed checks too."""
     lines = [*_concerns(report, marks), *_excused(report, marks)]
     if everything:
         lines += [f"  {marks.done} {name}" for name in report.passed]
@@ -67,7 +67,7 @@ def _concerns(report: CheckReport, marks: Marks) -> Iterator[str]:
 
 
 def _rank(among: list[Finding]) -> int:
-    """That of the worst; concerns that are as bad stay in the order in which a person would look."""
+    """The rank of the worst finding; equally bad concerns keep the order in which an operator would look."""
     return min(_WORST_FIRST.index(one.severity) for one in among)
 
 

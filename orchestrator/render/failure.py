@@ -130,7 +130,7 @@ def _leftovers(leftovers: tuple[Leftover, ...], marks: Marks) -> list[str]:
 
 
 def _notes(error: errors.ClusterError) -> list[str]:
-    """What else went wrong on the way, such as a phase that could not be taken back."""
+    """What else failed on the way, such as a phase that could not be rolled back."""
     return [line for note in getattr(error, "__notes__", ()) for line in _labelled("also", note)]
 
 

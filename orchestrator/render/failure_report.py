@@ -62,7 +62,7 @@ class InventoryReport(Report):
 
 
 class PreflightReport(Report):
-    """At least one finding forbids a start; `findings` are all of them, of all hosts."""
+    """At least one finding is blocking; `findings` are all findings of all hosts."""
 
     findings: Sequence[Finding]
 
@@ -77,14 +77,14 @@ class NotReadyReport(Report):
 
 
 class InUseReport(Report):
-    """What somebody else launched serves on `host`, and would have been stopped."""
+    """A unit that another operator launched serves on `host`, and would have been stopped."""
 
     host: str
     whose: str
 
 
 class LeaseReport(Report):
-    """Somebody else holds the cluster."""
+    """Another operator holds the lease of the cluster."""
 
     lease: Lease
 

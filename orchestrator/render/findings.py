@@ -1,4 +1,4 @@
-"""Findings of preflight as a person reads them: worst first, equal ones of several hosts folded."""
+"""Findings of preflight as an operator reads them: worst first, equal ones of several hosts folded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TITLES: dict[Severity, str] = {"blocking": "blocking", "warning": "warnings", "
 
 
 def headline(findings: Sequence[Finding]) -> str:
-    """2 findings forbid a start, 1 warning, 1 not checked."""
+    """Such as: 2 blocking findings, 1 warning, 1 not checked."""
     number = {severity: sum(f.severity == severity for f in findings) for severity in _TITLES}
     blocking = number["blocking"]
     parts = [f"{count(blocking, 'finding')} {'forbids' if blocking == 1 else 'forbid'} a start"]

@@ -79,7 +79,7 @@ class Canvas(ABC):
             self._live.start()
 
     def _leave(self) -> None:
-        """A terminal that has gone away is no failure; a second Ctrl-C in here still restores it."""
+        """Ignores a terminal that was closed; a second Ctrl-C in here still restores it."""
         try:
             with suppress(OSError):
                 self._live.stop()

@@ -9,7 +9,7 @@ from orchestrator.render.text import clean, one_line
 
 
 def text(host: str, line: LogLine, several: bool) -> str:
-    """For a person."""
+    """Text for an operator."""
     origin = f"{clean(host)} {clean(line.source)} | " if several else ""
     return origin + one_line(line.text)
 

@@ -43,8 +43,8 @@ def paint(state: State, now: float, width: int, height: int, marks: Marks = UNIC
 
 
 def summary(state: State, now: float, width: int, marks: Marks = UNICODE) -> Text:
-    """What stays in the terminal after the screen is gone: the phases with their times. Why one failed comes after
-    it, in full."""
+    """The lines that stay in the terminal after the screen ends: the phases with their times. The reason of a
+    failure follows in full."""
     rows = tuple(_left(row, now) for row in state.rows)
     remaining = replace(state, rows=rows)
     return _joined([_header(remaining, now, width), *_phases(remaining, now, width, marks)], width, marks)
@@ -61,7 +61,8 @@ def _joined(rows: Iterable[Text], width: int, marks: Marks) -> Text:
 
 
 def _fitted(sections: dict[str, list[Text]], height: int) -> list[list[Text]]:
-    """Cut to the height: the header and what goes on now stay, then the latest phases, hosts, the latest words."""
+    """Cuts the screen to its height. The header and current work stay, then the latest phases, hosts, and log
+    lines."""
     room = max(height, 1)
     kept = {name: list[Text]() for name in sections}
     for name in ("header", "doing", "why", "phases", "hosts", "messages"):

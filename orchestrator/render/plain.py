@@ -30,8 +30,8 @@ def sink(stream: TextIO, now: Callable[[], float] = time.monotonic) -> events.Si
 
 
 def line(event: events.Event, elapsed: float, marks: text.Marks = text.UNICODE) -> str | None:
-    """The event after `elapsed` seconds; None where it goes elsewhere (the announcement, to stdout), or passes too
-    fast to be read as lines (what hosts are at, and their logs: a wait says that in a word)."""
+    """The event after `elapsed` seconds as a line. The announcement goes to stdout and has none. Host activity
+    and log lines pass too fast and have none; a wait sums them up."""
     words = _words(event, marks)
     return f"{text.clock(elapsed):>7}  {words}" if words else None
 

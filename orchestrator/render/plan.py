@@ -17,9 +17,9 @@ _HIDDEN = "**********"
 
 @dataclass(frozen=True)
 class PlannedPhase:
-    """A phase of `up`: what it waits for and for how long, in seconds, None for one that waits for nothing; with
-    `progress`, for as long as something moves. `skipped` is the reason why it would be left out; `only` says where
-    it has something to do, of one whose hosts nobody has looked at."""
+    """A phase of `up`: what it waits for, and its timeout in seconds (None: it waits for nothing). If `progress`
+    is set, the timeout counts time without progress. `skipped` is the reason to skip it. `only` is the
+    condition under which it acts, for hosts without facts."""
 
     title: str
     waits: str
@@ -30,7 +30,7 @@ class PlannedPhase:
 
 
 def text(plan: Plan, phases: Sequence[PlannedPhase], marks: Marks) -> str:
-    """For a person."""
+    """Text for an operator."""
     parts = [
         [f"plan {plan.cluster}: {_who(plan)}", *_silent(plan, marks), "", *_model(plan)],
         *([_sizes(plan, plan.fit, stage, marks) for stage in plan.fit.stages] if plan.fit else []),

@@ -1,4 +1,4 @@
-"""What goes on at this moment, on the live screen: the bar of what is measured, and what is waited for."""
+"""The current work on the live screen: the bar of what is measured, and what is waited for."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def _phase(
 
 
 def _undone(state: State, event: events.RolledBack) -> State:
-    """The row keeps its time; a phase that failed stays failed, its undoing is a note."""
+    """The row keeps its time; a failed phase stays failed, and its rollback is a note."""
     row = next((row for row in reversed(state.rows) if row.title == event.title), None)
     if row is None:
         row = Row(event.title, Mood.DONE, state.began)

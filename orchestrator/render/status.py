@@ -1,4 +1,4 @@
-"""What runs where, as a table; and whether the endpoint gives tokens."""
+"""What runs where, as a table, and whether the endpoint generates tokens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COLUMNS = ("HOST", "RAY", "VLLM", "GPUS USED", "UP", "")
 
 
 def table(hosts: Sequence[HostStatus], endpoint: EndpointStatus | None = None, marks: Marks = UNICODE) -> str:
-    """For a person; hosts in the order given."""
+    """Text for an operator; hosts in the order given."""
     rows = [_COLUMNS, *(_cells(host, marks) for host in hosts)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     shown = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
@@ -50,7 +50,7 @@ def _told(host: HostStatus, marks: Marks) -> str:
 
 
 class StatusDocument(TypedDict):
-    """What runs where; `endpoint` is null where none of ours runs."""
+    """What runs where; `endpoint` is null where no engine of this cluster runs."""
 
     hosts: Sequence[HostStatus]
     endpoint: EndpointStatus | None

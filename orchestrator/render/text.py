@@ -61,7 +61,7 @@ def marks_for(stream: TextIO) -> Marks:
 
 
 def write(stream: TextIO, text: str) -> None:
-    """Writes what may be lost: a terminal that has gone away must not end the work that it watched."""
+    """Writes text that may be lost: a closed terminal must not end the work that it shows."""
     with suppress(OSError, ValueError):
         write_whole(stream, text)
 
@@ -80,7 +80,7 @@ def clean(text: str) -> str:
 
 
 def short(text: str) -> str:
-    """`text` as one line, safe to show, and no longer than a person reads."""
+    """`text` as one line, safe to show, and short enough to read."""
     line = clean(text[: 8 * LONGEST])
     return line if len(line) <= LONGEST else line[:LONGEST].rstrip() + " .."
 
@@ -91,7 +91,7 @@ def one_line(text: str) -> str:
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of what somebody said without the empty ones, with nothing that a terminal would obey."""
+    """The non-empty lines of a text, with nothing that a terminal would obey."""
     shown = (_harmless(_last_state(line)) for line in _SEQUENCES.sub("", text).split("\n"))
     return [line for line in shown if line.strip()]
 

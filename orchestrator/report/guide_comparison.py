@@ -76,7 +76,7 @@ def guide_figures(series: Sequence[Series]) -> tuple[GuideFigure, ...]:
 def differences(series: Series) -> tuple[str, ...]:
     """What was not as it was for the guide, in words: a reader must know before they compare."""
     conditions = series.conditions
-    names = ", ".join(sorted({gpu.name for gpu in conditions.gpus})) or "GPUs that nobody named"
+    names = ", ".join(sorted({gpu.name for gpu in conditions.gpus})) or "unnamed GPUs"
     cards = f"{'CPUs in place of ' if conditions.on_cpus else ''}{len(conditions.gpus)} × {names}"
     messages = [f"{cards} ({conditions.layout}); the guide's was {published_guide.HARDWARE}"]
     if conditions.dummy_weights:

@@ -99,7 +99,7 @@ def _counted(series: Sequence[Series]) -> str:
     counting = "counts" if len(valid) == 1 else "count"
     words = (
         f"{len(valid)} of {count(len(runs), 'run')} {counting}: by the server's own counters all of their requests"
-        f" were answered, {cold} came from the prefix cache, and nobody else was served meanwhile."
+        f" were answered, {cold} came from the prefix cache, and no other client was served meanwhile."
     )
     return f"{words} The others are left out of every average and plot." if len(valid) < len(runs) else words
 

@@ -49,7 +49,7 @@ def load(folders: Iterable[Path]) -> tuple[Series, ...]:
     by_folder: dict[Path, dict[Path, KeptRun]] = {}
     for folder in folders:
         if not folder.is_dir():
-            raise UsageError(f"{folder} is no folder of results", cure="give one that `bench` wrote")
+            raise UsageError(f"{folder} is not a results folder", cure="give one that `bench` wrote")
         runs = [(path.resolve(), run) for path, run in kept_runs(folder)]
         if not runs:
             raise UsageError(f"{folder} holds no run", cure="give a folder that `bench` wrote")

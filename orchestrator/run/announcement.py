@@ -1,4 +1,4 @@
-"""The announcement, out of what happened in this very run."""
+"""The announcement, made from the events of this run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orchestrator.events import EndpointVerified, EngineReady, Event, PhaseDone,
 
 
 def announcement(inventory: Inventory, events: Sequence[Event]) -> Announcement:
-    """Raises ValueError when the run has no proof: nothing is announced that was not proved."""
+    """Raises ValueError when the run has no proof: only a proved endpoint is announced."""
     proof = next((event for event in reversed(events) if isinstance(event, EndpointVerified)), None)
     if proof is None:
         raise ValueError("no token was generated in this run")
@@ -32,7 +32,7 @@ def announcement(inventory: Inventory, events: Sequence[Event]) -> Announcement:
 
 
 def _transport(events: Sequence[Event]) -> NcclTransport | None:
-    """The last known transport: channels are named later than the network."""
+    """The last known transport: channels become known later than the network."""
     detected = [event.transport for event in events if isinstance(event, TransportDetected)]
     known = [transport for transport in detected if transport.kind != "unknown"]
     return (known or detected)[-1] if detected else None

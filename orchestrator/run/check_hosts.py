@@ -1,4 +1,4 @@
-"""Preflight as a run carries it out: what it finds is told, and what forbids a start is raised."""
+"""Preflight as a run carries it out: findings are reported, and blocking findings are raised."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from orchestrator.run.phase import Stage
 
 
 def check_hosts(stage: Stage) -> None:
-    """All findings of all hosts at once. Raises PreflightFailed, or Unreachable where that is all there is."""
+    """Reports all findings of all hosts at once. Raises PreflightFailed, or Unreachable where that is the only
+    problem."""
     result = before_start(stage.inventory, stage.fleet, stage.seen, stage.skip)
     for excused in result.excused:
         stage.sink(FindingExcused(excused))
@@ -22,7 +23,8 @@ def check_hosts(stage: Stage) -> None:
 
 
 def check_ports(stage: Stage) -> None:
-    """Tells from where else the ports of ranks are reached, once they listen. Nobody tries what is accepted."""
+    """Reports from where else the ports of ranks are reachable, once they listen. Accepted findings are not
+    probed."""
     tried = {name: view for name, view in stage.seen.items() if not _excuse_of_ports(stage, name)}
     for finding in open_ports(stage.inventory, stage.fleet, tried) if tried else ():
         stage.sink(FindingReported(finding))

@@ -1,4 +1,4 @@
-"""An engine that serves, and that somebody else launched, is stopped only with a yes."""
+"""Asks before a serving engine of another operator is stopped."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _LONGEST = 600
 
 @dataclass(frozen=True)
 class Consent:
-    """`launcher` is who works here. `knew` is whether this machine knew the cluster before this run: then a record
-    of older code, which names nobody, counts as ours. `given` shows a question and returns whether the answer is
-    yes."""
+    """`launcher` is this operator. `knew` is whether this machine knew the cluster before this run; if so, an
+    older record without a name counts as this operator's. `given` shows a question and returns whether the
+    answer is yes."""
 
     launcher: Launcher
     knew: bool
     given: Callable[[str], bool]
 
     def require(self, stage: Stage, stops: Sequence[tuple[str, Name]]) -> None:
-        """Raises InUse where something of somebody else's would be stopped under an engine that serves, without a
-        yes. One that loads, or hangs as it does, is nobody's loss."""
+        """Raises InUse where a unit of another operator would stop under a serving engine, without a yes. An
+        engine that loads or hangs may be stopped without one."""
         others = [(host, name) for host, name in stops if self._is_others(_state(stage, host, name))]
         if not others or not _serves(stage):
             return
@@ -63,7 +63,7 @@ def _state(situation: Situation, host: str, name: Name) -> UnitState:
 
 
 def _whose(stage: Stage, others: Sequence[tuple[str, Name]]) -> str:
-    """Returns who launched what, units of the same person together."""
+    """Returns who launched what, with the units of one operator together."""
     by_person: dict[str, list[str]] = {}
     for host, name in others:
         by = _state(stage, host, name).launched_by

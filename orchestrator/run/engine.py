@@ -25,10 +25,10 @@ from orchestrator.run.rollback import Rollback
 class Engine:
     """One run over one cluster.
 
-    `reason` is what the lease shows to others, `cleaning` the command that takes away what a run leaves, and with
-    `keep` a run that fails leaves everything. `skip` are names of checks whose findings do not count. `failed` is
-    called, before anything is rolled back, when a run fails that may have changed something. `rolled_back` gets
-    what was seen first, once nothing is left of what a run under the lease started. `launcher` is who works here.
+    `reason` is what the lease shows to others. `cleaning` is the command that removes what a run leaves. If
+    `keep` is set, a failed run leaves everything. `skip` are names of checks whose findings do not count.
+    `failed` is called before a rollback, when a failed run may have changed something. `rolled_back` gets the
+    first facts, once nothing is left of what a run under the lease started. `launcher` is this operator.
     """
 
     inventory: Inventory

@@ -1,4 +1,4 @@
-"""Why an engine died or does not move: from its own log, and from what every host knows of the ranks there."""
+"""Why an engine crashed or stalled: from its log, and from what every host knows of its ranks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LINES = 6
 
 
 def crash_error(stage: Stage, engine: UnitLog, status: UnitStatus) -> EngineDied:
-    """Explains the death of the engine, without the hosts that do not answer in time."""
+    """Explains a crash of the engine, without the hosts that do not answer in time."""
     request = rank_logs.request(_age(stage), _OF_A_CRASH)
     collected, rays = both(lambda: _collected(stage, _OF_A_CRASH, lambda host: request), lambda: _rays(stage))
     for host, ray_status in rays.items():
@@ -41,7 +41,7 @@ def crash_error(stage: Stage, engine: UnitLog, status: UnitStatus) -> EngineDied
 
 
 def ray_loss_error(stage: Stage, host: str, status: UnitStatus) -> EngineDied:
-    """Explains the death by the Ray of a host: its ranks are lost with it, whatever the engine says itself."""
+    """Explains a crash by the Ray of a host: its ranks are lost with it, whatever the engine's log says."""
     end = ray_end(stage, host, status, _LINES, ", and its ranks with it")
     return EngineDied(host, end.cause, end.cure, end.last)
 

@@ -62,7 +62,7 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def _forget(self) -> None:
-        """One that nobody has heard is still to come; of a second one the first was heard."""
+        """A signal that was not handled yet still counts; before a second one, the first was handled."""
         if not self.leaving:
             self._first = None
 

@@ -1,4 +1,4 @@
-"""A signal that arrives while an object is finalized is raised to nobody: it is sent again."""
+"""Sends a signal again that arrived while an object was finalized: its exception reaches no caller."""
 
 from __future__ import annotations
 

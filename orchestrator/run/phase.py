@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Situation:
-    """The cluster as it was seen before a phase. `removed` is what could not be proved gone on removed hosts."""
+    """The cluster as it was inspected before a phase. `removed` is what may still be in use on removed hosts."""
 
     inventory: Inventory
     seen: Observed
@@ -39,8 +39,8 @@ class Situation:
 
 @dataclass(frozen=True)
 class Handover:
-    """What a phase hands to those after it: `guards` are asked before each of them and each look while one waits,
-    `removed` is what the phase could not prove gone on removed hosts."""
+    """What a phase hands to later phases: `guards` are asked before each of them, and at each look of a wait.
+    `removed` is what may still be in use on removed hosts."""
 
     guards: tuple[Callable[[], None], ...] = ()
     removed: tuple[Leftover, ...] = ()
@@ -48,12 +48,12 @@ class Handover:
 
 @dataclass(frozen=True)
 class Stage(Situation):
-    """All that a phase may see and do. Frozen: a phase changes hosts, and what is seen of them is a new stage.
+    """Everything that a phase may see and use. It is frozen: a phase changes hosts, and new facts make a new
+    stage.
 
-    `at_end` registers what must be given back when the whole run is over, however it ends. `skip` are names
-    of checks whose findings do not count. `launcher` is who works here, and `run_id` stands for this
-    run. `since` is when the hosts were seen, on the monotonic clock. `folders` are those that hosts have told an
-    earlier stage of.
+    `at_end` registers what the end of the whole run must release. `skip` are names of checks whose findings do
+    not count. `launcher` is this operator, and `run_id` identifies this run. `since` is the time of the facts, on
+    the monotonic clock. `folders` are those that hosts reported to an earlier stage.
     """
 
     fleet: Fleet
@@ -74,12 +74,12 @@ class Stage(Situation):
         return replace(self, guards=guards, removed=removed, folders=self._state_folders)
 
     def guard(self) -> None:
-        """Raises when the run may not go on, because its lease is somebody else's by now."""
+        """Raises when the run must stop, because another operator holds its lease by now."""
         for check in self.guards:
             check()
 
     def public(self, text: str) -> str:
-        """Text of a log without secrets."""
+        """The text of a log without secrets."""
         return redact(text, secret_values(self.inventory))
 
     @property
@@ -91,37 +91,37 @@ class Stage(Situation):
         return self.inventory.runtime.venv
 
     def engine(self) -> UnitLog:
-        """Follows the engine's unit and its log, from the beginning. Raises what keeps us from the head."""
+        """Follows the engine's unit and its log from the beginning. Raises what makes the head unreachable."""
         return UnitLog(self.head, "vllm", self.state_folder(self.head.name), self.venv)
 
     def locate(self) -> Located:
-        """Where the engine answers, as it can be reached now. Raises what keeps us from the head."""
+        """Where the engine answers, as it can be reached now. Raises what makes the head unreachable."""
         return locate(self.inventory, self.head, self.state_folder(self.head.name))
 
     def endpoint(self) -> Endpoint:
-        """Where requests go: from here where the engine proves that it is asked, otherwise from the head."""
+        """Where requests go: from here where the engine is proved to answer, otherwise from the head."""
         return self.locate().endpoint
 
     def nccl_lines(self) -> tuple[str, ...]:
-        """What the ranks of all hosts say of the network. Raises what keeps us from any of them."""
+        """The network lines of all ranks on all hosts. Raises what makes any host unreachable."""
         answers = self.fleet.all(lambda host: host.ask(nccl.lines(self.state_folder(host.name), self.venv)))
         return tuple(line for lines in answers.values() for line in lines)
 
     def facts(self, host: str) -> Facts:
-        """Raises what kept us from looking at this host: one can be lost after preflight."""
+        """Raises what makes this host unreachable: it can be lost after preflight."""
         view = self.seen[host]
         if view.facts is None:
             raise view.problem or Unreachable(host, "look at the host")
         return view.facts
 
     def need_all(self) -> None:
-        """Raises what kept us from looking at a host: it may well run what is wanted."""
+        """Raises what made a host unreachable: the wanted unit may run there."""
         for host in self.seen:
             self.facts(host)
 
     def state_folder(self, host: str) -> str:
-        """The cluster's folder on this host, also on one that could not be looked at and is back by now. Raises
-        what keeps it from an answer."""
+        """The cluster's folder on this host, which may be reachable again by now. Raises what makes it
+        unreachable."""
         return self._state_folders[host]
 
     @cached_property
@@ -136,7 +136,7 @@ class Stage(Situation):
         patience: float,
         mark: Callable[[T], object] = lambda seen: None,
     ) -> T:
-        """`wait.until`, shown to whoever watches the run. Raises TimedOut when patience ends."""
+        """`wait.until`, shown to the operator. Raises TimedOut at the timeout."""
 
         problems: tuple[HostError, ...] = ()
 
@@ -161,7 +161,8 @@ class Stage(Situation):
 
 @dataclass(frozen=True)
 class Waits:
-    """What a phase waits for, and how long at most, in seconds; with `progress` only while nothing moves."""
+    """What a phase waits for, and its timeout in seconds; if `progress` is set, the timeout counts time without
+    progress."""
 
     what: str
     patience: Callable[[Patience], float]
@@ -169,7 +170,7 @@ class Waits:
 
 
 class Phase(ABC):
-    """One step of a run. Phases know nothing of each other: they share what is on the hosts, and a handover."""
+    """One step of a run. Phases know nothing of each other: they share the state on the hosts, and a handover."""
 
     title: str
     #: None for one that acts, or looks, and goes on.
@@ -182,12 +183,12 @@ class Phase(ABC):
     only: str = ""
 
     def skip(self, situation: Situation) -> str | None:
-        """A reason not to run, from what was seen alone; no host is asked here."""
+        """A reason to skip the phase, from the facts alone; this asks no host."""
         return None
 
     @abstractmethod
     def run(self, stage: Stage) -> Handover | None:
-        """Act on the hosts; wait with stage.until; raise a ClusterError that a person can act on."""
+        """Act on the hosts; wait with stage.until; raise a ClusterError that an operator can act on."""
 
     def undo(self, stage: Stage) -> None:  # noqa: B027  (most phases leave nothing behind)
-        """Take back what run did, if run was entered in this very call; `stage` is as it was before run."""
+        """Roll back what run did, if run was entered in this very call; `stage` is as it was before run."""

@@ -1,4 +1,4 @@
-"""Rolls back what a run started, in reverse, and names what is left."""
+"""Rolls back what a run started, in reverse, and reports what is left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Lease = Literal["ours", "theirs", "unknown"]
 
 @dataclass(frozen=True)
 class Rollback:
-    """`keep` leaves everything for inspection; `cleaning` is the command that takes away what is left."""
+    """`keep` leaves everything running for inspection; `cleaning` is the command that removes what is left."""
 
     sink: Sink
     interrupts: Interrupts
@@ -25,9 +25,9 @@ class Rollback:
     keep: bool
 
     def __call__(self, entered: Entered, error: BaseException) -> bool:
-        """Returns whether nothing is left of what the run started. Takes no longer than the time limits of the
-        commands. What is left becomes notes on `error`, not its replacement. Raises Interrupted when an operator
-        will not wait for it."""
+        """Returns whether nothing is left of what the run started. It takes no longer than the timeouts of the
+        commands. What is left becomes notes on `error`. Raises Interrupted when an operator stops the
+        rollback."""
         self.interrupts.ignore_first()
         started = [(phase, stage) for phase, stage in reversed(entered) if phase.starts]
         try:
@@ -63,7 +63,7 @@ class Rollback:
         return all(undone)
 
     def _lease(self, entered: Entered) -> _Lease:
-        """Who holds the lease now: what this run started may be somebody else's."""
+        """Who holds the lease now: another operator may own what this run started."""
         try:
             for _, stage in entered[-1:]:
                 stage.guard()
@@ -96,7 +96,7 @@ class Rollback:
 
 
 def _leftovers(problem: ClusterError) -> Iterator[str]:
-    """Yields a line for each thing that is left, with what to do about it."""
+    """Yields a line for each thing that is left, with its fix."""
     match problem:
         case NotReleased():
             for leftover in problem.leftovers:

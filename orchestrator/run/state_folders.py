@@ -1,4 +1,4 @@
-"""Where the state of the cluster lies on each host, as it was seen, or as the host says once it is back."""
+"""The state folder of the cluster on each host, from the facts or from a host that is back."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from cluster.views import Observed
 
 
 class StateFolders:
-    """Remembers the answer of each host that is asked again. What runs on such a host is not taken from it: a new
-    look at all hosts tells that."""
+    """Remembers the answer of each host that is asked again. Units on such a host are not read from it: a new
+    inspection of all hosts shows them."""
 
     def __init__(self, inventory: Inventory, fleet: Fleet, seen: Observed) -> None:
         self._inventory = inventory
@@ -18,7 +18,7 @@ class StateFolders:
         self._folders = {name: view.facts.state for name, view in seen.items() if view.facts}
 
     def __getitem__(self, host: str) -> str:
-        """Raises what keeps a host that was not seen from an answer."""
+        """Raises what makes a host without facts unreachable."""
         if host not in self._folders:
             answer = self._fleet[host].ask(facts(self._inventory, self._inventory.host(host)))
             self._folders[host] = answer.state

@@ -1,4 +1,4 @@
-"""Stopping a unit on several hosts at once."""
+"""Stops a unit on several hosts at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Stopped:
 
     @property
     def leftovers(self) -> tuple[Leftover, ...]:
-        """What is left on all hosts. A unit that could not be stopped is one that nobody can prove gone."""
+        """What is left on all hosts. A unit that could not be stopped may still be in use."""
         return tuple(leftover for answer in self.answers.values() for leftover in self._leftovers(answer))
 
     def require_released(self) -> None:
@@ -37,14 +37,13 @@ class Stopped:
 
 
 def take_back(stage: Stage, name: unit.Name, hosts: Sequence[str]) -> None:
-    """Stops what this very run has launched: while its lease could not be asked for, somebody else may have begun.
-    Raises NotReleased."""
+    """Stops what this very run launched: another operator may have begun while the lease was unreachable. Raises
+    NotReleased."""
     stop(stage, name, hosts, stage.run_id).require_released()
 
 
 def stop(stage: Stage, name: unit.Name, hosts: Sequence[str], run: str = "") -> Stopped:
-    """Stops the unit wherever it can; with `run` only where it was launched in it. A host that does not answer
-    stops nothing elsewhere."""
+    """Stops the unit on every host that answers; `run` limits it to units that this run launched."""
 
     def ask(host: Host) -> tuple[Leftover, ...]:
         spec = stage.inventory.host(host.name)

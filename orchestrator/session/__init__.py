@@ -1,1 +1,1 @@
-"""One command on one cluster: what it was asked, what it needs around it, and what is kept of it."""
+"""One command on one cluster: its request, its surroundings, and its record."""

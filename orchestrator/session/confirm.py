@@ -1,4 +1,4 @@
-"""A question to whoever sits at the terminal."""
+"""A question to the operator at the terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Paused = Callable[[], AbstractContextManager[TextIO]]
 
 
 def confirm(request: Request, paused: Paused) -> Callable[[str], bool]:
-    """Returns what asks a question: `--yes` has answered it, and where nobody can be asked the answer is no."""
+    """Returns what asks a question: `--yes` has answered it, and without a terminal the answer is negative."""
 
     def given(question: str) -> bool:
         if request.yes:

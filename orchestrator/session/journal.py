@@ -15,11 +15,9 @@ _APPENDED = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXE
 
 
 class Journal:
-    """A sink that never fails: a full disk costs the record, not the run.
-
-    The file is opened for each event: nothing to close however the run ends, a journal that was rotated away
-    comes back, and so does one whose disk has room again. `complain` is told once.
-    """
+    """A sink that never fails: a full disk costs the record, not the run. The file is opened for each event, so
+    that nothing is left open however the run ends. A journal that was rotated away, or whose disk has room
+    again, comes back. `complain` is called once."""
 
     def __init__(self, path: Path, complain: Sink, now: Callable[[], datetime] = utc) -> None:
         self._path = path
@@ -29,7 +27,7 @@ class Journal:
         self._torn = False
 
     def __call__(self, event: Event) -> None:
-        """What hosts are at passes by the second, and what their logs say they keep themselves."""
+        """Skips events that pass by the second, and lines that the hosts' logs keep themselves."""
         if isinstance(event, HostActivity | LastLogLine):
             return
         try:
@@ -38,7 +36,7 @@ class Journal:
             self._give_up(error)
 
     def _append(self, record: bytes) -> None:
-        """A line cut short by a full disk does not swallow the next one."""
+        """Ends a line that a full disk cut short, so that the next line is readable."""
         with private_folder(self._path.parent) as folder:
             file = os.open(self._path.name, _APPENDED, 0o600, dir_fd=folder)
         try:

@@ -1,4 +1,4 @@
-"""Hosts that left the inventory: how they are found, and cleaned by the plan of `down`, each alone."""
+"""Removed hosts: how they are found, and cleaned by the plan of `down`, each alone."""
 
 from __future__ import annotations
 
@@ -19,11 +19,9 @@ from orchestrator.session.session import Session
 
 
 def removed_hosts(state: Path, inventory: Inventory) -> tuple[Inventory, ...]:
-    """The hosts where something of this cluster may be, each alone, though its inventory does not have them.
-
-    Raises UsageError where not one host is the same: that is another cluster by the same name, perhaps a copy of
-    an inventory, and what runs on those hosts is not to be taken away for it.
-    """
+    """The removed hosts that may still hold something of this cluster, as single-host inventories. Raises
+    UsageError where the two inventories share no host: that is another cluster by the same name, perhaps a
+    copy. Nothing there is removed."""
     used = used_hosts.known(state, inventory.cluster)
     removed = tuple(host for host in used if not is_of(host, inventory))
     if used and len(removed) == len(used):
@@ -39,14 +37,14 @@ def _another(inventory: Inventory, used: Sequence[Inventory]) -> UsageError:
 
 
 def teardown(session: Session) -> Teardown:
-    """How the phase that cleans removed hosts reaches one and takes it down."""
+    """How the phase for removed hosts connects to one and takes it down."""
     path = used_hosts.path(session.settings.state, session.inventory.cluster)
     cure = f"run `down` again once it answers; if it never returns, remove {path}"
     return Teardown(session.connect, partial(_take_down, session), session.local_state.remember_hosts, cure)
 
 
 def _take_down(session: Session, host: Inventory, fleet: Fleet, sink: Sink) -> None:
-    """Holds the lease of that host as well: one that was a head may be somebody's cluster still."""
+    """Holds the lease of that host too: an earlier head may serve another cluster."""
     reason = f"take {host.head.name} out of {host.cluster}"
     interrupts = session.interrupts
     with interrupts.nested():

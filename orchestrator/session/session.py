@@ -1,4 +1,4 @@
-"""One command on one cluster: its inventory, its connections, and everything that hears of it."""
+"""One command on one cluster: its inventory, its connections, and everything that receives its events."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from orchestrator.session.support_bundle import SupportBundle, after_failure
 
 
 def _stamp() -> str:
-    """This moment as a part of a file's name."""
+    """The current time as a part of a file's name."""
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
 
 
 @dataclass(frozen=True)
 class Session:
-    """`events` is everything that has happened so far, in order."""
+    """`events` are all events so far, in order."""
 
     request: Request
     settings: Settings
@@ -55,12 +55,12 @@ class Session:
 
     @property
     def runs(self) -> Path:
-        """The folder with the journals of this cluster's runs, and what was made of those that failed."""
+        """The folder with the journals of this cluster's runs, and the bundles of failed runs."""
         return self.settings.state / self.inventory.cluster
 
     @property
     def chosen(self) -> Fleet:
-        """The hosts that were asked for. Raises UsageError for one that the cluster does not have."""
+        """The hosts that were asked for. Raises UsageError for a host that the cluster does not have."""
         unknown = [name for name in self.request.hosts if name not in self.fleet.names]
         if unknown:
             has = f"its hosts are {', '.join(self.fleet.names)}"
@@ -69,13 +69,13 @@ class Session:
 
     @property
     def cleaning(self) -> str:
-        """The command that takes this cluster away."""
+        """The command that takes this cluster down."""
         path = self.request.path
         which = shlex.quote(str(path)) if path else f"--cluster {self.inventory.cluster}"
         return f"orchestrator down {which}"
 
     def connect(self, inventory: Inventory) -> Fleet:
-        """Connects to other hosts than its own; whoever asked closes it."""
+        """Connects to hosts of another inventory; the caller closes the connection."""
         return connected(inventory, self.settings)
 
     @property
@@ -84,12 +84,12 @@ class Session:
 
     @property
     def launcher(self) -> Launcher:
-        """Who works here."""
+        """The operator, as records name the launcher."""
         return operator.launcher(self.settings.state)
 
     @property
     def consent(self) -> Consent:
-        """Asks before what others launched is stopped. What this machine knows of the cluster is looked up now."""
+        """Asks before a unit of another operator is stopped. The local record of the cluster is read now."""
         return Consent(self.launcher, self.local_state.knows, confirm(self.request, self.paused))
 
     @property
@@ -97,7 +97,7 @@ class Session:
         return SupportBundle(self.inventory, self.fleet, self.runs)
 
     def run(self, phases: Sequence[Phase]) -> None:
-        """Raises what ended it early. A `down` that was interrupted names the way on."""
+        """Raises what ended the run early. An interrupted `down` names the next command."""
         knew = self.local_state.knows
         keep_evidence = after_failure(self.diagnosis, self.runs / f"{self.stamp}-up.tar.gz", self.sink)
         engine = Engine(
@@ -127,7 +127,7 @@ class Session:
 
 
 def _runs(seen: Observed) -> bool:
-    """Whether something of the cluster was on a host, or may have been."""
+    """Whether a host held something of the cluster, or may have."""
     absent = Presence.ABSENT
     return any(not view.facts or {view.ray.presence, view.vllm.presence} != {absent} for view in seen.values())
 
@@ -145,7 +145,7 @@ def inventory_of(request: Request, settings: Settings) -> Inventory:
 
 @contextmanager
 def session(request: Request, settings: Settings, journaled: bool = True) -> Iterator[Session]:
-    """Opens no connection yet: a host gets one when it is first asked. `journaled`: events are shown and kept."""
+    """Opens no connection yet: a host gets one at its first command. `journaled` events are shown and saved."""
     inventory = inventory_of(request, settings)
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())
@@ -172,7 +172,7 @@ def connected(inventory: Inventory, settings: Settings) -> Fleet:
 
 
 def _fan_out(screen: Sink, path: Path, events: list[Event]) -> Sink:
-    """Returns what hands an event to the record of this run, the screen, and the journal at `path`."""
+    """Returns a sink that passes an event to the record of this run, the screen, and the journal at `path`."""
     journal = Journal(path, screen)
 
     def sink(event: Event) -> None:

@@ -1,4 +1,4 @@
-"""A bundle of everything that is known of a cluster: asked for, or made when a run has failed."""
+"""A bundle of all evidence about a cluster, made on request or when a run failed."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from orchestrator.run.phase import Stage
 #: What a reader begins with.
 _GUIDE = """\
 {version}
-failure.txt        why the run failed, where this was made of one
+failure.txt        why the run failed, if the bundle was made for a failure
 inventory.yaml     as it was used, without its secrets
 journal/           the last runs, event by event
-HOST/facts.json    what was seen of the host
+HOST/facts.json    the facts about the host
 HOST/vllm/log, HOST/ray/log, HOST/*/record.json    the units of this cluster
 HOST/ray/session_latest/logs/                      Ray's own logs; worker-*-PID.out and .err are the ranks
 HOST/nccl.*.log    what NCCL chose, a file a rank
-HOST/processes.json, connections.json, gpus.json   what ours were at, with stacks where py-spy could look
+HOST/processes.json, connections.json, gpus.json   what this cluster's processes did, with stacks from py-spy
 HOST/kernel.log, nvidia-smi-q.txt, versions.txt    the machine
 
-Secrets are replaced by **********. Of long files the beginning and the end are here.
+Secrets are replaced by **********. Long files are cut to their beginning and their end.
 {missing}"""
 
 _JOURNALS = 5
@@ -59,15 +59,15 @@ class Bundle:
 
 @dataclass(frozen=True)
 class SupportBundle:
-    """`journals` is the folder of the runs of this cluster."""
+    """`journals` is the folder of this cluster's runs."""
 
     inventory: Inventory
     fleet: Fleet
     journals: Path
 
     def write(self, path: Path, seen: Observed, seconds: float, why: str = "") -> Bundle:
-        """Hosts get `seconds` to say all; one that does not answer in time is missing. Raises OSError where the
-        bundle cannot be written."""
+        """Gives the hosts `seconds` to answer; a host that does not answer in time is missing. Raises OSError
+        where the bundle cannot be written."""
         brought = self._brought(seen, seconds)
         late = bundle.missing(brought, [name for name in self.fleet.names if seen[name].facts])
         taken = tuple(self._taken(seen))
@@ -81,7 +81,7 @@ class SupportBundle:
         return Bundle(path, len(archive), texts, missing, problems)
 
     def _taken(self, seen: Observed) -> Iterator[HostError]:
-        """Errors of the hosts where the place of our folder is somebody else's."""
+        """The errors of hosts where another user owns the folder's place."""
         for name, view in seen.items():
             if view.facts and view.facts.state_taken:
                 uid, taken = view.facts.uid, view.facts.state_taken
@@ -99,7 +99,7 @@ class SupportBundle:
         return {name: answer for name, answer in answers.items() if isinstance(answer, Collected)}
 
     def _own(self, why: str, missing: Sequence[str]) -> dict[str, str]:
-        """What this machine has of the cluster."""
+        """The local files about the cluster."""
         summary = "\n".join(["Missing:", *(f"- {line}" for line in missing)]) if missing else "Nothing is missing."
         texts = {"README.txt": _GUIDE.format(version=version(), missing=summary + "\n")}
         if why:
@@ -116,7 +116,7 @@ def _unseen(seen: Observed) -> Iterator[str]:
 
 
 def _end(path: Path) -> str:
-    """Returns the last lines of the file, whole ones alone."""
+    """Returns the last complete lines of the file."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -126,10 +126,8 @@ def _end(path: Path) -> str:
 
 
 def after_failure(diagnosis: SupportBundle, path: Path, sink: Sink) -> Callable[[Stage, BaseException], None]:
-    """What a run does that has failed, before it takes anything back: what the hosts have to say goes into a
-    bundle at `path`. Its time is bounded, Ctrl-C leaves it out, and what goes wrong with it is a note on the
-    failure.
-    """
+    """Collects evidence after a failure, before anything is rolled back, into a bundle at `path`. Its time is
+    limited, Ctrl-C skips it, and its own problems become a note on the failure."""
 
     def keep(stage: Stage, error: BaseException) -> None:
         if isinstance(error, PreflightFailed | LeaseHeld | InUse):
@@ -155,20 +153,20 @@ def _reason(error: BaseException) -> str:
 
 
 def _forget_older(newest: Path) -> None:
-    """The last few failures are worth their room."""
+    """Keeps the bundles of the last few failures."""
     others = [path for path in newest.parent.glob("*.tar.gz") if path != newest]
     for old in _oldest_first(others)[: 1 - _BUNDLES]:
         old.unlink(missing_ok=True)
 
 
 def _oldest_first(paths: Iterable[Path]) -> list[Path]:
-    """By when they were written; what is later than now is of a clock that was wrong, and counts as old."""
+    """Sorts by time of writing; a time in the future comes from a wrong clock, and counts as old."""
     now = time.time_ns()
     return sorted(paths, key=lambda path: (_written(path) <= now, _written(path), path.name))
 
 
 def _written(path: Path) -> int:
-    """In nanoseconds; 0 where it has gone meanwhile."""
+    """The time in nanoseconds; 0 where the file no longer exists."""
     try:
         return path.stat().st_mtime_ns
     except OSError:

@@ -23,7 +23,7 @@ def test_the_order_is_the_table_of_contents() -> None:
     assert [phase.title for phase in up(UpOptions())] == [
         "Check the hosts",
         "Take the lease",
-        "Clean former hosts",
+        "Clean removed hosts",
         "Stop what is outdated",
         "Start Ray on the head",
         "Start Ray on the workers",
@@ -37,7 +37,7 @@ def test_the_order_is_the_table_of_contents() -> None:
         "Take the lease",
         "Stop vLLM",
         "Stop Ray",
-        "Clean former hosts",
+        "Clean removed hosts",
         "Prove that everything is free",
     ]
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.scenario
 
 _CLEAR = "Stop what is outdated"
 #: Nothing is outdated on the way up, and no host has left the inventory.
-_SKIPPED = ("Clean former hosts", _CLEAR)
+_SKIPPED = ("Clean removed hosts", _CLEAR)
 _UP, _DOWN = ([phase.title for phase in plan if phase.title not in _SKIPPED] for plan in (up(UpOptions()), down()))
 
 

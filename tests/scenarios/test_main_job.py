@@ -85,7 +85,7 @@ def what_was_planned_runs(pair: Hosts, operator: Operator, found: dict[str, Any]
         ]
     again = planned(operator, pair.inventory, "--hosts")
     assert {one["title"] for one in again["phases"] if one["skipped"]} == {
-        "Clean former hosts",
+        "Clean removed hosts",
         "Stop what is outdated",
         "Start Ray on the head",
         "Start Ray on the workers",

@@ -125,7 +125,7 @@ def test_phases_that_would_have_nothing_to_do(no_host: Any, tmp_path: Path, caps
     small.write_text(text[: text.index("  - name: gpu-b")] + text[text.index("model:\n") :])
     assert phases(REFERENCE, capsys, "skipped") == {}
     assert phases(REFERENCE, capsys, "only") == {
-        "Clean former hosts": "a host was removed from the inventory",
+        "Clean removed hosts": "a host was removed from the inventory",
         "Stop what is outdated": "a unit is outdated",
     }
     skipped = phases(small, capsys, "skipped")
@@ -139,7 +139,7 @@ def test_a_host_that_has_left_the_inventory_is_cleaned(no_host: Any, tmp_path: P
     stays = single_host(load(REFERENCE, {}), "gpu-a")
     used_hosts.keep(Settings().state, "ernie-424b", [stays, former])
     for word in ("skipped", "only"):
-        assert "Clean former hosts" not in phases(REFERENCE, capsys, word)
+        assert "Clean removed hosts" not in phases(REFERENCE, capsys, word)
 
 
 def test_hosts_that_were_looked_at_say_what_is_left_out(tmp_path: Path, capsys: Captured) -> None:

@@ -20,7 +20,7 @@ from tests.scenarios.hosts import ROOT, wait_for
 
 pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 
-_SKIPPED = ("Clean former hosts", "Stop what is outdated")
+_SKIPPED = ("Clean removed hosts", "Stop what is outdated")
 #: Those in which the run waits for the hosts: it is still in them when the host is back.
 _WAITS = ("Learn the transport", "Wait until the engine is ready")
 _TITLES = [phase.title for phase in up(UpOptions()) if phase.title not in (*_SKIPPED, *_WAITS)]

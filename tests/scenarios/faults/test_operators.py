@@ -24,7 +24,7 @@ from tests.scenarios.running import Running
 
 pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 
-_SKIPPED = ("Clean former hosts", "Stop what is outdated")
+_SKIPPED = ("Clean removed hosts", "Stop what is outdated")
 _READY = "Wait until the engine is ready"
 
 
