@@ -94,6 +94,13 @@ def test_every_link_leads_somewhere() -> None:
             assert not anchor or anchor in anchors(place), (page, target, anchor)
 
 
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_every_file_that_a_page_names_is_there(page: str) -> None:
+    text = (ROOT / page).read_text()
+    named = re.findall(r"`((?:cluster|orchestrator|sandbox|tests|benchmarks|docs|constraints)/[\w./-]*)`", text)
+    assert [path for path in named if "NAME" not in path and not (ROOT / path).exists()] == []
+
+
 def anchors(page: Path) -> set[str]:
     """Returns the names of the page's headings, as GitHub makes them."""
     titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)

@@ -40,7 +40,6 @@ OPEN: dict[str, set[Rule]] = {
     "SECURITY.md": {"words"},
     "docs/benchmarks.md": {"fragments", "length", "words"},
     "docs/gpu-run.md": {"fragments", "length", "words"},
-    "docs/runbook.md": {"words"},
 }
 
 

@@ -26,8 +26,8 @@ INVENTORY = "inventory.json"
 
 
 class BenchSettings(Stored):
-    """The settings that all runs of a results folder share: `rate` in requests a second, the `origin` of requests,
-    and the `seed` of the runs' seeds."""
+    """The settings that all runs of a results folder share. `rate` is in requests a second. `seed` makes the seeds
+    of the runs."""
 
     rate: float
     cold: Cold
