@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli import exit_codes
 from orchestrator.cli.arguments import parse
 from orchestrator.cli.cli import main
+from orchestrator.outcome import exit_codes
 from orchestrator.plans import UpOptions, up
 from orchestrator.render import announce
 from tests.orchestrator.render.story import ANNOUNCEMENT

@@ -1,1 +1,1 @@
-"""The command line: its words, its exit codes and its streams."""
+"""The command line: its words and its streams."""

@@ -35,8 +35,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _main(arguments: argparse.Namespace) -> int:
     from cluster.errors import ClusterError
-    from orchestrator.cli.exit_codes import exit_code
-    from orchestrator.cli.output import print_failure
+    from orchestrator.outcome.exit_codes import exit_code
+    from orchestrator.outcome.output import print_failure
     from orchestrator.run.interrupts import Interrupted
 
     output = arguments.output

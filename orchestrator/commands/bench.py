@@ -12,9 +12,9 @@ from cluster.bench.workload import Cell, matrix
 from cluster.errors import ClusterError
 from orchestrator import plans
 from orchestrator.bench.results import BenchSettings, Results, open_results
-from orchestrator.cli.exit_codes import COMMAND
-from orchestrator.cli.output import print_result
 from orchestrator.local.settings import Settings
+from orchestrator.outcome.exit_codes import COMMAND
+from orchestrator.outcome.output import print_result
 from orchestrator.plans import BenchOptions
 from orchestrator.render import bench as shown
 from orchestrator.render.text import count, marks_for

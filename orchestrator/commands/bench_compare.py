@@ -6,8 +6,8 @@ from pathlib import Path
 
 from cluster.bench.compare import compare, paired
 from cluster.errors import UsageError
-from orchestrator.cli.result import put
 from orchestrator.local.settings import Settings
+from orchestrator.outcome.result import put
 from orchestrator.render import compare as shown
 from orchestrator.render.json_text import to_json
 from orchestrator.report.series import Series, load

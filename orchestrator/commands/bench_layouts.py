@@ -14,11 +14,11 @@ from cluster.errors import ClusterError, LeaseHeld, UsageError
 from cluster.inventory import Inventory, with_layout
 from cluster.plan import plan
 from orchestrator.bench.results import NotKept, Results, open_results
-from orchestrator.cli.exit_codes import COMMAND, exit_code
-from orchestrator.cli.output import print_error, print_result
 from orchestrator.commands.bench import new_results_folder, note_resume, requested_cells, results_for
 from orchestrator.events import HostMessage
 from orchestrator.local.settings import Settings
+from orchestrator.outcome.exit_codes import COMMAND, exit_code
+from orchestrator.outcome.output import print_error, print_result
 from orchestrator.plans import BenchOptions, bench_layout, down
 from orchestrator.render import bench as shown
 from orchestrator.render.bench import BenchDocument

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from orchestrator.cli.result import put
 from orchestrator.local.settings import Settings
+from orchestrator.outcome.result import put
 from orchestrator.render.json_text import to_json
 from orchestrator.report import data
 from orchestrator.report.page import write_page

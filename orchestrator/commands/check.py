@@ -8,9 +8,9 @@ from cluster.errors import ClusterError
 from cluster.preflight.run import everything, obstacle
 from cluster.state.observe import observe
 from cluster.values import CheckReport
-from orchestrator.cli.exit_codes import DONE, PREFLIGHT, exit_code
-from orchestrator.cli.output import print_result
 from orchestrator.local.settings import Settings
+from orchestrator.outcome.exit_codes import DONE, PREFLIGHT, exit_code
+from orchestrator.outcome.output import print_result
 from orchestrator.render import check as shown
 from orchestrator.render.text import marks_for
 from orchestrator.session.session import Request, Session, session

@@ -9,9 +9,9 @@ from typing_extensions import TypedDict
 
 from cluster.errors import FleetError, HostError, UsageError
 from cluster.state.observe import observe
-from orchestrator.cli.exit_codes import exit_code
-from orchestrator.cli.output import print_error, print_result
 from orchestrator.local.settings import Settings
+from orchestrator.outcome.exit_codes import exit_code
+from orchestrator.outcome.output import print_error, print_result
 from orchestrator.render.text import clean, count
 from orchestrator.session.session import Request, Session, session
 from orchestrator.session.support_bundle import Bundle

@@ -8,8 +8,8 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 from cluster.inventory import Inventory
-from orchestrator.cli.output import print_result
 from orchestrator.local.settings import Settings
+from orchestrator.outcome.output import print_result
 from orchestrator.plans import down
 from orchestrator.session.removed_hosts import removed_hosts, teardown
 from orchestrator.session.session import Request, session

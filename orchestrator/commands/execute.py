@@ -9,11 +9,11 @@ from cluster.errors import Unreachable
 from cluster.transport.execute import command, execute
 from cluster.transport.host import Host
 from cluster.views import Executed
-from orchestrator.cli.exit_codes import COMMAND, UNREACHABLE, exit_code
-from orchestrator.cli.output import print_error, print_result
-from orchestrator.cli.result import put
 from orchestrator.commands.ordered_output import OrderedOutput
 from orchestrator.local.settings import Settings
+from orchestrator.outcome.exit_codes import COMMAND, UNREACHABLE, exit_code
+from orchestrator.outcome.output import print_error, print_result
+from orchestrator.outcome.result import put
 from orchestrator.render import execute as shown
 from orchestrator.render.text import marks_for, write
 from orchestrator.run.interrupts import Interrupted

@@ -10,11 +10,11 @@ from cluster.errors import FleetError, HostError
 from cluster.launch.state_folder import state_taken
 from cluster.transport.host import Host
 from cluster.values import LogLine
-from orchestrator.cli.exit_codes import exit_code
-from orchestrator.cli.output import print_error
-from orchestrator.cli.result import ResultLost, put
 from orchestrator.commands.ordered_output import OrderedOutput
 from orchestrator.local.settings import Settings
+from orchestrator.outcome.exit_codes import exit_code
+from orchestrator.outcome.output import print_error
+from orchestrator.outcome.result import ResultLost, put
 from orchestrator.render import logs as shown
 from orchestrator.render.failure_report import report
 from orchestrator.render.json_text import to_json

@@ -8,9 +8,9 @@ from cluster.inventory import Inventory
 from cluster.plan import Answers, ask, plan
 from cluster.plan.results import Plan
 from cluster.views import HostView
-from orchestrator.cli.exit_codes import PREFLIGHT, UNREACHABLE
-from orchestrator.cli.output import print_result
 from orchestrator.local.settings import Patience, Settings
+from orchestrator.outcome.exit_codes import PREFLIGHT, UNREACHABLE
+from orchestrator.outcome.output import print_result
 from orchestrator.plans import UpOptions, up
 from orchestrator.render import plan as shown
 from orchestrator.render import plan_document

@@ -10,9 +10,9 @@ from datetime import datetime
 
 from cluster.state.status import status
 from cluster.transport.wait import repeatedly
-from orchestrator.cli.output import print_result
-from orchestrator.cli.result import put
 from orchestrator.local.settings import Settings
+from orchestrator.outcome.output import print_result
+from orchestrator.outcome.result import put
 from orchestrator.render import status as shown
 from orchestrator.render.json_text import to_json
 from orchestrator.render.text import marks_for

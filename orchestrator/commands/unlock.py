@@ -8,9 +8,9 @@ from cluster.errors import Unreachable
 from cluster.lease.lease import break_lease
 from cluster.state.observe import observe
 from cluster.values import Lease
-from orchestrator.cli.output import print_result
 from orchestrator.local import operator
 from orchestrator.local.settings import Settings
+from orchestrator.outcome.output import print_result
 from orchestrator.render.text import clean
 from orchestrator.session.session import Request, Session, session
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from cluster.state.desired import Renew
-from orchestrator.cli.output import print_result
 from orchestrator.events import Announced
 from orchestrator.local.settings import Settings
+from orchestrator.outcome.output import print_result
 from orchestrator.plans import UpOptions, up
 from orchestrator.render import announce
 from orchestrator.render.text import marks_for

@@ -25,8 +25,8 @@ from cluster.errors import (
 from cluster.values import Lease, NcclTransport, Presence
 from cluster.values.findings import Severity
 from orchestrator.bench.results import NotKept
-from orchestrator.cli.exit_codes import exit_code
-from orchestrator.cli.result import ResultLost
+from orchestrator.outcome.exit_codes import exit_code
+from orchestrator.outcome.result import ResultLost
 from orchestrator.render.failure_report import report
 from orchestrator.render.json_text import to_json
 from orchestrator.run.interrupts import Interrupted

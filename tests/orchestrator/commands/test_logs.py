@@ -14,8 +14,8 @@ import pytest
 
 from cluster.command import Command
 from cluster.errors import ClusterError, Unreachable
-from orchestrator.cli.output import print_error
 from orchestrator.commands import logs
+from orchestrator.outcome.output import print_error
 from tests.cluster.launch.test_unit import sent
 from tests.doubles import Answer, ScriptedChannel, ScriptedTransport, failed
 from tests.orchestrator.commands.program import run

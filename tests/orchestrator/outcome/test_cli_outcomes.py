@@ -63,7 +63,7 @@ def test_an_impatient_person_sees_no_traceback(monkeypatch: pytest.MonkeyPatch, 
         raise KeyboardInterrupt
 
     monkeypatch.setattr("orchestrator.commands.status.run", again)
-    monkeypatch.setattr("orchestrator.cli.output.print_failure", again)
+    monkeypatch.setattr("orchestrator.outcome.output.print_failure", again)
     assert cli.main(["status"]) == 130
 
 

@@ -1,4 +1,4 @@
-"""How a command ends: its one result on stdout, and every failure told once."""
+"""What a command prints at its end: its one result on stdout, and every failure once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from cluster.errors import ClusterError, InventoryError, UsageError
-from orchestrator.cli.result import ResultLost, put
+from orchestrator.outcome.result import ResultLost, put
 from orchestrator.render import failure
 from orchestrator.render.failure_report import report
 from orchestrator.render.json_text import to_json
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def print_result(request: Request, text: Callable[[], str], document: Callable[[], Mapping[str, object]]) -> None:
-    """The result, for a person or for a program. Raises ResultLost."""
+    """Prints the result as text or as JSON. Raises ResultLost."""
     put((to_json(document(), indent=2) if request.output == "json" else text()) + "\n")
 
 
@@ -28,7 +28,7 @@ def print_error(error: ClusterError) -> None:
 
 
 def print_failure(error: ClusterError, output: str | None) -> None:
-    """Prints a failure once: among JSON lines an event has told it, unless it came before them or from Ctrl-C."""
+    """Prints a failure once. Among JSON lines an event has reported it, but for early ones and Ctrl-C."""
     if output != "json" or isinstance(error, InventoryError | UsageError | Interrupted):
         for each in _with_its_cause(error):
             print_error(each)
@@ -44,6 +44,6 @@ def _put_report(error: ClusterError) -> None:
 
 
 def _with_its_cause(error: ClusterError) -> list[ClusterError]:
-    """A failure whose undoing somebody did not wait for is still told, and first."""
+    """A failure whose rollback the operator interrupted is still printed, and first."""
     first = error.__cause__ if isinstance(error, Interrupted) else None
     return [first, error] if isinstance(first, ClusterError) and not isinstance(first, Interrupted) else [error]

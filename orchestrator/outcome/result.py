@@ -1,4 +1,4 @@
-"""What a command was asked for, on stdout. Anything else that is written may be lost."""
+"""The result of a command, on stdout. Anything else that is written may be lost."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from orchestrator.render.text import write_whole
 
 
 class ResultLost(ClusterError):
-    """A result that could not be written, though somebody wants it."""
+    """A result that could not be written, though its reader still waits."""
 
     kind: ClassVar[str] = "ResultLost"
 
 
 def put(text: str) -> bool:
-    """Writes to stdout, in one piece. False: nobody reads it any more. Raises ResultLost."""
+    """Writes to stdout, in one piece. False: its reader has left. Raises ResultLost."""
     try:
         write_whole(sys.stdout, text)
     except (BrokenPipeError, ValueError):

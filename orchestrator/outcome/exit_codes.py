@@ -1,4 +1,4 @@
-"""What the shell is told. Each number is a promise to scripts."""
+"""Exit codes. Each number is a promise to scripts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _CODES: dict[type[BaseException], int] = {
 
 
 def exit_code(error: BaseException) -> int:
-    """The code of what ended the run; FAULT for what is not a known way to fail, which is a fault of ours."""
+    """The code of what ended the run; FAULT for an error that is not a known way to fail: it is a bug."""
     if isinstance(error, errors.FleetError):
         lost = any(isinstance(each, errors.Unreachable) for each in error.errors)
         return UNREACHABLE if lost else COMMAND

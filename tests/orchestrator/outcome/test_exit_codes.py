@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.errors import ClusterError, FleetError, HostError, UsageError
-from orchestrator.cli.exit_codes import exit_code
+from orchestrator.outcome.exit_codes import exit_code
 from orchestrator.run.interrupts import Interrupted
 from tests.orchestrator.render import story
 
