@@ -1,5 +1,5 @@
-"""The domain: what to run on hosts, what they say, and what it means.
+"""The domain: what to run on hosts, what their answers are, and what these mean.
 
-Never prints, never parses an argument list, never reads its own environment, and imports neither ray, vllm
+It never prints, never parses an argument list and never reads its own environment. It imports neither ray, vllm
 nor torch.
 """

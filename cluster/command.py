@@ -13,24 +13,24 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-#: Reads a program of known length from stdin and leaves the rest of stdin to it, so that neither the program
-#: nor its data (secrets among it) is ever in an argument list.
+#: Reads a program of known length from stdin and leaves the rest of stdin to it. Neither the program nor its data
+#: is ever in an argument list: the data may hold secrets.
 _BOOTSTRAP = "import sys; exec(compile(sys.stdin.buffer.read(int(sys.argv[1])), sys.argv[2], 'exec'))"
 
-#: A module of `cluster/remote` names the others that it needs by its imports, which type checkers alone carry out.
+#: A module of `cluster/remote` names the modules that it needs by its imports. Only type checkers execute them.
 _IMPORTED = re.compile(r"^    from cluster\.remote\.([\w.]+) import ", re.MULTILINE)
 
-#: Maybe half of a character that JSON writes in two halves: alone it cannot be encoded.
+#: Maybe one half of a character that JSON writes in two halves: alone it cannot be encoded.
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
-#: The venv's Python where there is one, the host's own otherwise: a host without the venv can still be
+#: Selects the venv's Python where it exists, and the host's own otherwise. A host without the venv can still be
 #: observed and taken down.
 _VENV_OR_HOST_PYTHON = 'test -x "$1" && p=$1 || p=python3; shift; exec "$p" "$@"'
 
 
 @dataclass(frozen=True)
 class Hint:
-    """A cause that the output of a failed command gives away, and what to do about it.
+    """A cause that the output of a failed command shows, and its fix.
 
     `pattern` is a regular expression, searched in the command's stderr and stdout.
     """
@@ -47,10 +47,12 @@ class Hint:
 class Command:
     """One command for one host.
 
-    `title` says what we are doing in the operator's words ("ask for its facts"). `kind` tells commands apart: the
-    name of the program, with the unit where it serves several ("stop ray"). `timeout` is in seconds and is
-    enforced on the host as well. Secrets travel on `stdin` alone, which is never shown; with `secret`, what comes
-    on stdout is one as well. `most` is how much it may say, in bytes: then we hang up.
+    `title` says in the operator's words what the command does ("read the facts"). `kind` tells commands apart: it
+    is the name of the program, with the unit where the program serves several ("stop ray"). `timeout` is in
+    seconds and is enforced on the host as well.
+    Secrets travel on `stdin` alone, which is never shown. `secret` means that the output on stdout is a secret as
+    well.
+    `most` limits the output, in bytes: beyond it the connection is closed.
     """
 
     argv: tuple[str, ...]
@@ -65,7 +67,7 @@ class Command:
     def line(self) -> str:
         """Returns the command quoted for the host's shell, under a time limit that outlives the connection.
 
-        `sh -c` with it as one quoted argument: the login shell of the user may be fish or csh.
+        The command is one quoted argument of `sh -c`: the login shell of the user may be fish or csh.
         """
         limited = ("timeout", "-k", "5", str(self.timeout), *self.argv)
         return shlex.join(("/bin/sh", "-c", "exec " + shlex.join(limited)))
@@ -105,9 +107,10 @@ def program(
 ) -> Command:
     """Returns the command that runs the program `name` of `cluster/remote`, behind the parts that it imports.
 
-    It runs under the venv's Python (or the host's own where that is missing), isolated from the user's own
-    modules, reads its source and then `payload` as JSON from stdin, and so needs one round trip and leaves no
-    file. `unit` is the one that it acts on, where it serves several.
+    It runs under the venv's Python, or under the host's own where the venv is missing. It is isolated from the
+    user's own modules. It reads its source and then `payload` as JSON from stdin. So it needs one round trip and
+    leaves no file.
+    `unit` names the unit that the program acts on, where the program serves several.
     """
     source, module = with_parts(name).encode(), name.rpartition(".")[2]
     arguments = ("-I", "-c", _BOOTSTRAP, str(len(source)), module)
@@ -124,25 +127,25 @@ def remote_source(name: str) -> str:
 
 
 def with_parts(name: str) -> str:
-    """Returns the text of a program behind all that it imports of `cluster.remote`, as a host reads it."""
+    """Returns the text of a program behind all parts of `cluster.remote` that it imports, as a host reads it."""
     return "\n".join(map(remote_source, _in_order(name)))
 
 
 def _in_order(name: str) -> list[str]:
-    """Returns the modules that a program imports, each after those that it needs itself, and the program last."""
+    """Returns the modules that a program imports, each after the modules that it needs, and the program last."""
     parts = [part for module in _IMPORTED.findall(remote_source(name)) for part in _in_order(module)]
     return [*dict.fromkeys(parts), name]
 
 
 def last_json(output: str) -> dict[str, Any]:
-    """Returns the last JSON object of the output: a user's shell may greet before it runs our command.
+    """Returns the last JSON object of the output: a user's shell may print a greeting before it runs our command.
 
-    Raises `ValueError` when there is none.
+    Raises `ValueError` when the output holds no JSON object.
     """
     for line in reversed(output.splitlines()):
         if (last := _json_object(line)) is not None:
             return last
-    raise ValueError("no JSON in the answer")
+    raise ValueError("the answer holds no JSON")
 
 
 def json_lines(output: str) -> Iterator[dict[str, Any]]:
@@ -153,7 +156,7 @@ def json_lines(output: str) -> Iterator[dict[str, Any]]:
 
 
 def _json_object(line: str) -> dict[str, Any] | None:
-    """Returns None for what is none. Every text in it can be encoded."""
+    """Returns the JSON object, or None for any other line. Every text in it can be encoded."""
     if not line.startswith("{"):
         return None
     try:

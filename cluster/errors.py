@@ -1,24 +1,24 @@
-"""Everything that can go wrong, as the operator has to hear it.
+"""All errors, in the words that the operator reads.
 
 ClusterError
-├── UsageError              the command line, before any host is touched
-├── InventoryError          the file, before any host is touched
-├── HostError               one host: what we were doing, its output, the cause if known, what to do next
-│   ├── Unreachable         no connection, or it broke
-│   ├── CommandFailed       an exit status other than 0
-│   ├── CommandTimedOut     the time limit of a command
-│   ├── MalformedAnswer     an answer that cannot be read
-│   │   └── TooMuchOutput   or that does not end
-│   └── StateTaken          somebody else has the place of our folder, or may write in it
-├── FleetError              several of these, one a host
-├── PreflightFailed         findings that forbid a start
-├── NotReady                what was wanted of the engine, or of Ray, did not come
-│   ├── TimedOut            patience ended first, and nobody has found out why
-│   └── EngineDied          the engine has ended, or cannot come up any more
-├── LeaseHeld               somebody else works on this cluster
-│   └── LeaseLost           and took the lease from us
-├── InUse                   what somebody else launched would be stopped while it runs
-└── NotReleased             what is left on the hosts after all was tried
+├── UsageError              a wrong command line; no host was touched
+├── InventoryError          a wrong inventory file; no host was touched
+├── HostError               one host: what we were doing, its output, the cause if known, the fix
+│   ├── Unreachable         the connection failed or broke
+│   ├── CommandFailed       the command exited with another status than 0
+│   ├── CommandTimedOut     the command reached its time limit
+│   ├── MalformedAnswer     the answer cannot be read
+│   │   └── TooMuchOutput   the answer does not end
+│   └── StateTaken          another user owns the path of our folder, or may write in it
+├── FleetError              several of these errors, one for each host
+├── PreflightFailed         blocking findings
+├── NotReady                the engine or Ray did not become ready
+│   ├── TimedOut            the timeout expired, and the cause is unknown
+│   └── EngineDied          the engine exited, or can no longer become ready
+├── LeaseHeld               another operator holds the lease of this cluster
+│   └── LeaseLost           and took the lease from this run
+├── InUse                   the command would stop units that another operator launched
+└── NotReleased             resources that are still held on the hosts
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class ClusterError(Exception):
-    """The root. `cause` is what is known to be behind it, `cure` the next thing to do; both may be empty.
+    """The root of all errors. `cause` is the known reason, `cure` is the fix; both may be empty.
 
     Programs know an error by its `kind`: a class may be renamed, its kind may not.
     """
@@ -47,7 +47,7 @@ class ClusterError(Exception):
 
 
 class UsageError(ClusterError):
-    """The command itself cannot be carried out as it was given."""
+    """A command that cannot be carried out as it was given."""
 
     kind: ClassVar[str] = "UsageError"
 
@@ -64,7 +64,7 @@ class InventoryError(ClusterError):
 
 
 class HostError(ClusterError):
-    """Something on one host. `output` is all that the host said (the renderer cuts it)."""
+    """A failure on one host. `output` is the whole output of the host (the renderer cuts it)."""
 
     kind: ClassVar[str] = "HostError"
 
@@ -76,27 +76,28 @@ class HostError(ClusterError):
 
     @property
     def reason(self) -> str:
-        """Why, as well as it is known: the cause, otherwise the last line of output, otherwise what did not work.
+        """Returns the best known reason: the cause, else the last line of output, else what failed.
 
-        A line of JSON is the answer of a program: it may hold a whole log.
+        A last line of JSON does not count: it is the answer of a program and may hold a whole log.
         """
         last = self.output.strip().rpartition("\n")[2]
-        return self.cause or ("" if last.startswith("{") else last) or f"could not {self.doing}"
+        return self.cause or ("" if last.startswith("{") else last) or f"failed to {self.doing}"
 
 
 class Unreachable(HostError):
-    """No connection to the host, or the one there was broke."""
+    """The host cannot be reached, or the connection to it broke."""
 
     kind: ClassVar[str] = "Unreachable"
 
 
 def public_output(command: Command, stdout: str, stderr: str) -> str:
-    """The output of a failed command that the operator may read: no secret, which may be on its stdout."""
+    """Returns the output of a failed command that the operator may read. The stdout of a secret command is left
+    out."""
     return stderr.strip() or ("" if command.secret else stdout.strip())
 
 
 class CommandFailed(HostError):
-    """A command on the host ended with `status` (negative: lost, the connection broke under it)."""
+    """A command on the host exited with `status` (negative: the connection broke while it ran)."""
 
     kind: ClassVar[str] = "CommandFailed"
 
@@ -117,34 +118,35 @@ class CommandTimedOut(HostError):
     kind: ClassVar[str] = "CommandTimedOut"
 
     def __init__(self, host: str, command: Command, output: str = "", *, stderr: str = "") -> None:
-        cause = f"no answer within {command.timeout:g} s"
+        cause = f"the command did not finish within {command.timeout:g} s"
         super().__init__(
-            host, command.title, output, cause=cause, cure=f"log in to {host} and see what hangs there"
+            host, command.title, output, cause=cause, cure=f"log in to {host} and find the process that hangs"
         )
         self.command = command
         self.stderr = stderr
 
 
 class MalformedAnswer(HostError):
-    """The host answered, but not with what was asked for."""
+    """The host answered, but the answer has another form than expected."""
 
     kind: ClassVar[str] = "Unintelligible"
 
 
 class TooMuchOutput(MalformedAnswer):
-    """A command that said more than it may: nobody has waited for its end."""
+    """A command printed more than its limit. The connection was closed before the command ended."""
 
     def __init__(self, host: str, command: Command, most: int = 0) -> None:
-        """`most` is in bytes, where it is not that of the command."""
-        cure = f"log in to {host} and see what prints there: a start-up file of the shell, for instance"
+        """Takes `most` in bytes, where it differs from the limit of the command."""
+        cure = f"log in to {host} and find what prints so much, for example a start-up file of the shell"
         super().__init__(
-            host, command.title, cause=f"it said more than {(most or command.most) >> 20} MiB", cure=cure
+            host, command.title, cause=f"the output is larger than {(most or command.most) >> 20} MiB", cure=cure
         )
         self.command = command
 
 
 class StateTaken(HostError):
-    """What has the path of our folder on a host is not ours alone: nothing in it is read, signalled or removed."""
+    """The path of our folder on a host does not belong to us alone. Nothing in it is read, signalled or
+    removed."""
 
     kind: ClassVar[str] = "StateTaken"
 
@@ -160,7 +162,7 @@ class FleetError(ClusterError):
 
 
 class PreflightFailed(ClusterError):
-    """At least one finding forbids a start; `findings` are all of them, of all hosts."""
+    """At least one finding is blocking; `findings` are all of them, of all hosts."""
 
     kind: ClassVar[str] = "PreflightFailed"
 
@@ -171,8 +173,11 @@ class PreflightFailed(ClusterError):
 
 
 class NotReady(ClusterError):
-    """`what` was wanted, and did not come: `last` is the last that was seen, `host` where to look. `waited` is in
-    seconds, None where it was known at once."""
+    """`what` did not become ready.
+
+    `last` is the last state that was seen, and `host` is where to look. `waited` is in seconds, or None where the
+    failure was known at once.
+    """
 
     kind: ClassVar[str] = "NotReady"
 
@@ -194,7 +199,7 @@ class NotReady(ClusterError):
 
 
 class TimedOut(NotReady):
-    """Patience ended before `what` came. Whoever finds out why raises a `NotReady` in its place."""
+    """The timeout expired before `what` was ready. The caller that finds the cause raises a `NotReady` instead."""
 
     waited: float
 
@@ -202,13 +207,15 @@ class TimedOut(NotReady):
         super().__init__(what, waited, last)
 
     def explained(self, host: str, cause: str, cure: str, last: str = "") -> NotReady:
-        """Returns the error for the operator; `last` in place of what the wait itself saw."""
+        """Returns the error for the operator. `last` replaces the state that the wait itself saw."""
         return NotReady(self.what, self.waited, last or self.last, host=host, cause=cause, cure=cure)
 
 
 class EngineDied(NotReady):
-    """The engine has ended, or will not come up any more; `last` is the end of what it said. `rank` names the rank
-    that it died of, where it was one: `cause` begins with it then."""
+    """The engine exited, or can no longer become ready.
+
+    `last` is the end of its log. `rank` names the rank that crashed, if one did: `cause` then begins with it.
+    """
 
     def __init__(self, host: str, cause: str, cure: str, last: str = "", *, rank: str = "") -> None:
         super().__init__("the engine", None, last, host=host, cause=cause, cure=cure)
@@ -216,20 +223,20 @@ class EngineDied(NotReady):
 
 
 class LeaseHeld(ClusterError):
-    """The lease on the head belongs to somebody else."""
+    """The lease on the head is held by another operator."""
 
     kind: ClassVar[str] = "Held"
 
     def __init__(self, cluster: str, lease: Lease) -> None:
         super().__init__(
             f"{cluster} is held by {lease.owner} on {lease.machine} since {lease.since}: {lease.reason}",
-            cure="wait until they are done, or break the lease with `orchestrator unlock --reason WHY`",
+            cure="wait until their run ends, or break the lease with `orchestrator unlock --reason WHY`",
         )
         self.lease = lease
 
 
 class LeaseLost(LeaseHeld):
-    """The lease was ours and is not any more: whoever took it may be at work, so nothing is taken back."""
+    """Another operator took the lease from this run. The new holder may be at work, so nothing is rolled back."""
 
     kind: ClassVar[str] = "LeaseLost"
 
@@ -237,27 +244,29 @@ class LeaseLost(LeaseHeld):
         super().__init__(cluster, lease)
         self.message = f"the lease of {cluster} was taken by {lease.owner} on {lease.machine}: {lease.reason}"
         self.args = (self.message,)
-        self.cure = "see what they do with `orchestrator status`, then run the same command again"
+        self.cure = "run `orchestrator status` to see what they do, then run the same command again"
 
 
 class InUse(ClusterError):
-    """What somebody else launched runs, and would have been stopped: `whose` says what and by whom, `host` is the
-    head, where it serves."""
+    """The command would stop running units that another operator launched.
+
+    `whose` names the units and the operators. `host` is the head, where the engine serves.
+    """
 
     kind: ClassVar[str] = "InUse"
 
     def __init__(self, cluster: str, host: str, whose: str, differences: str) -> None:
-        cure = "agree with them, then give the same command with `--yes`; nothing was stopped"
+        cure = "nothing was stopped; ask them first, then run the same command with `--yes`"
         super().__init__(f"{cluster} is in use: {whose}", cause=differences, cure=cure)
         self.host = host
         self.whose = whose
 
 
 class NotReleased(ClusterError):
-    """After everything that can be tried, these are still there; or could not be looked at."""
+    """Resources that are still held after every attempt to release them, or that could not be checked."""
 
     kind: ClassVar[str] = "NotFreed"
 
     def __init__(self, leftovers: Sequence[Leftover]) -> None:
-        super().__init__(f"{len(leftovers)} thing{'s' if len(leftovers) != 1 else ''} not proved gone")
+        super().__init__(f"{len(leftovers)} resource{'s' if len(leftovers) != 1 else ''} may still be in use")
         self.leftovers = tuple(leftovers)

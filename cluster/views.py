@@ -1,4 +1,4 @@
-"""The facts and results of each host, or the error instead: these values stand above the errors."""
+"""The facts and results of each host, or the error instead. These values stand above the errors."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from cluster.values import Facts, Presence, Reach, UnitState, VenvCheck
 
 @dataclass(frozen=True)
 class HostView:
-    """One host as last seen: its facts, or why there are none.
+    """One host as last seen: its facts, or the error that prevented them.
 
-    `clock`: the least and the most that its clock can be ahead of ours, in seconds, None where nobody looked.
+    `clock` is the least and the most that its clock can be ahead of the clock here, in seconds. It is None where
+    it is
+    unknown.
     """
 
     name: str
@@ -29,13 +31,13 @@ class HostView:
         return self.facts.vllm if self.facts else UnitState(presence=Presence.ABSENT)
 
 
-#: What was seen of each host, by name, in the inventory's order.
+#: The last view of each host, by name, in the inventory's order.
 Observed = dict[str, HostView]
 
 
 @dataclass(frozen=True)
 class Executed:
-    """The outcome of an operator's command on a host; `status` is None where `problem` kept it from ending."""
+    """The outcome of an operator's command on a host. `status` is None where `problem` prevented its end."""
 
     host: str
     status: int | None
@@ -46,9 +48,9 @@ class Executed:
 
 @dataclass(frozen=True)
 class TrialResults:
-    """The result of each trial on one host: None where it was not made, the error where it could not be.
+    """The result of each trial on one host: None where it did not run, the error where it failed.
 
-    `hashes` are SHA-256 of the model's files by name, or why a file has none.
+    `hashes` are the SHA-256 of the model's files by name, or the reason why a file has none.
     """
 
     name: str

@@ -1,5 +1,6 @@
-"""Checks by concern: pure functions from what is known of all hosts to findings.
+"""Checks by concern: pure functions from the facts of all hosts to findings.
 
-A finding says what was found and what was wanted, why that matters, and the command that cures it. What could not
-be looked at is a finding too (`unchecked`): it has not passed. `run` is the sequence that `check` and `up` share.
+A finding states what was found, what was expected, why that matters, and the command that fixes it. A fact that
+could not be read is a finding too (`unchecked`): that check has not passed. `run` is the sequence that `check` and
+`up` share.
 """

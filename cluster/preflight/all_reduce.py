@@ -1,4 +1,4 @@
-"""The network as an all-reduce over all GPUs finds it: that it comes to an end, how fast, and over what."""
+"""The results of an all-reduce over all GPUs: whether it ends, how fast it is, and its transport."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ def completed(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
             problem,
             host=host,
             wanted=f"an all-reduce over {inventory.gpus} ranks",
-            why="it is the first thing that the ranks of vLLM do together: they would hang, or die after minutes",
-            cure="see GLOO_SOCKET_IFNAME, NCCL_SOCKET_IFNAME and NCCL_IB_HCA, and open all TCP between the hosts",
+            why="the ranks of vLLM begin with an all-reduce; they would hang, or crash after minutes",
+            cure="check GLOO_SOCKET_IFNAME, NCCL_SOCKET_IFNAME and NCCL_IB_HCA, and open all TCP ports between "
+            "the hosts",
             source=_SOURCE,
         )
 
@@ -32,14 +33,14 @@ def bandwidth(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
         yield blocking(
             f"{_rate(fabric)} over {fabric.ranks} ranks",
             wanted=f"{floor.min_gb_per_second:g} GB/s",
-            why="each token of every request waits for several all-reduces a layer",
-            cure="look for links that are down or slow: `ibstat`, `nvidia-smi topo -m`, `nvidia-smi nvlink -s`",
+            why="every token waits for several all-reduces in each layer",
+            cure="find links that are down or slow with `ibstat`, `nvidia-smi topo -m`, `nvidia-smi nvlink -s`",
             source=_SOURCE,
         )
 
 
 def transport(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-    """Only between hosts: within one, NCCL has better ways than the network."""
+    """Checks the transport between hosts only. Within one host, NCCL has better transports than the network."""
     fabric = evidence.fabric
     if fabric is None or not inventory.uses_ray or fabric.transport.kind != "NET/Socket":
         return
@@ -49,13 +50,13 @@ def transport(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
         f"NET/Socket, {_rate(fabric)}: {fabric.transport.evidence}",
         wanted="NET/IB",
         why=SLOW,
-        cure="see NCCL_IB_HCA, nvidia_peermem and /dev/infiniband on every host",
+        cure="check NCCL_IB_HCA, nvidia_peermem and /dev/infiniband on every host",
         source="vllm#6610",
     )
 
 
 def _rate(fabric: AllReduceResult) -> str:
-    return "of unknown rate" if fabric.gb_per_second is None else f"{fabric.gb_per_second:.3g} GB/s"
+    return "an unknown rate" if fabric.gb_per_second is None else f"{fabric.gb_per_second:.3g} GB/s"
 
 
 CHECKS = tuple(Check("fabric", look, "fabric") for look in (completed, bandwidth, transport))

@@ -1,4 +1,4 @@
-"""What a check is, what it reads, and the findings that it yields."""
+"""The definition of a check, the evidence that it reads, and the findings that it yields."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from cluster.views import Observed, TrialResults
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that is known of all hosts: what was seen, and the results of trials by host, where any were made.
+    """The evidence of all hosts: the facts that were read, and the results of trials by host, where trials ran.
 
-    `fabric` is None where no all-reduce was measured, `plan` where none was computed.
+    `fabric` is None where no all-reduce was measured, `plan` where no plan was computed.
     """
 
     seen: Observed
@@ -28,7 +28,7 @@ class Evidence:
 
     @property
     def facts(self) -> dict[str, Facts]:
-        """The facts of the hosts that could be looked at."""
+        """Returns the facts of the hosts that answered."""
         return {name: view.facts for name, view in self.seen.items() if view.facts}
 
 
@@ -42,7 +42,7 @@ def finding(
     source: str = "",
     host: str = "",
 ) -> Finding:
-    """Makes a finding without the name, which its check adds. `host` is only for checks of several hosts."""
+    """Returns a finding without its name, which its check adds. `host` is only for checks of several hosts."""
     return Finding("", host, severity, found, wanted, why, cure, source)
 
 
@@ -55,10 +55,10 @@ Look = Callable[[Inventory, Evidence], Iterator[Finding]]
 
 @dataclass(frozen=True)
 class Check:
-    """`name` is one of `cluster.values.CHECKS`; several functions may go by one name. `look` is pure.
+    """One check: `name` is one of `cluster.values.CHECKS`; several functions may share a name. `look` is pure.
 
-    `needs` is the evidence without which nothing can be said: a first look, trials, hashes of files, an
-    all-reduce, a plan of a model whose sizes are known, and one for GPUs whose memory is known as well.
+    `needs` is the evidence without which the check has no result. It is one of: facts, trials, hashes of files, an
+    all-reduce, a plan of a model of known size, or a plan for GPUs of known memory.
     """
 
     name: str
@@ -66,12 +66,12 @@ class Check:
     needs: Literal["seen", "tried", "hashed", "fabric", "planned", "weighed"] = "seen"
 
     def run(self, inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-        """Yields its findings under its name."""
+        """Yields the findings under the check's name."""
         for nameless in self.look(inventory, evidence):
             yield replace(nameless, name=self.name)
 
     def has_evidence(self, evidence: Evidence) -> bool:
-        """Whether what it needs is there at all."""
+        """Returns whether the evidence that the check needs exists."""
         match self.needs:
             case "seen":
                 return bool(evidence.facts)
@@ -88,7 +88,7 @@ class Check:
 
 
 def of_each(name: str, look: Callable[[Inventory, HostSpec, Facts], Iterator[Finding]]) -> Check:
-    """A check of each host by itself."""
+    """Returns a check that looks at each host alone."""
 
     def look_at_each(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
         for host, facts in evidence.facts.items():
@@ -99,12 +99,12 @@ def of_each(name: str, look: Callable[[Inventory, HostSpec, Facts], Iterator[Fin
 
 
 def of_all(name: str, look: Callable[[dict[str, Facts]], Iterator[Finding]]) -> Check:
-    """A check of what only all hosts together can show."""
+    """Returns a check that compares all hosts."""
     return Check(name, lambda _, evidence: look(evidence.facts))
 
 
 def of_tried(name: str, look: Callable[[Inventory, HostSpec, TrialResults], Iterator[Finding]]) -> Check:
-    """A check of what was tried on each host."""
+    """Returns a check of the trial results of each host."""
 
     def look_at_each(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
         for host, trials in evidence.trials.items():
@@ -115,7 +115,8 @@ def of_tried(name: str, look: Callable[[Inventory, HostSpec, TrialResults], Iter
 
 
 def untried(name: str, result: Callable[[TrialResults], object], *, wanted: str, why: str) -> Check:
-    """A check that names the hosts on which a trial could not be made; `result` reads its outcome."""
+    """Returns a check that names the hosts on which a trial could not run. `result` reads the outcome of the
+    trial."""
 
     def look(inventory: Inventory, spec: HostSpec, trials: TrialResults) -> Iterator[Finding]:
         error = result(trials)

@@ -1,4 +1,4 @@
-"""GPUs: as many as declared, as large, and idle but for our own work."""
+"""GPUs: their number and memory as declared, and no use by other processes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ def number(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Findi
         yield blocking(
             facts.gpu_problem,
             wanted=f"{spec.gpus} GPUs",
-            why="without nvidia-smi nothing can be known of the GPUs",
-            cure="reboot this host: its driver was updated under a running kernel module"
+            why="the state of the GPUs is unknown without nvidia-smi",
+            cure="reboot this host: its driver was updated, but the old kernel module still runs"
             if "version mismatch" in facts.gpu_problem
-            else "install the driver, or repair it until `nvidia-smi` answers",
+            else "install or repair the driver until `nvidia-smi` works",
         )
     elif len(gpu.selected(spec, facts)) < spec.gpus or (spec.gpu_ids is None and len(facts.gpus) != spec.gpus):
         yield blocking(
             _counted(spec, facts),
             wanted=_wanted(spec),
-            why="vLLM would wait half an hour for the missing ones",
-            cure="look for the lost GPU in `dmesg | grep -i xid`, or correct `gpus:` and `gpu_ids:`",
+            why="vLLM would wait half an hour for the missing GPUs",
+            cure="find the missing GPU with `dmesg | grep -i xid`, or correct `gpus:` and `gpu_ids:`",
         )
 
 
@@ -47,19 +47,19 @@ def memory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Findi
         yield blocking(
             f"GPU {', '.join(str(index) for index, _ in small)}: {min(mib for _, mib in small)} MiB",
             wanted=f"{spec.min_gpu_memory_mib} MiB each",
-            why="the share of the model that each GPU gets is equal",
+            why="every GPU gets an equal share of the model",
             cure="correct `min_gpu_memory_mib:`, or use other GPUs",
         )
 
 
 def reported(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """GPUs of which nvidia-smi tells no memory have not passed."""
+    """Yields a finding for GPUs without a reported memory: they have not passed."""
     silent = [card.index for card in gpu.selected(spec, facts) if None in (card.memory_mib, card.used_mib)]
     if silent:
         yield unchecked(
-            f"GPU {', '.join(map(str, silent))}: nvidia-smi does not say how much memory there is or is in use",
-            why="neither their size nor whether they are idle could be checked",
-            cure="see on the host that nothing else uses them",
+            f"GPU {', '.join(map(str, silent))}: nvidia-smi reports neither the size of the memory nor its use",
+            why="the size and the use of these GPUs are unknown",
+            cure="check on the host that no other process uses them",
         )
 
 
@@ -68,16 +68,21 @@ def idle(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding
         others = gpu.foreign(card)
         if others:
             names = ", ".join(f"pid {process.pid} {process.name} ({_known(process)})" for process in others)
-            yield _busy(f"GPU {card.index}: {names}", "end these processes, or choose others: `gpu_ids:`")
+            yield _busy(f"GPU {card.index}: {names}", "end these processes, or choose other GPUs with `gpu_ids:`")
         elif gpu.unexplained_mib(card) and not any(process.ours for process in card.processes):
-            unexplained = f"GPU {card.index}: {card.used_mib} MiB in use, by no process that nvidia-smi shows"
-            yield _busy(unexplained, "look in other containers, and for a rank that hangs in the driver")
+            unexplained = f"GPU {card.index}: {card.used_mib} MiB are in use, but nvidia-smi shows no process"
+            yield _busy(
+                unexplained, "look for processes in other containers, and for a rank that hangs in the driver"
+            )
 
 
 def _known(process: GpuProcess) -> str:
-    """A process without a user is another container's, or the machine's below, or just leaves."""
-    size = "of unknown size" if process.used_mib is None else f"{process.used_mib} MiB"
-    return f"{size}, {f'of {process.user}{_since(process.age)}' if process.user else 'in no /proc here'}"
+    """Returns the size and the owner of a process.
+
+    A process without a user runs in another container or outside this one, or it is about to exit.
+    """
+    size = "unknown size" if process.used_mib is None else f"{process.used_mib} MiB"
+    return f"{size}, {f'of {process.user}{_since(process.age)}' if process.user else 'not visible in /proc'}"
 
 
 def _since(seconds: float | None) -> str:
@@ -89,8 +94,8 @@ def _since(seconds: float | None) -> str:
 
 
 def _busy(found: str, cure: str) -> Finding:
-    why = "vLLM takes the free memory of a GPU for granted and fails at load"
-    return blocking(found, wanted="no foreign process", why=why, cure=cure, source="vllm#20860, ray#64035")
+    why = "vLLM needs the whole memory of the GPU, and fails while it loads"
+    return blocking(found, wanted="no process of others", why=why, cure=cure, source="vllm#20860, ray#64035")
 
 
 CHECKS = (

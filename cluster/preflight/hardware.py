@@ -1,4 +1,4 @@
-"""What GPUs and driver say of their health: models, MIG, memory errors, persistence, NVSwitch fabric, driver."""
+"""The health of GPUs and driver: models, MIG, memory errors, persistence, NVSwitch fabric, driver."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ _FABRIC = "NVIDIA Fabric Manager User Guide; pytorch#35710, huggingface_hub#4128
 
 
 def _gpus(spec: HostSpec, facts: Facts, matches: Callable[[GpuHealth], object]) -> str:
-    """Names the selected GPUs whose health matches, by index; empty where there is none."""
+    """Names the selected GPUs with a matching health, by index; empty where no GPU matches."""
     known = [(card.index, facts.hardware.of(card.uuid)) for card in gpu.selected(spec, facts)]
     indices = [str(index) for index, health in known if health and matches(health)]
     return f"GPU {', '.join(indices)}" if indices else ""
 
 
 def same_model(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-    """GPUs of the same compute capability run the same kernels, and the smallest one decides for all. With another
-    capability, ranks choose different backends for one and the same step."""
+    """Compares the models of the GPUs.
+
+    GPUs of the same compute capability run the same kernels, and the smallest GPU sets the limit for all. Ranks of
+    another capability choose different backends for the same step.
+    """
     cards = {host: gpu.selected(inventory.host(host), facts) for host, facts in evidence.facts.items()}
     every = [card for of_host in cards.values() for card in of_host]
     models, uneven = {card.name for card in every}, _uneven(every)
@@ -39,7 +42,7 @@ def same_model(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
         "; ".join(f"{host} has {_counted(of_host, uneven)}" for host, of_host in cards.items() if of_host),
         host="" if len(cards) > 1 else next(iter(cards)),
         wanted="one model of GPU on all hosts",
-        why="the slowest and smallest GPU decides for all"
+        why="the slowest and smallest GPU sets the limit for all"
         if alike
         else "ranks on GPUs of another architecture choose other kernels for the same step",
         cure="choose GPUs of one model: `gpu_ids:`, or other hosts",
@@ -48,7 +51,7 @@ def same_model(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
 
 
 def _uneven(cards: list[Gpu]) -> bool:
-    """Whether GPUs of one model have less memory than others; settings of ECC take a few percent of it."""
+    """Returns whether GPUs of one model differ in memory. The ECC setting takes a few percent of the memory."""
     sizes = [card.memory_mib for card in cards if card.memory_mib]
     return bool(sizes) and min(sizes) < 0.9 * max(sizes)
 
@@ -69,42 +72,42 @@ def mig(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]
         yield blocking(
             f"{gpus}: MIG mode is on",
             wanted="MIG mode off",
-            why="CUDA shows a rank no more than one slice of such a GPU, and NCCL cannot connect slices",
+            why="CUDA gives a rank only one slice of such a GPU, and NCCL cannot connect slices",
             cure=f"sudo nvidia-smi -i {gpus.removeprefix('GPU ').replace(' ', '')} -mig 0",
             source="NVIDIA MIG User Guide, application considerations",
         )
 
 
 def without_health(name: str) -> Check:
-    """A check that names the hosts whose nvidia-smi tells nothing about health."""
+    """Returns a check that names the hosts where nvidia-smi reports no health."""
 
     def look(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
         if gpu.selected(spec, facts) and not facts.hardware.health:
             yield unchecked(
-                "nvidia-smi does not answer questions about health",
-                why="the driver is older than these questions, or nvidia-smi failed",
-                cure="see `nvidia-smi -q` on the host",
+                "nvidia-smi reports no health",
+                why="the driver is too old to report health, or nvidia-smi failed",
+                cure="run `nvidia-smi -q` on the host",
                 source=_SMI,
             )
 
     return of_each(name, look)
 
 
-#: Blocking where NVIDIA wants the GPU reset or replaced first; a pending row remap does not harm what is started
-#: now. What a GPU has had in all its life, and repaired, is no finding: its rows are remapped.
+#: Blocking where NVIDIA requires a reset or a replacement of the GPU first. A pending row remap does not harm what
+#: is started now. Errors that a GPU has repaired in its life are no finding: its rows are remapped.
 _ERRORS: tuple[tuple[str, bool, Callable[[GpuHealth], object], str], ...] = (
     ("row remapping has failed", True, lambda health: health.rows_failed,
-     "have the GPU replaced, or leave it out"),
+     "replace the GPU, or exclude it with `gpu_ids:`"),
     ("too many uncorrectable errors in SRAM", True, lambda health: health.sram_exceeded,
-     "have the GPU replaced, or leave it out"),
+     "replace the GPU, or exclude it with `gpu_ids:`"),
     ("pages with errors wait to be retired", True, lambda health: health.pages_pending,
-     "end what uses the GPU and reset it: sudo nvidia-smi -r"),
+     "end the processes on the GPU and reset it: sudo nvidia-smi -r"),
     ("rows with errors wait to be remapped", False, lambda health: health.rows_pending and not health.rows_failed,
-     "when convenient, end what uses the GPU and reset it: sudo nvidia-smi -r"),
+     "at a convenient time, end the processes on the GPU and reset it: sudo nvidia-smi -r"),
     ("uncorrected ECC errors since the driver was loaded", False,
      lambda health: health.uncorrected
      and not (health.rows_pending or health.rows_failed or health.pages_pending),
-     "if vLLM dies of ECC errors, reset the GPU (sudo nvidia-smi -r) and have it looked at"),
+     "if vLLM crashes with ECC errors, reset the GPU (sudo nvidia-smi -r) and have it examined"),
 )  # fmt: skip
 
 
@@ -116,7 +119,7 @@ def memory_errors(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterato
                 "blocking" if grave else "warning",
                 f"{gpus}: {error}",
                 wanted="none",
-                why="an uncorrectable error ends the rank that meets it, and with it the whole engine",
+                why="an uncorrectable error crashes the rank that hits it, and then the whole engine",
                 cure=cure,
                 source=_MEMORY,
             )
@@ -128,14 +131,15 @@ def persistence(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[
         yield warning(
             f"{gpus}: persistence mode is off",
             wanted="on",
-            why="the driver leaves the GPU with its last user: every start and every nvidia-smi takes seconds",
+            why="the driver unloads when no process uses the GPU; every start and every nvidia-smi then takes "
+            "seconds",
             cure="sudo systemctl enable --now nvidia-persistenced",
             source="NVIDIA Driver Persistence",
         )
 
 
 def fabric(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """NVSwitch: until the fabric manager has admitted a GPU, CUDA fails on it with error 802."""
+    """Checks the NVSwitch fabric: until the fabric manager has admitted a GPU, CUDA fails on it with error 802."""
     refused = _gpus(spec, facts, lambda health: health.fabric_state and not _admitted(health))
     reported = _gpus(spec, facts, lambda health: health.fabric_state)
     versions = (facts.hardware.fabric_manager_version, facts.driver)
@@ -144,7 +148,9 @@ def fabric(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Findi
     elif facts.hardware.nvswitch and all(versions) and len(set(versions)) > 1:
         yield _fabric("warning" if reported else "blocking", f"NVSwitches{_other(versions)}")
     elif facts.hardware.nvswitch and facts.gpus and not reported and not facts.hardware.fabric_manager:
-        yield _fabric("unchecked", "NVSwitches, no state of the fabric, and no fabric manager is seen to run")
+        yield _fabric(
+            "unchecked", "the host has NVSwitches, but the fabric state is unknown and no fabric manager was seen"
+        )
 
 
 def _admitted(health: GpuHealth) -> bool:
@@ -167,39 +173,41 @@ def _fabric(severity: Severity, found: str) -> Finding:
     return finding(
         severity,
         found,
-        wanted="fabric Completed, by a manager of the driver's version",
+        wanted="fabric Completed, and a fabric manager of the driver's version",
         why="CUDA fails with error 802, system not yet initialized",
-        cure="install nvidia-fabricmanager of that version; sudo systemctl restart nvidia-fabricmanager",
+        cure="install nvidia-fabricmanager of that version, then run: sudo systemctl restart nvidia-fabricmanager",
         source=_FABRIC,
     )
 
 
 def driver(facts: dict[str, Facts]) -> Iterator[Finding]:
-    """A host whose nvidia-smi fails has a finding of its own."""
+    """Compares the drivers of all hosts. A host where nvidia-smi fails has its own finding."""
     drivers = {host: known.driver for host, known in facts.items() if known.driver}
     if len(set(drivers.values())) > 1:
         yield blocking(
             ", ".join(f"{host} has {version}" for host, version in drivers.items()),
             wanted="the same driver on every host",
-            why="another driver is another CUDA and another compiler of kernels: ranks fail late or silently",
+            why="another driver brings another CUDA and another kernel compiler: ranks fail late or silently",
             cure="install one version of the driver on all hosts",
             source="vLLM docs, parallelism and scaling: identical environment on every node",
         )
 
 
-#: NVIDIA's catalogue wants the machine restarted.
+#: For these codes, NVIDIA's catalogue requires a reboot.
 _REBOOT = {79}
-#: It wants the GPU reset, or its links looked at: grave unless the driver itself says that this was done.
+#: For these codes, it requires a reset of the GPU or a check of its links. They are grave unless the driver itself
+#: reports that this was done.
 _RESET = {46, 48, 62, 64, 74, 95, 109, 110, 119, 120, 140, 143}
-#: It wants the program restarted, or nothing: what any program that crashes or is killed leaves behind.
+#: For these codes, it requires a restart of the program, or no action. Any program that crashes or is killed
+#: leaves them.
 _PASSED = {8, 11, 13, 25, 31, 32, 43, 45, 63, 68, 69, 92}
-#: Says what the driver asks for from now on.
+#: The line names the action that the driver asks for from now on.
 _RECOVERY = 154
 _SOURCE = "NVIDIA Xid catalog, docs.nvidia.com/deploy/xid-errors"
 
 
 def logged(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """Yields one finding for each GPU, as grave as the gravest of what is known of it."""
+    """Yields one finding for each GPU, as grave as the gravest error on it."""
     weighed = sorted(_weighed(spec, facts))
     for where, group in groupby(weighed, key=lambda entry: entry[0]):
         items = list(group)
@@ -209,14 +217,15 @@ def logged(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Findi
             f"{where}: {', '.join(words for _, _, words in items)}",
             wanted="no such errors since the boot",
             why="a GPU in this state fails at load or in the middle of serving",
-            cure="reboot this host if it says 79 or Reboot; otherwise end what uses the GPU and reset it: "
+            cure="if the finding shows 79 or Reboot, reboot this host; otherwise end the processes on the GPU "
+            "and reset it: "
             "sudo nvidia-smi -r",
             source=_SOURCE,
         )
 
 
 def _weighed(spec: HostSpec, facts: Facts) -> Iterator[tuple[str, bool, str]]:
-    """Yields where, whether it is blocking, and in words."""
+    """Yields for each error: the GPU, whether it is blocking, and its text."""
     by_uuid = {health.uuid: health for health in facts.hardware.health}
     mine = {card.uuid: f"GPU {card.index}" for card in gpu.selected(spec, facts)}
     for uuid, where in mine.items():
@@ -240,13 +249,16 @@ def _grave(xid: Xid, on: GpuHealth | None) -> bool:
 
 
 def unread(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """Many hosts show an ordinary user no kernel log; a recent driver says itself whether a GPU is well."""
+    """Yields a finding where the kernel log cannot be read.
+
+    Many hosts hide it from ordinary users. A recent driver reports by itself whether a GPU is healthy.
+    """
     asked = [facts.hardware.of(card.uuid) for card in gpu.selected(spec, facts)]
     if asked and facts.hardware.xids is None and not all(health and health.recovery for health in asked):
         yield unchecked(
-            "this user may not read the kernel log",
-            why="whether a GPU has failed since the boot is in no other place with this driver",
-            cure="sudo usermod -aG adm,systemd-journal $USER, or see `sudo dmesg | grep -i xid` on the host",
+            "this user has no permission to read the kernel log",
+            why="with this driver, only the kernel log shows whether a GPU has failed since the boot",
+            cure="sudo usermod -aG adm,systemd-journal $USER, or run `sudo dmesg | grep -i xid` on the host",
             source=_SOURCE,
         )
 

@@ -1,6 +1,6 @@
-"""The machine: its memory, who else works on it, its clock, its limits, and the state directory on its disk.
+"""The host: its memory, other programs, clock, limits, and the state directory on its disk.
 
-The limits are those of the non-interactive shell, which everything that we launch gets.
+The limits are those of the non-interactive shell, which all our processes get.
 """
 
 from __future__ import annotations
@@ -15,19 +15,21 @@ from cluster.preflight.check import Check, Evidence, blocking, finding, of_each,
 from cluster.values import Facts, Finding, Presence
 from cluster.values.facts import Machine, Stranger
 
-#: In MiB, read in vLLM 0.32.0: the queue to the ranks (10 chunks of 16) and that of the group (6 of 4), both on
-#: the head, and there a queue back from each rank (10 of 24). vLLM does not start where one of them does not fit.
+#: Sizes in MiB, read in vLLM 0.32.0. The head has a queue to the ranks (10 chunks of 16) and one of the group (6
+#: of 4).
+#: It also has one queue back from each rank (10 of 24). vLLM does not start where one of them does not fit.
 _QUEUES, _QUEUE_OF_RANK = 160 + 24, 240
-#: As our `ray start` asks for it.
+#: The size that our `ray start` requests.
 _OBJECT_STORE = 256
-#: What NVIDIA recommends for a container.
+#: The size that NVIDIA recommends for a container.
 _NCCL = 1024
-#: A rank of an almost empty model took 0.7 GiB on CPUs (measured); with CUDA it is more.
+#: A rank of an almost empty model took 0.7 GiB on CPUs (measured); with CUDA it takes more.
 _RANK = 1024
 
 
 def shared_memory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """Units of ours that run have their share already: then only the size tells."""
+    """Checks the size of /dev/shm, and its free part. Running units already have their share: then only the size
+    counts."""
     size, free = facts.machine.shm_mib, facts.machine.shm_free_mib
     if size is None or free is None:
         yield unchecked("/dev/shm cannot be read", wanted="a tmpfs at /dev/shm")
@@ -37,13 +39,13 @@ def shared_memory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterato
         full = size >= needed + _NCCL
         yield finding(
             "blocking" if room < needed else "warning",
-            f"/dev/shm has {size} MiB" + (f", {free} of them free" if free < size else ""),
+            f"/dev/shm has {size} MiB" + (f", {free} MiB free" if free < size else ""),
             wanted=f"{needed + _NCCL} MiB free",
-            why=f"vLLM's queues and Ray's object store take {needed} MiB of it, NCCL up to {_NCCL}: "
-            "`No space left on device`, or a bus error",
-            cure="see `ls -l /dev/shm`: what programs left there that have ended can be removed"
+            why=f"vLLM's queues and Ray's object store need {needed} MiB, NCCL up to {_NCCL} MiB; otherwise "
+            "`No space left on device` or a bus error follows",
+            cure="run `ls -l /dev/shm`, and remove files of programs that have exited"
             if full
-            else "mount -o remount,size=16G /dev/shm  (a container: `--shm-size=16g` or `--ipc=host`)",
+            else "mount -o remount,size=16G /dev/shm  (in a container: `--shm-size=16g` or `--ipc=host`)",
             source="vllm#1710, nccl#290, NCCL troubleshooting: shared memory",
         )
 
@@ -58,26 +60,26 @@ def _needed(inventory: Inventory, spec: HostSpec) -> int:
 
 
 def memory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """The checkpoint is no part of it: it is mapped, and its pages make way."""
+    """Checks the free memory. The checkpoint does not count: it is mapped, and its pages can be evicted."""
     free = facts.machine.memory_free_mib
     offloaded = _offloaded_gib(inventory)
     needed = spec.gpus * (_RANK + int(offloaded * 1024)) + _OBJECT_STORE
     if free is None:
-        yield unchecked("/proc/meminfo does not say", wanted=f"{needed} MiB free")
+        yield unchecked("/proc/meminfo does not show the free memory", wanted=f"{needed} MiB free")
     elif free < needed and not _runs(facts):
         yield warning(
-            f"{free} MiB can be had",
+            f"{free} MiB are available",
             wanted=f"{needed} MiB",
-            why=f"{spec.gpus} ranks"
-            + (f" with {offloaded:g} GiB offloaded by each" if offloaded else "")
-            + ": the kernel would kill one of them while it loads",
-            cure="see what holds it: `ps -eo rss,user,args --sort -rss | head`, and the container's limit",
+            why=f"the host runs {spec.gpus} ranks"
+            + (f" , each with {offloaded:g} GiB offloaded" if offloaded else "")
+            + "; the kernel would kill a rank while it loads",
+            cure="find what uses it: `ps -eo rss,user,args --sort -rss | head`; check the container's limit too",
             source="measured: TP16 of an almost empty model took 11.5 GiB; vllm#2669",
         )
 
 
 def _offloaded_gib(inventory: Inventory) -> float:
-    """Returns what every rank keeps in the host's memory, by the arguments of `vllm serve`."""
+    """Returns the memory in GiB that every rank keeps on the host, by the arguments of `vllm serve`."""
     name, words = "--cpu-offload-gb", inventory.serve.arguments
     given = [word.partition("=")[2] for word in words if word.startswith(f"{name}=")]
     given += [value for word, value in pairwise(words) if word == name]
@@ -88,20 +90,20 @@ def _offloaded_gib(inventory: Inventory) -> float:
 
 
 def leftovers(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """A warning: another Ray works beside ours, unless it holds ports or GPUs, which other checks see."""
+    """Warns of another Ray or vLLM on the host. Other checks report the ports and GPUs that it holds."""
     groups: dict[tuple[str, str], list[Stranger]] = {}
     for stranger in facts.machine.strangers:
         groups.setdefault((stranger.cluster, stranger.user), []).append(stranger)
     for (cluster, user), strangers in groups.items():
         pids = " ".join(str(stranger.pid) for stranger in strangers[:8])
-        whose = f"cluster {cluster}, which is ours too" if cluster else user
+        owner = f"cluster {cluster}" if cluster else f"user {user}"
         yield warning(
-            f"of {whose}: {_shown(strangers)}",
+            f"{owner} runs {_shown(strangers)}",
             wanted="no other Ray or vLLM",
             why="it may hold GPUs, memory and ports",
-            cure=f"`down` with the inventory of cluster {cluster}, if it is not wanted any more"
+            cure=f"if it is no longer needed, run `down` with the inventory of cluster {cluster}"
             if cluster
-            else f"if it is not wanted any more: {ssh_command(spec, f'kill {pids}')}",
+            else f"if it is no longer needed: {ssh_command(spec, f'kill {pids}')}",
             source="vllm#15385, kuberay#139",
         )
 
@@ -118,55 +120,58 @@ def _age(seconds: float) -> str:
     return f"{seconds:.0f} s old"
 
 
-#: What Ray asks for; TP16 over two hosts served with 20,000 (measured). vLLM tries for 65,535, and its warning
-#: where it cannot have them is about its clients' connections.
+#: The number that Ray asks for. TP16 over two hosts served with 20,000 (measured). vLLM tries to get 65,535. Where
+#: it cannot, its warning is about its clients' connections.
 _OPEN_FILES = 8192
-#: With 4,096 the threads of eight ranks ran out, with 16,384 they did not. A kernel's own default is far above.
+#: The threads of eight ranks failed to start with 4,096, and started with 16,384. A kernel's own default is far
+#: above.
 _TASKS = 16384
 _UNLIMITED = -1
 
 
 def open_files(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """The hard limit counts: the keeper raises the soft one to it."""
+    """Checks the hard limit: the keeper raises the soft limit to it."""
     if facts.nofile != _UNLIMITED and facts.nofile < _OPEN_FILES:
         yield warning(
             f"hard limit {facts.nofile}",
             wanted=f"{_OPEN_FILES} or more",
-            why="vLLM and Ray open files for each connection between ranks and of clients: `Too many open files`",
-            cure=f"`{facts.user} hard nofile 1048576` in /etc/security/limits.conf, then log in anew",
+            why="vLLM and Ray open a file for each connection of ranks and clients; otherwise `Too many open "
+            "files`",
+            cure=f"`{facts.user} hard nofile 1048576` in /etc/security/limits.conf, then log in again",
             source="ray/_private/worker.py (2.60.0), vllm#7920, ray#6583",
         )
 
 
 def locked_memory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """Only RDMA locks memory, and only between hosts."""
+    """Checks the limit of locked memory. Only RDMA locks memory, and only between hosts."""
     if inventory.uses_ray and facts.memlock != _UNLIMITED and facts.machine.memlock_binds:
         yield warning(
             f"hard limit {facts.memlock >> 10} KiB",
             wanted="unlimited",
-            why="RDMA registers its buffers as locked memory: `ibv_reg_mr … Cannot allocate memory`",
-            cure=f"`{facts.user} - memlock unlimited` in /etc/security/limits.conf, then log in anew "
-            "(a container: `--ulimit memlock=-1 --cap-add IPC_LOCK`)",
+            why="RDMA locks the memory of its buffers; otherwise `ibv_reg_mr … Cannot allocate memory`",
+            cure=f"`{facts.user} - memlock unlimited` in /etc/security/limits.conf, then log in again "
+            "(in a container: `--ulimit memlock=-1 --cap-add IPC_LOCK`)",
             source="nccl-tests#206, spark-vllm-docker#389",
         )
 
 
 def processes(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """Threads count as well. The soft limit is the one that binds, and nobody raises it."""
+    """Checks the limit of processes and threads. The soft limit applies, and nothing raises it."""
     machine = facts.machine
-    most = "any number" if machine.tasks_hard == _UNLIMITED else machine.tasks_hard
+    most = "unlimited" if machine.tasks_hard == _UNLIMITED else machine.tasks_hard
     limits = (
         (machine.group_tasks, "pids.max of the control group",
-         "raise it: `--pids-limit -1` of the container, or `TasksMax=infinity` of the systemd slice"),
-        (machine.tasks, f"`ulimit -u`, of {most} at most",
-         f"`{facts.user} - nproc unlimited` in /etc/security/limits.conf, then log in anew"),
+         "raise it: start the container with `--pids-limit -1`, or set `TasksMax=infinity` in the systemd slice"),
+        (machine.tasks, f"`ulimit -u`, hard limit {most}",
+         f"`{facts.user} - nproc unlimited` in /etc/security/limits.conf, then log in again"),
     )  # fmt: skip
     for limit, name, cure in limits:
         if limit != _UNLIMITED and limit < _TASKS:
             yield warning(
                 f"{limit} processes and threads ({name})",
                 wanted=f"{_TASKS} or more",
-                why="Ray and torch start hundreds of threads a rank: `pthread_create failed: Resource temporarily "
+                why="Ray and torch start hundreds of threads for each rank; otherwise `pthread_create failed: "
+                "Resource temporarily "
                 "unavailable`",
                 cure=cure,
                 source="vllm#6295, verl#719, ray#36936",
@@ -174,13 +179,16 @@ def processes(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Fi
 
 
 def left_alone(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """Lingering is no cure: it keeps services of the user, not what a session has left."""
+    """Checks that systemd keeps processes after logout.
+
+    Lingering does not help: it keeps services of the user, not processes of a session.
+    """
     if facts.machine.ended_at_logout:
         yield blocking(
-            f"systemd ends what {facts.user} leaves running",
+            f"systemd ends the processes of {facts.user} at logout",
             wanted="processes that outlive the session",
-            why="Ray and vLLM would be killed when our connection closes",
-            cure="`KillUserProcesses=no` and no `KillOnlyUsers=` in /etc/systemd/logind.conf, "
+            why="systemd would kill Ray and vLLM when our connection closes",
+            cure="set `KillUserProcesses=no` and no `KillOnlyUsers=` in /etc/systemd/logind.conf, "
             "then `systemctl restart systemd-logind`",
             source="logind.conf(5); session_stop_scope() of systemd does not ask for lingering",
         )
@@ -191,10 +199,10 @@ _MOST = 1.0
 
 
 def skew(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-    """A warning. What a slow way there may have added or taken is left out: only what is certain counts."""
+    """Warns of a clock that differs. A slow connection adds to the difference; only the certain part counts."""
     known = {name: view.clock for name, view in evidence.seen.items() if view.clock}
     votes = [(least + most) / 2 for least, most in known.values()]
-    # Of two hosts alone nobody could say which one is wrong: our own clock has a vote.
+    # Two hosts alone do not show which clock is wrong: the clock here has a vote.
     middle = median(votes if len(votes) > 2 else [0.0, *votes])
     for host, (least, most) in known.items():
         off = max(least - middle, middle - most)
@@ -204,8 +212,8 @@ def skew(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
                 f"{off:.1f} s {'ahead of' if ahead else 'behind'} the others",
                 host=host,
                 wanted=f"within {_MOST:g} s",
-                why="logs of the hosts cannot be laid side by side, and certificates and tokens are refused",
-                cure="`timedatectl set-ntp true`, or `chronyc makestep` where chrony runs",
+                why="logs of the hosts cannot be compared, and certificates and tokens are refused",
+                cure="run `timedatectl set-ntp true`, or `chronyc makestep` where chrony runs",
                 source="k0sctl: validate hosts",
             )
 
@@ -221,21 +229,21 @@ _NETWORK = (
 
 
 def directory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """The worst thing about it, and no more."""
+    """Yields the worst problem of the state directory, and only that one."""
     state, other = inventory.runtime.state_directory, "choose another `runtime: state_directory:`"
     if facts.state_problem:
         taken = obstacle_of(inventory, spec.name, facts)
         yield blocking(
             facts.state_problem,
             wanted=f"{state}/o-{facts.uid} for {facts.user} alone",
-            why="records, logs and Ray's sockets lie there",
+            why="the state directory holds records, logs and Ray's sockets",
             cure=f"{taken.cure}; or {other}" if taken else other,
         )
     elif facts.free_mib < _FREE_MIB:
         yield blocking(
             f"{facts.free_mib} MiB free",
             wanted=f"{_FREE_MIB} MiB free",
-            why="Ray refuses to work on a full disk, and logs would be lost",
+            why="Ray refuses to work on a full disk, and logs would be incomplete",
             cure=f"free space for {state}, or {other}",
             source=_DISK,
         )
@@ -248,7 +256,7 @@ def _filesystem(machine: Machine, state: str, other: str) -> Iterator[Finding]:
         yield blocking(
             "mounted noexec",
             wanted="a filesystem that lets programs run",
-            why="compiled kernels lie there: `failed to map segment from shared object`",
+            why="the compiled kernels are there; otherwise `failed to map segment from shared object`",
             cure=other,
             source="mmap(2): EPERM",
         )
@@ -256,14 +264,14 @@ def _filesystem(machine: Machine, state: str, other: str) -> Iterator[Finding]:
         yield warning(
             f"on {machine.state_system}",
             wanted=f"{state} on a disk of the host itself",
-            why="Ray's sockets, our locks and the compile caches do not go well with a network's filesystem",
+            why="Ray's sockets, our locks and the compile caches are not reliable on a network filesystem",
             cure=other,
         )
     elif machine.state_used > _FULL:
         yield warning(
-            f"a disk that is {machine.state_used:.0%} full",
-            wanted=f"{_FULL:.0%} at most",
-            why="Ray complains of it without end, and does not spill objects",
+            f"the disk is {machine.state_used:.0%} full",
+            wanted=f"at most {_FULL:.0%}",
+            why="Ray warns all the time, and does not spill objects",
             cure=other,
             source=_DISK,
         )

@@ -1,4 +1,4 @@
-"""The model: on every host the same files, or room to fetch them; and whether it fits these GPUs."""
+"""The model: the same files on every host, or space to fetch them, and whether it fits these GPUs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def present(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Find
         yield warning(
             facts.model.problem,
             wanted="the model on this host",
-            why="`download: true`: every rank of this host waits for the download, which nobody shows",
+            why="with `download: true`, every rank of this host waits for the download without a message",
             cure=f"hf download {inventory.model.id}  (on {spec.name})",
             source="vllm#881, vllm#10886",
         )
@@ -41,7 +41,7 @@ def present(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Find
     yield blocking(
         facts.model.problem,
         wanted="the whole model on this host",
-        why="each rank reads it from its own host, and would fetch it there in silence",
+        why="each rank reads the model on its own host, and would download it without a message",
         cure=f"hf download {inventory.model.id}  (on {spec.name}), or `download: true`"
         if not inventory.model.id.startswith("/")
         else f"copy {inventory.model.id} to {spec.name}",
@@ -50,7 +50,7 @@ def present(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Find
 
 
 def equal(facts: dict[str, Facts]) -> Iterator[Finding]:
-    """Compares with what most hosts have, among equals with the first that is complete."""
+    """Compares each host with the files that most hosts have; of equal groups, the first one counts."""
     groups: dict[tuple[tuple[str, int], ...], list[str]] = {}
     for host, known in facts.items():
         if not known.model.problem:
@@ -70,10 +70,10 @@ def _differs(hosts: list[str], sizes: Sizes, others: list[str], best: Sizes) -> 
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     who = f"{_several(hosts)}: " if len(hosts) > 1 else ""
     return blocking(
-        f"{who}differs from {_several(others)} in {shown}{more}",
+        f"{who}the files differ from {_several(others)}: {shown}{more}",
         host=hosts[0] if len(hosts) == 1 else "",
         wanted="the same files and sizes on every host",
-        why="ranks would compute with different weights, or fail while they load",
+        why="ranks would compute with different weights, or fail to load",
         cure=f"copy the model from {others[0]} again",
         source="dynamo#4941, vLLM docs: parallelism and scaling",
     )
@@ -82,7 +82,7 @@ def _differs(hosts: list[str], sizes: Sizes, others: list[str], best: Sizes) -> 
 def _difference(name: str, sizes: Sizes, best: Sizes) -> str:
     if name not in sizes:
         return f"{name} (missing)"
-    return f"{name} ({sizes[name]} bytes, not {best[name]})" if name in best else f"{name} (only there)"
+    return f"{name} ({sizes[name]} bytes, not {best[name]})" if name in best else f"{name} (only on this host)"
 
 
 def _several(hosts: list[str]) -> str:
@@ -91,7 +91,7 @@ def _several(hosts: list[str]) -> str:
 
 
 def space(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-    """Room is needed only where the model will be fetched."""
+    """Checks the free space where the model will be downloaded."""
     if inventory.model.download:
         size = _whole_mib(inventory, evidence.facts)
         for host, facts in evidence.facts.items():
@@ -100,9 +100,9 @@ def space(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
 
 
 def _whole_mib(inventory: Inventory, facts: dict[str, Facts]) -> int | None:
-    """Returns the size on a host that has all of it, or the size of a model that is known without its files."""
+    """Returns the size on a host that has the whole model, or the known size of the model."""
     sizes = [sum(host.model.sizes.values()) >> 20 for host in facts.values() if not host.model.problem]
-    # 0 MiB is no size.
+    # A size of 0 MiB is not known.
     return max(sizes, default=0) or _known_mib(inventory.model.id)
 
 
@@ -117,13 +117,13 @@ def _room(inventory: Inventory, host: str, facts: Facts, size: int | None) -> It
     if hub is None:
         return
     if size is None or hub.free_mib is None:
-        room = "an unknown room" if hub.free_mib is None else f"{hub.free_mib >> 10} GiB free"
+        room = "an unknown number of GiB free" if hub.free_mib is None else f"{hub.free_mib >> 10} GiB free"
         yield unchecked(
-            f"{room} at {hub.path}, for a model of unknown size",
+            f"{room} at {hub.path}; the size of the model is unknown",
             host=host,
-            wanted=f"room for all of {inventory.model.id}",
+            wanted=f"space for all of {inventory.model.id}",
             why="a download that fills the disk fails after hours",
-            cure=f"compare it with `hf download --dry-run {inventory.model.id}`",
+            cure=f"compare the space with `hf download --dry-run {inventory.model.id}`",
         )
     elif hub.free_mib < size - hub.held_mib:
         yield blocking(
@@ -137,11 +137,11 @@ def _room(inventory: Inventory, host: str, facts: Facts, size: int | None) -> It
 
 
 _WANTED = "the same bytes on every host"
-_WHY = "ranks would compute with different weights, and nothing would say so"
+_WHY = "ranks would compute with different weights, and no error would show it"
 
 
 def same(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-    """Compares the files that all hosts have: `model-equal` names the others."""
+    """Compares the files that all hosts have: `model-equal` reports missing files."""
     results = {host: trials.hashes for host, trials in evidence.trials.items()}
     known = {host: hashes for host, hashes in results.items() if isinstance(hashes, dict) and hashes}
     everywhere = set.intersection(*map(set, known.values())) if known else set[str]()
@@ -152,7 +152,7 @@ def same(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
 
 
 def _usual(name: str, inventory: Inventory, known: dict[str, dict[str, str]]) -> str:
-    """Returns what most hosts have, and of several such hashes the head's."""
+    """Returns the hash that most hosts have; of equally frequent hashes, the head's."""
     values = [hashes[name] for hashes in known.values()]
     most = max(map(values.count, values))
     usual = [value for value in values if values.count(value) == most]
@@ -167,19 +167,20 @@ def _other_hashes(host: str, wrong: list[str], hashes: dict[str, str]) -> Findin
         host=host,
         wanted=_WANTED,
         why=_WHY,
-        cure=f"fetch or copy these files to {host} again",
+        cure=f"download or copy these files to {host} again",
     )
 
 
-#: Of what vLLM may take of a GPU, a share, and bytes at least. Of nine starts on H100s and H200s more was planned
-#: than vLLM used: by 3 % or 1.9 GiB at most, part of which does not shrink with the GPU.
+#: Limits for vLLM's share of a GPU: a share, and a minimum in bytes. In nine starts on H100s and H200s the plan
+#: was above the real use by 3 % or 1.9 GiB at most. Part of that does not shrink with the GPU.
 _DOUBT, _DOUBT_AT_LEAST = 0.05, 5 << 29
-#: Files of weights that are so much smaller than what is planned are quantized in a way that nobody told.
+#: Weights files that are smaller than the plan by this factor are quantized, but the configuration does not show
+#: how.
 _SMALLER = 0.8
 
 
 def layout(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-    """Repeats what the plan found of the layout."""
+    """Repeats the plan's findings about the layout."""
     for planned in evidence.plan.findings if evidence.plan else ():
         if planned.name == "layout":
             yield planned
@@ -192,16 +193,16 @@ def room(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
     lacking = fit.lacking or 0
     yield finding(
         "blocking" if _certain(inventory, evidence, evidence.plan, fit) else "warning",
-        f"{lacking / (1 << 30):,.1f} GiB are lacking on a GPU",
-        wanted=f"room for the weights and the KV cache of a request of {fit.service.max_model_len:,} tokens",
-        why="vLLM would load for minutes, and then be out of memory",
+        f"{lacking / (1 << 30):,.1f} GiB are missing on a GPU",
+        wanted=f"memory for the weights and the KV cache of a request of {fit.service.max_model_len:,} tokens",
+        why="vLLM would load for minutes, and then fail out of memory",
         cure=_cure(evidence.plan),
-        source="compared with what vLLM said on H100s and H200s: docs/benchmarks.md",
+        source="compared with vLLM's log on H100s and H200s: docs/benchmarks.md",
     )
 
 
 def _certain(inventory: Inventory, evidence: Evidence, plan: Plan, fit: Fit) -> bool:
-    """Whether nothing that counts was left out, and more is lacking than plans were wrong by."""
+    """Returns whether the plan left nothing out that counts, and the shortage exceeds the plan's error."""
     doubt = max(_DOUBT * (fit.budget or 0), _DOUBT_AT_LEAST)
     certain = plan.exact and plan.measured and (fit.lacking or 0) > doubt
     return certain and not _quantized(inventory, evidence, plan)
@@ -216,8 +217,8 @@ def _quantized(inventory: Inventory, evidence: Evidence, plan: Plan) -> bool:
 
 def _cure(plan: Plan) -> str:
     lever = next((lever for lever in plan.levers if not lever.fit.lacking), None)
-    change = f"{lever.what} ({lever.change})" if lever else "none that was computed"
-    return f"{change}; `orchestrator plan` shows all, `--skip model-fits` tries it all the same"
+    change = f"{lever.what} ({lever.change})" if lever else "no computed change helps"
+    return f"{change}; `orchestrator plan` shows all changes; `--skip model-fits` starts without this check"
 
 
 CHECKS = (

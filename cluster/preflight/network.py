@@ -1,4 +1,4 @@
-"""Network: the cluster address, our ports, and whether every host is let through to every other."""
+"""Network: the cluster address, our ports, and the connections between all hosts."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ def cluster_address(inventory: Inventory, spec: HostSpec, facts: Facts) -> Itera
         pairs = [(name, address) for name, each in facts.addresses.items() for address in each if name != "lo"]
         held = ", ".join(f"{address} ({name})" for name, address in pairs)
         yield blocking(
-            f"the host holds {held or 'none'}",
+            f"addresses of this host: {held or 'none'}",
             wanted=spec.cluster_address,
-            why="Ray and NCCL bind to it; a wrong one is a placement group that waits for half an hour",
+            why="Ray and NCCL bind to it; with a wrong address, vLLM waits half an hour for a placement group",
             cure="correct `cluster_address:`, or bring the interface up",
             source="vllm#7815, vllm#13388",
         )
 
 
 def listening(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """An engine that listens on IPv4 alone is reached by nobody at a cluster address of IPv6."""
+    """Warns where the cluster address is IPv6 and the engine would listen on IPv4 alone."""
     if spec.role == "head" and inventory.serve.host == "0.0.0.0" and ":" in spec.cluster_address:
         yield warning(
-            f"vLLM would listen at 0.0.0.0, which is IPv4 alone; the cluster address is {spec.cluster_address}",
-            wanted="an address at which clients reach it",
-            why="`up` announces no URL that nobody reaches, and finds out once the model is loaded",
+            f"vLLM would listen at 0.0.0.0, on IPv4 only; the cluster address is {spec.cluster_address}",
+            wanted="an address that clients can reach",
+            why="`up` fails if it cannot reach the URL, and this shows only after the model is loaded",
             cure='write `serve: host: "::"`, which listens on IPv6 and IPv4',
         )
 
@@ -41,24 +41,27 @@ def open_endpoint(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterato
     serve = inventory.serve
     if spec.role == "head" and serve.api_key is None and not is_loopback(serve.host):
         yield warning(
-            f"vLLM listens at {serve.host}, port {serve.port}, and asks for no key",
-            wanted="a key, or an address that only this host reaches",
-            why="whoever reaches the port uses the model and reaches vLLM's control routes",
-            cure="set `serve: api_key:`, or `serve: host: 127.0.0.1` behind a proxy; where nobody else reaches the"
+            f"vLLM listens at {serve.host}, port {serve.port}, without an API key",
+            wanted="an API key, or an address that only this host reaches",
+            why="everyone who reaches the port can use the model and vLLM's control routes",
+            cure="set `serve: api_key:`, or `serve: host: 127.0.0.1` behind a proxy; if no one else can reach the"
             " network, accept it under `preflight: accept:`",
             source="docs.vllm.ai, Security: API key authentication limitations",
         )
 
 
 def gloo(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """A variable of the inventory wins over what our units set, and NCCL's way of writing it is not gloo's."""
+    """Checks GLOO_SOCKET_IFNAME of the inventory.
+
+    It replaces the value that our units set, and gloo does not accept NCCL's notation.
+    """
     written = dict(spec.environment).get("GLOO_SOCKET_IFNAME")
     if inventory.uses_ray and written is not None and written not in facts.addresses:
         yield blocking(
             f"GLOO_SOCKET_IFNAME={written}",
             wanted=f"one interface of this host: {', '.join(facts.addresses)}",
-            why=f"gloo takes one name as it is: `Unable to find address for: {written}`",
-            cure="remove GLOO_SOCKET_IFNAME from `environment:`: without it, our units get the right one",
+            why=f"gloo accepts only one interface name: `Unable to find address for: {written}`",
+            cure="remove GLOO_SOCKET_IFNAME from `environment:`: our units then get the right one",
             source="aws-do-eks#51",
         )
 
@@ -67,9 +70,9 @@ def ports(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Findin
     for listener in facts.listeners:
         if not listener.ours:
             yield blocking(
-                f"port {listener.port} is taken by {_who(listener)}",
+                f"port {listener.port} is in use by {_who(listener)}",
                 wanted=f"port {listener.port} free",
-                why="Ray or vLLM will not start",
+                why="Ray or vLLM would fail to start",
                 cure=_end(listener) + ", or choose other ports under `ray:` and `serve:`",
                 source="vllm#8204, vllm#39015",
             )
@@ -96,14 +99,14 @@ def _span(seconds: float) -> str:
 
 _REJECTED, _DROPPED = "refused", "timed out"
 _MEANING = {
-    _REJECTED: "a firewall of {peer} rejects it",
-    _DROPPED: "a firewall of {peer}, or one on the way, drops it",
-    "lost what was sent": "large packets are lost on the way: see the MTU of all interfaces and switches",
+    _REJECTED: "a firewall of {peer} rejects the connection",
+    _DROPPED: "a firewall of {peer}, or between the hosts, drops the packets",
+    "lost what was sent": "large packets do not arrive: check the MTU of all interfaces and switches",
 }
 
 
 def let_through(inventory: Inventory, spec: HostSpec, trials: TrialResults) -> Iterator[Finding]:
-    """Yields one finding for a peer, whatever the number of ports."""
+    """Yields one finding for each peer, whatever the number of ports."""
     failed: dict[str, list[Reach]] = {}
     for reach in trials.reaches if isinstance(trials.reaches, tuple) else ():
         if reach.problem:
@@ -119,12 +122,12 @@ def _shut(spec: HostSpec, peer: str, failed: list[Reach]) -> Finding:
     ports_and_problems = "; ".join(f"{', '.join(ports)}: {problem}" for problem, ports in by_problem.items())
     means = [_MEANING[problem].format(peer=peer) for problem in by_problem if problem in _MEANING]
     return blocking(
-        f"to {peer} ({failed[0].address}), port {ports_and_problems}",
+        f"no connection to {peer} ({failed[0].address}), port {ports_and_problems}",
         wanted=f"a connection to every port of {peer}",
-        why="; ".join([*means, "Ray does not join, or the ranks hang: NCCL and gloo take any port"]),
-        cure=f"on {peer}: `ufw allow from {spec.cluster_address}`, or "
+        why="; ".join([*means, "Ray does not join, or the ranks hang: NCCL and gloo use any port"]),
+        cure=f"on {peer}, run ` ufw allow from {spec.cluster_address}`, or "
         f"`firewall-cmd --permanent --zone=trusted --add-source={spec.cluster_address} && firewall-cmd --reload`; "
-        "`nft list ruleset` shows what stands in the way; on a cloud, all TCP within the security group",
+        "`nft list ruleset` shows the rules; in a cloud, allow all TCP within the security group",
         source="vllm#8447, vllm#13778, vLLM docs: distributed troubleshooting",
     )
 
@@ -140,6 +143,6 @@ CHECKS = (
         "reach",
         lambda trials: trials.reaches,
         wanted="a connection to every port of every peer",
-        why="whether a firewall stands between the hosts is not known",
+        why="it is unknown whether a firewall blocks the hosts",
     ),
 )

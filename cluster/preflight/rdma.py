@@ -1,4 +1,4 @@
-"""InfiniBand and RoCE: ports that are up and alike, addresses that NCCL can use, and the way to GPU memory."""
+"""InfiniBand and RoCE: ports that are up and alike, addresses that NCCL can use, and access to GPU memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Chosen = dict[str, tuple[RdmaPort, ...]]
 
 
 def selected(inventory: Inventory, spec: HostSpec, facts: Facts) -> tuple[RdmaPort, ...]:
-    """The ports that NCCL would look at; none where hosts have nothing to say to each other."""
+    """Returns the ports that NCCL would use; none for a single host."""
     if _off(inventory, spec, facts):
         return ()
     fits = _filter(variables(spec, facts).get(_HCA, ""))
@@ -24,7 +24,7 @@ def selected(inventory: Inventory, spec: HostSpec, facts: Facts) -> tuple[RdmaPo
 
 
 def _filter(written: str) -> Callable[[RdmaPort], bool]:
-    """`mlx5` is a prefix, `=mlx5_1:2` a name and a port, and `^` means all others."""
+    """Returns a filter of ports. `mlx5` is a prefix, `=mlx5_1:2` a name and a port, and `^` inverts the filter."""
     excluding, words = written.startswith("^"), written.lstrip("^")
     exact, names = words.startswith("="), [word for word in words.lstrip("=").split(",") if word]
 
@@ -48,10 +48,10 @@ def nothing(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Find
         return
     there = ", ".join(dict.fromkeys(port.device for port in ports)) or "none"
     yield blocking(
-        f"{_HCA}={written} fits none of this host's devices ({there})",
+        f"{_HCA}={written} matches no device of this host ({there})",
         wanted="a device of this host",
-        why="NCCL falls back to TCP, or stops with `no device found`",
-        cure=f"correct {_HCA} in the `environment:` of this host, or leave it out",
+        why="NCCL falls back to TCP, or fails with `no device found`",
+        cure=f"correct {_HCA} in the `environment:` of this host, or remove it",
         source=_MANUAL + _HCA,
     )
 
@@ -61,7 +61,7 @@ def _off(inventory: Inventory, spec: HostSpec, facts: Facts) -> bool:
 
 
 def down(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-    """A port that is down everywhere is one that nobody uses, unless it was asked for by name."""
+    """Checks the state of ports. A port that is down on all hosts is unused, unless it was named explicitly."""
     chosen = _chosen(inventory, evidence)
     up = {(port.device, port.port) for ports in chosen.values() for port in ports if port.active}
     for host, ports in chosen.items():
@@ -78,7 +78,7 @@ def down(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
 
 
 def _asked(inventory: Inventory, evidence: Evidence, host: str) -> set[str]:
-    """Devices asked for by their whole name; `mlx5` alone means whatever there is."""
+    """Returns the devices that are named in full; `mlx5` alone means all devices."""
     written = variables(inventory.host(host), evidence.facts[host]).get(_HCA, "")
     words = [] if written.startswith("^") else written.lstrip("=").split(",")
     return {word.partition(":")[0] for word in words}
@@ -91,9 +91,9 @@ def _down(host: str, ports: list[RdmaPort], severity: Severity) -> Finding:
         states,
         host=host,
         wanted="ACTIVE (LinkUp)",
-        why="NCCL leaves it out: the ranks share fewer links, fall back to TCP, or wait for each other",
-        cure="ibstat; Polling or Disabled: the cable, the transceiver, the switch's port; "
-        "INIT: no subnet manager runs, see `systemctl status opensm` or the switch",
+        why="NCCL does not use it: the ranks share fewer links, fall back to TCP, or wait for each other",
+        cure="run ibstat; for Polling or Disabled, check the cable, the transceiver and the switch's port; "
+        "for INIT, start a subnet manager: `systemctl status opensm`, or the switch",
         source="vllm#8447, NVIDIA manual: ibstat",
     )
 
@@ -110,18 +110,19 @@ def number(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
         yield finding(
             "blocking" if lacking else "warning",
             "RDMA devices: " + ", ".join(f"{host} has {count or 'none'}" for host, count in counted.items()),
-            wanted="as many on every host",
-            why="ranks over InfiniBand and ranks over TCP never meet"
+            wanted="the same number on every host",
+            why="ranks over InfiniBand cannot connect to ranks over TCP"
             if lacking
-            else "the host with the fewest is the pace of all",
-            cure="look for the lost card in `lspci | grep -i mellanox` and `dmesg`, "
-            f"or name those to use in {_HCA} for each host",
+            else "the host with the fewest devices limits all hosts",
+            cure="find the missing card with `lspci | grep -i mellanox` and `dmesg`, "
+            f"or name the devices to use in {_HCA} for each host",
             source="vllm#8447, " + _MANUAL + _HCA,
         )
 
 
 def rates(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
-    """Compares hosts port by port; ports of a host only where they were chosen: storage has its own cards."""
+    """Compares hosts port by port. Ports within a host count only where they were named: storage has its own
+    cards."""
     chosen = _chosen(inventory, evidence)
     by_port: dict[str, dict[str, str]] = {}
     for host, ports in chosen.items():
@@ -143,14 +144,17 @@ def _unlike(host: str, rates: str) -> Finding:
         rates,
         host=host,
         wanted="the same rate",
-        why="the slowest link is the pace of all ranks",
-        cure="ibstatus, `mlxlink -d DEVICE -m`: a cable that is not quite in trains at a lower rate",
+        why="the slowest link limits all ranks",
+        cure="run ibstatus and `mlxlink -d DEVICE -m`; a cable that is not fully plugged in gets a lower rate",
         source="NVIDIA manual: ibstatus",
     )
 
 
 def gids(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """Beside InfiniBand that is up, Ethernet is for the machine itself unless it was asked for by name."""
+    """Checks the GIDs of Ethernet ports.
+
+    Beside active InfiniBand, Ethernet serves the host itself, unless it was named explicitly.
+    """
     ours, ports = variables(spec, facts), [port for port in selected(inventory, spec, facts) if port.active]
     ethernet = [port for port in ports if port.layer == "Ethernet"]
     if len(ethernet) < len(ports) and not ours.get(_HCA):
@@ -165,15 +169,15 @@ def gids(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding
             "blocking" if index is not None or len(bare) == len(ethernet) else "warning",
             ", ".join(f"{_name(port)} has {_indices(port)}" for port in bare),
             wanted="a RoCE v2 GID of an IPv4 address" + (f" at {_GID}={index}" if index is not None else ""),
-            why="NCCL cannot reach the peer over it: `ibv_modify_qp failed`, or it falls back to TCP",
-            cure="show_gids; give the interface its IPv4 address, "
-            + (f"correct {_GID}, or leave it out" if index is not None else f"or name others in {_HCA}"),
+            why="NCCL cannot reach the peer over it (`ibv_modify_qp failed`), or falls back to TCP",
+            cure="run show_gids; give the interface its IPv4 address, "
+            + (f"correct {_GID}, or remove it" if index is not None else f"or name other devices in {_HCA}"),
             source=_MANUAL + _GID,
         )
 
 
 def _indices(port: RdmaPort) -> str:
-    return f"them at {', '.join(map(str, port.roce_gids))}" if port.roce_gids else "none"
+    return f"GIDs at {', '.join(map(str, port.roce_gids))}" if port.roce_gids else "none"
 
 
 def peer_memory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
@@ -183,11 +187,11 @@ def peer_memory(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[
     unknown = facts.links.peer_memory is None
     yield finding(
         "unchecked" if unknown else "warning",
-        "neither /proc/modules nor /proc/driver/nvidia/version tells"
+        "/proc/modules and /proc/driver/nvidia/version do not show it"
         if unknown
         else "nvidia_peermem is not loaded, and the driver has closed kernel modules (no DMA-BUF)",
         wanted="GPUDirect RDMA: nvidia_peermem, or the open kernel modules",
-        why="without it every byte between the hosts goes through host memory: NET/IB instead of NET/IB/GDRDMA",
+        why="without it every byte passes through host memory: NET/IB instead of NET/IB/GDRDMA",
         cure="sudo modprobe nvidia_peermem; to keep it: `echo nvidia_peermem | "
         "sudo tee /etc/modules-load.d/nvidia-peermem.conf`",
         source="NCCL troubleshooting: GPU Direct RDMA, vllm#6610",

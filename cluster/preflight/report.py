@@ -1,4 +1,4 @@
-"""All checks over all hosts at once, and which of their findings are excused."""
+"""All checks over all hosts, and the findings that are excused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _reachable(inventory: Inventory, evidence: Evidence) -> Iterator[Finding]:
 
 def _unseen(spec: HostSpec, problem: HostError) -> Finding:
     reason = f"{problem.doing}: {problem.reason}"
-    cure = problem.cure or f"see what keeps it: `{ssh_command(spec, 'true')}`"
+    cure = problem.cure or f"try the connection: `{ssh_command(spec, 'true')}`"
     return blocking(reason, host=spec.name, wanted="an answer over SSH", cure=cure)
 
 
@@ -29,9 +29,9 @@ ALL: tuple[Check, ...] = (Check("reachable", _reachable), *(check for part in _C
 
 
 def report(inventory: Inventory, evidence: Evidence, skip: Collection[str] = ()) -> CheckReport:
-    """Returns every finding of every host. A host that could not be looked at is one finding, blocking.
+    """Returns every finding of every host. A host that did not answer has one finding, which is blocking.
 
-    `skip` are names of checks whose findings do not count, in this run.
+    `skip` are the names of checks that do not count in this run.
     """
     findings = [finding for check in ALL for finding in check.run(inventory, evidence)]
     findings.sort(key=lambda finding: CHECKS.index(finding.name))
@@ -50,7 +50,7 @@ def report(inventory: Inventory, evidence: Evidence, skip: Collection[str] = ())
 
 
 def excuse(inventory: Inventory, finding: Finding, skip: Collection[str]) -> str:
-    """Returns why a finding does not count; empty where it does."""
+    """Returns the reason why a finding does not count; empty where it counts."""
     if finding.name in skip:
         return "skipped in this run"
     for accepted in inventory.preflight.accept:

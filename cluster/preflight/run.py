@@ -1,4 +1,4 @@
-"""The sequence of preflight, which `check` and `up` share, and the error that forbids a start."""
+"""The sequence of preflight, which `check` and `up` share, and the error that refuses a start."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from cluster.views import Observed
 
 
 def before_start(inventory: Inventory, fleet: Fleet, observed: Observed, skip: Collection[str]) -> CheckReport:
-    """Stops after the step that forbids a start: what takes longest comes last.
+    """Runs the checks before a start, and ends after the first blocking step: the slowest step comes last.
 
-    A vLLM that runs as wanted has been tried by running: only a start needs the trials.
+    A running vLLM that is not outdated needs no trials: only a start needs them.
     """
     for evidence in _steps(inventory, fleet, observed, measure=inventory.preflight.fabric is not None):
         result = report(inventory, evidence, skip)
@@ -32,7 +32,7 @@ def before_start(inventory: Inventory, fleet: Fleet, observed: Observed, skip: C
 def everything(
     inventory: Inventory, fleet: Fleet, observed: Observed, skip: Collection[str], *, deep: bool, measure: bool
 ) -> CheckReport:
-    """Makes every trial, whatever the others showed.
+    """Runs every trial, whatever the others showed.
 
     `deep` hashes the model's files, `measure` runs an all-reduce.
     """
@@ -43,24 +43,25 @@ def everything(
 def _steps(
     inventory: Inventory, fleet: Fleet, observed: Observed, *, deep: bool = False, measure: bool
 ) -> Iterator[Evidence]:
-    """Yields what is known after each step: after a look at the hosts, after the trials, after an all-reduce."""
+    """Yields the evidence after each step: after the facts, after the trials, after an all-reduce."""
     plan = None if vllm_runs(inventory, observed) else expected(inventory, observed)
     evidence = Evidence(observed, plan=plan)
     yield evidence
     evidence = replace(evidence, trials=active_checks.run(inventory, fleet, observed, deep))
     yield evidence
-    # An all-reduce needs every host, and none on which a vLLM of ours has the GPUs.
+    # An all-reduce needs every host, and GPUs that no vLLM of this cluster uses.
     if measure and all(view.facts and not _has_gpus(view.vllm) for view in observed.values()):
         yield replace(evidence, fabric=all_reduce.measure(inventory, fleet, observed))
 
 
 def _has_gpus(vllm: UnitState) -> bool:
-    """A vLLM that has died may leave its record alone."""
+    """Returns whether a vLLM holds the GPUs. A vLLM that has exited may leave only its record."""
     return vllm.presence is Presence.ALIVE or bool(vllm.pids)
 
 
 def obstacle(result: CheckReport, observed: Observed) -> ClusterError | None:
-    """Returns the error that forbids a start: the lost hosts where nothing else does, otherwise all findings."""
+    """Returns the error that refuses a start: the unreachable hosts if nothing else is blocking, else all
+    findings."""
     errors = [_lost(finding, observed) for finding in result.blocking]
     lost = [error for error in errors if error is not None]
     if not errors:

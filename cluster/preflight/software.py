@@ -1,4 +1,4 @@
-"""What is installed in the venv: versions that go together, and what its programs will find."""
+"""The packages in the venv: versions that match, and the tools that their programs find."""
 
 from __future__ import annotations
 
@@ -17,38 +17,39 @@ from cluster.views import TrialResults
 
 _TOOLS = "ninja and a C compiler on the PATH of our units"
 
-#: What torch says -> what it means.
+#: A message of torch -> its meaning.
 _CUDA = (
-    ("802|not yet initialized", "the NVSwitches are not set up: nvidia-fabricmanager is not there, or not of the "
-     "driver's version"),
+    ("802|not yet initialized", "the NVSwitches are not set up: nvidia-fabricmanager is missing, or "
+     "differs from the driver's version"),
     ("803|unsupported display driver|driver version is insufficient|too old", "the driver is older than the CUDA "
      "that this torch was built for"),
-    ("without CUDA", "pip took a torch for CPUs: it was given no index of builds with CUDA"),
-    ("out of memory", "somebody holds the memory of a GPU"),
-    ("libcuda|No CUDA GPUs|NVIDIA driver", "the driver's library is not there: in a container, "
+    ("without CUDA", "pip installed a torch for CPUs: it had no index of builds with CUDA"),
+    ("out of memory", "another process holds the memory of a GPU"),
+    ("libcuda|No CUDA GPUs|NVIDIA driver", "the driver's library is missing: in a container, "
      "NVIDIA_DRIVER_CAPABILITIES lacks `compute`"),
 )  # fmt: skip
 
 
 def tools(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """PATH is that of our units: the venv's own programs before those of a session without a terminal."""
+    """Checks the tools on the PATH of our units: the venv's programs come before those of a non-interactive
+    session."""
     if not facts.python_is_venvs:
         return
     if not facts.software.ninja:
         yield blocking(
-            "no ninja",
+            "ninja is missing",
             wanted=_TOOLS,
-            why="FlashInfer builds its sampler at the start: every rank dies in the profile run, "
+            why="FlashInfer compiles its sampler at the start: every rank crashes in the profile run, "
             "with `No such file or directory: 'ninja'`",
             cure=f"uv pip install --python {inventory.runtime.venv}/bin/python ninja",
             source="measured with vLLM 0.26 on H200",
         )
     if not facts.software.compiler:
         yield blocking(
-            "no C compiler",
+            "a C compiler is missing",
             wanted=_TOOLS,
-            why="Triton builds its launchers at the start: `Failed to find C compiler`",
-            cure="apt-get install build-essential, or set CC under `environment:`",
+            why="Triton compiles its launchers at the start; otherwise `Failed to find C compiler`",
+            cure="run apt-get install build-essential, or set CC under `environment:`",
             source="Triton: runtime/build.py",
         )
 
@@ -57,9 +58,9 @@ def remote_code(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[
     missing = facts.software.unimportable if facts.python_is_venvs and not facts.model.problem else ()
     if missing:
         yield blocking(
-            f"{', '.join(missing)} not in {inventory.runtime.venv}",
-            wanted="what the model's own code imports",
-            why="the ranks, or the processor of images, would fail while they load",
+            f"{', '.join(missing)} missing in {inventory.runtime.venv}",
+            wanted="the packages that the model's own code imports",
+            why="the ranks or the image processor would fail to load",
             cure=f"uv pip install --python {inventory.runtime.venv}/bin/python {' '.join(missing)}",
             source="vllm#38429 (ERNIE-4.5-VL: decord)",
         )
@@ -73,7 +74,7 @@ def cuda(inventory: Inventory, spec: HostSpec, trials: TrialResults) -> Iterator
             problem,
             wanted=f"a kernel on each of {spec.gpus} GPUs, through the venv's torch",
             why=why,
-            cure="see `nvidia-smi` and `systemctl status nvidia-fabricmanager`; then, in the venv: "
+            cure="run `nvidia-smi` and `systemctl status nvidia-fabricmanager`; then, in the venv: "
             "`python -c 'import torch; torch.cuda.init()'`",
             source="pytorch#35710, huggingface_hub#4128",
         )
@@ -86,11 +87,12 @@ def configuration(inventory: Inventory, spec: HostSpec, trials: TrialResults) ->
         yield blocking(
             problem,
             wanted="a configuration that the venv's transformers can read",
-            why="vLLM reads it in the same way, and each rank once more",
-            cure="a `revision:` of the model that fits this transformers (ERNIE-4.5-VL: refs/pr/17), or the "
+            why="vLLM and each rank read it in the same way",
+            cure="set a `revision:` of the model that fits this transformers (ERNIE-4.5-VL: refs/pr/17), or "
+            "install the "
             "transformers that its code was written for"
             if trusted
-            else "where the model brings code of its own: `--trust-remote-code` under `serve: arguments:`",
+            else "if the model has its own code, write `--trust-remote-code` under `serve: arguments:`",
             source="vllm#38735, vllm#38429",
         )
 
@@ -102,10 +104,10 @@ def installed(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Fi
     venv = inventory.runtime.venv
     if not facts.python_is_venvs:
         yield blocking(
-            f"no {venv}/bin/python",
+            f"{venv}/bin/python is missing",
             wanted="the venv with vLLM and Ray",
-            why="everything that we launch runs from it",
-            cure="make the venv on this host, or correct `runtime: venv:`",
+            why="Ray and vLLM run from it",
+            cure="create the venv on this host, or correct `runtime: venv:`",
         )
         return
     for name in ("ray", "vllm") if inventory.uses_ray else ("vllm",):
@@ -113,13 +115,14 @@ def installed(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Fi
             yield blocking(
                 f"{name} is not in {venv}",
                 wanted=f"{name} in the venv",
-                why="vLLM does not bring Ray along (vllm#36170)" if name == "ray" else "it is what serves",
+                why="vLLM does not install Ray (vllm#36170)" if name == "ray" else "vLLM serves the model",
                 cure=f"uv pip install --python {venv}/bin/python {'ray[default]' if name == 'ray' else name}",
             )
 
 
 def equal(facts: dict[str, Facts]) -> Iterator[Finding]:
-    """Ray refuses a node whose Ray or Python differs, down to the patch; vLLM pickles its configuration."""
+    """Compares the versions of all hosts. Ray refuses a host with another Ray or Python, down to the patch. vLLM
+    pickles its configuration."""
     for name in ("python", *_SAME):
         versions = {
             host: known.python if name == "python" else known.versions.get(name, "")
@@ -129,8 +132,8 @@ def equal(facts: dict[str, Facts]) -> Iterator[Finding]:
             yield blocking(
                 f"{name}: " + ", ".join(f"{host} has {version or 'none'}" for host, version in versions.items()),
                 wanted=f"the same {name} on every host",
-                why="Ray refuses such a node, and ranks of different builds fail late or silently",
-                cure="make the hosts equal, from one list of pinned versions",
+                why="Ray refuses such a host, and ranks of different builds fail late or silently",
+                cure="install the same pinned versions on all hosts",
             )
 
 
@@ -151,23 +154,24 @@ class _Bad(NamedTuple):
 
 
 _FLOORS = (
-    _Floor("vllm", "0.11.0", "the first that serves ERNIE-4.5-VL", "vLLM recipes: ERNIE-4.5-VL"),
-    _Floor("ray", "2.48.0", "the last lower bound that vLLM gave, before it left Ray out", "vllm#36170"),
+    _Floor("vllm", "0.11.0", "the first version that serves ERNIE-4.5-VL", "vLLM recipes: ERNIE-4.5-VL"),
+    _Floor("ray", "2.48.0", "the last minimum that vLLM required", "vllm#36170"),
 )
 
-#: Which releases have the hang of vllm#52907 was read in their wheels: 0.26 has it not, 0.29 no longer.
+#: The releases with the hang of vllm#52907 were found in their wheels: 0.26 does not have it, 0.29 has it no
+#: longer.
 _KNOWN_BAD = (
     _Bad(
         "vllm", "==0.26.*", lambda inventory: inventory.uses_ray,
-        "over Ray 5 of 7 starts of a TP8 ended without tokens while /health said 200; and TP4 over 2 × 2 H200s "
-        "hung in three of three, probably in what the orchestrator has turned off since",
-        "take 0.32.0 or newer",
+        "over Ray, 5 of 7 starts of TP8 gave no tokens while /health was 200; TP4 over 2 × 2 H200s "
+        "hung in 3 of 3 starts, probably in a feature that the orchestrator now turns off",
+        "install 0.32.0 or newer",
         "vllm#53157, docs/benchmarks.md",
     ),
     _Bad(
         "vllm", ">=0.27,<0.29", lambda inventory: inventory.tensor_parallel_over_hosts,
-        "where tensor parallel goes over hosts it hangs before it loads: a rendezvous of custom all-reduce",
-        "take 0.29.0 or newer, or give vLLM `--disable-custom-all-reduce`",
+        "with tensor parallelism over several hosts, it hangs before it loads, in custom all-reduce",
+        "install 0.29.0 or newer, or pass vLLM `--disable-custom-all-reduce`",
         "vllm#52907, PR vllm#53253",
     ),
 )  # fmt: skip
@@ -187,13 +191,13 @@ def floors(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Findi
 
 
 def known_bad(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """Warnings: they do not fail each time."""
+    """Warns of versions with known bugs: they do not fail each time."""
     for bad in _KNOWN_BAD:
         version = _version(facts, bad.name)
         if version and bad.concerns(inventory) and _within(version, bad.versions):
             yield warning(
                 f"{bad.name} {version}",
-                wanted=f"none of {bad.versions}",
+                wanted=f"another version than {bad.versions}",
                 why=bad.why,
                 cure=bad.cure,
                 source=bad.source,
@@ -201,7 +205,7 @@ def known_bad(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Fi
 
 
 def demanded(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Finding]:
-    """pip lets a later install break what vLLM asks for, and says so only once."""
+    """Checks the requirements of vLLM: pip lets a later install break them, and warns only once."""
     for required in filter(None, map(_requirement, facts.software.demands)):
         name = required.name.lower().replace("-", "_")
         version = _version(facts, name)
@@ -209,14 +213,14 @@ def demanded(inventory: Inventory, spec: HostSpec, facts: Facts) -> Iterator[Fin
             yield blocking(
                 f"{name} {facts.versions[name]}",
                 wanted=f"{name} {required.specifier}, as the installed vLLM requires",
-                why="it is what this vLLM was made and tested with; others fail at import, or compute wrongly",
+                why="this vLLM was tested with it; other versions fail at import, or compute wrong results",
                 cure=_install(inventory, f"'{name}{required.specifier}'"),
                 source="the installed vLLM's own metadata",
             )
 
 
 def _requirement(text: str) -> Requirement | None:
-    """Returns None where it cannot be read, or is for extras and other machines."""
+    """Returns None where it cannot be read, or applies only to extras or other platforms."""
     try:
         requirement = Requirement(text)
     except InvalidRequirement:
@@ -226,7 +230,7 @@ def _requirement(text: str) -> Requirement | None:
 
 
 def _version(facts: Facts, name: str) -> Version | None:
-    """Returns None where it is not installed; a version that nobody can read is compared with nothing."""
+    """Returns None where the package is missing or its version cannot be read; such a version is not compared."""
     try:
         return Version(facts.versions.get(name, ""))
     except InvalidVersion:
@@ -249,7 +253,7 @@ CHECKS = (
         "cuda",
         lambda trials: trials.venv,
         wanted="a kernel on each GPU, through the venv's torch",
-        why="whether CUDA works on this host, and the model can be read, is not known",
+        why="it is unknown whether CUDA works on this host and the model can be read",
     ),
     of_tried("model-config", configuration),
     of_each("venv", installed),

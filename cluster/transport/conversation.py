@@ -124,6 +124,6 @@ def first_answer(
             if about & message.keys():
                 return message
     if not conversation.ended:
-        raise Unreachable(host, command.title, cause=f"no answer within {patience:g} s")
+        raise Unreachable(host, command.title, cause=f"the host did not answer within {patience:g} s")
     result = channel.result()
     raise CommandFailed(host, command, result.status, result.stdout, result.stderr)

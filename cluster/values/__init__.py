@@ -1,4 +1,4 @@
-"""What travels between the layers."""
+"""The values that travel between the layers."""
 
 from cluster.values.checks import CHECKS, CONCERNS, concern_of
 from cluster.values.facts import (

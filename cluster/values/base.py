@@ -1,4 +1,4 @@
-"""What every fact has in common."""
+"""The base of all facts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _LARGEST = 1 << 63
 
 
 class Fact(BaseModel):
-    """Part of what a program on a host brings; an unknown or missing key is an unintelligible answer.
+    """Part of the answer of a program on a host.
 
-    So is a number that is none, or an integer that no machine has.
+    An unknown or missing key makes the answer unreadable. So does NaN, or an integer beyond every real size.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -25,12 +25,12 @@ class Fact(BaseModel):
     @model_validator(mode="after")
     def _bounded(self) -> Self:
         if any(abs(integer) > _LARGEST for value in self.__dict__.values() for integer in _integers(value)):
-            raise ValueError("a number without bounds")
+            raise ValueError("a number is infinite or not a number")
         return self
 
 
 def _integers(value: Any) -> Iterator[int]:
-    """Yields the integers of a field; another model has looked at its own."""
+    """Yields the integers of a field. A nested model checks its own."""
     if isinstance(value, int):
         yield value
     elif isinstance(value, tuple | list):
@@ -42,7 +42,7 @@ def _integers(value: Any) -> Iterator[int]:
 
 
 def shaped(kind: type[T], message: object) -> T:
-    """Returns what a host says as a value of this type. Raises ValueError where it has another shape."""
+    """Returns a host's answer as a value of this type. Raises ValueError where the answer has another shape."""
     value: T = _adapter(kind).validate_python(message)
     return value
 

@@ -1,11 +1,11 @@
-"""Every check by name, in the order in which a person would look: what `--skip` and `accept:` take.
+"""Every check by name, in the order in which an operator would look. `--skip` and `accept:` take these names.
 
-`open-ports` can be looked at only once ranks listen: `up` does, and for `check` it is one that nobody has tried.
+`open-ports` can run only once ranks listen. `up` runs it; for `check` its result is unknown.
 """
 
 from __future__ import annotations
 
-#: Concern -> names of its checks. `cluster/preflight` holds one function or more for each.
+#: Concern -> names of its checks. `cluster/preflight` holds at least one function for each.
 CONCERNS: dict[str, tuple[str, ...]] = {
     "hosts": ("reachable", "clock"),
     "GPUs": (
@@ -63,7 +63,7 @@ CHECKS: tuple[str, ...] = tuple(name for names in CONCERNS.values() for name in 
 
 
 def concern_of(check: str) -> str:
-    """Raises KeyError for what is no check."""
+    """Returns the concern of a check. Raises KeyError for an unknown check."""
     for concern, names in CONCERNS.items():
         if check in names:
             return concern

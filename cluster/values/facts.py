@@ -1,4 +1,4 @@
-"""What was seen of hosts and units. Frozen, all of it."""
+"""Facts of hosts and units. All are frozen."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from cluster.values.base import Fact
 
 
 class GpuHealth(Fact):
-    """One GPU. None or empty where nvidia-smi says that there is nothing to say, or does not know the field.
+    """One GPU. A field is None or empty where nvidia-smi has no value or does not know the field.
 
-    `bus` is its address as the kernel log has it (0000:65:00); `uncorrected` counts ECC errors since the driver
-    was loaded; `recovery` is what the driver asks for, `None` in its own word where that is nothing.
+    `bus` is its address as in the kernel log (0000:65:00). `uncorrected` counts ECC errors since the driver was
+    loaded. `recovery` is the action that the driver asks for; the driver writes `None` where no action is needed.
     """
 
     uuid: str
@@ -39,10 +39,10 @@ class Xid(Fact):
 
 
 class Hardware(Fact):
-    """What GPUs, driver and kernel say of their health.
+    """The health of GPUs, driver and kernel.
 
-    `health` is empty where nvidia-smi refuses to tell, `xids` is None where the kernel log cannot be read.
-    `fabric_manager` is whether it is seen to run, with the version that is installed (empty where none is).
+    `health` is empty where nvidia-smi refuses to answer. `xids` is None where the kernel log cannot be read.
+    `fabric_manager` is whether it is seen to run, with the installed version (empty where it is not installed).
     """
 
     health: tuple[GpuHealth, ...]
@@ -56,8 +56,8 @@ class Hardware(Fact):
 
 
 class RdmaPort(Fact):
-    """One port of an RDMA device, in the kernel's own words (`ACTIVE`, `LinkUp`, `400 Gb/sec (4X NDR)`,
-    `InfiniBand` or `Ethernet`); a word is empty where it cannot be read.
+    """One port of an RDMA device, in the kernel's own words: `ACTIVE`, `LinkUp`, `400 Gb/sec (4X NDR)`,
+    `InfiniBand` or `Ethernet`. A word is empty where it cannot be read.
 
     `roce_gids` are the indices of its GIDs that are RoCE v2 over IPv4.
     """
@@ -78,10 +78,11 @@ class RdmaPort(Fact):
 class Links(Fact):
     """Names, routes, links and proxies between the hosts.
 
-    `resolved`: what the host's own name resolves to, None where that took too long. `sources`: by peer, our
-    address on the way to its cluster address, empty where there is no way. `mtu`: of the interface with our own.
-    `environment`: variables of the session that have a say in it; of proxies only that they are set.
-    `peer_memory`: whether the kernel lets the network reach GPU memory, None where it does not say.
+    `resolved` is the address of the host's own name, or None where the lookup took too long. `sources` maps each
+    peer to our address on the route to its cluster address, empty where no route exists. `mtu` is that of the
+    interface with our address.
+    `environment` holds variables of the session that affect the network; for proxies only whether they are set.
+    `peer_memory` is whether the kernel lets the network reach GPU memory, or None where this is unknown.
     """
 
     resolved: tuple[str, ...] | None
@@ -93,9 +94,9 @@ class Links(Fact):
 
 
 class Stranger(Fact):
-    """A process of a Ray or a vLLM that is no part of this cluster; `age` in seconds.
+    """A process of a Ray or a vLLM that does not belong to this cluster; `age` is in seconds.
 
-    `cluster` is the other cluster of ours whose tree it is in; empty where it is none of ours.
+    `cluster` is the other cluster of the orchestrator that owns it, or empty.
     """
 
     pid: int
@@ -106,7 +107,7 @@ class Stranger(Fact):
 
 
 class Hub(Fact):
-    """Where the Hugging Face cache lies on a host, and what it holds of the model, whole or not."""
+    """The Hugging Face cache of a host: its path, and which files of the model it holds, complete or partial."""
 
     path: str
     free_mib: int | None
@@ -114,13 +115,15 @@ class Hub(Fact):
 
 
 class Machine(Fact):
-    """Memory, limits and processes of the machine. Sizes in MiB, None where they could not be read.
+    """Memory, limits and processes of the host. Sizes are in MiB, and None where they could not be read.
 
-    `memory_free_mib`: what can be had without swapping, within the container's limit. `memlock_binds`:
-    there are RDMA devices, and the limit holds for the user. `tasks` (soft) and
-    `tasks_hard`: processes and threads that the user may have, -1 where nothing binds them; `group_tasks`: those
-    of our control group. `ended_at_logout`: systemd ends what the user leaves behind. `state_system`: the type of
-    the filesystem of the state directory. `hub` is None for a model that is a folder.
+    `memory_free_mib` is the memory available without swapping, within the container's limit. `memlock_binds` means
+    that the host has RDMA devices and the limit applies to the user.
+    `tasks` (soft) and `tasks_hard` limit the processes and threads of the user; -1 means no limit. `group_tasks`
+    is the limit of our control group.
+    `ended_at_logout` means that systemd ends the user's processes at logout. `state_system` is the type of the
+    filesystem of the state directory.
+    `hub` is None for a model that is a folder.
     """
 
     shm_mib: int | None
@@ -139,11 +142,11 @@ class Machine(Fact):
 
 
 class Software(Fact):
-    """What is installed in the venv, and what its programs will find.
+    """The packages in the venv, and the tools that its programs find.
 
-    `ninja` and `compiler` are paths, as looked for with the PATH of our units; empty where there is none.
-    `demands`: what the installed vLLM requires of the distributions whose versions we read (PEP 508).
-    `unimportable`: packages that the model's own code imports and the venv does not have.
+    `ninja` and `compiler` are paths, found with the PATH of our units; empty where they are missing. `demands` are
+    the requirements of the installed vLLM on the packages that we read versions of (PEP 508). `unimportable` are
+    packages that the model's own code imports and the venv does not have.
     """
 
     ninja: str
@@ -153,10 +156,10 @@ class Software(Fact):
 
 
 class GpuProcess(Fact):
-    """A process on a GPU, as nvidia-smi lists it; `ours` when it is in the tree of one of our units.
+    """A process on a GPU, as nvidia-smi lists it; `ours` when it belongs to one of our units.
 
-    `used_mib` is None where nvidia-smi does not say. `user` and `age`, in seconds, are unknown of a process that
-    /proc does not show, as from inside a container.
+    `used_mib` is None where nvidia-smi gives no value. `user` and `age` (in seconds) are unknown for a process
+    that /proc does not show, for example inside a container.
     """
 
     pid: int
@@ -168,7 +171,7 @@ class GpuProcess(Fact):
 
 
 class Gpu(Fact):
-    """One GPU as nvidia-smi reports it; memory in MiB, None where it does not say (GB10 does not)."""
+    """One GPU as nvidia-smi reports it. Memory is in MiB, None where nvidia-smi gives no value (GB10)."""
 
     index: int
     uuid: str
@@ -179,9 +182,10 @@ class Gpu(Fact):
 
 
 class Listener(Fact):
-    """Who listens on a port of interest; `pid` 0 when the kernel does not say (another user's process).
+    """A process that listens on a port of interest. `pid` is 0 when the kernel hides it (a process of another
+    user).
 
-    `age` is in seconds, None where /proc does not say.
+    `age` is in seconds, None where /proc does not show it.
     """
 
     port: int
@@ -193,7 +197,7 @@ class Listener(Fact):
 
 
 class Presence(StrEnum):
-    """What a look at a host shows of a unit."""
+    """The state of a unit on a host."""
 
     ABSENT = "absent"
     ALIVE = "alive"
@@ -201,8 +205,11 @@ class Presence(StrEnum):
 
 
 class Launcher(Fact):
-    """Who launched a unit: the person and the machine, as they call themselves, and the state folder they work
-    from, by an id that nobody else has."""
+    """The operator who launched a unit.
+
+    It holds the names of the operator and of their computer, and the unique id of the state folder that they work
+    from.
+    """
 
     owner: str
     machine: str
@@ -210,12 +217,14 @@ class Launcher(Fact):
 
 
 class UnitState(Fact):
-    """What was seen of one unit. DEAD: a record whose keeper or leader is gone, `pids` may still be alive; or a
-    Ray that has `lost` a process without which it is none.
+    """The state of one unit.
 
-    `fingerprint` covers everything that decides whether the unit is still the wanted one, the secrets of its
-    environment too; `argv` is kept for people. `age` is in seconds. `launched_by` is None of a record of code
-    that did not note it.
+    DEAD means one of two states. The unit has a record and its keeper or leader has exited; `pids` may still be
+    alive. Or it is a Ray without a process that it needs, named by `lost`.
+
+    `fingerprint` covers everything that decides whether the unit is outdated, also the secrets of its environment.
+    `argv` is kept for operators. `age` is in seconds. `launched_by` is None in a record of code that did not write
+    it.
     """
 
     presence: Presence
@@ -228,7 +237,8 @@ class UnitState(Fact):
     launched_by: Launcher | None = None
 
 
-#: What a rank reads: weights, configuration, remote code, tokenizer and chat template. The rest is for people.
+#: The files that a rank reads: weights, configuration, remote code, tokenizer and chat template. Other files are
+#: for readers.
 _READ = (
     ".safetensors", ".bin", ".pt", ".pth", ".gguf", ".json", ".py", ".model", ".tiktoken", ".jinja",
     "merges.txt", "vocab.txt",
@@ -236,14 +246,15 @@ _READ = (
 
 
 def is_read(name: str) -> bool:
-    """Whether a rank reads this file of the model."""
+    """Returns whether a rank reads this file of the model."""
     return name.endswith(_READ) and not name.startswith(".")
 
 
 class ModelFiles(Fact):
-    """The model on a host: the folder found, and size in bytes by file name; `problem` when it is not usable.
+    """The model on a host: its folder, and the size in bytes of each file by name; `problem` when it is not
+    usable.
 
-    `config` is the text of its config.json, of the head alone; empty where it could not be read.
+    `config` is the text of its config.json, read on the head alone. It is empty where it could not be read.
     """
 
     path: str
@@ -253,8 +264,10 @@ class ModelFiles(Fact):
 
 
 class TakenFolder(Fact):
-    """What is in the way of one of our folders on a host (the one that they lie in, ours there, the cluster's, or
-    a unit's), and whose it is."""
+    """The obstacle at the path of one of our folders on a host, and its owner.
+
+    The folder is one of four: the state directory, the user's folder in it, the cluster's, or a unit's.
+    """
 
     level: Literal["parent", "user", "cluster", "ray", "vllm"]
     kind: Literal["link", "no folder", "owner", "writable"]
@@ -262,9 +275,9 @@ class TakenFolder(Fact):
 
 
 class Facts(Fact):
-    """All that one round trip brings from a host. Limits are hard limits, -1 is unlimited; sizes in MiB.
+    """All facts that one round trip brings from a host. Limits are hard limits, -1 is unlimited; sizes are in MiB.
 
-    `clock` is the host's time of day, in seconds, as it began to look and as the very last thing that it said.
+    `clock` is the host's time of day in seconds: once at the start of the program, and once at its very end.
     """
 
     boot_id: str
@@ -295,12 +308,12 @@ class Facts(Fact):
     state_taken: TakenFolder | None = None
 
     def interface(self, address: str) -> str:
-        """The interface that holds `address`; empty when none does."""
+        """Returns the interface that holds `address`, or an empty text."""
         return next((name for name, held in self.addresses.items() if address in held), "")
 
 
 class LaunchTarget(Protocol):
-    """What commands for a host depend on of it: Facts, or what stands in for them where nobody has looked."""
+    """The facts of a host that its commands depend on: Facts, or a substitute for a host that was not asked."""
 
     @property
     def state(self) -> str:

@@ -1,4 +1,5 @@
-"""What is said of hosts, clusters and endpoints: findings, leases, leftovers, the announcement. Frozen."""
+"""Statements about hosts, clusters and endpoints: findings, leases, leftovers, the announcement. All are
+frozen."""
 
 from __future__ import annotations
 
@@ -12,10 +13,10 @@ Severity = Literal["blocking", "warning", "unchecked"]
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is not as it must be, or could not be looked at (`unchecked`).
+    """A fact that differs from what it must be, or that could not be checked (`unchecked`).
 
-    `name` is that of the check; `host` is empty where the finding is about several hosts together; `source` is
-    where the fact behind it comes from (a thread, a manual, a measurement).
+    `name` is that of the check. `host` is empty where the finding is about several hosts together. `source` names
+    the reference of the fact (a thread, a manual, a measurement).
     """
 
     name: str
@@ -34,7 +35,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Excused:
-    """A finding that does not count, and why: it was skipped here, or the inventory accepts it."""
+    """A finding that does not count, and the reason: it was skipped here, or the inventory accepts it."""
 
     finding: Finding
     reason: str
@@ -42,9 +43,9 @@ class Excused:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What the checks have shown, in the order of the checks.
+    """The results of the checks, in the order of the checks.
 
-    `passed`, `skipped` and `untried` are names of checks; what nobody has tried has not passed.
+    `passed`, `skipped` and `untried` are names of checks. A check that did not run has not passed.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -60,7 +61,7 @@ class CheckReport:
 
 @dataclass(frozen=True)
 class Lease:
-    """Who holds a cluster: the person, their machine, since when (ISO 8601) and what for."""
+    """The holder of a cluster: the operator, their computer, since when (ISO 8601) and the reason."""
 
     owner: str
     machine: str
@@ -70,7 +71,8 @@ class Lease:
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something of ours that is left, with what to do about it by hand; not `provable` where nobody could look."""
+    """A resource that the cluster still holds, and its fix by hand; not `provable` where it could not be
+    checked."""
 
     host: str
     what: str
@@ -80,9 +82,10 @@ class Leftover:
 
 @dataclass(frozen=True)
 class NcclTransport:
-    """What carries the ranks' data between the hosts, in NCCL's terms; gloo where the ranks are CPUs.
+    """The transport that carries the ranks' data between the hosts, in NCCL's terms; gloo where the ranks are
+    CPUs.
 
-    `evidence` is what the ranks themselves said.
+    `evidence` are the ranks' own log lines.
     """
 
     kind: Literal["NET/IB/GDRDMA", "NET/IB", "NET/Socket", "gloo", "unknown"]
@@ -91,7 +94,7 @@ class NcclTransport:
 
 @dataclass(frozen=True)
 class Announcement:
-    """What an operator gets: an endpoint that has given a token in this very run."""
+    """The result for the operator: an endpoint that has generated a token in this very run."""
 
     url: str
     model: str
@@ -118,8 +121,11 @@ class LogLine:
 
 @dataclass(frozen=True)
 class HostStatus:
-    """One host. None where it could not be asked; `problem` is what is wrong with it and `cure` what to do, or
-    empty; `uptime` in seconds."""
+    """The status of one host.
+
+    A field is None where the host could not be asked. `problem` says what is wrong and `cure` is the fix; both may
+    be empty. `uptime` is in seconds.
+    """
 
     host: str
     ray: Presence | None
@@ -133,7 +139,11 @@ class HostStatus:
 
 @dataclass(frozen=True)
 class EndpointStatus:
-    """The endpoint. None where it was not or could not be asked; `detail` says how we know, `cure` what to do."""
+    """The status of the endpoint.
+
+    A field is None where the endpoint was not asked or could not be asked. `detail` says how its state is known,
+    `cure` is the fix.
+    """
 
     url: str
     health: bool | None

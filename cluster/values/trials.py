@@ -1,4 +1,4 @@
-"""What the second step brings: things that only trying them can show. Frozen."""
+"""Results that only a trial on the hosts can show. All are frozen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cluster.values.findings import NcclTransport
 
 
 class RankReduced(Fact):
-    """What became of one rank: `seconds` of one all-reduce of `bytes`, or the `problem`."""
+    """The result of one rank: the `seconds` of one all-reduce of `bytes`, or the `problem`."""
 
     rank: int
     backend: str = ""
@@ -27,7 +27,7 @@ class RankReduced(Fact):
 
 
 class HostReduced(Fact):
-    """What the ranks of one host said, and what NCCL said of the network."""
+    """The results of the ranks of one host, and NCCL's log lines about the network."""
 
     ranks: Annotated[tuple[RankReduced, ...], Field(min_length=1)]
     network: tuple[str, ...]
@@ -35,9 +35,10 @@ class HostReduced(Fact):
 
 @dataclass(frozen=True)
 class AllReduceResult:
-    """`gb_per_second` is the bus bandwidth as nccl-tests count it, in 10^9 bytes; None where it came to no end.
+    """The result of the all-reduce.
 
-    `problems` are pairs of a host and what kept its ranks from the end.
+    `gb_per_second` is the bus bandwidth as nccl-tests count it, in 10^9 bytes, or None where the test did not end.
+    `problems` are pairs of a host and the reason why its ranks did not end.
     """
 
     ranks: int
@@ -48,7 +49,7 @@ class AllReduceResult:
 
 
 class Reach(Fact):
-    """One try to connect from a host to `peer`; `problem` is empty where it went well."""
+    """One attempt to connect from a host to `peer`. `problem` is empty where it succeeded."""
 
     peer: str
     address: str
@@ -57,15 +58,21 @@ class Reach(Fact):
 
 
 class OpenPort(Fact):
-    """A socket of ours that listens for more than its own host: at one `address`, or at all where that is
-    unspecified. `name` is that of the process, as the kernel has it."""
+    """A socket of our processes that listens for other hosts too: at one `address`, or at all addresses where that
+    is unspecified.
+
+    `name` is that of the process, as the kernel has it.
+    """
 
     port: int
     address: str
     name: str
 
     def is_reached_at(self, address: str) -> bool:
-        """Whether who reaches this address of the host reaches the socket. One on all of IPv4 is not on IPv6."""
+        """Returns whether a connection to this address of the host reaches the socket.
+
+        A socket on all of IPv4 does not listen on IPv6.
+        """
         own, other = ipaddress.ip_address(self.address), ipaddress.ip_address(address)
         if own.is_unspecified:
             return own.version == 6 or other.version == 4
@@ -78,9 +85,9 @@ class OpenPort(Fact):
 
 
 class VenvCheck(Fact):
-    """What the venv's own libraries could do on a host: what went wrong, empty where nothing did.
+    """The results of the venv's own libraries on a host: each is the failure, or empty.
 
-    `cuda` None: the installed vLLM is the build for CPUs. `model` None: there was none that they would read.
+    `cuda` None: the installed vLLM is the build for CPUs. `model` None: there was no model for them to read.
     """
 
     cuda: str | None

@@ -56,7 +56,7 @@ def test_without_a_hint_there_is_no_cause() -> None:
 
 
 def test_a_time_limit_is_said_in_seconds() -> None:
-    assert CommandTimedOut("a", COMMAND).cause == "no answer within 5 s"
+    assert CommandTimedOut("a", COMMAND).cause == "the command did not finish within 5 s"
 
 
 def test_several_hosts_are_one_line_each() -> None:
@@ -82,8 +82,8 @@ def test_a_lease_says_who_why_and_how_to_break_it() -> None:
 
 
 def test_what_is_left_is_counted() -> None:
-    assert str(NotReleased([Leftover("a", "pid 1")])) == "1 thing not proved gone"
-    assert str(NotReleased([Leftover("a", "pid 1"), Leftover("b", "pid 2")])) == "2 things not proved gone"
+    assert str(NotReleased([Leftover("a", "pid 1")])) == "1 resource may still be in use"
+    assert str(NotReleased([Leftover("a", "pid 1"), Leftover("b", "pid 2")])) == "2 resources may still be in use"
 
 
 def test_an_inventory_error_says_which_file() -> None:

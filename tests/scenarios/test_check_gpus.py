@@ -96,8 +96,8 @@ def test_healthy_hosts_have_nothing_to_say(untouched: Hosts, operator: Operator)
             "GPU 0, 1: fabric In Progress",
         ),
         ({"gpu": {"recovery": "Node Reboot"}}, "gpu-xid", "blocking", "GPU 1: the driver asks for: Node Reboot"),
-        ({"refused": _NEWER}, "gpu-xid", "unchecked", "may not read the kernel log"),
-        ({"gpu": {"used_mib": 9000}}, "gpu-idle", "blocking", "GPU 1: 9000 MiB in use, by no process"),
+        ({"refused": _NEWER}, "gpu-xid", "unchecked", "no permission to read the kernel log"),
+        ({"gpu": {"used_mib": 9000}}, "gpu-idle", "blocking", "GPU 1: 9000 MiB are in use, but nvidia-smi shows no process"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
@@ -192,4 +192,4 @@ def test_somebody_elses_process_by_a_pid_that_means_nothing_here(untouched: Host
     with machine(untouched, pid_offset=1_000_000), holder(untouched):
         found = check(operator, untouched)
     assert found.keys() == {("gpu-idle", "node1")}
-    assert "in no /proc here" in found["gpu-idle", "node1"][1]
+    assert "not visible in /proc" in found["gpu-idle", "node1"][1]

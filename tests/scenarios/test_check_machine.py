@@ -39,7 +39,7 @@ _BROKEN = {
         "shared-memory",
         "mount -o remount,size=1300m /dev/shm && dd if=/dev/zero of=/dev/shm/nccl-left bs=1M count=100",
         "rm /dev/shm/nccl-left; mount -o remount,size=8g /dev/shm",
-        "1300 MiB, 1200 of them free",
+        "1300 MiB, 1200 MiB free",
     ),
     "few open files": (
         "open-files", f"echo 'root - nofile 1024' > {_LIMITS}", f"rm {_LIMITS}", "hard limit 1024",
@@ -52,14 +52,14 @@ _BROKEN = {
         "memory",
         "mount -t tmpfs none /sys/fs/cgroup && cd /sys/fs/cgroup"
         " && echo 1073741824 > memory.max && echo 0 > memory.current",
-        "umount /sys/fs/cgroup", "1024 MiB can be had",
+        "umount /sys/fs/cgroup", "1024 MiB are available",
     ),
     "a systemd that ends what is left": (
         "left-alone",
         "mkdir -p /run/systemd/system /etc/systemd/logind.conf.d"
         " && printf 'KillUserProcesses=yes\\nKillExcludeUsers=\\n' > /etc/systemd/logind.conf.d/check.conf",
         "rm -r /etc/systemd/logind.conf.d/check.conf /run/systemd/system",
-        "systemd ends what root leaves running",
+        "systemd ends the processes of root at logout",
     ),
     "a full disk": (
         "state-directory", "mount -t tmpfs -o size=500m none /var/tmp", "umount /var/tmp", "500 MiB free",
@@ -131,7 +131,7 @@ def by_a_user(untouched: Hosts, tmp_path: Path) -> Iterator[Path]:
 
 def test_a_user_with_few_processes(operator: Operator, by_a_user: Path) -> None:
     found = only(check(operator, by_a_user), "process-limit")
-    assert found["found"] == "512 processes and threads (`ulimit -u`, of 512 at most)"
+    assert found["found"] == "512 processes and threads (`ulimit -u`, hard limit 512)"
     assert "ann - nproc unlimited" in found["cure"]
 
 
@@ -147,7 +147,7 @@ def foreign(untouched: Hosts) -> Iterator[list[int]]:
 def test_another_ray_is_told_and_left_alone(untouched: Hosts, operator: Operator, foreign: list[int]) -> None:
     found = only(check(operator, untouched.inventory), "leftovers")
     assert found["severity"] == "warning"
-    assert found["found"].startswith("of root: ")
+    assert found["found"].startswith("user root runs ")
     for kind in ("gcs_server", "raylet"):
         assert kind in found["found"]
     assert set(foreign) <= set(untouched.pids("node1", "/run/theirs"))

@@ -197,7 +197,7 @@ def test_a_port_that_somebody_has(check: Checker) -> None:
         said = check.one("port-free", "node0")
     finally:
         hosts.kill("node0", pid)
-    assert said.startswith(f"port 6379 is taken by pid {pid} ")
+    assert said.startswith(f"port 6379 is in use by pid {pid} ")
     assert "(of root, for " in said
 
 

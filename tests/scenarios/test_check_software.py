@@ -82,7 +82,7 @@ def test_no_ninja(untried: Hosts, operator: Operator) -> None:
         for number, place in enumerate(dict.fromkeys(str(Path(one).resolve()) for one in places)):
             stack.enter_context(moved(untried, "node1", place, f"/run/ninja{number}"))
         found = only(check(operator, untried.inventory), "tools-on-path")
-    assert found["found"] == "no ninja"
+    assert found["found"] == "ninja is missing"
 
 
 def test_a_torch_without_cuda(untried: Hosts, operator: Operator) -> None:

@@ -62,7 +62,7 @@ def test_all_that_is_wrong_on_all_hosts_at_once(untouched: Hosts, operator: Oper
     }
     assert {("gpu-idle", "node1"), ("port-free", "node0")} <= found.keys()
     assert "sleep" in found["gpu-idle", "node1"]
-    assert "port 8000 is taken by pid" in found["port-free", "node0"]
+    assert "port 8000 is in use by pid" in found["port-free", "node0"]
     assert "2.59.9" in " ".join(found.values())
     assert len(found) == 3, found
 
@@ -88,6 +88,6 @@ def test_a_model_without_room_is_refused_before_it_is_loaded(
     assert done.returncode == 3, done.stderr
     (found,) = [one for one in json.loads(done.stdout)["findings"] if one["severity"] == "blocking"]
     assert found["name"] == "model-fits"
-    assert "GiB are lacking on a GPU" in found["found"]
+    assert "GiB are missing on a GPU" in found["found"]
     assert "orchestrator plan" in found["cure"]
     untouched.assert_clean(*HOSTS)

@@ -29,7 +29,7 @@ class BoundedReader(io.RawIOBase):
         size = self.connected.recv_into(buffer)
         self.left -= size
         if self.left < 0:
-            raise OSError(f"it said more than {LONGEST_ANSWER >> 20} MiB")
+            raise OSError(f"the answer is larger than {LONGEST_ANSWER >> 20} MiB")
         return size
 
 

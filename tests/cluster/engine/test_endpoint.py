@@ -229,7 +229,7 @@ def test_a_lost_head_is_an_error() -> None:
 
 
 #: Of small pieces there may not be enough within the time.
-TOO_MUCH = "it said more than 4 MiB|timed out"
+TOO_MUCH = "the answer is larger than 4 MiB|timed out"
 
 
 def talking(*blocks: bytes) -> Callable[[socket.socket], None]:

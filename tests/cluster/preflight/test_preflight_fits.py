@@ -48,7 +48,7 @@ def test_the_424b_on_sixteen_gpus() -> None:
 def test_the_424b_on_eight_gpus_is_refused_with_what_would_make_it_fit() -> None:
     result = only(looked(inventory(1)), "model-fits")
     assert result.severity == "blocking"
-    assert result.found.endswith(" GiB are lacking on a GPU")
+    assert result.found.endswith(" GiB are missing on a GPU")
     assert "a request of 131,072 tokens" in result.wanted
     assert result.cure.startswith("weights in FP8 (--quantization fp8_per_tensor); ")
     assert "`--skip model-fits`" in result.cure

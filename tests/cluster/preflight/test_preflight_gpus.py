@@ -78,8 +78,8 @@ def test_as_large_as_declared(least: int, sizes: tuple[int, ...], expected: list
         (card(0, OURS, used_mib=70_000), []),
         (card(0, THEIRS), ["GPU 0: pid 8 python train.py (900 MiB, of ann for 3 hours)"]),
         (card(0, OURS, THEIRS), ["GPU 0: pid 8 python train.py (900 MiB, of ann for 3 hours)"]),
-        (card(0, HIDDEN), ["GPU 0: pid 9 [No data] (of unknown size, in no /proc here)"]),
-        (card(0, used_mib=9000), ["GPU 0: 9000 MiB in use, by no process that nvidia-smi shows"]),
+        (card(0, HIDDEN), ["GPU 0: pid 9 [No data] (unknown size, not visible in /proc)"]),
+        (card(0, used_mib=9000), ["GPU 0: 9000 MiB are in use, but nvidia-smi shows no process"]),
     ],
 )
 def test_idle_but_for_our_own(gpu: Gpu, expected: list[str]) -> None:

@@ -46,11 +46,11 @@ def test_locked_memory(hosts: int, seen: dict[str, Any], expected: list[tuple[st
         ({"tasks": -1, "tasks_hard": -1}, []),
         (
             {"tasks": 4096},
-            [("warning", "4096 processes and threads (`ulimit -u`, of 8000000 at most)")],
+            [("warning", "4096 processes and threads (`ulimit -u`, hard limit 8000000)")],
         ),
         (
             {"tasks": 512, "tasks_hard": -1},
-            [("warning", "512 processes and threads (`ulimit -u`, of any number at most)")],
+            [("warning", "512 processes and threads (`ulimit -u`, hard limit unlimited)")],
         ),
         (
             {"group_tasks": 1000},

@@ -35,9 +35,9 @@ def test_the_object_store_is_the_one_that_we_ask_for() -> None:
         (shm(NEEDED + 1023), [("warning", f"/dev/shm has {NEEDED + 1023} MiB")]),
         (shm(NEEDED - 1), [("blocking", f"/dev/shm has {NEEDED - 1} MiB")]),
         (shm(64), [("blocking", "/dev/shm has 64 MiB")]),
-        (shm(900_000, 100), [("blocking", "/dev/shm has 900000 MiB, 100 of them free")]),
+        (shm(900_000, 100), [("blocking", "/dev/shm has 900000 MiB, 100 MiB free")]),
         (shm(900_000, 100) | {"vllm": RUNS}, []),
-        (shm(64, 10) | {"ray": RUNS}, [("blocking", "/dev/shm has 64 MiB, 10 of them free")]),
+        (shm(64, 10) | {"ray": RUNS}, [("blocking", "/dev/shm has 64 MiB, 10 MiB free")]),
         (
             {"machine": machine(shm_mib=None, shm_free_mib=None)},
             [("unchecked", "/dev/shm cannot be read")],
@@ -64,11 +64,11 @@ def test_a_single_host_has_no_object_store() -> None:
     ("free", "arguments", "runs", "expected"),
     [
         (8 * 1024 + 256, (), False, []),
-        (8 * 1024 + 255, (), False, [("warning", "8447 MiB can be had")]),
+        (8 * 1024 + 255, (), False, [("warning", "8447 MiB are available")]),
         (8 * 1024 + 255, (), True, []),
-        (None, (), False, [("unchecked", "/proc/meminfo does not say")]),
-        (400_000, ("--cpu-offload-gb", "50"), False, [("warning", "400000 MiB can be had")]),
-        (400_000, ("--cpu-offload-gb=50",), False, [("warning", "400000 MiB can be had")]),
+        (None, (), False, [("unchecked", "/proc/meminfo does not show the free memory")]),
+        (400_000, ("--cpu-offload-gb", "50"), False, [("warning", "400000 MiB are available")]),
+        (400_000, ("--cpu-offload-gb=50",), False, [("warning", "400000 MiB are available")]),
         (420_000, ("--cpu-offload-gb=50",), False, []),
         (20_000, ("--cpu-offload-gb=much",), False, []),
     ],
@@ -97,10 +97,10 @@ def test_others_are_named_with_owner_and_age() -> None:
     assert found_on_head(leftovers, {"machine": machine(strangers=others)}) == [
         (
             "warning",
-            "of alice: gcs_server (pid 1, 3 days old), raylet (pid 2, 2 hours old), ray:: (pid 4, 5 s old), "
+            "user alice runs gcs_server (pid 1, 3 days old), raylet (pid 2, 2 hours old), ray:: (pid 4, 5 s old), "
             "ray:: (pid 5, 5 s old) and 2 more",
         ),
-        ("warning", "of bob: vllm serve (pid 3, 2 minutes old)"),
+        ("warning", "user bob runs vllm serve (pid 3, 2 minutes old)"),
     ]
 
 
@@ -108,5 +108,5 @@ def test_another_cluster_of_ours_is_named_with_what_takes_it_down() -> None:
     one = inventory()
     seen = facts(one.head, machine=machine(strangers=(stranger(9, "raylet", "ubuntu", "staging"),)))
     (finding,) = leftovers(one, one.head, seen)
-    assert finding.found.startswith("of cluster staging, which is ours too: raylet")
-    assert finding.cure == "`down` with the inventory of cluster staging, if it is not wanted any more"
+    assert finding.found.startswith("cluster staging runs raylet")
+    assert finding.cure == "if it is no longer needed, run `down` with the inventory of cluster staging"

@@ -48,37 +48,38 @@ def test_the_cure_is_a_command_to_copy(source: str, cure: str) -> None:
         ((model(), model(**{"README.md": 1, ".gitattributes": 2, "license.txt": 3, ".x.json": 4})), []),
         (
             (model(), model(**{"extra.json": 1})),
-            [("gpu-b", "differs from gpu-a in extra.json (only there)")],
+            [("gpu-b", "the files differ from gpu-a: extra.json (only on this host)")],
         ),
         (
             (model(), model(), model(**{"config.json": 11, "z.py": 1})),
             [
                 (
                     "gpu-c",
-                    "differs from gpu-a, gpu-b in config.json (11 bytes, not 10), z.py (only there)",
+                    "the files differ from gpu-a, gpu-b: config.json (11 bytes, not 10), z.py (only on this host)",
                 )
             ],
         ),
         (
             (model(**{"merges.txt": 1}), model(), model()),
-            [("gpu-a", "differs from gpu-b, gpu-c in merges.txt (only there)")],
+            [("gpu-a", "the files differ from gpu-b, gpu-c: merges.txt (only on this host)")],
         ),
         (
             (model(), model(), {"model": ModelFiles(path="/m", sizes={"config.json": 10})}),
-            [("gpu-c", "differs from gpu-a, gpu-b in a.safetensors (missing)")],
+            [("gpu-c", "the files differ from gpu-a, gpu-b: a.safetensors (missing)")],
         ),
         (({"model": LACKING}, model()), []),
         (
             ({"model": LACKING}, model(), model(**{"z.py": 1})),
-            [("gpu-c", "differs from gpu-b in z.py (only there)")],
+            [("gpu-c", "the files differ from gpu-b: z.py (only on this host)")],
         ),
         (
             (*[model()] * 6, *[model(**{f"{n}.py": n for n in range(5)})] * 2),
             [
                 (
                     "",
-                    "gpu-g, gpu-h: differs from gpu-a, gpu-b, gpu-c, gpu-d and 2 more in 0.py (only there), "
-                    "1.py (only there), 2.py (only there) and 2 more",
+                    "gpu-g, gpu-h: the files differ from gpu-a, gpu-b, gpu-c, gpu-d and 2 more: 0.py (only on "
+                    "this host), "
+                    "1.py (only on this host), 2.py (only on this host) and 2 more",
                 )
             ],
         ),
@@ -124,8 +125,8 @@ def test_a_host_that_has_the_model_tells_its_size() -> None:
 
 def test_an_unknown_size_is_said() -> None:
     assert spaces(room(700_000)) == [
-        ("gpu-a", "unchecked", "683 GiB free at /hub, for a model of unknown size"),
+        ("gpu-a", "unchecked", "683 GiB free at /hub; the size of the model is unknown"),
     ]
     assert spaces(room(None), model=ERNIE) == [
-        ("gpu-a", "unchecked", "an unknown room at /hub, for a model of unknown size"),
+        ("gpu-a", "unchecked", "an unknown number of GiB free at /hub; the size of the model is unknown"),
     ]

@@ -17,8 +17,8 @@ from tests.cluster.preflight.findings import found_on_head
     ("addresses", "expected"),
     [
         ({"lo": ("127.0.0.1",), "ib0": ("192.168.0.1", "fe80::1")}, []),
-        ({"lo": ("127.0.0.1",), "eth0": ("10.0.0.1",)}, ["the host holds 10.0.0.1 (eth0)"]),
-        ({"lo": ("127.0.0.1",)}, ["the host holds none"]),
+        ({"lo": ("127.0.0.1",), "eth0": ("10.0.0.1",)}, ["addresses of this host: 10.0.0.1 (eth0)"]),
+        ({"lo": ("127.0.0.1",)}, ["addresses of this host: none"]),
     ],
 )
 def test_an_interface_holds_the_cluster_address(addresses: dict[str, Any], expected: list[str]) -> None:
@@ -29,8 +29,8 @@ def test_an_interface_holds_the_cluster_address(addresses: dict[str, Any], expec
     ("pid", "ours", "expected"),
     [
         (7, True, []),
-        (7, False, [("blocking", "port 6379 is taken by pid 7 redis-server")]),
-        (0, False, [("blocking", "port 6379 is taken by a process of another user")]),
+        (7, False, [("blocking", "port 6379 is in use by pid 7 redis-server")]),
+        (0, False, [("blocking", "port 6379 is in use by a process of another user")]),
     ],
 )
 def test_ports_are_free_but_for_our_own(pid: int, ours: bool, expected: list[tuple[str, str]]) -> None:

@@ -22,8 +22,8 @@ ONE = inventory()
     ("lacking", "expected"),
     [
         ({}, []),
-        ({"ninja": ""}, [("blocking", "no ninja")]),
-        ({"compiler": ""}, [("blocking", "no C compiler")]),
+        ({"ninja": ""}, [("blocking", "ninja is missing")]),
+        ({"compiler": ""}, [("blocking", "a C compiler is missing")]),
     ],
 )
 def test_tools(lacking: dict[str, str], expected: list[tuple[str, str]]) -> None:
@@ -33,7 +33,7 @@ def test_tools(lacking: dict[str, str], expected: list[tuple[str, str]]) -> None
 
 def test_what_the_models_own_code_imports() -> None:
     lacks = {"software": software(unimportable=("decord", "moviepy"))}
-    assert found_on_head(remote_code, lacks) == [("blocking", "decord, moviepy not in /opt/vllm")]
+    assert found_on_head(remote_code, lacks) == [("blocking", "decord, moviepy missing in /opt/vllm")]
     assert (
         found_on_head(remote_code, lacks | {"model": ModelFiles(path="/m", sizes={}, problem="lacks a shard")})
         == []

@@ -26,7 +26,7 @@ from tests.cluster.preflight.findings import found_on_head
         ({"machine": machine(state_system="nfs4")}, [("warning", "on nfs4")]),
         ({"machine": machine(state_system="tmpfs")}, []),
         ({"machine": machine(state_used=0.95)}, []),
-        ({"machine": machine(state_used=0.97)}, [("warning", "a disk that is 97% full")]),
+        ({"machine": machine(state_used=0.97)}, [("warning", "the disk is 97% full")]),
     ],
 )
 def test_the_state_directory(seen: dict[str, Any], expected: list[tuple[str, str]]) -> None:

@@ -15,7 +15,7 @@ from tests.cluster.preflight.findings import differing, found_on_head
     ("hosts", "seen", "expected"),
     [
         (2, {}, []),
-        (2, {"python_is_venvs": False, "versions": {}}, ["no /opt/vllm/bin/python"]),
+        (2, {"python_is_venvs": False, "versions": {}}, ["/opt/vllm/bin/python is missing"]),
         (2, {"versions": {"vllm": "1"}}, ["ray is not in /opt/vllm"]),
         (2, {"versions": {}}, ["ray is not in /opt/vllm", "vllm is not in /opt/vllm"]),
         (1, {"versions": {"vllm": "1"}}, []),

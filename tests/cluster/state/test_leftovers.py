@@ -30,7 +30,7 @@ def listener(ours: bool) -> Listener:
         ({"listeners": (listener(True),)}, ["port 6379, held by pid 9"]),
         ({"listeners": (listener(False),)}, []),
         ({"gpus": (card(0, OURS), card(1, THEIRS))}, ["GPU 0: pid 7 holds 61000 MiB"]),
-        ({"gpus": (card(0, used_mib=9000),)}, ["GPU 0: 9000 MiB in use, by no process that nvidia-smi shows"]),
+        ({"gpus": (card(0, used_mib=9000),)}, ["GPU 0: 9000 MiB are in use, but nvidia-smi shows no process"]),
         ({"gpus": (card(0, used_mib=500),)}, []),
     ],
 )

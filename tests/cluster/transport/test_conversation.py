@@ -116,7 +116,7 @@ def test_the_first_answer_among_greetings_of_all_kinds() -> None:
 def test_no_first_answer() -> None:
     with pytest.raises(Unreachable, match="look at its uptime") as failure:
         first_answer("gpu-1", LOOK, ScriptedChannel(["Welcome", None]), {"listening"}, 1.0)
-    assert failure.value.cause == "no answer within 1 s"
+    assert failure.value.cause == "the host did not answer within 1 s"
     with pytest.raises(CommandFailed):
         first_answer("gpu-1", LOOK, ScriptedChannel(["Welcome"], failed(3)), {"listening"}, 1.0)
 
@@ -130,4 +130,4 @@ def test_an_answer_is_not_waited_for_behind_a_greeting_without_end() -> None:
         first_answer("gpu-1", LOOK, Talkative(), {"taken"}, 60.0)
     with pytest.raises(Unreachable, match="gpu-1: look at its uptime") as caught:
         first_answer("gpu-1", LOOK, Talkative(), {"taken"}, 0.0)
-    assert caught.value.cause == "no answer within 0 s"
+    assert caught.value.cause == "the host did not answer within 0 s"

@@ -56,7 +56,7 @@ def test_the_end_of_its_time_is_told_with_what_it_said() -> None:
     ended = run("sh", "-c", "echo out; echo err >&2; exec sleep 600", timeout=0.5)
     assert (ended.status, ended.stdout, ended.stderr) == (None, "out\n", "err\n")
     assert isinstance(ended.problem, CommandTimedOut)
-    assert ended.problem.cause == "no answer within 0.5 s"
+    assert ended.problem.cause == "the command did not finish within 0.5 s"
     assert ended.problem.output == ""
 
 
@@ -94,5 +94,5 @@ def test_one_that_never_stops_talking_fills_no_memory(monkeypatch: pytest.Monkey
     ended = execute(Host("gpu-a", Endless()), command(("ls",), VENV, 20.0))
     assert (ended.status, ended.stdout) == (None, "")
     assert ended.problem
-    assert ended.problem.cause == "it said more than 100 MiB"
+    assert ended.problem.cause == "the output is larger than 100 MiB"
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10

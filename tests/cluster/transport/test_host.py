@@ -39,7 +39,7 @@ def test_a_hint_of_the_builder_becomes_cause_and_cure() -> None:
 def test_the_status_of_timeout_is_a_timeout() -> None:
     with pytest.raises(CommandTimedOut) as failure:
         host(failed(124, "half way")).run(LOOK)
-    assert (failure.value.output, failure.value.cause) == ("half way", "no answer within 30 s")
+    assert (failure.value.output, failure.value.cause) == ("half way", "the command did not finish within 30 s")
 
 
 def test_killed_after_the_limit_is_a_timeout_and_before_it_is_not() -> None:

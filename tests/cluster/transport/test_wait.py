@@ -74,7 +74,9 @@ def test_a_host_that_does_not_answer_in_time_is_looked_at_again() -> None:
     """One that reads a checkpoint may have no time for us: its engine is none the worse for it."""
     heard: list[str] = []
     assert wait(Eyes(CommandTimedOut("a", Command((), "look at ray")), "done"), heard=heard) == "done"
-    assert heard == ["a: look at ray: no answer within 30 s (log in to a and see what hangs there)"]
+    assert heard == [
+        "a: look at ray: the command did not finish within 30 s (log in to a and find the process that hangs)"
+    ]
 
 
 def test_whoever_watches_hears_each_look() -> None:

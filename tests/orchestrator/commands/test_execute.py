@@ -72,7 +72,9 @@ def test_the_end_of_its_time_is_said(tmp_path: Path, capsys: Captured, words: tu
     assert execute(tmp_path, GOOD, LATE, "--timeout", "0.000000001", *words) == 5
     shown = capsys.readouterr()
     assert shown.out.endswith("half\n")
-    assert "✗ gpu-b: could not run ls (timed out)\n  cause  no answer within 1e-09 s\n" in shown.err
+    assert (
+        "✗ gpu-b: could not run ls (timed out)\n  cause  the command did not finish within 1e-09 s\n" in shown.err
+    )
 
 
 def test_one_json_document(tmp_path: Path, capsys: Captured) -> None:

@@ -106,8 +106,8 @@ def test_undo_stops_what_was_not_there_before() -> None:
         (LOST, "ray could not be stopped: no route", "see its cable"),
         (
             CommandTimedOut("gpu-b", Command(("x",), "stop ray")),
-            "ray could not be stopped: no answer within 30 s",
-            "log in to gpu-b and see what hangs there",
+            "ray could not be stopped: the command did not finish within 30 s",
+            "log in to gpu-b and find the process that hangs",
         ),
     ],
 )

@@ -58,7 +58,7 @@ def test_what_will_not_go_is_said_and_the_rest_is_stopped() -> None:
     play = scripted_run(lambda host: {"stop ray": answers[host]}, THREE, seen(ray=ALIVE))
     StopRay().run(play.stage)
     assert play.events == [
-        HostMessage("gpu-b", "ray could not be stopped: no answer within 30 s"),
+        HostMessage("gpu-b", "ray could not be stopped: the command did not finish within 30 s"),
         HostMessage("gpu-c", "still running after SIGKILL: pid 70: raylet"),
     ]
     assert play.ran[-1] == ("gpu-a", "stop ray")

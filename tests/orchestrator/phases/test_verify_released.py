@@ -53,7 +53,7 @@ def test_a_rank_may_take_its_time_in_the_driver() -> None:
     ("facts", "what"),
     [
         ({"gpus": (builders.card(0, RANK),)}, "GPU 0: pid 5391 holds 71204 MiB"),
-        ({"gpus": (builders.card(0, used_mib=9000),)}, "GPU 0: 9000 MiB in use, by no process"),
+        ({"gpus": (builders.card(0, used_mib=9000),)}, "GPU 0: 9000 MiB are in use, but nvidia-smi shows no process"),
         ({"ray": builders.dead(71)}, "pid 71 of ray"),
         (
             {"listeners": (Listener(port=6380, pid=72, command="raylet", ours=True),)},

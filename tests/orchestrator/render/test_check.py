@@ -11,7 +11,7 @@ from orchestrator.render.json_text import to_json
 from orchestrator.render.text import ASCII, UNICODE
 
 NOFILE = Finding("open-files", "gpu-a", "warning", "hard limit 1024", "8192 or more", cure="raise it")
-BUSY = Finding("gpu-idle", "gpu-b", "blocking", "GPU 3: pid 7 python", "no foreign process", source="vllm#20860")
+BUSY = Finding("gpu-idle", "gpu-b", "blocking", "GPU 3: pid 7 python", "no process of others", source="vllm#20860")
 LATE = Finding("clock", "gpu-b", "unchecked", "no time of day")
 
 
@@ -25,7 +25,7 @@ def test_the_worst_concern_comes_first_and_equal_findings_are_one() -> None:
         "GPUs",
         "  ✗ gpu-idle · gpu-b",
         "      found   GPU 3: pid 7 python",
-        "      wanted  no foreign process",
+        "      wanted  no process of others",
         "      source  vllm#20860",
         "machine",
         "  ! open-files · gpu-a, gpu-b",

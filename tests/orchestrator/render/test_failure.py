@@ -70,8 +70,8 @@ def test_timed_out() -> None:
         failure.lines(story.timed_out)
         == """\
 ✗ gpu-a: could not ask for its facts (timed out)
-  cause  no answer within 30 s
-  next   log in to gpu-a and see what hangs there"""
+  cause  the command did not finish within 30 s
+  next   log in to gpu-a and find the process that hangs"""
     )
 
 
@@ -92,8 +92,8 @@ def test_a_fleet_that_says_the_same_is_folded() -> None:
         failure.lines(story.same, "Observe hosts")
         == """\
 ✗ Observe hosts: gpu-a, gpu-b: could not ask for its facts (timed out)
-  cause  no answer within 30 s
-  next   log in to HOST and see what hangs there"""
+  cause  the command did not finish within 30 s
+  next   log in to HOST and find the process that hangs"""
     )
 
 
@@ -103,8 +103,8 @@ def test_a_fleet_that_fails_in_different_ways() -> None:
         == """\
 ✗ Observe hosts: failed on gpu-a, gpu-b, gpu-c
   ✗ gpu-a, gpu-c: could not ask for its facts (timed out)
-    cause  no answer within 30 s
-    next   log in to HOST and see what hangs there
+    cause  the command did not finish within 30 s
+    next   log in to HOST and find the process that hangs
   ✗ gpu-b: could not connect (unreachable)
     ssh said:
       timed out
@@ -162,7 +162,7 @@ def test_held() -> None:
         failure.lines(story.held)
         == """\
 ✗ ernie is held by anna on laptop-7 since 2026-07-01T09:12:44+00:00: up
-  next   wait until they are done, or break the lease with `orchestrator unlock --reason WHY`"""
+  next   wait until their run ends, or break the lease with `orchestrator unlock --reason WHY`"""
     )
 
 

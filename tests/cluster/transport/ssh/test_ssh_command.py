@@ -84,8 +84,8 @@ def test_one_that_never_stops_talking_is_hung_up_on(host: Host, stream: str) -> 
     with pytest.raises(TooMuchOutput) as failure:
         host.run(endless)
     assert (failure.value.host, failure.value.kind, failure.value.output) == ("gpu-1", "Unintelligible", "")
-    assert failure.value.cause == "it said more than 4 MiB"
-    assert failure.value.cure.startswith("log in to gpu-1 and see what prints there")
+    assert failure.value.cause == "the output is larger than 4 MiB"
+    assert failure.value.cure.startswith("log in to gpu-1 and find what prints so much")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
     assert host.run(sh("echo well")).stdout == "well\n"
 
