@@ -1,1 +1,1 @@
-"""The running engine: its endpoint, its log, its GPUs, and what NCCL chose."""
+"""The running engine: its endpoint, its log, its GPUs, and NCCL's choice."""

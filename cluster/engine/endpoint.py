@@ -1,7 +1,8 @@
-"""Where the endpoint is asked: over SSH on the head, and at an address once it proved to be the same process.
+"""How the endpoint is asked: over SSH on the head, or at an address that leads to the same process.
 
-An address proves nothing: on another network it is somebody else's. So whoever answers there is asked without the
-key for the start of its process first, and must say what the engine says on the head itself.
+An address alone proves nothing: on another network it may belong to another host. So the first request goes
+without the key and asks for the start time of the process. The answer must equal the engine's own answer on the
+head.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from cluster.transport.fleet import Fleet, both
 from cluster.transport.host import Host
 from cluster.values.base import shaped
 
-#: Seconds for an address that may be behind a firewall, which drops what is sent to it, and for the head itself.
+#: Seconds for an address behind a possible firewall that drops packets, and for the head itself.
 _ADDRESS_PATIENCE = 2.0
 _HEAD_PATIENCE = 10.0
 
-#: Workers that stand for the clients of a cluster that cannot be reached from here.
+#: The number of workers that stand in for clients when the endpoint is unreachable from here.
 _CLIENTS = 3
 
-#: Bytes of an answer that another host hands on: as JSON it is longer than it was.
+#: Bytes of an answer that another host passes on: JSON makes it longer.
 _HANDED_ON = 2 * LONGEST_ANSWER
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -37,8 +38,10 @@ _STARTED = re.compile(r"^process_start_time_seconds (\S+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A URL, and who asks it: the host `via`, or this machine where that is None. With `unit`, a folder on that
-    host, nothing is sent unless the unit there is the only one that listens on the port."""
+    """A URL, and the origin of its requests: the host `via`, or this machine where `via` is None.
+
+    `unit` is a folder on that host, or empty: a request is then sent only if that unit alone listens on the port.
+    """
 
     url: str
     origin: str
@@ -48,7 +51,10 @@ class Endpoint:
     unit: str = ""
 
     def ask(self, request: EndpointRequest, timeout: float) -> Answer:
-        """The answer; `timeout` in seconds. Never raises for what an endpoint can do; does for a lost host."""
+        """Returns the answer; `timeout` is in seconds.
+
+        Never raises for a failure of the endpoint; raises for an unreachable host.
+        """
         return _ask_over(self.via, self, request, timeout) if self.via else _ask(self, request, timeout)
 
     def without_key(self) -> Endpoint:
@@ -57,9 +63,12 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Located:
-    """Where the engine was found. `endpoint` is asked from here where it proved to be the engine, otherwise on the
-    head, as `on_head` always is. `metrics` is what the engine says there. `impostors` are URLs at which somebody
-    else answers this machine."""
+    """The place where the engine was found.
+
+    `endpoint` is asked from here where it proved to be the engine, otherwise on the head. `on_head` is always
+    asked on the head. `metrics` is the engine's answer there. `impostors` are URLs at which another program
+    answers this machine.
+    """
 
     endpoint: Endpoint
     on_head: Endpoint
@@ -68,10 +77,10 @@ class Located:
 
 
 def locate(inventory: Inventory, head: Host, state: str, patience: float = _HEAD_PATIENCE) -> Located:
-    """Asks on the head and from here at the same time, without the key. `state` is the cluster's folder on the
-    head, which has `patience` seconds for its answer.
+    """Asks on the head and from here at the same time, without the key.
 
-    Raises what keeps us from the head.
+    `state` is the cluster's folder on the head. The head has `patience` seconds for its answer. Raises the error
+    that keeps us from the head.
     """
     key = inventory.serve.api_key
     secret, venv = key.get_secret_value() if key else "", inventory.runtime.venv
@@ -87,13 +96,15 @@ def locate(inventory: Inventory, head: Host, state: str, patience: float = _HEAD
 
 
 def public_url(inventory: Inventory, endpoint: Endpoint) -> str:
-    """The URL that is shown to a person: what the head asks itself at is nobody else's."""
+    """Returns the URL for the operator. The URL that the head uses for itself works only there."""
     return _announceable(inventory)[0] if endpoint.unit else endpoint.url
 
 
 def for_clients(inventory: Inventory, fleet: Fleet, located: Located) -> Endpoint:
-    """The endpoint to announce: asked at its very URL from here, otherwise from another host, otherwise from the
-    head. Raises NotReady where nobody reaches it.
+    """Returns the endpoint to announce.
+
+    It is asked at this very URL from here, otherwise from another host, otherwise from the head. Raises NotReady
+    where no client can reach it.
     """
     if located.endpoint.via is None:
         return located.endpoint
@@ -116,15 +127,18 @@ def _from_worker(inventory: Inventory, fleet: Fleet, located: Located, urls: Seq
 
 
 def _from_head(inventory: Inventory, located: Located, urls: Sequence[str]) -> Endpoint:
-    """The unit is known there by its socket: what it says of itself is not needed."""
+    """Returns the endpoint as the head asks it. The unit is known by its socket: its own answers are not
+    needed."""
     asked = [replace(located.on_head, url=url) for url in urls]
     answers = [_answer(each) for each in asked]
     reached = [each for each, answer in zip(asked, answers, strict=True) if answer.status]
     if reached:
         return reached[0]
     why = "; ".join(f"{url}: {answer.text}" for url, answer in zip(urls, answers, strict=True))
-    listens = f"vLLM listens at {inventory.serve.host}, where clients do not reach it: {why}"
-    cure = "set `serve: host:` to an address of the head that clients reach, or to `::` for all of IPv6 and IPv4"
+    listens = f"vLLM listens at {inventory.serve.host}, but clients cannot reach this address: {why}"
+    cure = (
+        "set `serve: host:` to an address of the head that clients can reach, or to `::` for all of IPv6 and IPv4"
+    )
     raise NotReady("a URL for clients", host=located.on_head.origin, cause=listens, cure=cure)
 
 
@@ -133,30 +147,30 @@ def _answer(endpoint: Endpoint) -> Answer:
 
 
 def _ask_each(endpoints: Sequence[Endpoint]) -> list[Answer]:
-    """All at once: a firewall that drops one must not hold up the others."""
+    """Asks all at once: a firewall that drops one request must not delay the others."""
     with ThreadPoolExecutor(len(endpoints)) as pool:
         return list(pool.map(_answer, endpoints))
 
 
 def _is_same(one: Answer, other: Answer) -> bool:
-    """Whether two answers to METRICS are those of one process."""
+    """Returns whether two answers to METRICS come from one process."""
     return bool(_started(one)) and _started(one) == _started(other)
 
 
 def _started(metrics: Answer) -> str:
-    """When the process started that answers, to the hundredth of a second; empty where it does not say."""
+    """Returns the start time of the answering process, to the hundredth of a second; empty where it is missing."""
     match = _STARTED.search(metrics.text) if metrics.status == 200 else None
     return match[1] if match else ""
 
 
 def _seen_here(inventory: Inventory) -> tuple[str, ...]:
-    """The URLs that may be reached from here, first that of the address which the operator uses."""
+    """Returns the URLs that may be reachable from here; the address that the operator uses comes first."""
     head = inventory.head
     return _urls(inventory, (head.address, head.cluster_address))
 
 
 def _announceable(inventory: Inventory) -> tuple[str, ...]:
-    """The URLs for clients elsewhere: what SSH calls a host may be an alias that nobody else knows."""
+    """Returns the URLs for clients elsewhere. SSH's name of a host may be an alias that clients cannot resolve."""
     head = inventory.head
     return _urls(inventory, (head.cluster_address, head.address))
 
@@ -168,13 +182,13 @@ def _urls(inventory: Inventory, addresses: Sequence[str]) -> tuple[str, ...]:
 
 
 def local_url(inventory: Inventory, path: str) -> str:
-    """The endpoint as the head itself reaches it."""
+    """Returns the URL that the head itself uses for the endpoint."""
     host = _ANY.get(inventory.serve.host, inventory.serve.host)
     return f"http://{_bracketed(host)}:{inventory.serve.port}{path}"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only the host itself reaches what listens there."""
+    """Returns whether only the host itself reaches this address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the ranks' NCCL says of how data travels between the hosts."""
+"""NCCL's own report of the transport between the hosts."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _SIGNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 
 
 def lines(state: str, venv: str) -> Probe[tuple[str, ...]]:
-    """The lines about the network, of the ranks of this launch on one host."""
-    command = program("diagnosis.nccl", {"state": state}, title="read what NCCL chose", venv=venv)
+    """Reads the lines about the network, of the ranks of this launch on one host."""
+    command = program("diagnosis.nccl", {"state": state}, title="read the log of NCCL", venv=venv)
     return Probe(command, lambda output: shaped(tuple[str, ...], last_json(output)["lines"]))
 
 
 def transport(lines: tuple[str, ...]) -> NcclTransport:
-    """The best that a channel or the network plugin names: a rank may fall back only as a whole."""
+    """Returns the best transport that a channel or the network plugin names: a rank falls back only as a whole."""
     for kind, sign in _SIGNS:
         for line in lines:
             if sign.search(line):
@@ -37,18 +37,19 @@ def transport(lines: tuple[str, ...]) -> NcclTransport:
 
 
 def transport_of_engine(lines: tuple[str, ...], engine_log: str) -> NcclTransport:
-    """The transport of an engine: gloo where its log says so, as on CPUs, otherwise what its ranks' NCCL names."""
+    """Returns the transport of an engine: gloo where its log shows it, as on CPUs, otherwise the transport of its
+    ranks' NCCL."""
     gloo = vllm_log.without_nccl(engine_log)
     return NcclTransport("gloo", gloo) if gloo else transport(lines)
 
 
-SLOW = "no InfiniBand or RoCE device was usable, so every token waits for TCP"
+SLOW = "NCCL could use no InfiniBand or RoCE device, so every token waits for TCP"
 
 
 def refuse_slow(inventory: Inventory, transport: NcclTransport) -> None:
     """Raises NotReady on NET/Socket where the inventory refuses it."""
     if transport.kind == "NET/Socket" and inventory.serve.refuse_socket_transport:
-        cure = "see NCCL_IB_HCA, nvidia_peermem and /dev/infiniband on every host"
+        cure = "check NCCL_IB_HCA, nvidia_peermem and /dev/infiniband on every host"
         raise NotReady(
             "a transport faster than NET/Socket",
             last=transport.evidence,

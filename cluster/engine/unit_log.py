@@ -1,16 +1,16 @@
-"""A unit that is looked at again and again: its log is read once."""
+"""A unit that is read again and again: its log is transferred only once."""
 
 from __future__ import annotations
 
 from cluster.launch import unit
 from cluster.transport.host import Host
 
-#: Characters of a log that are kept. A start takes some hundred thousand.
+#: The number of characters of a log that are kept. A start writes some hundred thousand.
 _BEGINNING, _END = 1 << 20, 3 << 20
 
 
 class UnitLog:
-    """Keeps the log of one unit that it has read so far, and asks for what is new."""
+    """Keeps the log of one unit that was read so far, and asks for the new part."""
 
     def __init__(self, host: Host, name: unit.Name, state: str, venv: str) -> None:
         self._host = host
@@ -25,7 +25,8 @@ class UnitLog:
         return self._host.name
 
     def look(self, health: str = "") -> unit.UnitStatus:
-        """The unit now; `health` is a URL that the host asks itself. A new launch begins a new log."""
+        """Returns the status of the unit. `health` is a URL that the host asks itself. A new launch starts a new
+        log."""
         status = self._host.ask(unit.status(self._name, self._state, self._venv, self._offset, health))
         begun_anew = status.offset < self._offset
         self._offset = status.offset
@@ -34,7 +35,7 @@ class UnitLog:
 
 
 def _bounded(log: str) -> str:
-    """Leaves out what is neither how it came up nor how it ended: a host may say what it likes."""
+    """Keeps the start and the end of a log that is too long: a host may write any amount."""
     if len(log) <= _BEGINNING + _END:
         return log
     begun = log[:_BEGINNING].rpartition("\n")[0]

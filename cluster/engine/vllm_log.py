@@ -1,4 +1,4 @@
-"""What the log of a starting engine says: how far it is, and what it died of."""
+"""The meaning of the log of a starting engine: its progress, and its fatal lines."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from cluster.remote.common.engine_log import Signs, engine_died
 
-#: Any of these means that the engine will not come up, whether or not its process is still there (measured: alive
-#: four minutes after `Engine core initialization failed`).
+#: Each of these means that the engine cannot become ready, even if its process still runs. It ran four minutes
+#: after `Engine core initialization failed` (measured).
 FATAL = (
     r"Engine core initialization failed",
     r"EngineCore failed to start",
@@ -18,10 +18,10 @@ FATAL = (
     r"Cannot provide a placement group",
 )
 
-#: The engine is up. What its log holds from here on may be a client's own words.
+#: The engine is ready. Its log may hold a client's own words from here on.
 READY = r"Application startup complete"
 
-#: How far a start is, in the order in which the lines come (vLLM 0.32).
+#: The stages of a start, in the order of their lines (vLLM 0.32).
 _STAGES = (
     ("starting", r"non-default args|vLLM API server version"),
     ("reading the model's configuration", r"Resolved architecture"),
@@ -40,15 +40,15 @@ _STAGES = (
 _SHARDS = re.compile(r"Loading safetensors checkpoint shards:\s+\d+% Completed \| (\d{1,9})/(\d{1,9})")
 _KV_TOKENS = re.compile(r"KV cache size: (\d[\d,]{0,20}) tokens")
 
-#: An engine that dies while it serves says so itself, in a line of its own. Clients write lines as well: all that
-#: is between two words of a pattern is bounded, so that none of theirs is read again and again.
+#: An engine that crashes while it serves writes a line of its own. Clients write lines as well. So the text
+#: between two words of a pattern is bounded, and no client's line is read again and again.
 _DEAD = (
     r"(?m)^[^\s(]{0,40}\((?:EngineCore|RayWorkerProc)[^)\n]{0,80}\).{0,200}? ERROR [^]\n]{0,80}\] "
     r"(?:EngineCore encountered a fatal error|.{0,200}died unexpectedly, shutting down executor)"
 )
 _RESERVING, *_RESERVED = [sign for _, sign in _STAGES[4:]]
 
-#: What decides whether an engine is dead, here and on its host.
+#: The rules that decide whether an engine has failed, here and on its host.
 SIGNS = Signs(
     fatal=list(FATAL),
     ready=READY,
@@ -58,9 +58,9 @@ SIGNS = Signs(
     reserved=_RESERVED,
 )
 
-#: Ray's prefix of a rank, in colour, and vLLM's own of each of its processes.
+#: Ray's prefix of a rank, in colour, and vLLM's own prefix of each of its processes.
 _ORIGIN = re.compile(r"^(?:\x1b\[[\d;]*m)*(?:\([\w ]+ pid=\d{1,9}[^)]{0,80}\)(?:\x1b\[[\d;]*m)* ?)*")
-#: Characters in which the last line is looked for.
+#: The number of characters in which the last line is searched.
 _RECENT = 20_000
 
 _IDLE = re.compile(r"No available shared memory broadcast block found|Waiting for|still waiting")
@@ -68,7 +68,8 @@ _IDLE = re.compile(r"No available shared memory broadcast block found|Waiting fo
 
 @dataclass(frozen=True)
 class Loading:
-    """How far a start is. `shards` done of `of` are rank 0's alone; `kv_tokens` is the size of the KV cache."""
+    """The progress of a start. `shards` (done) and `of` (all) are rank 0's alone; `kv_tokens` is the size of the
+    KV cache."""
 
     stage: str
     shards: int = 0
@@ -81,7 +82,7 @@ class Loading:
 
 
 def loading(log: str) -> Loading:
-    """The furthest stage that the log of a launch shows."""
+    """Returns the furthest stage that the log of a launch shows."""
     stage = next((name for name, sign in reversed(_STAGES) if re.search(sign, log)), "launched")
     shards = _SHARDS.findall(log)
     tokens = _KV_TOKENS.search(log)
@@ -90,18 +91,19 @@ def loading(log: str) -> Loading:
 
 
 def failed(log: str) -> bool:
-    """Whether the log says that the engine will not come up, or has died."""
+    """Returns whether the log shows that the engine has failed."""
     return engine_died(log.splitlines(keepends=True), SIGNS)
 
 
 def without_nccl(log: str) -> str:
-    """The line that says that the ranks talk through gloo, as CPUs do; empty when they use NCCL or do not yet."""
+    """Returns the line that shows gloo between the ranks, as on CPUs. It is empty when they use NCCL, or do not
+    yet connect."""
     line = re.search(r"world_size=\d+ rank=.{0,400} backend=gloo", log)
     return line[0] if line else ""
 
 
 def loaded(log: str) -> bool:
-    """Whether the weights are in place, long after the ranks have connected."""
+    """Returns whether the weights are loaded, long after the ranks have connected."""
     return loading(log).stage in _AFTER_WEIGHTS
 
 
@@ -109,7 +111,7 @@ _AFTER_WEIGHTS = tuple(name for name, _ in _STAGES[7:])
 
 
 def last_line(log: str) -> str:
-    """The last line that says something, without the names of processes before it."""
+    """Returns the last line with a text, without the names of processes before it."""
     for line in reversed(log[-_RECENT:].splitlines()):
         if text := _ORIGIN.sub("", line).strip():
             return text
@@ -117,5 +119,5 @@ def last_line(log: str) -> str:
 
 
 def moving_lines(log: str) -> int:
-    """Lines that mean that something moves: those that only repeat that somebody waits are none."""
+    """Returns the number of lines that show progress. Lines that only repeat a wait do not count."""
     return sum(not _IDLE.search(line) for line in log.splitlines())

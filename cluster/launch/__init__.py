@@ -1,1 +1,1 @@
-"""What Ray and vLLM are launched with, and the long-lived process that they run as."""
+"""The command lines of Ray and vLLM, and the long-lived process that runs them."""

@@ -1,4 +1,5 @@
-"""What every unit on a host is launched with. Each line has bitten somebody; the reason stands beside it."""
+"""The environment of every unit on a host. Each variable prevents a failure that happened; its comment names
+it."""
 
 from __future__ import annotations
 
@@ -7,22 +8,24 @@ from cluster.values import LaunchTarget
 
 Variables = tuple[tuple[str, str], ...]
 
-#: Versions that a unit is launched with and must be launched anew without.
+#: A unit is outdated when one of these versions changes.
 _VERSIONS = ("ray", "vllm", "torch")
-#: The defaults cut a slow load; the grace lets ranks end by themselves, so that GPUs are free at once.
+#: The default timeouts end a slow load. The grace period lets ranks exit by themselves, so that GPUs are released
+#: at once.
 _TIMEOUTS = {"VLLM_ENGINE_READY_TIMEOUT_S": "7200", "VLLM_WORKER_SHUTDOWN_TIMEOUT_SECONDS": "30"}
 
 
 def environment(inventory: Inventory, spec: HostSpec, facts: LaunchTarget) -> dict[str, str]:
-    """What the processes of a unit on this host have beside the session's own; the inventory's words win.
+    """Returns the variables that a unit on this host has besides those of the session. The inventory's values win.
 
-    Ranks inherit it from the raylet, and what is set there wins over what the driver brings.
+    Ranks inherit them from the raylet, and the raylet's values win over those of the driver.
     """
     ours = _network(spec, facts) | _gpus(spec) | _caches(facts.state) | _logs(facts.state) | _TIMEOUTS
     if inventory.uses_ray:
         ours |= authentication(facts.state) | _ray()
     if not inventory.model.download:
-        # A rank would fetch the whole checkpoint in silence. Read at import, so the driver's comes too late.
+        # Without it, a rank would download the whole checkpoint without a message. It is read at import, so the
+        # driver's value comes too late.
         ours["HF_HUB_OFFLINE"] = "1"
     return ours | dict(spec.environment)
 
@@ -41,13 +44,13 @@ def versions(facts: LaunchTarget) -> Variables:
 
 
 def ray_address(inventory: Inventory) -> str:
-    """Ray takes no IPv6 address without brackets."""
+    """Returns the address of Ray on the head. Ray needs brackets around an IPv6 address."""
     address = inventory.head.cluster_address
     return f"[{address}]:{inventory.ray.port}" if ":" in address else f"{address}:{inventory.ray.port}"
 
 
 def authentication(state: str) -> dict[str, str]:
-    """Always explicit: a head with a `~/.ray/auth_token` turns it on by itself, workers and drivers do not."""
+    """Always sets it: a head with a `~/.ray/auth_token` turns it on by itself, workers and drivers do not."""
     return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": token_path(state)}
 
 
@@ -56,18 +59,18 @@ def token_path(state: str) -> str:
 
 
 def nccl_logs(state: str) -> str:
-    """Where the ranks' NCCL writes; NCCL replaces %h by the host's name and %p by the pid."""
+    """Returns the path of the ranks' NCCL logs; NCCL replaces %h by the host's name and %p by the pid."""
     return f"{state}/nccl.%h.%p.log"
 
 
 def _network(spec: HostSpec, facts: LaunchTarget) -> dict[str, str]:
     interface = facts.interface(spec.cluster_address)
     return {
-        # Differs from Ray's address: a placement group that waits 1800 s (vllm#13388).
+        # If it differs from Ray's address, a placement group waits 1800 s (vllm#13388).
         "VLLM_HOST_IP": spec.cluster_address,
-        # Gloo takes what the hostname resolves to otherwise, often 127.0.1.1 (vllm#7074).
+        # Otherwise gloo takes the address of the hostname, often 127.0.1.1 (vllm#7074).
         "GLOO_SOCKET_IFNAME": interface,
-        # NCCL takes a bare name for a prefix.
+        # NCCL reads a bare name as a prefix.
         "NCCL_SOCKET_IFNAME": f"={interface}",
     }
 
@@ -80,7 +83,7 @@ def _gpus(spec: HostSpec) -> dict[str, str]:
 
 
 def _caches(state: str) -> dict[str, str]:
-    """Node-local: compile caches in homes on NFS race between the hosts."""
+    """Returns folders on the host's own disk: compile caches in homes on NFS race between the hosts."""
     return {
         "TRITON_CACHE_DIR": f"{state}/cache/triton",
         "VLLM_CACHE_ROOT": f"{state}/cache/vllm",
@@ -91,7 +94,7 @@ def _caches(state: str) -> dict[str, str]:
 
 
 def _logs(state: str) -> dict[str, str]:
-    """The transport is known a minute after launch, before the weights are loaded."""
+    """Sets NCCL's logs: they show the transport a minute after launch, before the weights are loaded."""
     return {"NCCL_DEBUG": "INFO", "NCCL_DEBUG_SUBSYS": "INIT,NET", "NCCL_DEBUG_FILE": nccl_logs(state)}
 
 

@@ -1,4 +1,4 @@
-"""A command line as it may be shown and kept: an argument that nobody refuses may hold a secret."""
+"""A command line that may be shown and stored: any argument may hold a secret."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from cluster.remote.common.redact import REDACTED, is_secret_name, redact
 
 
 def shown(words: Sequence[str]) -> tuple[str, ...]:
-    """The words without what may be a secret: by the name before it, by a key in its JSON, by its own look."""
+    """Returns the words without possible secrets: by the name before a word, by a key in its JSON, or by its
+    form."""
     return tuple(
         REDACTED if _after_secret(words[:place]) and not word.startswith("--") else _without_secrets(word)
         for place, word in enumerate(words)
@@ -19,7 +20,8 @@ def shown(words: Sequence[str]) -> tuple[str, ...]:
 
 
 def _after_secret(before: Sequence[str]) -> bool:
-    """Whether a word stands behind an option that sounds like a secret; it may take several."""
+    """Returns whether a word follows an option with the name of a secret. Such an option may take several
+    words."""
     options = [word for word in before if word.startswith("--")]
     return bool(options) and "=" not in options[-1] and _is_secret(options[-1])
 
@@ -41,7 +43,7 @@ def _json(text: str) -> Any:
 
 
 def _masked(value: Any) -> Any:
-    """JSON without the values of keys that sound like a secret."""
+    """Returns the JSON without the values of keys that name a secret."""
     if isinstance(value, dict):
         return {key: REDACTED if _is_secret(key) else _masked(inner) for key, inner in value.items()}
     return [_masked(inner) for inner in value] if isinstance(value, list) else value

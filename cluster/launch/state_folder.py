@@ -1,6 +1,6 @@
-"""What is in the way of the folders that we keep on a host, and the command that removes it.
+"""The obstacle at the path of a folder that we keep on a host, and the command that removes it.
 
-A host tells which folder it is and of what kind; the path and the command are made here.
+A host reports which folder it is, and the kind of the obstacle. The path and the command are made here.
 """
 
 from __future__ import annotations
@@ -15,40 +15,40 @@ from cluster.values import Facts, TakenFolder
 
 _WHAT = {
     "link": "is a symbolic link of {}",
-    "no folder": "is no folder, and belongs to {}",
+    "no folder": "is not a folder, and belongs to {}",
     "owner": "belongs to {}",
-    "writable": "may be written by other users",
+    "writable": "is writable by other users",
 }
 _COMMANDS = {"link": "rm", "no folder": "rm", "owner": "rm -r", "writable": "chmod go-w"}
 
 
 class Obstacle(NamedTuple):
-    """What it is, in words, and what to do about it."""
+    """The cause in words, and its fix."""
 
     cause: str
     cure: str
 
 
 def obstacle(inventory: Inventory, host: str, uid: int, taken: TakenFolder) -> Obstacle:
-    """Returns what keeps us from our folder on `host`, where we are the user `uid`."""
+    """Returns the obstacle at our folder on `host`; `uid` is our user there."""
     path = _path(inventory, host, uid, taken)
-    cause = f"{path} is not ours alone: it {_WHAT[taken.kind].format(taken.owner)}"
+    cause = f"{path} is not private to this user: it {_WHAT[taken.kind].format(taken.owner)}"
     if taken.level == "parent" and taken.kind != "writable":
         return Obstacle(cause, "choose another `runtime: state_directory:`")
     command = "chmod +t" if taken.level == "parent" else _COMMANDS[taken.kind]
     repair = f"`{ssh_command(inventory.host(host), command, '--', shlex.quote(path))}`"
     if taken.level == "parent" or taken.kind == "writable":
         return Obstacle(cause, repair)
-    return Obstacle(cause, f"see what it is; root removes it with {repair}")
+    return Obstacle(cause, f"look at it first; then remove it as root: {repair}")
 
 
 def obstacle_of(inventory: Inventory, host: str, facts: Facts) -> Obstacle | None:
-    """The same by what was seen of a host; None where nothing is in the way."""
+    """Returns the same from the facts of a host; None without an obstacle."""
     return obstacle(inventory, host, facts.uid, facts.state_taken) if facts.state_taken else None
 
 
 def state_taken(inventory: Inventory, host: str, uid: int, taken: TakenFolder, doing: str) -> StateTaken:
-    """Returns the error for whoever was `doing` something that needs the folder."""
+    """Returns the error of an action that needs the folder; `doing` names the action."""
     cause, cure = obstacle(inventory, host, uid, taken)
     return StateTaken(host, doing, cause=cause, cure=cure)
 

@@ -1,4 +1,4 @@
-"""A long-lived process that we own on a host: launch, stop, and the folder where its record and log lie."""
+"""A long-lived process that we own on a host: launch, stop, and the folder with its record and log."""
 
 from __future__ import annotations
 
@@ -14,57 +14,63 @@ from cluster.values.base import Fact, shaped
 
 Name = Literal["ray", "vllm"]
 
-#: How long a unit may take to leave on SIGTERM, in seconds, before its whole tree is killed. Ray is gone after 4
-#: on an idle cluster, one whose head is lost not within 20; a serving vLLM after 1, one that is loading does not
-#: hear it at all (all measured).
+#: Seconds for a unit to exit on SIGTERM, before its whole tree is killed. All numbers are measured. Ray exits
+#: after 4 s on an idle cluster; without its head it takes more than 20 s. A serving vLLM exits after 1 s; a
+#: loading one ignores the signal.
 STOP_TIMEOUTS: tuple[tuple[Name, float], ...] = (("ray", 10.0), ("vllm", 8.0))
 
-#: Seconds for the status of a unit, which takes a fraction of one: whoever waits wants to know that a host hangs.
+#: Seconds for the status of a unit, which takes a fraction of one: a waiting operator must learn that a host
+#: hangs.
 _TIMEOUT = 10.0
 
-#: Bytes: a MiB of a log and its beginning, as JSON, which has six characters for one that is none.
+#: Bytes: one MiB of a log and its beginning, as JSON, which may need six characters for one.
 _MOST = 8 << 20
 
-#: What keeps any program of ours from writing in the state directory.
+#: The reasons why our programs cannot write in the state directory.
 STATE_HINTS = (
     Hint(
         "belongs to somebody else",
-        "the state directory was made by another user",
-        "see `orchestrator check`, or choose another one under `runtime: state_directory:`",
+        "another user created the state directory",
+        "run `orchestrator check`, or choose another directory under `runtime: state_directory:`",
     ),
     Hint(
         "is a symbolic link of|is no folder, and|may be written by other users",
-        "the state directory is not ours alone",
-        "see `orchestrator check`, or choose another one under `runtime: state_directory:`",
+        "the state directory is not private to this user",
+        "run `orchestrator check`, or choose another directory under `runtime: state_directory:`",
     ),
-    Hint("No space left", "the disk of the state directory is full", "free some space there"),
+    Hint("No space left", "the disk of the state directory is full", "free space there"),
     Hint(
         "Read-only file system",
         "the state directory is on a read-only disk",
-        "choose another one under `runtime: state_directory:`",
+        "choose another directory under `runtime: state_directory:`",
     ),
 )
 
 _HINTS = (
     *STATE_HINTS,
-    Hint("runs already", "another launch was faster", "run the same command again"),
+    Hint("runs already", "another launch has started this unit", "run the same command again"),
     Hint(
         "No such file or directory",
-        "the program is not in the venv of this host",
+        "the venv of this host does not have the program",
         "install it there, or correct `runtime: venv:`",
     ),
 )
 
 
 def folder_name(cluster: str, host: str) -> str:
-    """The folder of this cluster and host below the state directory: short, since Ray's sockets lie under it."""
+    """Returns the folder of this cluster and host below the state directory: short, because Ray's sockets are in
+    it."""
     return hashlib.sha256(f"{cluster}/{host}".encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
 class Unit:
-    """What is to run: `state` is the cluster's folder on the host, `versions` those it is launched with, `ports`
-    what it binds so late that a check could be there first, `modules` texts by name that its Python can import."""
+    """A unit to run.
+
+    `state` is the cluster's folder on the host. `versions` are the installed versions at its launch. `ports` are
+    those that it binds late, so that a check could bind them first. `modules` are texts by name that its Python
+    can import.
+    """
 
     cluster: str
     host: str
@@ -83,22 +89,26 @@ class Unit:
 
     @property
     def fingerprint(self) -> str:
-        """Decides whether a running unit is still the wanted one: argv, environment, secrets, versions, modules.
+        """Returns the hash that decides whether a running unit is outdated: argv, environment, secrets, versions,
+        modules.
 
-        One without modules has that of code which knew none.
+        Without modules it equals the hash of older code, which had no modules.
         """
         everything = [self.argv, sorted(self.env), sorted(self.secrets), sorted(self.versions)]
         everything += [sorted(self.modules)] if self.modules else []
         return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
     def runs(self, observed: UnitState) -> bool:
-        """Whether the observed unit is this very one, alive."""
+        """Returns whether the observed unit is this one, and alive."""
         return observed.presence is Presence.ALIVE and observed.fingerprint == self.fingerprint
 
 
 def launch(unit: Unit, venv: str, by: Launcher | None = None, run: str = "") -> Command:
-    """Launches the unit under a keeper and returns once it runs; what it says goes to its log. `by` is who
-    launches it, and `run` in which of their runs: its record says so to others, and to a rollback of that run."""
+    """Launches the unit under a keeper and returns once it runs; its output goes to its log.
+
+    `by` is the operator, and `run` is the id of the run. Its record shows both to other operators, and `run` to a
+    rollback.
+    """
     record = {
         "cluster": unit.cluster,
         "host": unit.host,
@@ -126,15 +136,17 @@ def launch(unit: Unit, venv: str, by: Launcher | None = None, run: str = "") -> 
 
 
 class _Left(Fact):
-    """A process that outlived SIGKILL."""
+    """A process that is alive after SIGKILL."""
 
     pid: int
     command: str
 
 
 def stop(name: Name, spec: HostSpec, state: str, venv: str, run: str = "") -> Probe[tuple[Leftover, ...]]:
-    """Ends the unit and everything it started; what is left after SIGKILL comes back. With `run`, a unit that was
-    launched in another run is left alone."""
+    """Ends the unit and all its processes; returns those that are alive after SIGKILL.
+
+    If `run` is given, a unit of another run keeps running.
+    """
     timeout = dict(STOP_TIMEOUTS)[name]
     payload = {"folder": f"{state}/{name}", "patience": timeout, **({"launch": run} if run else {})}
     command = program("units.stop", payload, title=f"stop {name}", venv=venv, timeout=timeout + 30, unit=name)
@@ -150,15 +162,18 @@ def stop(name: Name, spec: HostSpec, state: str, venv: str, run: str = "") -> Pr
 
 
 def remove_state(state: str, venv: str) -> Command:
-    """Removes what a stopped cluster leaves on a host: records, logs, tokens, Ray's session; the caches stay."""
+    """Removes the files of a stopped cluster on a host: records, logs, tokens, Ray's session. The caches stay."""
     return program("units.remove_state", {"state": state}, title="clean the state directory", venv=venv)
 
 
 @dataclass(frozen=True)
 class UnitStatus:
-    """What a unit is at: the text of its log from `offset` of the last time on, bytes read so far by everything of
-    ours on the host, the HTTP status of its health (0: nobody answers, or it was not asked), and what a Ray has
-    lost that is dead for want of it."""
+    """The status of a unit.
+
+    `text` is the new part of the log, from `offset` on. `read` counts the bytes that all our processes on the host
+    have read. `health` is an HTTP status. A health of 0 means that no server answers, or that it was not asked.
+    `lost` names the processes that a failed Ray needs and no longer has.
+    """
 
     presence: Presence
     status: int | None
@@ -174,11 +189,11 @@ class UnitStatus:
 
 
 def status(name: Name, state: str, venv: str, offset: int = 0, health: str = "") -> Probe[UnitStatus]:
-    """`health` is a URL that the host itself asks."""
+    """Returns the probe for the status; `health` is a URL that the host itself asks."""
     trees = [f"{state}/ray", f"{state}/vllm"]
     payload = {"folder": f"{state}/{name}", "trees": trees, "offset": offset, "health": health}
     command = program(
-        "units.unit_status", payload, title=f"look at {name}", venv=venv, timeout=_TIMEOUT, unit=name
+        "units.unit_status", payload, title=f"read the status of {name}", venv=venv, timeout=_TIMEOUT, unit=name
     )
 
     def parse(output: str) -> UnitStatus:

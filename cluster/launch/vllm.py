@@ -8,19 +8,19 @@ from cluster.launch.environment import environment, public, ray_address, secret,
 from cluster.launch.unit import Unit
 from cluster.values import LaunchTarget
 
-#: One host may load its weights much later than the other; the default of 600 s kills such a start.
+#: One host may load its weights much later than the other; the default of 600 s ends such a start.
 _DISTRIBUTED_TIMEOUT = "--distributed-timeout-seconds"
 
-#: The name under which the engine imports what guards its routes: no other package has it.
+#: The name under which the engine imports the guard of its routes; no other package has this name.
 _GUARD = "orchestrator_require_key"
 
 
 def unit(inventory: Inventory, facts: LaunchTarget) -> Unit:
-    """vLLM on the head, from the facts of the head."""
+    """Returns the vLLM unit on the head, from the facts of the head."""
     head = inventory.head
     variables = _all_reduce(inventory) | environment(inventory, head, facts)
     if inventory.uses_ray:
-        # Without it, Ray silently starts a cluster of its own, and the placement group waits for half an hour.
+        # Without it, Ray silently starts its own cluster, and the placement group waits for half an hour.
         variables["RAY_ADDRESS"] = ray_address(inventory)
     key = inventory.serve.api_key
     return Unit(
@@ -37,19 +37,20 @@ def unit(inventory: Inventory, facts: LaunchTarget) -> Unit:
 
 
 def _all_reduce(inventory: Inventory) -> dict[str, str]:
-    """Where tensor parallel goes over hosts: no symmetric memory, which needs NVLink between all ranks.
+    """Turns off symmetric memory where tensor parallelism spans hosts: it needs NVLink between all ranks.
 
-    vLLM 0.26 to 0.33 try it all the same for groups of 2, 4, 6 and 8: file descriptors go from rank to rank, which
-    they cannot between hosts (pytorch PR 194912). With one GPU a host all ranks fail ("Failed to send fd"), and
-    vLLM falls back to NCCL. With two each it hung in all three starts on H200s, probably because some ranks fail
-    and the others wait for them; not tried since. Racks with NVLink between hosts can set it to 1. vLLM hands it
-    on to the ranks.
+    vLLM 0.26 to 0.33 use it anyway for groups of 2, 4, 6 and 8. Ranks pass file descriptors to each other, which
+    does not work between hosts (pytorch PR 194912).
+    If each host has one GPU, all ranks fail ("Failed to send fd"), and vLLM falls back to NCCL. If each host has
+    two GPUs, it hung in all three starts on H200s. The probable reason is that some ranks fail and the others
+    wait for them; there was no test since.
+    Racks with NVLink between hosts can set it to 1. vLLM passes it to the ranks.
     """
     return {"VLLM_ALLREDUCE_USE_SYMM_MEM": "0"} if inventory.tensor_parallel_over_hosts else {}
 
 
 def argv(inventory: Inventory) -> tuple[str, ...]:
-    """The command line; what the inventory gives as arguments stands last."""
+    """Returns the command line; the inventory's arguments come last."""
     model, serve = inventory.model, inventory.serve
     arguments = (
         *(f"{inventory.runtime.venv}/bin/vllm", "serve", model.id),
@@ -58,10 +59,10 @@ def argv(inventory: Inventory) -> tuple[str, ...]:
         *("--host", serve.host, "--port", str(serve.port)),
         *("--tensor-parallel-size", str(serve.tensor_parallel_size)),
         *("--pipeline-parallel-size", str(serve.pipeline_parallel_size)),
-        # vLLM no longer falls back to Ray when the GPUs of a host are too few (vllm#25775): it refuses.
+        # vLLM no longer falls back to Ray when a host has too few GPUs (vllm#25775): it refuses to start.
         *(("--distributed-executor-backend", "ray") if inventory.uses_ray else ()),
     )
     timeout = () if _DISTRIBUTED_TIMEOUT in serve.arguments else (_DISTRIBUTED_TIMEOUT, "3600")
-    # vLLM asks for its key below /v1 and a few more paths alone.
+    # vLLM asks for its key only below /v1 and on a few more paths.
     guard = ("--middleware", f"{_GUARD}.RequireKey") if serve.api_key else ()
     return (*arguments, *timeout, *guard, *serve.arguments)

@@ -1,4 +1,4 @@
-"""What keeps a lease alive, and knows when it may be ours no more: a heartbeat, and the answers to it."""
+"""The heartbeat that keeps a lease, and the answers that show whether it is still held."""
 
 from __future__ import annotations
 
@@ -13,31 +13,33 @@ from cluster.transport.conversation import Channel, Conversation, heartbeat
 from cluster.values import Lease
 from cluster.values.base import shaped
 
-#: Seconds between two heartbeats, and of silence after which the host counts the owner as gone.
+#: Seconds between two heartbeats, and seconds of silence after which the host releases the lease.
 _BEAT = 2.0
 SILENCE = 20.0
 
-#: For so long the last answer of the host proves that the lease is ours; then it has to be asked, and to answer
-#: within `_PROOF` seconds. Less than its own limit: it counts from what it heard, and we from what we sent.
+#: The last answer of the host proves for this long that the lease is held. After that the host is asked, and must
+#: answer within `_PROOF` seconds. This is less than the host's own limit: the host counts from what it received,
+#: and we count from what we sent.
 _TRUST = 12.0
 _PROOF = 3.0
 
-#: Seconds that a good-bye may take.
+#: Seconds for the release to be answered.
 _FAREWELL = 5.0
 
-#: Goes on while this machine sleeps, as the host's clock does; on macOS the other one does so too.
+#: This clock runs on while the machine sleeps, as the host's clock does. On macOS the other clock does so too.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def now() -> float:
-    """Seconds, those in which this machine slept among them."""
+    """Returns seconds, including those in which this machine slept."""
     return time.clock_gettime(_CLOCK)
 
 
 class LeaseKeepalive:
-    """One run of the program that holds the lease, kept alive by a heartbeat, which it answers.
+    """One run of the program that holds the lease, kept alive by a heartbeat that it answers.
 
-    A heartbeat is the time at which it was sent, and so is its answer: the host heard us no earlier than that.
+    A heartbeat is the time at which it was sent, and its answer repeats it: the host received it no earlier than
+    that.
     """
 
     def __init__(self, channel: Channel, begun: float) -> None:
@@ -52,27 +54,29 @@ class LeaseKeepalive:
         heartbeat(self._send, _BEAT, self.lost)
 
     def release(self) -> None:
-        """Says good-bye and waits until the host has heard it; an owner who vanishes without is told of later."""
+        """Releases the lease and waits for the host's answer. Otherwise the next holder is shown that the
+        heartbeat stopped."""
         with suppress(HostError):
             self._channel.send(b"bye\n")
             self._ears.join(_FAREWELL)
         self.abandon()
 
     def abandon(self) -> None:
-        """Hangs up without a word: the host remembers that it was ours."""
+        """Closes the connection without a release: the host remembers the holder."""
         self._done.set()
         self.lost.set()
         self._channel.close()
 
     def lives(self) -> bool:
-        """Whether the program still hears us: asked now, and waited for where its last answer is too old."""
+        """Returns whether the program still hears us: it is asked now, and waited for if its last answer is too
+        old."""
         if not self.lost.is_set():
             self._send()
         with self._news:
             return self._news.wait_for(self._settled, _PROOF) and not self.lost.is_set()
 
     def broken_by(self) -> Lease | None:
-        """Who broke it, where the program could still say so."""
+        """Returns who broke the lease, if the program could still report it."""
         self._ears.join(0.5)
         return self._breaker
 
@@ -88,7 +92,7 @@ class LeaseKeepalive:
                 self._news.notify_all()
 
     def _listen(self) -> None:
-        """To the end of what the program says. That it has ended is known by the next heartbeat."""
+        """Reads the answers of the program to their end. The next heartbeat notices the end."""
         with suppress(HostError):
             for line in Conversation(self._channel).lines(_BEAT, self._done.is_set):
                 for message in json_lines(line or ""):
@@ -99,11 +103,11 @@ class LeaseKeepalive:
             if "broken" in message:
                 self._breaker = lease_of(message["broken"])
             else:
-                # It echoes our own clock: nobody has heard us later than now.
+                # It echoes our own clock: the host cannot have heard us later than now.
                 self._proved = max(self._proved, min(float(message["heard"]), now()))
             self._news.notify_all()
 
 
 def lease_of(fields: object) -> Lease | None:
-    """Returns None where nobody holds it. Raises ValueError for what is no lease."""
+    """Returns the lease, or None where it is free. Raises ValueError for another shape."""
     return shaped(Lease, fields) if fields else None

@@ -1,4 +1,4 @@
-"""The lock on the head: held by a program there for as long as it hears from us."""
+"""The lock on the head: a program there holds it as long as it receives our heartbeat."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from cluster.transport.host import Host
 from cluster.values import Lease
 from cluster.values.base import shaped
 
-#: Seconds that an answer may take.
+#: Seconds for an answer.
 _ANSWER = 30.0
 
 _DAY = 86400.0
 
 
 def hold(lease: Lease, state: str, venv: str) -> Command:
-    """The program that holds the lease."""
+    """Returns the program that holds the lease."""
     payload = {"folder": state, "lease": _fields(lease), "silence": SILENCE}
     return program("lease.lease", payload, title="take the lease", venv=venv, timeout=7 * _DAY, hints=STATE_HINTS)
 
 
 def breaking(by: Lease, state: str, venv: str) -> Probe[Lease | None]:
-    """Ends the program that holds the lease; says whose it was, None when nobody held it."""
+    """Ends the program that holds the lease; returns that lease, or None when it was free."""
     payload = {"folder": state, "by": _fields(by)}
     command = program("lease.break_lease", payload, title="break the lease", venv=venv, hints=STATE_HINTS)
     return Probe(command, lambda output: lease_of(last_json(output)["held"]))
 
 
 def break_lease(head: Host, state: str, venv: str, by: Lease) -> Lease | None:
-    """Breaks the lease on purpose; its owner hears who did it and why. The lease that was broken comes back."""
+    """Breaks the lease on purpose and returns it. Its holder is shown who broke it, and the reason."""
     return head.ask(breaking(by, state, venv))
 
 
@@ -45,10 +45,10 @@ class _Taken(NamedTuple):
 
 
 class HeldLease:
-    """A lease that is ours until `release`.
+    """A lease that this run holds until `release`.
 
-    `left_by` is the owner before us where they left without a word; `unwritten` is why nobody else can read that
-    it is ours, or empty.
+    `left_by` is the previous holder, if their heartbeat stopped without a release. `unwritten` is the reason why
+    other operators cannot read our lease, or empty.
     """
 
     def __init__(self, host: str, cluster: str, mine: Lease, take: Callable[[], _Taken]) -> None:
@@ -62,7 +62,8 @@ class HeldLease:
         self._keepalive.release()
 
     def check(self) -> None:
-        """Raises LeaseLost when it is ours no more. One that only lost its connection is taken again."""
+        """Raises LeaseLost when this run no longer holds it. After a broken connection alone, it is taken
+        again."""
         if self._keepalive.lives():
             return
         breaker = self._keepalive.broken_by()
@@ -73,22 +74,22 @@ class HeldLease:
             self._keepalive, before, _ = self._take_again()
         except LeaseHeld as held:
             if held.lease == self._mine:
-                # The host has not noticed yet that our old connection is gone.
+                # The host has not noticed yet that our old connection has ended.
                 raise Unreachable(
-                    self._host, "take the lease again", cause="our own old lease is still held"
+                    self._host, "take the lease again", cause="the host still holds the old lease of this run"
                 ) from None
             raise LeaseLost(self._cluster, held.lease) from None
         if before != self._mine:
-            # Somebody had it in between: what we saw of the hosts may no longer be so.
+            # Another operator held it in between: what we read from the hosts may be outdated.
             raise LeaseLost(self._cluster, before or _IN_BETWEEN)
 
 
-_SOMEBODY = Lease("somebody", "a machine that did not say", "", "unknown")
-_IN_BETWEEN = Lease("somebody", "another machine", "", "they were done with it before we were back")
+_SOMEBODY = Lease("an unknown operator", "an unknown machine", "", "unknown")
+_IN_BETWEEN = Lease("another operator", "another machine", "", "they released it before this run returned")
 
 
 def take(host: Host, cluster: str, lease: Lease, state: str, venv: str, patience: float = _ANSWER) -> HeldLease:
-    """Takes the lease on the head and keeps it alive. Raises `LeaseHeld` when somebody else has it."""
+    """Takes the lease on the head and keeps it alive. Raises `LeaseHeld` when another operator holds it."""
     return HeldLease(host.name, cluster, lease, lambda: _take(host, cluster, hold(lease, state, venv), patience))
 
 
@@ -104,7 +105,7 @@ def _take(host: Host, cluster: str, command: Command, patience: float) -> _Taken
     except BaseException as error:
         channel.close()
         if isinstance(error, KeyError | TypeError | ValueError):
-            raise MalformedAnswer(host.name, command.title, cause=f"its answer cannot be read: {error}") from None
+            raise MalformedAnswer(host.name, command.title, cause=f"the answer cannot be read: {error}") from None
         raise
 
 

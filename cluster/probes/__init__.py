@@ -1,1 +1,1 @@
-"""What hosts are asked, and what only a trial on them can show."""
+"""The questions to hosts, and the trials on them."""

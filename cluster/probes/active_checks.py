@@ -1,4 +1,4 @@
-"""The second step of preflight: what only trying can show, on all hosts at once."""
+"""The second step of preflight: trials on all hosts at once."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cluster.views import Observed, TrialResults
 
 
 def run(inventory: Inventory, fleet: Fleet, seen: Observed, deep: bool = False) -> dict[str, TrialResults]:
-    """Returns results of the hosts that could be looked at. Peers and libraries are tried at the same time.
+    """Returns the results of the hosts that answered. Peers and libraries are tried at the same time.
 
-    `deep`: hashes of the model's files as well, which takes minutes or hours.
+    `deep` also hashes the model's files, which takes minutes or hours.
     """
     facts = {name: view.facts for name, view in seen.items() if view.facts}
-    # Of a host without a venv, or without the whole model, preflight has said so.
+    # Preflight reports a missing venv and an incomplete model by itself.
     with_venv = [name for name, known in facts.items() if known.python_is_venvs]
     with_model = [name for name, known in facts.items() if deep and not known.model.problem]
     venv = {name: venv_check(inventory, inventory.host(name), facts[name]) for name in with_venv}
@@ -31,7 +31,7 @@ def run(inventory: Inventory, fleet: Fleet, seen: Observed, deep: bool = False) 
     return {name: TrialResults(name, reaches.get(name, ()), venvs.get(name), hashed.get(name)) for name in facts}
 
 
-#: Seconds: 848 GB from a disk that gives 60 MB/s.
+#: Seconds: 848 GB from a disk that reads 60 MB/s.
 _HASHES_LIMIT = 4 * 3600.0
 
 
@@ -44,7 +44,7 @@ def hashes(inventory: Inventory, facts: Facts) -> Probe[dict[str, str]]:
     return Probe(command, lambda output: shaped(dict[str, str], last_json(output)["hashes"]))
 
 
-#: With these vLLM reads the configuration otherwise than transformers would.
+#: These arguments make vLLM read the configuration in another way than transformers.
 _OTHERWISE = ("--hf-config-path", "--config-format", "--hf-overrides", "--tokenizer-mode")
 
 #: Seconds: torch and transformers from a cold disk, and a context on each GPU.
@@ -52,8 +52,8 @@ _VENV_LIMIT = 180.0
 
 
 def venv_check(inventory: Inventory, spec: HostSpec, facts: Facts) -> Probe[VenvCheck]:
-    """Tries the venv of a host that has one. Takes some hundred MiB of each GPU while it runs."""
-    # Where vLLM has the memory there is none left for a context, and nothing would be learned.
+    """Tests the venv of a host that has one. It takes some hundred MiB of each GPU while it runs."""
+    # Where vLLM holds the memory, no context fits, and the trial would show nothing.
     in_use = any(card.processes or unexplained_mib(card) for card in selected(spec, facts))
     payload = {
         "environment": environment(inventory, spec, facts),
@@ -61,7 +61,7 @@ def venv_check(inventory: Inventory, spec: HostSpec, facts: Facts) -> Probe[Venv
         "model": _model(inventory, facts),
     }
     venv = inventory.runtime.venv
-    command = program("trials.venv_check", payload, title="try the venv", venv=venv, timeout=_VENV_LIMIT)
+    command = program("trials.venv_check", payload, title="test the venv", venv=venv, timeout=_VENV_LIMIT)
     return Probe(command, lambda output: VenvCheck.model_validate(last_json(output)))
 
 

@@ -1,4 +1,4 @@
-"""An all-reduce over all GPUs, without Ray and without vLLM: what the network between the hosts can carry."""
+"""An all-reduce over all GPUs, without Ray and vLLM: it measures the network between the hosts."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from cluster.transport.host import Host
 from cluster.values import AllReduceResult, Facts, HostReduced, NcclTransport
 from cluster.views import Observed
 
-#: Seconds for torch to be imported, for all ranks to meet and for the rounds; NCCL over TCP needs most.
+#: Seconds for the import of torch, the connection of all ranks, and the rounds. NCCL over TCP takes longest.
 _PATIENCE = 120.0
-#: Seconds for the other hosts to say what they saw of a failure; half of it goes by on the host itself.
+#: Seconds for the other hosts to report a failure; half of it passes on the host itself.
 _GRACE = 10.0
 
 
 def measure(inventory: Inventory, fleet: Fleet, seen: Observed, patience: float = _PATIENCE) -> AllReduceResult:
-    """Runs it on all hosts at once, each of which must have been looked at. Raises nothing for what a host can do.
+    """Runs it on all hosts at once; every host must have answered before. Raises nothing for a failure on a host.
 
-    Ranks wait for one that is not there until the end of their patience: the first problem ends it for all.
+    Ranks wait for a missing rank until the timeout: the first problem ends the run for all.
     """
     deadline = _Deadline(patience + 30)
     answers = fleet.each(lambda host: _ask(host, _probe(inventory, seen, host.name, patience), deadline))
@@ -39,7 +39,8 @@ def measure(inventory: Inventory, fleet: Fleet, seen: Observed, patience: float 
 
 
 def _measured(ranks: int, results: dict[str, HostReduced], lines: tuple[str, ...]) -> AllReduceResult:
-    """All ranks took the time of the slowest. Bus bandwidth: 2(n-1)/n of the bytes, as nccl-tests count it."""
+    """Returns the result: all ranks took the time of the slowest. Bus bandwidth is 2(n-1)/n of the bytes, as
+    nccl-tests count it."""
     rank = next(iter(results.values())).ranks[0]
     carried = 2 * (ranks - 1) / ranks * rank.bytes
     transport = NcclTransport("gloo") if rank.backend == "gloo" else nccl.transport(lines)
@@ -53,7 +54,7 @@ def _probe(inventory: Inventory, seen: Observed, name: str, patience: float) -> 
     payload = {
         "environment": _environment(inventory, spec, facts),
         "address": inventory.head.cluster_address,
-        # Ray's own workers listen between the two ports: what a firewall must let through in any case.
+        # Ray's own workers listen between the two ports: a firewall must allow them anyway.
         "port": inventory.ray.max_worker_port,
         "first": _first_rank(inventory, name),
         "ranks": spec.gpus,
@@ -63,7 +64,7 @@ def _probe(inventory: Inventory, seen: Observed, name: str, patience: float) -> 
     command = program(
         "trials.all_reduce",
         payload,
-        title="reduce over all GPUs",
+        title="run an all-reduce over all GPUs",
         venv=inventory.runtime.venv,
         timeout=patience + 30,
     )
@@ -71,20 +72,20 @@ def _probe(inventory: Inventory, seen: Observed, name: str, patience: float) -> 
 
 
 def _environment(inventory: Inventory, spec: HostSpec, facts: Facts) -> dict[str, str]:
-    """Returns that of our units, but NCCL writes to us and not into a file."""
+    """Returns the environment of our units, but NCCL writes to this program and not into a file."""
     variables = environment(inventory, spec, facts)
     return {name: value for name, value in variables.items() if name != "NCCL_DEBUG_FILE"}
 
 
 def _first_rank(inventory: Inventory, name: str) -> int:
-    """Returns the first rank of a host. The head's ranks come first: the first of them is where all meet."""
+    """Returns the first rank of a host. The head's ranks come first: all ranks meet at the first of them."""
     ordered = (inventory.head, *inventory.workers)
     before = [spec.name for spec in ordered].index(name)
     return sum(spec.gpus for spec in ordered[:before])
 
 
 class _Deadline:
-    """The time from which no host is waited for: the end of our patience, or soon after the first problem."""
+    """The time at which the wait for hosts ends: the timeout, or soon after the first problem."""
 
     def __init__(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
@@ -99,7 +100,7 @@ class _Deadline:
 
 
 def _ask(host: Host, probe: Probe[HostReduced], deadline: _Deadline) -> HostReduced | None:
-    """Returns None where it only waited for one that had failed."""
+    """Returns None where it only waited for another rank that had failed."""
     try:
         answer = _answer(host, probe, deadline)
     except HostError:
@@ -111,7 +112,7 @@ def _ask(host: Host, probe: Probe[HostReduced], deadline: _Deadline) -> HostRedu
 
 
 def _answer(host: Host, probe: Probe[HostReduced], deadline: _Deadline) -> HostReduced | None:
-    """Asks over a channel that stays open, since the ranks end with it."""
+    """Asks over a channel that stays open, because the ranks end with it."""
     with Conversation(host.open(probe.command)) as conversation:
         output = "\n".join(_up_to_answer(conversation.lines(1.0, deadline.reached)))
     if not output and deadline.early:
@@ -120,7 +121,7 @@ def _answer(host: Host, probe: Probe[HostReduced], deadline: _Deadline) -> HostR
         return probe.parse(output)
     except ValueError:
         last = output.strip()[-300:] or "nothing"
-        raise MalformedAnswer(host.name, probe.command.title, f"it answered {last}") from None
+        raise MalformedAnswer(host.name, probe.command.title, f"the host answered {last}") from None
 
 
 def _up_to_answer(lines: Iterator[str | None]) -> Iterator[str]:
@@ -136,6 +137,6 @@ def _problems(answer: HostReduced) -> Iterator[str]:
     by_problem: dict[str, list[str]] = {}
     for rank in answer.ranks:
         if not rank.well:
-            by_problem.setdefault(rank.problem or "it took no time", []).append(str(rank.rank))
+            by_problem.setdefault(rank.problem or "the measured time is zero", []).append(str(rank.rank))
     for problem, ranks in by_problem.items():
         yield f"rank {', '.join(ranks)}: {problem}"

@@ -1,4 +1,4 @@
-"""The one probe that brings everything preflight needs from a host, in one round trip."""
+"""The probe that reads all facts for preflight from a host, in one round trip."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from cluster.launch.unit import folder_name
 from cluster.values import Facts
 
 _HINTS = (
-    Hint(r"python3?: (?:[Nn]ot found|No such file)", "neither the venv's Python nor python3 is on this host",
+    Hint(r"python3?: (?:[Nn]ot found|No such file)", "this host has neither the venv's Python nor python3",
          "install Python 3.9 or newer, and the venv that the inventory names under `runtime: venv:`"),
-    Hint(r"account is (?:currently )?not available", "this account may not log in there: its shell is nologin",
-         "give it a shell (`usermod -s /bin/bash USER`), or correct `user:` in the inventory"),
+    Hint(r"account is (?:currently )?not available", 
+         "this account cannot log in to the host: its shell is nologin",
+         "set a shell (`usermod -s /bin/bash USER`), or correct `user:` in the inventory"),
     Hint("SyntaxError|is not subscriptable", "the Python of this host is too old", "install Python 3.9 or newer"),
 )  # fmt: skip
 
 
 def facts(inventory: Inventory, spec: HostSpec) -> Probe[Facts]:
-    """What is on this host: GPUs, versions, addresses, listeners, limits, the model, and units of ours."""
+    """Reads the facts of a host: GPUs, versions, addresses, listeners, limits, the model, and our units."""
     payload = {
         "venv": inventory.runtime.venv,
         "state": inventory.runtime.state_directory,
@@ -36,13 +37,18 @@ def facts(inventory: Inventory, spec: HostSpec) -> Probe[Facts]:
         },
     }
     command = program(
-        "facts.facts", payload, title="look at the host", venv=inventory.runtime.venv, timeout=60, hints=_HINTS
+        "facts.facts",
+        payload,
+        title="read the facts of the host",
+        venv=inventory.runtime.venv,
+        timeout=60,
+        hints=_HINTS,
     )
     return Probe(command, lambda output: Facts.model_validate(last_json(output)))
 
 
 def ports(inventory: Inventory, spec: HostSpec) -> tuple[int, ...]:
-    """The ports that our units listen on, on this host."""
+    """Returns the ports that our units listen on, on this host."""
     ray = inventory.ray
     numbers = [ray.node_manager_port, ray.object_manager_port] if inventory.uses_ray else []
     if spec.role == "head":

@@ -1,7 +1,7 @@
-"""Which ports of ranks, torch and Ray are reached from where nobody of the cluster is.
+"""The ports of ranks, torch and Ray that are reachable from outside the cluster.
 
-They ask nobody for a password, and what they take is code. Ranks are not tried themselves: a program on their host
-stands in for them, on every address and on a port of the kernel's choice, as theirs are.
+These ports need no password, and they accept code. A stand-in program on their
+host listens as they do: on every address, and on a port of the kernel's choice.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from cluster.views import Observed
 #: The name of the check.
 OPEN_PORTS = "open-ports"
 
-#: Seconds: for one try, for all tries from here, for a host's answer, and for a stand-in that nobody ends.
+#: Seconds: for one try, for all tries from here, for a host's answer, and for a stand-in that is left behind.
 _TRY, _TRIES, _ANSWER, _LIMIT = 1.0, 5.0, 15.0, 40.0
-#: Addresses of a host that are tried, and ports that are named.
+#: The number of addresses of a host that are tried, and of ports that are named.
 _ADDRESSES, _NAMED = 8, 12
 _AT_ONCE = 64
 
-_WHY = "they take commands, code and prompts from whoever reaches them, without a password"
-_CURE = 'close them to all but the cluster\'s hosts: "Closed ports" in docs/runbook.md has rules for nft'
+_WHY = "everyone who reaches these ports can send commands, code and prompts without a password"
+_CURE = 'allow only the cluster\'s hosts: "Closed ports" in docs/runbook.md has rules for nft'
 
 
 @dataclass(frozen=True)
 class _StandIn:
-    """What a host said: where its stand-in listens, and what of ours does besides."""
+    """The answer of a host: where its stand-in listens, and where our other processes do."""
 
     host: str
     addresses: tuple[str, ...]
@@ -48,13 +48,13 @@ class _StandIn:
     listening: tuple[OpenPort, ...]
 
     def exposed(self, address: str) -> tuple[OpenPort, ...]:
-        """What is reached at this address, once anything is."""
+        """Returns the ports that are reachable at this address if the stand-in is."""
         return tuple(each for each in self.listening if each.is_reached_at(address))
 
 
 def open_ports(inventory: Inventory, fleet: Fleet, seen: Observed) -> tuple[Finding, ...]:
-    """Returns a warning for each host and place from which its ports are reached. A host that cannot be asked has
-    none."""
+    """Returns a warning for each host and origin that reaches its ports. A host that does not answer has no
+    warning."""
     facts = {name: view.facts for name, view in seen.items() if view.facts}
     nonce = secrets.token_hex(16)
     opened: list[Channel] = []
@@ -78,7 +78,7 @@ def _stand_in(inventory: Inventory, host: Host, facts: Facts, nonce: str, opened
         listening = tuple(OpenPort.model_validate(row) for row in answer["listening"])
         return _StandIn(host.name, _addresses(spec, facts), spec.cluster_address, int(answer["port"]), listening)
     except (KeyError, TypeError, ValueError, ValidationError):
-        raise MalformedAnswer(host.name, command.title, "its ports cannot be read") from None
+        raise MalformedAnswer(host.name, command.title, "the list of its ports cannot be read") from None
 
 
 def _command(inventory: Inventory, facts: Facts, nonce: str) -> Command:
@@ -88,19 +88,19 @@ def _command(inventory: Inventory, facts: Facts, nonce: str) -> Command:
         "nonce": nonce,
         "limit": _LIMIT,
     }
-    title, venv = "look at the ports of ranks", inventory.runtime.venv
+    title, venv = "find the open ports of the ranks", inventory.runtime.venv
     return program("trials.open_ports", payload, title=title, venv=venv, timeout=_LIMIT + 5)
 
 
 def _addresses(spec: HostSpec, facts: Facts) -> tuple[str, ...]:
-    """Returns all that lead to a host from elsewhere, those of the inventory first."""
+    """Returns all addresses that lead to a host from elsewhere, those of the inventory first."""
     held = (address for each in facts.addresses.values() for address in each)
     found = dict.fromkeys((spec.address, spec.cluster_address, *held))
     return tuple(address for address in found if _leads_there(address))[:_ADDRESSES]
 
 
 def _leads_there(address: str) -> bool:
-    """Whether an address means anything on another machine: a name may be one of SSH's alone."""
+    """Returns whether an address is valid on another host: a name may be an alias of SSH alone."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -119,7 +119,7 @@ def _from_here(stand_ins: Sequence[_StandIn], nonce: str) -> list[Finding]:
 
 
 def _answers(address: str, port: int, nonce: str) -> bool:
-    """Whether it is the stand-in that answers: the address may be somebody else's here."""
+    """Returns whether the stand-in answers: here, the address may belong to another host."""
     try:
         with socket.create_connection((address, port), _TRY) as connection:
             return connection.recv(len(nonce), socket.MSG_WAITALL) == nonce.encode()
@@ -128,7 +128,7 @@ def _answers(address: str, port: int, nonce: str) -> bool:
 
 
 def _from_peers(inventory: Inventory, fleet: Fleet, stand_ins: Sequence[_StandIn]) -> list[Finding]:
-    """One other host tries the addresses that are not the cluster's, of each host in turn."""
+    """Lets one other host try the addresses of each host that are not the cluster's."""
     hosts = [spec.name for spec in inventory.hosts]
     by_peer: dict[str, list[_StandIn]] = {}
     for each in stand_ins:
@@ -148,7 +148,7 @@ def _reached_by(inventory: Inventory, peer: Host, stand_ins: Sequence[_StandIn])
         if address != each.cluster_address
     ]
     payload = {"targets": targets, "limit": _TRY, "length": 1}
-    title, venv = "try the ports of ranks", inventory.runtime.venv
+    title, venv = "connect to the ports of the ranks", inventory.runtime.venv
     command = program("trials.port_probe", payload, title=title, venv=venv)
     reaches = peer.ask(
         Probe(command, lambda output: tuple(map(Reach.model_validate, last_json(output)["reaches"])))
@@ -164,6 +164,6 @@ def _finding(stand_in: _StandIn, address: str, origin: str) -> Iterator[Finding]
     names = ", ".join(f"{each.port} ({each.name})" for each in ports[:_NAMED])
     more = f" and {len(ports) - _NAMED} more" if len(ports) > _NAMED else ""
     what = "" if address == stand_in.cluster_address else ", which is not the cluster's address"
-    found = f"ports of ranks, torch and Ray are reached from {origin} at {address}{what}: {names}{more}"
+    found = f"{origin} reaches the ports of ranks, torch and Ray at {address}{what}: {names}{more}"
     wanted = "ports that only the hosts of the cluster reach, on its own network"
     yield Finding(OPEN_PORTS, stand_in.host, "warning", found, wanted, _WHY, _CURE)

@@ -1,4 +1,4 @@
-"""Tries whether every host is let through to every other on the ports that Ray and the ranks need."""
+"""Tries the connections between all hosts, on the ports that Ray and the ranks need."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from cluster.values import Facts, Reach
 from cluster.values.base import Fact, shaped
 from cluster.views import Observed
 
-#: Seconds: for one step of one try, for a host to answer us, and for a listener that nobody ends.
+#: Seconds: for one step of one try, for the answer of a host, and for a listener that is left behind.
 _LIMIT = 3.0
 _ANSWER = 15.0
 _LISTENERS_LIMIT = 60.0
-#: Bytes: many packets of any size that a link may have.
+#: Bytes: they fill many packets of any size that a link may have.
 _LENGTH = 1 << 17
-#: The ranks' NCCL and gloo listen where the kernel lets them.
+#: The ranks' NCCL and gloo listen on ports that the kernel chooses.
 _ANY = 0
 
-#: The ports of one host that can be tried, and whether something of ours answers there.
+#: The ports of one host that can be tried, and whether our own units answer there.
 _Ports = dict[int, bool]
 
 
@@ -38,9 +38,10 @@ class _Listening(Fact):
 
 
 def reach(inventory: Inventory, fleet: Fleet, seen: Observed) -> dict[str, tuple[Reach, ...] | HostError]:
-    """Tries every host to every other, of those that could be looked at; nothing where a host is alone.
+    """Tries the connection from every host to every other, among hosts that answered. A single host gives an empty
+    result.
 
-    Listeners stand on all hosts while all connect; they end with our channels to them.
+    Listeners run on all hosts while all connect. They end when our channels to them end.
     """
     facts = {name: view.facts for name, view in seen.items() if view.facts}
     if len(facts) < 2:
@@ -57,12 +58,12 @@ def reach(inventory: Inventory, fleet: Fleet, seen: Observed) -> dict[str, tuple
 
 
 def ports_to_try(inventory: Inventory, spec: HostSpec) -> tuple[int, ...]:
-    """Ray's own, and one from where the ranks' are."""
+    """Returns the ports of Ray, and one port from the ranks' range."""
     return (*ray.ports(inventory, spec), _ANY)
 
 
 def _listen(inventory: Inventory, host: Host, facts: Facts, opened: list[Channel]) -> _Ports:
-    """Opens nothing on a host that does not hold its cluster address: preflight says that in its own words."""
+    """Starts the listener, but not on a host without its cluster address: preflight reports that by itself."""
     spec = inventory.host(host.name)
     if not facts.interface(spec.cluster_address):
         return {}
@@ -75,7 +76,7 @@ def _listen(inventory: Inventory, host: Host, facts: Facts, opened: list[Channel
     try:
         listening = shaped(_Listening, answer).listening
     except ValueError as error:
-        cause = f"its answer cannot be read: {error}"
+        cause = f"the answer cannot be read: {error}"
         raise MalformedAnswer(host.name, command.title, cause=cause) from None
     return taken | dict.fromkeys(listening[: len(tried)], True)
 
@@ -105,7 +106,8 @@ def _connect(inventory: Inventory, host: Host, facts: Facts, ports: dict[str, _P
 def _targets(
     inventory: Inventory, spec: HostSpec, facts: Facts, ports: dict[str, _Ports]
 ) -> Iterator[dict[str, Any]]:
-    """Leaves out an address that is not there, and where no route leads: preflight says both without a try."""
+    """Yields the targets. Leaves out missing addresses and peers without a route: preflight reports both without a
+    try."""
     if not facts.interface(spec.cluster_address):
         return
     for peer, its in ports.items():

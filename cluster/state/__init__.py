@@ -1,1 +1,1 @@
-"""What runs where, what should run, and what is left."""
+"""The observed state, the desired state, and the leftovers."""

@@ -1,4 +1,5 @@
-"""What should run on each host, and what runs that should not: what was seen of one unit never stands alone."""
+"""The units that should run on each host, and the outdated ones: the state of one unit decides about others
+too."""
 
 from __future__ import annotations
 
@@ -10,18 +11,18 @@ from cluster.launch.unit import Name, Unit
 from cluster.values import Presence
 from cluster.views import HostView, Observed
 
-#: What is to be launched anew although it runs as wanted: vLLM alone, or everything. None: nothing.
+#: The units to launch again although they are not outdated: vLLM alone, or all. None: no unit.
 Renew = Literal["vllm", "all"] | None
 
 
 def ray_unit(inventory: Inventory, view: HostView) -> Unit:
-    """The Ray of a host that could be looked at."""
+    """Returns the Ray unit of a host that answered."""
     assert view.facts is not None
     return ray.unit(inventory, inventory.host(view.name), view.facts)
 
 
 def vllm_unit(inventory: Inventory, seen: Observed) -> Unit:
-    """The vLLM of the head, which could be looked at."""
+    """Returns the vLLM unit of the head, which must have answered."""
     facts = seen[inventory.head.name].facts
     assert facts is not None
     return vllm.unit(inventory, facts)
@@ -32,7 +33,7 @@ def ray_runs(inventory: Inventory, view: HostView) -> bool:
 
 
 def vllm_runs(inventory: Inventory, seen: Observed) -> bool:
-    """Whether the wanted vLLM runs, on a Ray that is wanted on every host."""
+    """Returns whether the desired vLLM runs, on Ray units that are desired on every host."""
     head = seen[inventory.head.name]
     if head.facts is None or not vllm_unit(inventory, seen).runs(head.vllm):
         return False
@@ -40,10 +41,10 @@ def vllm_runs(inventory: Inventory, seen: Observed) -> bool:
 
 
 def outdated(inventory: Inventory, seen: Observed, renew: Renew = None) -> tuple[tuple[str, Name], ...]:
-    """What must be stopped before anything is launched, vLLM first, the head's Ray last.
+    """Returns the units to stop before any launch, vLLM first, the head's Ray last.
 
-    A worker keeps the raylet of a dead head looking alive for a while, so a new head means new workers, and a
-    worker that was lost a new head; and an engine has lost its ranks as soon as one Ray goes.
+    A worker makes the raylet of a failed head look alive for a while. So a new head needs new workers, and a
+    failed worker needs a new head. An engine loses its ranks as soon as one Ray exits.
     """
     stale = _stale_ray(inventory, seen, renew)
     vllm = [(name, view) for name, view in seen.items() if view.vllm.presence is not Presence.ABSENT]
@@ -57,10 +58,10 @@ def outdated(inventory: Inventory, seen: Observed, renew: Renew = None) -> tuple
 
 
 def _stale_ray(inventory: Inventory, seen: Observed, renew: Renew) -> list[str]:
-    """Every Ray that is there, once one of them, or that of the head, is not the wanted one.
+    """Returns every running Ray, if one of them, or the head's, is outdated.
 
-    A head that has lost a raylet can hold the GPUs of an engine that is gone, for those that come after (seen with
-    Ray 2.60: 2 of 4 for three minutes). All start at once, so that this takes no longer.
+    A head without one of its raylets can hold the GPUs of an engine that has exited. Ray 2.60 held 2 of 4 for
+    three minutes. The next engine then lacks them. All start at once, so this takes no longer.
     """
     present = [name for name, view in seen.items() if view.ray.presence is not Presence.ABSENT]
     wanted = {*present, inventory.head.name} if inventory.uses_ray else set()

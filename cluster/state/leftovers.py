@@ -1,4 +1,4 @@
-"""What is left of us on the hosts, from a look at them."""
+"""The resources that the cluster still holds on the hosts, from their facts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cluster.views import Observed
 
 
 def leftovers(inventory: Inventory, seen: Observed) -> tuple[Leftover, ...]:
-    """Processes, ports and GPU memory of ours; and each host that could not be looked at."""
+    """Returns our processes, ports and GPU memory, and each host that could not be checked."""
     return tuple(leftover for name in seen for leftover in _of_host(inventory, inventory.host(name), seen))
 
 
@@ -20,10 +20,10 @@ def _of_host(inventory: Inventory, spec: HostSpec, seen: Observed) -> Iterator[L
     view = seen[spec.name]
     if view.facts is None:
         why = f": {view.problem.cause}" if view.problem and view.problem.cause else ""
-        yield Leftover(spec.name, f"could not be looked at{why}", "run `down` again once it answers", False)
+        yield Leftover(spec.name, f"could not be checked{why}", "run `down` again once the host answers", False)
         return
     if taken := obstacle_of(inventory, spec.name, view.facts):
-        yield Leftover(spec.name, f"could not be looked at: {taken.cause}", taken.cure, False)
+        yield Leftover(spec.name, f"could not be checked: {taken.cause}", taken.cure, False)
     yield from _processes(spec, view.facts)
     yield from _memory(spec, view.facts)
 
@@ -40,9 +40,9 @@ def _processes(spec: HostSpec, facts: Facts) -> Iterator[Leftover]:
 
 def _memory(spec: HostSpec, facts: Facts) -> Iterator[Leftover]:
     if facts.gpu_problem:
-        # A wedged driver is just when the proof matters.
+        # A driver that hangs is the very case in which this check matters.
         yield Leftover(
-            spec.name, f"the GPUs could not be looked at: {facts.gpu_problem}", "see what nvidia-smi says"
+            spec.name, f"the GPUs could not be checked: {facts.gpu_problem}", "run nvidia-smi on the host"
         )
     for card in gpu.selected(spec, facts):
         for process in card.processes:
@@ -50,7 +50,5 @@ def _memory(spec: HostSpec, facts: Facts) -> Iterator[Leftover]:
                 what = f"GPU {card.index}: pid {process.pid} holds {process.used_mib or 'unknown'} MiB"
                 yield Leftover(spec.name, what, ssh_command(spec, f"kill -9 {process.pid}"))
         if gpu.unexplained_mib(card):
-            what = f"GPU {card.index}: {card.used_mib} MiB in use, by no process that nvidia-smi shows"
-            yield Leftover(
-                spec.name, what, "nvidia-smi; a rank that hangs in the driver goes with a reset of the GPU"
-            )
+            what = f"GPU {card.index}: {card.used_mib} MiB are in use, but nvidia-smi shows no process"
+            yield Leftover(spec.name, what, "run nvidia-smi; if a rank hangs in the driver, reset the GPU")

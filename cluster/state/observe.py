@@ -1,4 +1,4 @@
-"""What runs where, asked every time: nothing is believed that was not observed."""
+"""The observed state of all hosts, read anew each time: no stored state is used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cluster.views import HostView, Observed
 
 
 def observe(inventory: Inventory, fleet: Fleet) -> Observed:
-    """One look at every host at once. A host that cannot be looked at is a view with its problem."""
+    """Reads every host at once. A host that does not answer is a view with its problem."""
     answers = fleet.each(lambda host: _look(host, inventory))
     return {
         name: HostView(name, problem=answer) if isinstance(answer, HostError) else answer
@@ -22,8 +22,10 @@ def observe(inventory: Inventory, fleet: Fleet) -> Observed:
 
 
 def _look(host: Host, inventory: Inventory) -> HostView:
-    """Asks a host for its facts. Its clock began after we asked, and ended before we had the answer: what lies
-    between is certain."""
+    """Asks a host for its facts and bounds its clock.
+
+    The host read its clock after we asked, and before we had the answer. So the difference has certain bounds.
+    """
     asked = time.time()
     known = host.ask(facts(inventory, inventory.host(host.name)))
     began, ended = known.clock

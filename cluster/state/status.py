@@ -1,4 +1,4 @@
-"""What runs where, and whether tokens come: looked at now, never remembered."""
+"""The running units, and whether the engine generates tokens. It is read at each call, and never stored."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from cluster.transport.wait import until
 from cluster.values import EndpointStatus, HostStatus, Presence
 from cluster.views import HostView, Observed
 
-#: A status is asked for to know now: a token that takes longer is itself the news. Seconds.
+#: Seconds. A status must answer at once: a slower token is itself a result.
 _TOKEN_PATIENCE = 1.0
 
-_WAIT = "`up` waits for it, and says why where it does not come"
-_STRANGER = "see who listens there with `ss -ltnp`, and end it; the key was not sent"
-_ANEW = "`up --restart` launches vLLM anew"
+_WAIT = "`up` waits for the engine, and shows the cause if it fails"
+_STRANGER = "find the process that listens there with `ss -ltnp`, and end it; the key was not sent"
+_ANEW = "`up --restart` starts vLLM again"
 
 
 def status(inventory: Inventory, fleet: Fleet) -> tuple[list[HostStatus], EndpointStatus | None]:
-    """Every host, and the endpoint where a vLLM of ours runs."""
+    """Returns the status of every host, and of the endpoint where our vLLM runs."""
     seen = observe(inventory, fleet)
     failures = fleet.all(lambda host: unit_failure(inventory, host, seen[host.name]))
     hosts = [_host(inventory, view, failures[name]) for name, view in seen.items()]
@@ -76,25 +76,25 @@ def _endpoint(inventory: Inventory, fleet: Fleet, seen: Observed) -> EndpointSta
     if where.via:
         detail += f"; asked on {where.origin}"
     if not vllm_runs(inventory, seen):
-        detail += "; it is not what the inventory describes: `up` would replace it"
+        detail += "; it is outdated: `up` would replace it"
     return EndpointStatus(url, True, healthy, detail, cure)
 
 
 def _unhealthy(url: str, health: Answer, engine: UnitLog) -> EndpointStatus:
-    """Why it does not answer: it has been ready once, or is still on its way, as its log says."""
+    """Returns why the endpoint does not answer: its log shows whether the engine was ready, or still starts."""
     try:
         engine.look()
     except HostError as error:
         return EndpointStatus(url, False, None, error.reason, error.cure)
     answer = f"/health answers {health.status}" if health.status else ""
     if any(re.search(READY, line) for line in engine.log.splitlines()):
-        detail = f"it does not answer any more: {answer or health.text or 'nobody listens'}"
+        detail = f"it no longer answers: {answer or health.text or 'no process listens'}"
         return EndpointStatus(url, False, False, detail, _ANEW)
     return EndpointStatus(url, False, None, answer or str(loading(engine.log)), _WAIT)
 
 
 def _tokens(where: Endpoint, served_name: str) -> tuple[bool, str]:
-    """Whether tokens come: a busy engine shows it by its rising counter, an idle one is asked for a token."""
+    """Returns whether tokens come: a busy engine shows it by its counter, an idle engine is asked for a token."""
     try:
         before = load(where.ask(METRICS, _TOKEN_PATIENCE).text)
         if before.running == 0:
@@ -105,7 +105,7 @@ def _tokens(where: Endpoint, served_name: str) -> tuple[bool, str]:
 
 
 def _rising(where: Endpoint, before: Load) -> tuple[bool, str]:
-    """Raises ValueError when the engine stops saying how busy it is."""
+    """Waits for the counter. Raises ValueError when the engine no longer reports its load."""
     try:
         after = until(
             "a token",
@@ -116,8 +116,8 @@ def _rising(where: Endpoint, before: Load) -> tuple[bool, str]:
             interval=0.1,
         )
     except TimedOut:
-        return False, f"{before.running} requests under way, but no token within {_TOKEN_PATIENCE:g} s"
-    return True, f"{after.running} requests under way, {after.generated} tokens so far"
+        return False, f"{before.running} requests are running, but no token came within {_TOKEN_PATIENCE:g} s"
+    return True, f"{after.running} requests are running, {after.generated} tokens so far"
 
 
 def _generates(where: Endpoint, served_name: str) -> tuple[bool, str]:
@@ -125,4 +125,4 @@ def _generates(where: Endpoint, served_name: str) -> tuple[bool, str]:
         token(where.ask(completion(served_name), _TOKEN_PATIENCE))
     except ValueError as error:
         return False, str(error)
-    return True, "it gave one just now"
+    return True, "it generated a token just now"

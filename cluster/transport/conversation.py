@@ -1,4 +1,4 @@
-"""A conversation with a program whose stdin stays open: a heartbeat, its lines as they come, its end."""
+"""A conversation with a program that has an open stdin: a heartbeat, its lines as they come, its end."""
 
 from __future__ import annotations
 
@@ -11,31 +11,34 @@ from typing import Any, Protocol
 from cluster.command import Command, Result, json_lines
 from cluster.errors import CommandFailed, HostError, TooMuchOutput, Unreachable
 
-#: Bytes that a line takes besides its characters: an empty one is not for nothing.
+#: Bytes that a line takes besides its characters: an empty line is not free.
 _LINE = 64
-#: How long the end of a program that was told to end may go unheard, in seconds.
+#: Seconds in which the end of a program may stay unnoticed after a request to end.
 _ATTENTION = 0.5
 
 
 class Channel(Protocol):
-    """A running command whose stdin stays open."""
+    """A running command with an open stdin."""
 
     def send(self, data: bytes) -> None:
-        """Write to its stdin; `Unreachable` when the connection is gone."""
+        """Write to its stdin; `Unreachable` when the connection is broken."""
 
     def read_line(self, timeout: float) -> str | None:
-        """Its next line, a very long one in pieces; None when nothing came within `timeout` seconds, `EOFError` at
-        the end."""
+        """Return its next line, a very long one in pieces.
+
+        None when no line came within `timeout` seconds, `EOFError` at the end.
+        """
 
     def result(self) -> Result:
-        """How it ended and all that it said; to be asked after the `EOFError`."""
+        """Return its exit status and its whole output; to be asked after the `EOFError`."""
 
     def close(self) -> None:
-        """Hang up: the command sees the end of its stdin."""
+        """Close the connection: the command reads the end of its stdin."""
 
 
 class Conversation:
-    """The conversation with one program; leaving the block hangs up. `ended` is whether the program has."""
+    """The conversation with one program; leaving the block closes it. `ended` is whether the program has
+    exited."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -50,11 +53,13 @@ class Conversation:
         self._channel.close()
 
     def keep_alive(self, interval: float) -> None:
-        """Sends an empty line every `interval` seconds, until we hang up or the connection is gone."""
+        """Sends an empty line every `interval` seconds, until the conversation is closed or the connection
+        breaks."""
         heartbeat(lambda: self._channel.send(b"\n"), interval, self._over)
 
     def lines(self, interval: float, over: Callable[[], bool] = lambda: False) -> Iterator[str | None]:
-        """Yields each line, None where none came within `interval` seconds, until `over` or the program's end.
+        """Yields each line, or None where no line came within `interval` seconds, until `over` or the program's
+        end.
 
         Raises Unreachable.
         """
@@ -67,7 +72,7 @@ class Conversation:
             yield line
 
     def end(self, request: bytes, answer: str, patience: float) -> None:
-        """Requests the end and waits for a message with the key `answer`, for as long as `patience` in seconds."""
+        """Requests the end and waits up to `patience` seconds for a message with the key `answer`."""
         with suppress(HostError):
             self._channel.send(request)
             for line in self.lines(_ATTENTION, deadline(patience)):
@@ -75,14 +80,14 @@ class Conversation:
                     return
 
     def result(self) -> Result:
-        """Returns how the program ended; to be asked once it has `ended`."""
+        """Returns the exit status and the output of the program; to be asked once it has `ended`."""
         return self._channel.result()
 
 
 def heartbeat(send: Callable[[], None], interval: float, over: threading.Event) -> None:
     """Calls `send` every `interval` seconds until it is `over`, or until it raises a HostError.
 
-    In a thread of its own: whoever hears the lines may take their time, in a pager for instance.
+    It runs in its own thread: the reader of the lines may be slow, for example a pager.
     """
 
     def beat() -> None:
@@ -94,13 +99,13 @@ def heartbeat(send: Callable[[], None], interval: float, over: threading.Event) 
 
 
 def deadline(seconds: float) -> Callable[[], bool]:
-    """Returns the question whether `seconds` have passed since now."""
+    """Returns a function that tells whether `seconds` have passed since now."""
     end = time.monotonic() + seconds
     return lambda: time.monotonic() >= end
 
 
 def within_budget(host: str, command: Command, lines: Iterable[str | None]) -> Iterator[str | None]:
-    """Yields the lines. Raises TooMuchOutput once they are more than the command may say."""
+    """Yields the lines. Raises TooMuchOutput once they exceed the limit of the command."""
     size = 0
     for line in lines:
         size += 0 if line is None else len(line) + _LINE
@@ -112,9 +117,9 @@ def within_budget(host: str, command: Command, lines: Iterable[str | None]) -> I
 def first_answer(
     host: str, command: Command, channel: Channel, about: set[str], patience: float
 ) -> dict[str, Any]:
-    """The first message `about` one of these keys: a user's shell may greet before it, in JSON as well.
+    """Returns the first message with one of the keys `about`: a user's shell may greet before it, in JSON as well.
 
-    `patience` is in seconds. Raises Unreachable when nothing comes, CommandFailed at the end.
+    `patience` is in seconds. Raises Unreachable when no message comes, CommandFailed at the end.
     """
     conversation = Conversation(channel)
     for line in within_budget(host, command, conversation.lines(patience, deadline(patience))):

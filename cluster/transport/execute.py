@@ -12,25 +12,25 @@ from cluster.errors import CommandFailed, CommandTimedOut, HostError, TooMuchOut
 from cluster.transport.host import Host
 from cluster.views import Executed
 
-#: The words reach the program as they are: nothing here is for a shell to read again.
+#: The words reach the program unchanged: no shell reads them again.
 _WITH_VENV = 'PATH="$1/bin:$PATH"; export PATH; shift; exec "$@"'
 
-#: Bytes: an operator may want to see much, and has room for it.
+#: Bytes: an operator may want much output, and has space for it.
 _MOST = 1 << 30
-#: What is more lies on our disk until the command has ended: a host that never stops talking takes no memory.
+#: The rest is stored on our disk until the command has ended. So a host that never stops printing takes no memory.
 _IN_MEMORY = 8 << 20
-#: A command may exit with it as well, long before its limit.
+#: A command may exit with this status by itself, long before its limit.
 _STATUS_OF_TIMEOUT = 124
 
 
 def command(words: tuple[str, ...], venv: str, timeout: float) -> Command:
-    """Runs these words with the venv's programs before all others, and without a stdin."""
+    """Runs these words with the venv's programs first on the PATH, and without a stdin."""
     argv = ("/bin/sh", "-c", _WITH_VENV, "sh", venv, *words)
     return Command(argv, f"run {words[0]}", timeout=timeout, most=_MOST)
 
 
 def execute(host: Host, command: Command) -> Executed:
-    """Returns how the command ended, with all its output until then; raises no HostError."""
+    """Returns the status of the command, with all its output until then; raises no HostError."""
     start = time.monotonic()
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", newline="") as output:
         ended = _ended(host, command, output.write, start)
@@ -41,7 +41,7 @@ def execute(host: Host, command: Command) -> Executed:
 
 
 def _ended(host: Host, command: Command, on_text: Callable[[str], object], start: float) -> Executed:
-    """Returns how it ended, without its stdout."""
+    """Returns the status of the command, without its stdout."""
     try:
         result = host.run(command, on_text)
     except CommandFailed as error:

@@ -16,9 +16,9 @@ from cluster.transport.host import Host
 T = TypeVar("T")
 U = TypeVar("U")
 
-#: Seconds after which Ctrl-C is noticed at the latest.
+#: Ctrl-C is noticed after at most so many seconds.
 _POLL_INTERVAL = 0.2
-#: Seconds that closing may take, for all hosts together.
+#: Seconds for closing all hosts together.
 _CLOSE_TIMEOUT = 5.0
 
 
@@ -27,7 +27,7 @@ def _signals_blocked() -> Iterator[None]:
     """Blocks signals: Ctrl-C in the middle of `Thread.start` leaves one of its locks in disorder."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
-        # A signal that has just arrived is raised in here, when they are blocked already.
+        # A signal that arrived before the block is raised here.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         yield
     finally:
@@ -75,7 +75,7 @@ class _Job(Generic[T]):
 
 
 def both(first: Callable[[], T], second: Callable[[], U]) -> tuple[T, U]:
-    """Runs both at the same time; Ctrl-C interrupts the wait for them. Raises what one of them raises."""
+    """Runs both at the same time; Ctrl-C interrupts the wait. Raises the exception of either."""
     with _signals_blocked():
         jobs = _Job(first, "first"), _Job(second, "second")
     for job in jobs:
@@ -89,7 +89,7 @@ def errors_of(outcomes: Mapping[str, T | HostError]) -> list[HostError]:
 
 
 def all_of(outcomes: Mapping[str, T | HostError]) -> dict[str, T]:
-    """Returns the result of every host; raises the one `HostError`, or all in one."""
+    """Returns the result of every host. Raises the `HostError`, or a `FleetError` of several."""
     errors = errors_of(outcomes)
     if len(errors) == 1:
         raise errors[0]
@@ -99,7 +99,7 @@ def all_of(outcomes: Mapping[str, T | HostError]) -> dict[str, T]:
 
 
 class Fleet:
-    """Hosts in the order of the inventory."""
+    """The hosts in the order of the inventory."""
 
     def __init__(self, hosts: Sequence[Host]) -> None:
         self._hosts = {host.name: host for host in hosts}
@@ -118,7 +118,7 @@ class Fleet:
         return len(self._hosts)
 
     def subset(self, names: Iterable[str]) -> Fleet:
-        """Returns the fleet of these hosts, in our order."""
+        """Returns the fleet of these hosts, in the order of this fleet."""
         wanted = set(names)
         if unknown := wanted - set(self._hosts):
             raise KeyError(", ".join(sorted(unknown)))
@@ -127,7 +127,7 @@ class Fleet:
     def each(self, work: Callable[[Host], T], among: Iterable[str] | None = None) -> dict[str, T | HostError]:
         """Does `work` on all hosts at once; returns its results, or the `HostError` that it raised.
 
-        Waits for all. Any other exception is a defect of ours: it is raised, once all are done.
+        Waits for all. Any other exception is a defect of this program: it is raised once all have ended.
         """
         hosts = self if among is None else self.subset(among)
         with _signals_blocked():
@@ -137,7 +137,8 @@ class Fleet:
         return {name: job.outcome() for name, job in jobs.items()}
 
     def within(self, seconds: float, work: Callable[[Host], T]) -> dict[str, T | HostError]:
-        """Does `work` as `each` does; returns the outcomes of hosts that ended by then, leaving the others."""
+        """Does `work` as `each` does. Returns the outcomes of hosts that ended within `seconds`, and leaves the
+        others."""
         with _signals_blocked():
             jobs = {host.name: _Job(partial(work, host), f"host {host.name}") for host in self}
         deadline = time.monotonic() + seconds
@@ -146,11 +147,12 @@ class Fleet:
         return {name: job.outcome() for name, job in jobs.items() if job.ended}
 
     def all(self, work: Callable[[Host], T], among: Iterable[str] | None = None) -> dict[str, T]:
-        """Does `work` as `each` does; raises the one `HostError`, or all in one, unless every host succeeds."""
+        """Does `work` as `each` does. Unless every host succeeds, raises the `HostError`, or a `FleetError` of
+        several."""
         return all_of(self.each(work, among))
 
     def close(self) -> None:
-        """Closes all connections at once; one that takes longer is left open."""
+        """Closes all connections at once; a connection that takes longer stays open."""
         with _signals_blocked():
             jobs = [_Job(host.close, f"host {host.name}") for host in self]
         deadline = time.monotonic() + _CLOSE_TIMEOUT

@@ -12,27 +12,28 @@ from cluster.transport.conversation import Channel, Conversation, deadline, with
 
 T = TypeVar("T")
 
-#: The status of `timeout` when the limit came.
+#: The exit status of `timeout` at its limit.
 _TIMED_OUT = 124
-#: The status after SIGKILL: from `timeout -k` after the limit, from the kernel's OOM killer before it.
+#: The exit status after SIGKILL: from `timeout -k` after the limit, from the kernel's OOM killer before it.
 _KILLED = 137
-#: Seconds that a program has beyond its own limit to say that it came, and that we wait for a line at a time.
+#: Seconds that a program has beyond its own limit to report it, and seconds for each wait for a line.
 _MARGIN, _PATIENCE = 10.0, 1.0
-#: Whatever reading an answer can end in, which may be anything.
+#: All exceptions that reading an answer can raise; an answer may hold anything.
 _UNREADABLE = (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError)
-#: Characters of why an answer cannot be read: a model quotes what it refuses.
+#: Characters of the reason why an answer cannot be read: a model quotes what it refuses.
 _LONGEST_REASON = 2000
-#: In place of an exit status that never came.
+#: Stands for an exit status that never came.
 _NO_STATUS = -1
 
 
 class Transport(Protocol):
-    """The connection to one host: the seam at which tests stand in."""
+    """The connection to one host. Tests replace it."""
 
     def execute(self, command: Command, on_text: Callable[[str], object] | None = None) -> Result:
-        """Run to the end; `on_text` gets each piece of stdout as it comes, of which the result has the last only.
+        """Run to the end.
 
-        Never raises for a status other than 0, which is -1 when the connection broke; raises `Unreachable`,
+        `on_text` gets each piece of stdout as it comes; the result then holds only the last piece. Never raises
+        for a status other than 0; the status is -1 when the connection broke. Raises `Unreachable`,
         `CommandTimedOut` and `TooMuchOutput`.
         """
 
@@ -40,7 +41,7 @@ class Transport(Protocol):
         """Start a command and leave its stdin open."""
 
     def close(self) -> None:
-        """Hang up, for good."""
+        """Close the connection for good."""
 
 
 class Host:
@@ -51,7 +52,7 @@ class Host:
         self._transport = transport
 
     def run(self, command: Command, on_text: Callable[[str], object] | None = None) -> Result:
-        """Run `command`; raises a `HostError` for everything but status 0."""
+        """Runs `command`. Raises a `HostError` for every status but 0."""
         started = time.monotonic()
         result = self._transport.execute(command, on_text)
         if result.status == 0:
@@ -63,7 +64,7 @@ class Host:
         return self._read(probe, self.run(probe.command).stdout)
 
     def attend(self, probe: Probe[T]) -> T:
-        """Asks a program that must not outlive us: its stdin stays open, and ends when we do."""
+        """Asks a program that must not outlive this one: its stdin stays open, and ends with this program."""
         with Conversation(self.open(probe.command)) as conversation:
             started = time.monotonic()
             lines = conversation.lines(_PATIENCE, deadline(probe.command.timeout + _MARGIN))
@@ -79,7 +80,7 @@ class Host:
         try:
             return probe.parse(output)
         except _UNREADABLE as error:
-            cause = f"its answer cannot be read: {str(error)[:_LONGEST_REASON]}"
+            cause = f"the answer cannot be read: {str(error)[:_LONGEST_REASON]}"
             shown = "" if probe.command.secret else output
             raise MalformedAnswer(self.name, probe.command.title, shown, cause=cause) from error
 
@@ -93,7 +94,7 @@ class Host:
         message = public_output(command, result.stdout, result.stderr)
         if result.status == _NO_STATUS:
             cause = "the connection broke while the command ran"
-            cure = f"see whether {self.name} is up; what runs there ends within {command.timeout:g} s"
+            cure = f"check that {self.name} is up; the command there ends within {command.timeout:g} s"
             return Unreachable(self.name, command.title, message, cause=cause, cure=cure)
         out_of_time = result.status == _KILLED and seconds >= command.timeout
         if result.status == _TIMED_OUT or out_of_time:

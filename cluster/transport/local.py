@@ -16,15 +16,15 @@ from cluster.command import Command, Result
 from cluster.errors import TooMuchOutput, Unreachable
 
 _CHUNK = 1 << 16
-#: Bytes of a line; a longer one comes in pieces.
+#: Bytes of a line; a longer line comes in pieces.
 _LONGEST_LINE = 1 << 20
 _NAME = "this machine"
-#: Seconds that a program may take to end once its stdin has.
+#: Seconds for a program to exit once its stdin has ended.
 _CLOSE_TIMEOUT = 10.0
 
 
 class LocalChannel:
-    """A running command whose stdin stays open."""
+    """A running command with an open stdin."""
 
     def __init__(self, command: Command) -> None:
         self._title = command.title
@@ -46,7 +46,7 @@ class LocalChannel:
         try:
             self._process.stdin.write(data)
         except (BrokenPipeError, ValueError):
-            raise Unreachable(_NAME, self._title, cause="the command has ended") from None
+            raise Unreachable(_NAME, self._title, cause="the command has exited") from None
 
     def read_line(self, timeout: float) -> str | None:
         while b"\n" not in self._buffer and len(self._buffer) < _LONGEST_LINE:
@@ -60,9 +60,9 @@ class LocalChannel:
         return line.decode(errors="replace")
 
     def _read(self, timeout: float) -> bytes | None:
-        """Returns what came, None where nothing did within `timeout` seconds; nothing comes once we hung up.
+        """Returns the next bytes; None where none came within `timeout` seconds, empty after the close.
 
-        Another thread may hang up meanwhile: the stream stays open for as long as we read it.
+        Another thread may close meanwhile: the stream stays open for as long as it is read here.
         """
         assert self._process.stdout
         with self._reading:
@@ -92,7 +92,7 @@ class LocalChannel:
 
 
 class LocalTransport:
-    """Commands run in a shell, as sshd would hand them over, and in a session of their own: Ctrl-C is for us."""
+    """Runs commands in a shell, as sshd does, and in a session of their own: Ctrl-C is only for this program."""
 
     def execute(self, command: Command, on_text: Callable[[str], object] | None = None) -> Result:
         with subprocess.Popen(
@@ -116,7 +116,7 @@ class LocalTransport:
         return LocalChannel(command)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Does nothing: no connection is open."""
 
 
 def _feed(process: subprocess.Popen[bytes], stdin: bytes) -> None:

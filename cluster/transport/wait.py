@@ -1,4 +1,4 @@
-"""Waits until something is so: the one loop, the only importer of tenacity, the only place that sleeps."""
+"""Waits until a condition holds: the one loop, the only importer of tenacity, the only place that sleeps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ T = TypeVar("T")
 
 
 class Stalled(Generic[T]):
-    """Counts the seconds since `mark` of the observed value last changed: a budget for no progress."""
+    """Counts the seconds since `mark` of the observed value last changed. The limit is for time without
+    progress."""
 
     def __init__(self, patience: float, mark: Callable[[T], object]) -> None:
         self._patience = patience
@@ -35,21 +36,22 @@ class Stalled(Generic[T]):
 
 
 def repeatedly(observe: Callable[[], T], interval: float) -> Iterator[T]:
-    """Yields what is observed, for ever, with a pause of `interval` seconds in between."""
+    """Yields the observed values for ever, with a pause of `interval` seconds in between."""
     while True:
         yield observe()
         time.sleep(interval)
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Whether all of it is hosts that are unreachable, or slow to answer as one that loads a checkpoint."""
+    """Returns whether the error may pass: all hosts in it are unreachable, or slow, like a host that loads a
+    checkpoint."""
     if isinstance(error, FleetError):
         return all(map(_may_pass, error.errors))
     return isinstance(error, Unreachable | CommandTimedOut)
 
 
 def _one_line(error: HostError | FleetError) -> str:
-    """Returns the error with its cure: an operator who watches a wait can do something about it."""
+    """Returns the error with its fix: an operator who watches a wait can act on it."""
     if isinstance(error, FleetError):
         return "; ".join(map(_one_line, error.errors))
     cure = f" ({error.cure})" if error.cure else ""
@@ -58,7 +60,7 @@ def _one_line(error: HostError | FleetError) -> str:
 
 @dataclass
 class _Observer(Generic[T]):
-    """`last` describes the value that was observed last, or the error that came instead."""
+    """Observes repeatedly; `last` describes the last value, or the error that came instead."""
 
     observe: Callable[[], T]
     stalled: Stalled[T]
@@ -87,10 +89,10 @@ def until(
 ) -> T:
     """Observes until `done`, and returns the last value.
 
-    A host that is unreachable or slow to answer is observed again; every other error ends the wait at once.
-    `patience` and `interval` are in seconds; whenever `mark` of the value changes, `patience` starts anew.
+    A host that is unreachable or slow is observed again; every other error ends the wait at once. `patience` and
+    `interval` are in seconds. Whenever `mark` of the value changes, `patience` starts again.
     `notice` gets, after each value, the seconds waited, a description of the value, and the seconds without a
-    change. Raises `TimedOut` when patience ends.
+    change. Raises `TimedOut` when `patience` has passed.
     """
     import tenacity
 

@@ -35,7 +35,7 @@ def _broken(opened: Session) -> Lease | None:
     head = opened.fleet[opened.inventory.head.name]
     view = observe(opened.inventory, opened.fleet.subset([head.name]))[head.name]
     if view.facts is None:
-        raise view.problem or Unreachable(head.name, "look at the host")
+        raise view.problem or Unreachable(head.name, "read the facts of the host")
     by = operator.lease(opened.request.reason)
     return break_lease(head, view.facts.state, opened.inventory.runtime.venv, by)
 

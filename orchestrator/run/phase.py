@@ -111,7 +111,7 @@ class Stage(Situation):
         """Raises what makes this host unreachable: it can be lost after preflight."""
         view = self.seen[host]
         if view.facts is None:
-            raise view.problem or Unreachable(host, "look at the host")
+            raise view.problem or Unreachable(host, "read the facts of the host")
         return view.facts
 
     def need_all(self) -> None:

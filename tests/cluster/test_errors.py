@@ -60,8 +60,8 @@ def test_a_time_limit_is_said_in_seconds() -> None:
 
 
 def test_several_hosts_are_one_line_each() -> None:
-    error = FleetError([Unreachable("a", "connect"), MalformedAnswer("b", "look at the host")])
-    assert str(error) == "a: connect\nb: look at the host"
+    error = FleetError([Unreachable("a", "connect"), MalformedAnswer("b", "read the facts of the host")])
+    assert str(error) == "a: connect\nb: read the facts of the host"
     assert all(isinstance(one, HostError) for one in error.errors)
 
 

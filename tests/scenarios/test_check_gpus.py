@@ -97,7 +97,12 @@ def test_healthy_hosts_have_nothing_to_say(untouched: Hosts, operator: Operator)
         ),
         ({"gpu": {"recovery": "Node Reboot"}}, "gpu-xid", "blocking", "GPU 1: the driver asks for: Node Reboot"),
         ({"refused": _NEWER}, "gpu-xid", "unchecked", "no permission to read the kernel log"),
-        ({"gpu": {"used_mib": 9000}}, "gpu-idle", "blocking", "GPU 1: 9000 MiB are in use, but nvidia-smi shows no process"),
+        (
+            {"gpu": {"used_mib": 9000}},
+            "gpu-idle",
+            "blocking",
+            "GPU 1: 9000 MiB are in use, but nvidia-smi shows no process",
+        ),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )

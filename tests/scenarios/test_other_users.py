@@ -42,7 +42,7 @@ def test_nothing_that_is_not_ours_is_touched(
     assert down.returncode == 7
     (left,) = told["leftovers"]
     assert left["host"] == "node1"
-    assert "/var/tmp/o-0 is not ours alone: it belongs to user nobody" in left["what"]
+    assert "/var/tmp/o-0 is not private to this user: it belongs to user nobody" in left["what"]
     assert "rm -r -- /var/tmp/o-0" in left["cure"]
     assert untouched.run("node1", "cat", "/var/tmp/victim/log").strip() == _SECRET
 

@@ -59,7 +59,7 @@ def test_an_sshd_that_hangs(untouched: Hosts, operator: Operator) -> None:
         said = refused(operator, untouched.inventory)
     finally:
         os.kill(sshd, signal.SIGCONT)
-    assert "no SSH server spoke within 6 s" in said
+    assert "no SSH server answered within 6 s" in said
 
 
 def test_a_key_that_the_host_does_not_know(untouched: Hosts, operator: Operator, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from cluster.transport.host import Transport
 from cluster.transport.ssh.config import HostTarget, resolve
 from cluster.transport.ssh.transport import SshTransport
 
-# It writes tracebacks of its threads to stderr, of errors that we report ourselves.
+# It writes tracebacks of its threads to stderr, for errors that we report ourselves.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
 
@@ -29,7 +29,7 @@ logging.getLogger("paramiko").propagate = False
 def connect(spec: HostTarget, known_hosts: Path | None, timeout: float, config: Path | None = None) -> Transport:
     """Returns the transport to the host of `spec`, opened at first use.
 
-    `known_hosts` is the one file to believe, else OpenSSH's own; `timeout` in seconds is for each hop;
-    `config` stands in for ~/.ssh/config and /etc/ssh/ssh_config, as with `ssh -F`.
+    `known_hosts` is the only file of host keys to use; None means OpenSSH's own files. `timeout` in seconds is for
+    each hop. `config` replaces ~/.ssh/config and /etc/ssh/ssh_config, as with `ssh -F`.
     """
     return SshTransport(spec.name, timeout, lambda: resolve(spec, known_hosts, config))

@@ -1,4 +1,4 @@
-"""One command on a channel of an open line."""
+"""One command on a channel of an open connection."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from cluster.command import Command, Result
 from cluster.errors import CommandTimedOut, TooMuchOutput, Unreachable
 
 _CHUNK = 1 << 16
-#: How long after the limit on the host (and the grace of `timeout -k`) we hang up ourselves.
+#: Seconds after the host's own limit (and the grace period of `timeout -k`) until the connection is closed here.
 _MARGIN = 10.0
-#: Seconds that a write may take.
+#: Seconds for a write.
 _SEND_TIMEOUT = 15.0
-#: Seconds until a connection that broke is known as dead.
+#: Seconds until a broken connection is noticed.
 _DEATH_TIMEOUT = 0.5
-#: Bytes of stderr, which is kept, of a command that may say more.
+#: Bytes of stderr that are kept, of a command that may print more.
 _MOST_STDERR = 16 << 20
-#: Bytes that are taken before anybody looks at them: a host may send faster than we read.
+#: Bytes that are buffered before they are read: a host may send faster than we read.
 _MAX_TAKEN = 1 << 20
-#: A shell's status of a command that SIGKILL ended; SSH has none for it.
+#: A shell's exit status of a command that SIGKILL ended; SSH has no status for it.
 _KILLED = 137
-#: Bytes of output, already delivered, that are kept of a command: one with an open stdin may run for weeks.
-#: A longer line is delivered in pieces.
+#: Bytes of delivered output that are kept: a command with an open stdin may run for weeks. A longer line is
+#: delivered in pieces.
 _MAX_KEPT = 1 << 20
 _BROKEN = (paramiko.SSHException, OSError, EOFError)
 
@@ -44,7 +44,7 @@ class _DataReady(threading.Event):
 
 
 class SshCommand:
-    """A running command. Whatever may block on a dead link is done in a thread of its own."""
+    """A running command. Work that may block on a broken connection runs in a thread of its own."""
 
     def __init__(self, host: str, command: Command, channel: Any, release: Callable[[], None]) -> None:
         self._host = host
@@ -88,13 +88,13 @@ class SshCommand:
     def send(self, data: bytes) -> None:
         self._starter.join(_SEND_TIMEOUT)
         try:
-            # Between its status and the end of the channel, a write would go nowhere without an error.
+            # Between its status and the end of the channel, a write would vanish without an error.
             if self._channel.exit_status_ready():
                 raise EOFError
             self._channel.settimeout(_SEND_TIMEOUT)
             self._channel.sendall(data)
         except _BROKEN as error:
-            raise self._unreachable("the connection broke, or the command there has ended") from error
+            raise self._unreachable("the connection broke, or the command there has exited") from error
 
     def read_line(self, timeout: float) -> str | None:
         deadline = time.monotonic() + timeout
@@ -110,7 +110,7 @@ class SshCommand:
         return line
 
     def result(self) -> Result:
-        """Returns how it ended, and its output; the last of one that was delivered already."""
+        """Returns the exit status and the output; of delivered output only the end."""
         if not self._channel.status_event.wait(max(self._deadline - time.monotonic(), 0)):
             raise self._timed_out()
         return Result(self._status(), self._out.decode(errors="replace"), self._err.decode(errors="replace"))
@@ -133,10 +133,10 @@ class SshCommand:
             if not keep_stdin:
                 self._channel.shutdown_write()
         except _BROKEN:
-            return  # It ended without reading all: its status tells.
+            return  # It exited without reading all: its status shows why.
 
     def _read(self, deadline: float) -> bool:
-        """Takes what has come, waiting for it until `deadline`; returns False at the end of both streams."""
+        """Reads new data, and waits for it until `deadline`; returns False at the end of both streams."""
         self._data_ready.rearm()
         ended = self._channel.eof_received or self._channel.closed
         if not (self._drain() or ended):
@@ -145,7 +145,7 @@ class SshCommand:
         return not ended or self._channel.recv_ready() or self._channel.recv_stderr_ready()
 
     def _drain(self) -> bool:
-        """Takes all that is buffered here; returns whether there was any."""
+        """Reads all that is buffered here; returns whether there was any."""
         before = len(self._out) + len(self._err)
         limit = before + _MAX_TAKEN
         try:
@@ -163,20 +163,20 @@ class SshCommand:
         return grown > 0
 
     def _trim(self) -> None:
-        """Drops all but the end of what was delivered."""
+        """Drops all delivered output but its end."""
         old = max(min(self._delivered, len(self._out) - _MAX_KEPT), 0)
         del self._out[:old]
         self._delivered -= old
 
     def _undelivered(self) -> bytes:
-        """Returns what has come since the last time, and keeps the end of it."""
+        """Returns the output since the last call, and keeps its end."""
         text = bytes(self._out[self._delivered :])
         self._delivered = len(self._out)
         self._trim()
         return text
 
     def _line(self, at_end: bool) -> str | None:
-        """Returns the next undelivered line of stdout; at the end one without a newline as well."""
+        """Returns the next undelivered line of stdout; at the end also a line without a newline."""
         end = self._out.find(b"\n", self._delivered)
         waiting = len(self._out) - self._delivered
         if end < 0 and not (at_end and waiting) and not (self._endless and waiting > _MAX_KEPT):
@@ -186,7 +186,8 @@ class SshCommand:
         return line.decode(errors="replace")
 
     def _status(self) -> int:
-        """Returns -1 when the connection is gone; SSH knows no status of a command that a signal ended."""
+        """Returns the exit status, or -1 when the connection is broken. SSH has no status of a command that a
+        signal ended."""
         status: int = self._channel.exit_status
         if status >= 0:
             return status
@@ -194,7 +195,7 @@ class SshCommand:
         transport.join(_DEATH_TIMEOUT)
         self._starter.join(_DEATH_TIMEOUT)
         if transport.is_alive() and self._refused:
-            raise self._unreachable("its SSH server refuses to run a command")
+            raise self._unreachable("the SSH server refuses to run a command")
         return _KILLED if transport.is_alive() else status
 
     def _output(self) -> str:
@@ -205,5 +206,5 @@ class SshCommand:
         return CommandTimedOut(self._host, self._command, self._output(), stderr=stderr)
 
     def _unreachable(self, cause: str) -> Unreachable:
-        cure = f"see whether {self._host} is up"
+        cure = f"check that {self._host} is up"
         return Unreachable(self._host, self._command.title, self._output(), cause=cause, cure=cure)

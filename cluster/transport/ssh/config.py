@@ -24,7 +24,7 @@ _JUMP = re.compile(r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<v6>[^]]+)]|(?P<nam
 
 
 class SshTarget(Protocol):
-    """What an inventory says about a login; what it leaves out is for ~/.ssh/config to say."""
+    """A login as the inventory describes it; ~/.ssh/config decides the rest."""
 
     @property
     def address(self) -> str: ...
@@ -56,7 +56,7 @@ class _Jump:
     identity_file: None = None
 
 
-#: Without `%l` and `%C`, for which paramiko asks the DNS about this machine even where neither occurs.
+#: `%l` and `%C` are missing: paramiko asks the DNS about this machine for them, even where neither occurs.
 _TOKENS = {
     "hostname": ["%h"],
     "identityfile": ["~", "%d", "%h", "%u", "%r"],
@@ -69,15 +69,15 @@ _TOKENS = {
 
 
 def resolve(spec: HostTarget, known_hosts: Path | None, config: Path | None) -> Hop:
-    """Returns the last hop of the route to `spec`; those before it hang on its `gateway`."""
+    """Returns the last hop of the route to `spec`; each hop has the one before it as its `gateway`."""
     files = [config] if config else [Path(_USER_CONFIG).expanduser(), Path(_SYSTEM_CONFIG)]
     try:
         lines = [line for file in files for line in _lines(file, file.parent)]
         return _Resolver(spec.name, lines, known_hosts).hop(spec)
     except (paramiko.SSHException, paramiko.CouldNotCanonicalize, ValueError, OSError, KeyError) as error:
-        cure = f"correct it; `ssh -G {spec.address}` shows how OpenSSH reads it"
+        cure = f"correct the file; `ssh -G {spec.address}` shows how OpenSSH reads it"
         cause = f"{files[0]} cannot be used: {error}"
-        raise Unreachable(spec.name, "look up how to connect", cause=cause, cure=cure) from error
+        raise Unreachable(spec.name, "resolve the SSH route", cause=cause, cure=cure) from error
 
 
 class _Resolver:
@@ -89,7 +89,10 @@ class _Resolver:
         self._known_hosts = known_hosts
 
     def hop(self, target: SshTarget, seen: tuple[str, ...] = ()) -> Hop:
-        """`seen`: the later hops, none of which leads to itself (`Host *` with `ProxyJump b`)."""
+        """Returns the hop of `target`.
+
+        `seen` are the later hops, which must not occur again (`Host *` with `ProxyJump b`).
+        """
         settings = self._settings(target)
         seen = (*seen, target.address)
         jump = target.jump or _jump_of(settings, seen)
@@ -108,7 +111,7 @@ class _Resolver:
         )
 
     def _settings(self, target: SshTarget) -> Mapping[str, Any]:
-        """Looks the target up; what comes first wins, as with OpenSSH's own options: the inventory."""
+        """Looks up the target. The first value wins, as with OpenSSH's own options: that of the inventory."""
         first = [f"User {target.user}"] if target.user else []
         first += [f"Port {target.port}"] if target.port else []
         config = paramiko.SSHConfig.from_text("\n".join([*first, *self._lines]))
@@ -136,7 +139,7 @@ def _paths(words: Iterable[str]) -> tuple[Path, ...]:
 
 
 def _proxy(settings: Mapping[str, Any]) -> str:
-    """Returns the key of the proxy that counts: the one that comes first."""
+    """Returns the key of the proxy setting that counts: the first one."""
     return next((key for key in settings if key in ("proxyjump", "proxycommand")), "")
 
 
@@ -145,7 +148,7 @@ def _proxy_command(settings: Mapping[str, Any]) -> str:
 
 
 def _jump_of(settings: Mapping[str, Any], seen: tuple[str, ...]) -> _Jump | None:
-    """The last jump host of a `ProxyJump`; each has the one on its left before it."""
+    """Returns the last jump host of a `ProxyJump`; each has the one on its left before it."""
     if _proxy(settings) != "proxyjump" or settings["proxyjump"].lower() == "none":
         return None
     jump: _Jump | None = None
@@ -159,7 +162,7 @@ def _jump_of(settings: Mapping[str, Any], seen: tuple[str, ...]) -> _Jump | None
 
 
 def _lines(file: Path, base: Path, depth: int = 0) -> Iterator[str]:
-    """The lines of a configuration with those that it includes, which paramiko would overlook."""
+    """Yields the lines of a configuration with the files that it includes: paramiko would ignore them."""
     block = "Host *"
     for line in _text(file).splitlines():
         key, *values = line.replace("=", " ", 1).split(maxsplit=1) or [""]

@@ -1,4 +1,4 @@
-"""Connects along a route: Fabric logs in at each hop, over the one before it."""
+"""Connects along a route: Fabric logs in at each hop, over the hop before it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from cluster.transport.ssh.known_hosts import StrictPolicy
 from cluster.transport.ssh.sockets import Proxy, forwarded_channel, tcp_socket
 
 _KEEP_ALIVE = 5
-#: From ten logins under way on, sshd turns some away (`MaxStartups 10:30:100`), and we are not alone there.
+#: Above ten pending logins sshd refuses some (`MaxStartups 10:30:100`), and other clients log in too.
 _MAX_LOGINS = 8
 
 _login_slots: dict[tuple[str, int], threading.BoundedSemaphore] = {}
 
 
 class SshConnection:
-    """The open logins along a route; commands run over the last."""
+    """The open logins along a route; commands run over the last one."""
 
     def __init__(self) -> None:
         self._cleanup = contextlib.ExitStack()
@@ -36,7 +36,7 @@ class SshConnection:
         return bool(self.transport and self.transport.is_active())
 
     def extend(self, hop: Hop, timeout: float) -> None:
-        """Connects to `hop` over what is connected already."""
+        """Connects to `hop` over the hops that are already connected."""
         with _login_slots.setdefault((hop.address, hop.port), threading.BoundedSemaphore(_MAX_LOGINS)):
             sock = self._socket(hop, timeout)
             login = _LoginAttempt(hop, timeout).connect(sock)
@@ -97,7 +97,7 @@ class _LoginAttempt:
         watchdog.start()
         try:
             connection.open()
-            # Its answer comes from a server that no longer counts this among its logins under way.
+            # This answer comes from a server that no longer counts this login as pending.
             connection.transport.global_request("served@orchestrator", wait=True)
         except Exception as error:
             late = time.monotonic() >= self._deadline
@@ -108,7 +108,7 @@ class _LoginAttempt:
             watchdog.cancel()
 
     def _connection(self, sock: Any) -> Any:
-        """Returns Fabric's connection with every option set: none comes from a file or a default of its own."""
+        """Returns Fabric's connection with every option set: none comes from a file or from Fabric's defaults."""
         timeouts = ("timeout", "banner_timeout", "auth_timeout", "channel_timeout")
         connection = fabric.Connection(
             self._hop.address,

@@ -13,7 +13,7 @@ DEFAULT_PORT = 22
 
 @dataclass(frozen=True)
 class Hop:
-    """A login on the route to `host` (its name in the inventory), `gateway` the hop before it.
+    """A login on the route to `host` (its name in the inventory); `gateway` is the hop before it.
 
     `identities` None: the usual files in ~/.ssh.
     """
@@ -36,7 +36,7 @@ class Hop:
 
     @property
     def known_as(self) -> str:
-        """The name of its entry in known_hosts."""
+        """Returns the name of its entry in known_hosts."""
         return self.key_alias or (self.address if self.port == DEFAULT_PORT else f"[{self.address}]:{self.port}")
 
     def ssh(self, *words: str) -> str:

@@ -1,4 +1,4 @@
-"""Logs in with the keys that we have, in the agent and in files. Never asks for a password."""
+"""Logs in with the keys in the agent and in files. Never asks for a password."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _DEFAULT_NAMES = ("id_ed25519", "id_ecdsa", "id_rsa")
 
 @dataclass(frozen=True)
 class _Offer:
-    """A key and where it comes from."""
+    """A key and its source."""
 
     key: Any
     source: str
 
 
 class Login:
-    """One attempt to log in at a hop; what paramiko calls an authentication strategy."""
+    """One attempt to log in at a hop; paramiko calls it an authentication strategy."""
 
     def __init__(self, hop: Hop) -> None:
         self._hop = hop
@@ -38,7 +38,7 @@ class Login:
         self._encrypted: list[Path] = []
 
     def authenticate(self, transport: Any) -> list[str]:
-        """Offer key after key; raises `Unreachable` when none is taken."""
+        """Offer key after key; raises `Unreachable` when all are refused."""
         methods = self._required_methods(transport)
         if not methods:
             return []
@@ -52,7 +52,7 @@ class Login:
         raise self._all_refused(methods)
 
     def _required_methods(self, transport: Any) -> list[str]:
-        """Returns the methods that the server wants; none when it wants none."""
+        """Returns the methods that the server requires; empty when it requires none."""
         try:
             further: list[str] = transport.auth_none(self._hop.user)
         except paramiko.BadAuthenticationType as answer:
@@ -63,7 +63,7 @@ class Login:
         name = f"{offer.source} ({fingerprint(offer.key.get_name(), offer.key.asbytes())})"
         try:
             further = transport.auth_publickey(self._hop.user, offer.key)
-        except Exception as error:  # A key that the agent cannot sign with must not hide the next one.
+        except Exception as error:  # A key that the agent cannot use must not hide the next one.
             self._refused.append(name)
             if not transport.is_active():
                 raise self._disconnected() from error
@@ -73,7 +73,8 @@ class Login:
         return True
 
     def _offers(self, agent_keys: list[_Offer]) -> Iterator[_Offer]:
-        """Yields the keys to try, named files before the rest of the agent: a server lets us try only a few."""
+        """Yields the keys to try, named files before the rest of the agent: a server accepts only a few
+        attempts."""
         named = {blob for path in self._paths for blob in _public_blobs(path)}
         others = [] if self._hop.identities_only else agent_keys
         yield from (offer for offer in agent_keys if offer.key.asbytes() in named)
@@ -88,20 +89,20 @@ class Login:
             yield _Offer(paramiko.PKey.from_path(path), str(path))
         except FileNotFoundError:
             self._unusable.append(f"{path} does not exist")
-        except Exception as error:  # A dozen of kinds; one bad file must not hide the next.
+        except Exception as error:  # A dozen kinds of errors; one bad file must not hide the next.
             if agent_blobs.intersection(_public_blobs(path)):
                 return
-            if isinstance(error, TypeError):  # What cryptography raises where a passphrase is missing.
+            if isinstance(error, TypeError):  # cryptography raises it where a passphrase is missing.
                 self._encrypted.append(path)
             else:
-                self._unusable.append(f"{path} is no private key that can be used: {error}")
+                self._unusable.append(f"{path} is not a usable private key: {error}")
 
     def _all_refused(self, methods: list[str]) -> Unreachable:
         hop = self._hop
-        tried = "refused: " + ", ".join(self._refused) if self._refused else "there was no key to offer"
+        tried = "refused keys: " + ", ".join(self._refused) if self._refused else "no key was found"
         encrypted = [f"{path} is encrypted and not in an agent" for path in self._encrypted]
         accepts = [] if "publickey" in methods else [f"the server accepts only {', '.join(methods)}"]
-        cause = "; ".join([f"{hop.user} is not let in", tried, *encrypted, *self._unusable, *accepts])
+        cause = "; ".join([f"the login of {hop.user} was refused", tried, *encrypted, *self._unusable, *accepts])
         return hop.unreachable(cause, self._cure())
 
     def _cure(self) -> str:
@@ -110,21 +111,25 @@ class Login:
             return f"ssh-add {self._encrypted[0]}"
         if not self._refused:
             return f"name a key in the inventory (identity_file) or start an agent; try: {hop.ssh('true')}"
-        put = f"put the public key into ~{hop.user}/.ssh/authorized_keys there, or correct the user"
+        put = f"add the public key to ~{hop.user}/.ssh/authorized_keys there, or correct the user"
         return f"{put}; try: {hop.ssh('true')}"
 
     def _disconnected(self) -> Unreachable:
-        cause = f"the connection ended after these keys for {self._hop.user}: {', '.join(self._refused)}"
-        cure = "a server lets one try few: name the right key (identity_file)"
+        cause = (
+            f"the server closed the connection after these keys of {self._hop.user}: {', '.join(self._refused)}"
+        )
+        cure = "the server accepts only a few attempts: name the right key (identity_file)"
         return self._hop.unreachable(cause, f"{cure}; try: {self._hop.ssh('true')}")
 
     def _more_required(self, name: str, further: list[str]) -> Unreachable:
-        cause = f"{name} was taken, but the server wants {' and '.join(further)} besides"
-        return self._hop.unreachable(cause, "use an account that a key alone lets in: nobody is asked here")
+        cause = f"{name} was accepted, but the server also requires {' and '.join(further)}"
+        return self._hop.unreachable(
+            cause, "use an account that needs only a key: this program never asks for a password"
+        )
 
 
 class _Agent:
-    """The SSH agent, or none: one that does not answer is as good as none."""
+    """The SSH agent, or none: an agent that does not answer counts as none."""
 
     def __init__(self) -> None:
         try:
@@ -147,7 +152,7 @@ def _default_paths() -> tuple[Path, ...]:
 
 
 def _public_blobs(path: Path) -> Iterator[bytes]:
-    """The public key that stands in `path` or beside it, for an agent may hold the private one."""
+    """Yields the public key in `path` or beside it: an agent may hold the private key."""
     for file in (path, path.with_name(path.name + ".pub")):
         with contextlib.suppress(OSError, binascii.Error, ValueError):
             words = file.read_text(errors="replace").split(maxsplit=2)

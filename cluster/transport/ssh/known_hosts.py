@@ -1,7 +1,7 @@
 """The known host keys.
 
-Read here and not by paramiko, which overlooks wildcards, revoked keys and a second key of one type, and asks
-the server for the type of the first line alone.
+They are read here and not by paramiko. It ignores wildcards, revoked keys and a second key of one type, and asks
+the server only for the type of the first line.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
 
 @dataclass(frozen=True)
 class KnownKey:
-    """A line of a known_hosts file that speaks of the host asked for; `where` is FILE:LINE."""
+    """A line of a known_hosts file about the host; `where` is FILE:LINE."""
 
     type: str
     blob: bytes
@@ -41,14 +41,14 @@ def fingerprint(type: str, blob: bytes) -> str:
 
 
 class StrictPolicy:
-    """Rejects unknown host keys. It is asked about every key, as paramiko is handed none to compare with."""
+    """Rejects unknown host keys. It checks every key, because paramiko gets none to compare with."""
 
     def __init__(self, hop: Hop) -> None:
         self._hop = hop
         self._known = list(_known_keys(hop))
 
     def preferred(self, algorithms: Iterable[str]) -> list[str]:
-        """Puts the types of the known keys in front, so that the server shows one of these."""
+        """Puts the types of the known keys first, so that the server shows one of these."""
         types = {key.type for key in self._known if not key.revoked}
         types |= set(_RSA_ALGORITHMS) if "ssh-rsa" in types else set()
         known = [name for name in algorithms if name in types]
@@ -66,11 +66,11 @@ class StrictPolicy:
 
     def _revoked(self, offered: str, known: KnownKey) -> Unreachable:
         cause = f"the host key is revoked: {offered}, by {known.where}"
-        return self._hop.unreachable(cause, f"ask whoever runs {self._hop.address} for its new host key")
+        return self._hop.unreachable(cause, f"ask the administrator of {self._hop.address} for its new host key")
 
     def _unknown(self, offered: str) -> Unreachable:
         hop = self._hop
-        cause = f"host key unknown: {hop.known_as} offers {offered}, and {_known_hosts_file(hop)} has none of it"
+        cause = f"host key unknown: {hop.known_as} offers {offered}, but {_known_hosts_file(hop)} has no key of it"
         compare = "compare with `ssh-keygen -lf /etc/ssh/ssh_host_..._key.pub` on the host itself"
         return hop.unreachable(cause, f"{compare}, then: {_accept(hop)}")
 
@@ -79,9 +79,9 @@ class StrictPolicy:
         known = [key for key in self._known if not key.revoked]
         listed = ", ".join(f"{fingerprint(key.type, key.blob)} ({key.where})" for key in known)
         forget = shlex.join(("ssh-keygen", "-R", hop.known_as, "-f", known[0].where.rpartition(":")[0]))
-        cause = f"host key changed: {hop.known_as} offers {offered}, known is {listed}"
-        cure = "the host was installed anew, or somebody stands in between: find out which; if the former: "
-        return hop.unreachable(cause, f"{cure}{forget} && {_accept(hop)}")
+        cause = f"host key changed: {hop.known_as} offers {offered}, but {listed} is known"
+        cure = "the host was reinstalled, or an attacker intercepts the connection: find out which; "
+        return hop.unreachable(cause, f"{cure}if it was reinstalled: {forget} && {_accept(hop)}")
 
 
 def _known_hosts_file(hop: Hop) -> str:
@@ -92,12 +92,12 @@ def _accept(hop: Hop) -> str:
     if hop.proxy_command or hop.key_alias:
         return hop.ssh("-o", "StrictHostKeyChecking=ask", "true")
     scan = f"ssh-keyscan -p {hop.port} {hop.address}"
-    # Asked for by the jump host: `ssh -J` would look for the jump host's own key in another file than we do.
+    # The jump host asks for it: `ssh -J` would look for the jump host's own key in another file than we do.
     return f"{hop.gateway.ssh(scan) if hop.gateway else scan} >> {shlex.quote(_known_hosts_file(hop))}"
 
 
 def _known_keys(hop: Hop) -> Iterator[KnownKey]:
-    """The keys of the hop; like OpenSSH, those without the port where there are none with it."""
+    """Yields the keys of the hop. Like OpenSSH, it takes those without the port where none has the port."""
     for name in dict.fromkeys((hop.known_as, hop.key_alias or hop.address)):
         keys = [key for file in hop.known_hosts for key in _keys_in(file, name.lower())]
         yield from keys
@@ -119,7 +119,7 @@ def _keys_in(file: Path, name: str) -> Iterator[KnownKey]:
 
 
 def _matches(patterns: str, name: str) -> bool:
-    """Whether the first field of a line, hashed or not, means `name`."""
+    """Returns whether the first field of a line, hashed or not, matches `name`."""
     if patterns.startswith("|1|"):
         _, _, salt, digest = (patterns + "||").split("|")[:4]
         computed = hmac.new(_decoded(salt), name.encode(), hashlib.sha1).digest()

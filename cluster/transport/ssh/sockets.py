@@ -12,9 +12,9 @@ import paramiko
 from cluster.transport.ssh import connect_errors
 from cluster.transport.ssh.hop import Hop
 
-#: Milliseconds in which a sent byte must be acknowledged; a keep-alive alone notices no cut link.
+#: Milliseconds in which a sent byte must be acknowledged; a keep-alive alone does not notice a cut link.
 _USER_TIMEOUT = 15_000
-#: Seconds that a ProxyCommand may take to end.
+#: Seconds for a ProxyCommand to exit.
 _END_TIMEOUT = 1.0
 
 
@@ -22,7 +22,7 @@ def tcp_socket(hop: Hop, timeout: float) -> socket.socket:
     """Returns a TCP connection to the first of its addresses that answers."""
     deadline = time.monotonic() + timeout
     try:
-        failure = OSError("it has no address")
+        failure = OSError("the name has no address")
         addresses = socket.getaddrinfo(hop.address, hop.port, type=socket.SOCK_STREAM)
         for family, kind, protocol, _, address in addresses:
             try:
@@ -57,7 +57,7 @@ def forwarded_channel(transport: Any, hop: Hop, jump: Hop, timeout: float) -> An
 
 
 class Proxy:
-    """A `ProxyCommand` behind a real socket: paramiko's own never notices that the command has ended."""
+    """A `ProxyCommand` behind a real socket: paramiko's own never notices the end of the command."""
 
     def __init__(self, command: str) -> None:
         self._command = command
@@ -66,7 +66,7 @@ class Proxy:
         self.socket, theirs = socket.socketpair()
         with theirs:
             words = ("/bin/sh", "-c", f"exec {self._command}")
-            # In a session of its own: Ctrl-C is for us, who need the connection to roll back.
+            # It has its own session: Ctrl-C is only for this program, which needs the connection to roll back.
             self._process = subprocess.Popen(
                 words,
                 stdin=theirs.fileno(),

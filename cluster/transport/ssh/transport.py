@@ -19,7 +19,7 @@ _MAX_SESSIONS = 8
 
 
 class SshTransport:
-    """Connects at first use, and once more when the connection turns out to be broken."""
+    """Connects at first use, and once more when the connection is broken."""
 
     def __init__(self, host: str, timeout: float, route: Callable[[], Hop]) -> None:
         self._host = host
@@ -43,7 +43,7 @@ class SshTransport:
 
     def _launch(self, command: Command, keep_stdin: bool) -> SshCommand:
         if not self._slots.acquire(timeout=command.timeout):
-            raise CommandTimedOut(self._host, command, f"{_MAX_SESSIONS} commands were under way before it")
+            raise CommandTimedOut(self._host, command, f"{_MAX_SESSIONS} other commands were running")
         try:
             started = SshCommand(self._host, command, self._channel(command), self._slots.release)
         except BaseException:
@@ -53,7 +53,8 @@ class SshTransport:
         return started
 
     def _channel(self, command: Command) -> Any:
-        """Returns a channel of the connection, which is made again, once, where it broke since its last use."""
+        """Returns a channel of the connection. If the connection broke since its last use, it is made again,
+        once."""
         connection = self._connected()
         try:
             return self._session(connection)
@@ -71,8 +72,8 @@ class SshTransport:
     def _connected(self) -> SshConnection:
         with self._connecting:
             if self._closed:
-                cause = "we have hung up already"
-                raise Unreachable(self._host, "connect", cause=cause, cure="start again")
+                cause = "this program has already closed the connection"
+                raise Unreachable(self._host, "connect", cause=cause, cure="run the command again")
             if self._connection and self._connection.is_alive:
                 return self._connection
             if self._connection:
@@ -84,9 +85,9 @@ class SshTransport:
 
     def _no_session(self, command: Command, error: Exception) -> Unreachable:
         if isinstance(error, paramiko.ChannelException):
-            cause = "its SSH server refuses another session"
-            cure = f"see MaxSessions in sshd_config on {self._host}: we need {_MAX_SESSIONS}"
+            cause = "the SSH server refuses another session"
+            cure = f"raise MaxSessions in sshd_config on {self._host} to at least {_MAX_SESSIONS}"
         else:
-            cause = f"its SSH server gave us no session within {self._timeout:g} s"
-            cure = f"log in to {self._host} and see what hangs there"
+            cause = f"the SSH server opened no session within {self._timeout:g} s"
+            cure = f"log in to {self._host} and find the process that hangs"
         return Unreachable(self._host, command.title, str(error), cause=cause, cure=cure)

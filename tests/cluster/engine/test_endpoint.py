@@ -156,7 +156,7 @@ def test_a_url_that_nobody_reaches_is_not_announced() -> None:
     assert (error.host, error.what) == ("gpu-a", "a URL for clients")
     assert "listens at 0.0.0.0" in error.cause
     assert "http://[fd00:67::2]:8001: Connection refused" in error.cause
-    assert error.cure.startswith("set `serve: host:` to an address of the head that clients reach, or to `::`")
+    assert error.cure.startswith("set `serve: host:` to an address of the head that clients can reach, or to `::`")
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_a_token_is_counted_not_read(said: Answer, proof: Token) -> None:
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        (Answer(0, "Connection refused"), "no answer: Connection refused"),
+        (Answer(0, "Connection refused"), "the endpoint did not answer: Connection refused"),
         (Answer(401, '{"error": "Unauthorized"}'), 'HTTP 401: {"error": "Unauthorized"}'),
         (Answer(500, "x" * 1000), "HTTP 500: " + "x" * 300 + "$"),
         (Answer(200, ""), "not a completion"),
@@ -52,7 +52,7 @@ def test_a_token_is_counted_not_read(said: Answer, proof: Token) -> None:
         (completed(1), "not a completion"),
         (completed(float("inf"), text="x"), "not a completion"),
         (Answer(200, '{"usage":' * 20_000), "not a completion"),
-        (completed(0, text="many words"), "without a single token"),
+        (completed(0, text="many words"), "without a token"),
     ],
 )
 def test_everything_else_is_no_token(said: Answer, reason: str) -> None:

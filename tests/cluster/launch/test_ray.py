@@ -117,12 +117,12 @@ def test_who_is_missing(joined: dict[str, int], said: str) -> None:
     [
         (recorded("ray/start-head-port-taken.log"), "another Ray listens on the head's port", "ray: port:"),
         (recorded("ray/start-worker-no-head.log"), "it could not reach the head's Ray", "ray: port:"),
-        (recorded("ray/start-worker-other-token.log"), "its token is not the head's", "`down`, then `up`"),
-        (recorded("ray/start-worker-no-token.log"), "its token is not the head's", "`down`, then `up`"),
+        (recorded("ray/start-worker-other-token.log"), "its token differs from the head's", "`down`, then `up`"),
+        (recorded("ray/start-worker-no-token.log"), "its token differs from the head's", "`down`, then `up`"),
         (
             recorded("ray/start-worker-other-version.log"),
             "Ray or Python differs between the hosts",
-            "make the venvs of all hosts equal",
+            "install the same versions in the venvs of all hosts",
         ),
         (
             recorded("ray/start-worker-long-path.log"),
@@ -131,15 +131,15 @@ def test_who_is_missing(joined: dict[str, int], said: str) -> None:
         ),
         (
             recorded("ray/worker-raylet-killed.log"),
-            "one of its processes was killed with SIGKILL, by somebody or by the kernel for want of memory",
+            "one of its processes was killed with SIGKILL, by a user or by the kernel when memory ran out",
             "dmesg",
         ),
         (
             "Exception: The current node timed out during startup. This could happen because some of the raylet",
-            "its raylet did not come up within the 30 s that Ray gives it",
+            "its raylet did not start within the 30 s that Ray allows",
             "keeps that host busy",
         ),
-        ("OSError: [Errno 98] Address already in use", "a port of Ray's is taken", "orchestrator check"),
+        ("OSError: [Errno 98] Address already in use", "another process uses a port of Ray", "orchestrator check"),
         ("OSError: [Errno 28] No space left on device", "a disk or /dev/shm is full", "free some space"),
         (recorded("ray/start-head.log"), "", "orchestrator logs --unit ray"),
         (recorded("ray/start-worker.log"), "", "orchestrator logs --unit ray"),
@@ -155,7 +155,7 @@ def test_why_it_ended_and_what_to_do(log: str, why: str, cure: str) -> None:
 
 def test_one_that_has_lost_processes_of_its_own() -> None:
     found = ray.exit_cause(recorded("ray/start-head.log"), ("gcs_server", "raylet"))
-    assert found.cause == "it has lost its gcs_server and its raylet"
+    assert found.cause == "its gcs_server and its raylet exited"
     assert "raylet.out" in found.cure
     killed = ray.exit_cause(recorded("ray/worker-raylet-killed.log"), ("raylet",))
     assert "killed with SIGKILL" in killed.cause

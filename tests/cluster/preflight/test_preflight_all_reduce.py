@@ -1,4 +1,4 @@
-"""What an all-reduce over all GPUs makes a person see."""
+"""What an all-run an all-reduce over all GPUs makes a person see."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def test_what_torch_says_is_explained(output: str, why: str) -> None:
 
 
 def test_a_trial_that_could_not_be_made_is_said() -> None:
-    broken = CommandFailed("gpu-b", Command(("x",), "try the venv"), 1, "", "Segmentation fault")
+    broken = CommandFailed("gpu-b", Command(("x",), "test the venv"), 1, "", "Segmentation fault")
     assert tripped(TrialResults("gpu-b", (), broken)) == [("cuda", "gpu-b", "unchecked")]
     lost = Unreachable("gpu-b", "listen for its peers")
     assert tripped(TrialResults("gpu-b", lost)) == [("reach", "gpu-b", "unchecked")]

@@ -127,7 +127,7 @@ def odd(host: str) -> st.SearchStrategy[HostView]:
 
 
 def tried(host: str) -> st.SearchStrategy[TrialResults]:
-    no_result = st.sampled_from([None, Unreachable(host, "try the venv", cause="no route")])
+    no_result = st.sampled_from([None, Unreachable(host, "test the venv", cause="no route")])
     return st.builds(
         TrialResults,
         st.just(host),

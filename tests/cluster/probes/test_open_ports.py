@@ -30,7 +30,7 @@ print(json.dumps([door.getsockname()[1] for door in doors]), flush=True)
 signal.pause()
 """
 
-_REACHED = "ports of ranks, torch and Ray are reached"
+_REACHED = "reaches the ports of ranks, torch and Ray"
 
 
 @pytest.fixture
@@ -87,9 +87,9 @@ def test_who_reaches_them_is_told_by_name(cell: Cell, ports: list[int], monkeypa
     assert {(each.name, each.host, each.severity) for each in findings} == {("open-ports", "gpu-a", "warning")}
     found = [each.found for each in findings]
     assert [text.partition(": ")[0] for text in found] == [
-        f"{_REACHED} from this machine at 127.0.0.2",
-        f"{_REACHED} from this machine at 127.0.0.1, which is not the cluster's address",
-        f"{_REACHED} from gpu-b at 127.0.0.1, which is not the cluster's address",
+        f"this machine {_REACHED} at 127.0.0.2",
+        f"this machine {_REACHED} at 127.0.0.1, which is not the cluster's address",
+        f"gpu-b {_REACHED} at 127.0.0.1, which is not the cluster's address",
     ]
     assert all(f"{ports[0]} (python" in text for text in found)
 

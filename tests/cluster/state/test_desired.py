@@ -123,6 +123,6 @@ def test_the_engine_runs_only_on_wanted_rays() -> None:
 
 def test_nothing_runs_on_a_host_that_could_not_be_looked_at() -> None:
     one = inventory()
-    lost = HostView(HEAD, problem=Unreachable(HEAD, "look at the host"))
+    lost = HostView(HEAD, problem=Unreachable(HEAD, "read the facts of the host"))
     assert not ray_runs(one, lost)
     assert not vllm_runs(one, running(one) | {HEAD: lost})

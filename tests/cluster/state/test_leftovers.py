@@ -50,7 +50,9 @@ def test_a_lost_host_is_not_proved_free() -> None:
     one = inventory()
     lost = HostView("gpu-b", problem=Unreachable("gpu-b", "connect", cause="no route"))
     assert leftovers(one, seen(one) | {"gpu-b": lost}) == (
-        Leftover("gpu-b", "could not be looked at: no route", "run `down` again once it answers", provable=False),
+        Leftover(
+            "gpu-b", "could not be checked: no route", "run `down` again once the host answers", provable=False
+        ),
     )
 
 

@@ -103,7 +103,7 @@ def test_a_dead_engine_is_not_asked(vllm: FakeVllm) -> None:
 
 def test_an_idle_engine_is_asked_for_a_token(vllm: FakeVllm) -> None:
     found = endpoint(vllm)
-    assert (found.health, found.tokens, found.detail) == (True, True, "it gave one just now")
+    assert (found.health, found.tokens, found.detail) == (True, True, "it generated a token just now")
     assert vllm.asked == ["/metrics", "/metrics", "/health", "/metrics", "/v1/completions"]
 
 
@@ -116,7 +116,7 @@ def test_a_stranger_at_an_address_of_the_head_gets_no_key(vllm: FakeVllm) -> Non
     assert (found.health, found.tokens, found.detail.split("; ")[:2]) == (
         True,
         True,
-        ["it gave one just now", "asked on gpu-a"],
+        ["it generated a token just now", "asked on gpu-a"],
     )
     assert vllm.keys == [None]
 
@@ -143,7 +143,7 @@ def test_a_busy_engine_is_known_by_its_counter_and_not_asked(vllm: FakeVllm) -> 
     busy = METRICS.format(3, 100)
     vllm.bodies["/metrics"] = [busy, busy, busy, busy, METRICS.format(3, 101)]
     found = endpoint(vllm)
-    assert (found.tokens, found.detail) == (True, "3 requests under way, 101 tokens so far")
+    assert (found.tokens, found.detail) == (True, "3 requests are running, 101 tokens so far")
     assert "/v1/completions" not in vllm.asked
 
 
@@ -152,8 +152,8 @@ def test_a_wedged_engine(vllm: FakeVllm, monkeypatch: pytest.MonkeyPatch) -> Non
     vllm.bodies["/metrics"] = METRICS.format(3, 100)
     found = endpoint(vllm)
     assert (found.health, found.tokens) == (True, False)
-    assert found.cure == "`up --restart` launches vLLM anew"
-    assert found.detail == "3 requests under way, but no token within 0.05 s"
+    assert found.cure == "`up --restart` starts vLLM again"
+    assert found.detail == "3 requests are running, but no token came within 0.05 s"
 
 
 def test_an_idle_engine_that_gives_no_token(vllm: FakeVllm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,7 @@ def test_one_that_the_inventory_no_longer_describes(vllm: FakeVllm) -> None:
     changed = one.model_copy(update={"serve": one.serve.model_copy(update={"arguments": ("--enforce-eager",)})})
     found = shown(changed, gpu_a=seen)[1]
     assert found
-    assert found.detail.endswith("it is not what the inventory describes: `up` would replace it")
+    assert found.detail.endswith("it is outdated: `up` would replace it")
 
 
 def test_one_that_has_been_ready_and_is_silent_does_not_load(vllm: FakeVllm) -> None:
@@ -195,5 +195,5 @@ def test_one_that_has_been_ready_and_is_silent_does_not_load(vllm: FakeVllm) -> 
     found = shown(one, log="INFO:     Application startup complete.\n", gpu_a=seen)[1]
     assert found
     assert (found.health, found.tokens) == (False, False)
-    assert found.detail == "it does not answer any more: /health answers 404"
-    assert found.cure == "`up --restart` launches vLLM anew"
+    assert found.detail == "it no longer answers: /health answers 404"
+    assert found.cure == "`up --restart` starts vLLM again"

@@ -10,7 +10,7 @@ from cluster.command import Command
 from cluster.errors import CommandFailed, CommandTimedOut, FleetError, NotReady, TimedOut, Unreachable
 from cluster.transport.wait import Stalled, until
 
-LOST = Unreachable("a", "look at ray")
+LOST = Unreachable("a", "read the status of ray")
 
 
 class Eyes:
@@ -55,7 +55,7 @@ def test_everything_else_ends_it_at_once(error: BaseException) -> None:
     assert eyes.looks == 2
 
 
-@pytest.mark.parametrize(("last", "said"), [("not yet", "not yet"), (LOST, "a: look at ray")])
+@pytest.mark.parametrize(("last", "said"), [("not yet", "not yet"), (LOST, "a: read the status of ray")])
 def test_the_end_of_patience_says_what_was_seen_last(last: object, said: str) -> None:
     with pytest.raises(TimedOut) as caught:
         wait(Eyes("first", last), patience=0.02)
@@ -73,16 +73,16 @@ def test_without_patience_it_is_looked_at_once() -> None:
 def test_a_host_that_does_not_answer_in_time_is_looked_at_again() -> None:
     """One that reads a checkpoint may have no time for us: its engine is none the worse for it."""
     heard: list[str] = []
-    assert wait(Eyes(CommandTimedOut("a", Command((), "look at ray")), "done"), heard=heard) == "done"
+    assert wait(Eyes(CommandTimedOut("a", Command((), "read the status of ray")), "done"), heard=heard) == "done"
     assert heard == [
-        "a: look at ray: the command did not finish within 30 s (log in to a and find the process that hangs)"
+        "a: read the status of ray: the command did not finish within 30 s (log in to a and find the process that hangs)"
     ]
 
 
 def test_whoever_watches_hears_each_look() -> None:
     heard: list[str] = []
     wait(Eyes("one", LOST, "two", "done"), heard=heard)
-    assert heard == ["one", "a: look at ray", "two"]
+    assert heard == ["one", "a: read the status of ray", "two"]
 
 
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
@@ -121,7 +121,7 @@ def test_progress_is_what_the_mark_says(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_several_lost_connections_are_looked_over_but_nothing_worse_among_them() -> None:
-    lost = FleetError([LOST, CommandTimedOut("b", Command((), "look at ray"))])
+    lost = FleetError([LOST, CommandTimedOut("b", Command((), "read the status of ray"))])
     assert wait(Eyes(lost, "done")) == "done"
     with pytest.raises(FleetError):
         wait(Eyes(FleetError([LOST, CommandFailed("b", Command((), "x"), 1, "", "")]), "done"))

@@ -20,7 +20,7 @@ from tests.orchestrator.scripted_stage import facts_answer
 from tests.orchestrator.simulated_cluster import written
 
 Captured = pytest.CaptureFixture[str]
-LOST = Unreachable("gpu-b", "look at the host", cause="no route")
+LOST = Unreachable("gpu-b", "read the facts of the host", cause="no route")
 
 
 def transports(folder: Path, **answers: Script) -> dict[str, ScriptedTransport]:
@@ -81,7 +81,7 @@ def test_a_host_that_is_lost_is_explained(tmp_path: Path, capsys: Captured) -> N
     assert run(transports(tmp_path, gpu_b=LOST), tmp_path, "diagnose", "--to", str(tmp_path)) == 4
     out, err = capsys.readouterr()
     assert "(gpu-a: 1 file)" in out
-    assert "gpu-b: could not look at the host (unreachable)\n  cause  no route" in err
+    assert "gpu-b: could not read the facts of the host (unreachable)\n  cause  no route" in err
 
 
 def test_a_place_that_cannot_be_is_refused_before_any_host_is_asked(tmp_path: Path, capsys: Captured) -> None:

@@ -19,7 +19,7 @@ from tests.orchestrator.simulated_cluster import SimulatedCluster, run, written
 Captured = pytest.CaptureFixture[str]
 HOST = HostStatus("gpu-a", Presence.ALIVE, Presence.ABSENT, 0, 8, 10.0)
 LOADING = EndpointStatus("http://10.0.0.1:8000", False, None, "loading weights")
-READY = EndpointStatus("http://10.0.0.1:8000", True, True, "it gave one just now")
+READY = EndpointStatus("http://10.0.0.1:8000", True, True, "it generated a token just now")
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_what_changed_a_line_each_with_its_time(
     assert [line[10:] for line in out.splitlines()] == [
         "gpu-a: ray ✓ alive, vllm – absent, 0/8 GPUs used",
         "✗ http://10.0.0.1:8000: not healthy, tokens not checked (loading weights)",
-        "✓ http://10.0.0.1:8000: healthy, generates tokens (it gave one just now)",
+        "✓ http://10.0.0.1:8000: healthy, generates tokens (it generated a token just now)",
     ]
     assert err == ""
 

@@ -73,7 +73,7 @@ def test_nothing_serves(server: FakeVllm, tmp_path: Path) -> None:
 
 
 def test_a_head_that_cannot_be_looked_at_may_well_serve(server: FakeVllm, tmp_path: Path) -> None:
-    lost = Unreachable("gpu-a", "look at the host", cause="no route")
+    lost = Unreachable("gpu-a", "read the facts of the host", cause="no route")
     inventory = serving(server.port)
     play = scripted_run({}, inventory, {"gpu-a": HostView("gpu-a", problem=lost)})
     with pytest.raises(Unreachable) as caught:

@@ -91,7 +91,7 @@ def test_no_word_in_time_is_no_failure() -> None:
 
 
 def test_a_dead_engine_is_not_waited_for_because_a_host_is_lost() -> None:
-    lost = Unreachable("gpu-b", "read what NCCL chose", cause="no route")
+    lost = Unreachable("gpu-b", "read the log of NCCL", cause="no route")
     play = learning(lost, status_answer("EngineCore failed to start.\n", Presence.DEAD), patience=60.0)
     DetectTransport().run(play.stage)
     assert not play.events_of(Waiting)

@@ -50,11 +50,11 @@ def test_a_head_that_cannot_launch_says_why() -> None:
         LaunchVllm().run(
             scripted_run({"keeper vllm": failed(1, "/opt/vllm/bin/vllm: No such file or directory")}).stage
         )
-    assert "not in the venv" in caught.value.cause
+    assert "does not have the program" in caught.value.cause
 
 
 def test_a_head_that_was_lost_after_preflight_says_so() -> None:
-    lost = Unreachable("gpu-a", "look at the host")
+    lost = Unreachable("gpu-a", "read the facts of the host")
     with pytest.raises(Unreachable) as caught:
         LaunchVllm().run(scripted_run(seen=builders.seen(TWO) | {"gpu-a": HostView("gpu-a", problem=lost)}).stage)
     assert caught.value is lost

@@ -19,7 +19,7 @@ from tests.orchestrator.scripted_stage import reach_answer, scripted_run
 TWO = builders.inventory()
 LOST_A, LOST_B = Unreachable("gpu-a", "connect"), Unreachable("gpu-b", "connect")
 SEVEN = tuple(builders.card(index) for index in range(7))
-NO_PYTHON = CommandFailed("gpu-b", Command(("x",), "look at the host"), 127, "", "not found")
+NO_PYTHON = CommandFailed("gpu-b", Command(("x",), "read the facts of the host"), 127, "", "not found")
 
 
 def seen(**problems: ClusterError) -> Observed:

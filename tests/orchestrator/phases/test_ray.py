@@ -86,7 +86,7 @@ def test_every_worker_that_cannot_is_named() -> None:
 
 @pytest.mark.parametrize(("phase", "host"), [(StartHead(), "gpu-a"), (JoinWorkers(), "gpu-b")])
 def test_a_host_that_was_lost_after_preflight_says_so(phase: Phase, host: str) -> None:
-    lost = Unreachable(host, "look at the host")
+    lost = Unreachable(host, "read the facts of the host")
     with pytest.raises(Unreachable) as caught:
         phase.run(scripted_run(STARTS, seen=builders.seen(TWO) | {host: HostView(host, problem=lost)}).stage)
     assert caught.value is lost

@@ -162,9 +162,9 @@ def test_an_endpoint_that_cannot_be_reached_from_here_is_asked_from_the_head() -
 @pytest.mark.parametrize(
     ("body", "cause"),
     [
-        (NO_TOKEN, "the engine answered without a single token"),
-        ("{}", "not a completion: {}"),
-        (HANG, "no answer: timed out"),
+        (NO_TOKEN, "the engine answered without a token"),
+        ("{}", "the answer is not a completion: {}"),
+        (HANG, "the endpoint did not answer: timed out"),
     ],
 )
 def test_anything_but_a_token_is_no_proof(vllm: FakeVllm, body: str, cause: str) -> None:

@@ -25,7 +25,7 @@ def seen(**overrides: object) -> Observed:
 def test_nothing_to_stop() -> None:
     for phase in (StopVllm(), StopRay()):
         assert phase.skip(Situation(THREE, seen())) == "it does not run"
-        lost = HostView("gpu-b", problem=Unreachable("gpu-b", "look at the host"))
+        lost = HostView("gpu-b", problem=Unreachable("gpu-b", "read the facts of the host"))
         reason = phase.skip(Situation(THREE, seen() | {"gpu-b": lost}))
         assert reason == "it runs on no other host, and gpu-b could not be inspected"
 

@@ -98,7 +98,7 @@ def test_what_will_not_go_ends_the_run() -> None:
 @pytest.mark.parametrize("lost", ["gpu-a", "gpu-b"])
 def test_nothing_is_stopped_for_a_host_that_could_not_be_looked_at(lost: str) -> None:
     """It may run what is wanted, and serve."""
-    problem = Unreachable(lost, "look at the host", cause="no route")
+    problem = Unreachable(lost, "read the facts of the host", cause="no route")
     seen = running() | {lost: HostView(lost, problem=problem)}
     play = scripted_run({"stop ray": stop_answer(), "stop vllm": stop_answer()}, seen=seen)
     with pytest.raises(Unreachable) as caught:

@@ -103,7 +103,7 @@ def test_gpus_that_fail_are_told_of_with_the_head() -> None:
 
 
 def test_a_host_that_cannot_be_looked_at_does_not_hide_what_the_gate_says() -> None:
-    lost: dict[str, Script] = {"unit_status ray": Unreachable("gpu-b", "look at ray")}
+    lost: dict[str, Script] = {"unit_status ray": Unreachable("gpu-b", "read the status of ray")}
     error = failure(gating(None, {"failed": "nodes", "why": "?", "joined": {A: 1}}, answers=lost))
     assert (error.host, error.last) == ("gpu-b", "")
 
@@ -134,4 +134,4 @@ def test_a_gate_that_ends_without_a_verdict_is_a_failed_command(monkeypatch: pyt
     play = gating({"joined": {A: 1}}, result=Result(1, "", "ModuleNotFoundError: No module named 'ray'"))
     with pytest.raises(CommandFailed) as caught:
         VerifyGpus().run(play.stage)
-    assert (caught.value.status, caught.value.cause) == (1, "Ray is not in the venv of the head")
+    assert (caught.value.status, caught.value.cause) == (1, "the venv of the head has no Ray")

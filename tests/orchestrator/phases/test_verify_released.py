@@ -53,7 +53,10 @@ def test_a_rank_may_take_its_time_in_the_driver() -> None:
     ("facts", "what"),
     [
         ({"gpus": (builders.card(0, RANK),)}, "GPU 0: pid 5391 holds 71204 MiB"),
-        ({"gpus": (builders.card(0, used_mib=9000),)}, "GPU 0: 9000 MiB are in use, but nvidia-smi shows no process"),
+        (
+            {"gpus": (builders.card(0, used_mib=9000),)},
+            "GPU 0: 9000 MiB are in use, but nvidia-smi shows no process",
+        ),
         ({"ray": builders.dead(71)}, "pid 71 of ray"),
         (
             {"listeners": (Listener(port=6380, pid=72, command="raylet", ours=True),)},
@@ -78,7 +81,7 @@ def test_a_lost_host_is_not_waited_for_but_nothing_is_proved_of_it() -> None:
     play = freeing(CLEAN[0], lost)
     error = failure(play)
     assert [(leftover.host, leftover.what) for leftover in error.leftovers] == [
-        ("gpu-b", "could not be looked at: no route")
+        ("gpu-b", "could not be checked: no route")
     ]
     assert play.events_of(Waiting) == []
     assert ("gpu-a", "remove_state") in play.ran

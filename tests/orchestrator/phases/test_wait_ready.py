@@ -172,16 +172,16 @@ def test_as_long_as_a_rank_reads_it_is_no_stall() -> None:
 
 
 def test_a_line_that_breaks_for_a_moment_is_waited_out() -> None:
-    lost = Unreachable("gpu-a", "look at vllm", cause="the connection broke while the command ran")
+    lost = Unreachable("gpu-a", "read the status of vllm", cause="the connection broke while the command ran")
     play = waiting(lost, status_answer(), READY)
     WaitReady().run(play.stage)
     while_lost, back = play.events_of(Waiting)
-    assert while_lost.last == "gpu-a: look at vllm: the connection broke while the command ran"
+    assert while_lost.last == "gpu-a: read the status of vllm: the connection broke while the command ran"
     assert (while_lost.problems, back.problems) == ((lost,), ())
     assert play.events_of(EngineReady)
 
 
-GONE = Unreachable("gpu-b", "look at ray", cause="no route to host", cure="see whether it is up")
+GONE = Unreachable("gpu-b", "read the status of ray", cause="no route to host", cure="see whether it is up")
 
 
 def test_an_engine_that_dies_of_a_lost_host_is_told_at_once_with_that_host() -> None:
@@ -199,13 +199,13 @@ def test_a_wait_that_ends_while_a_host_is_lost_names_that_host() -> None:
     loading = status_answer("Starting to load model\n")
     error = failure(scripted_run({"unit_status vllm": loading, "unit_status ray": GONE}, load=0.05))
     told = (error.host, error.cause, error.cure)
-    assert told == ("gpu-b", "look at ray: no route to host", "see whether it is up")
+    assert told == ("gpu-b", "read the status of ray: no route to host", "see whether it is up")
 
 
 def test_a_host_that_is_back_is_looked_at_again() -> None:
     """It was lost as the phase began."""
     two = builders.inventory()
-    lost = HostView("gpu-b", problem=Unreachable("gpu-b", "look at the host", cause="no route"))
+    lost = HostView("gpu-b", problem=Unreachable("gpu-b", "read the facts of the host", cause="no route"))
     there = facts_answer(builders.facts(two.host("gpu-b")))
     answers: Scripts = {"unit_status vllm": READY, "unit_status ray": status_answer(), "facts": [GONE, there]}
     play = scripted_run(answers, seen=builders.seen(two) | {"gpu-b": lost})

@@ -53,7 +53,7 @@ def test_what_kept_hosts_from_an_answer_is_told_in_full() -> None:
 
 
 def test_a_wait_repeats_no_output_of_hosts() -> None:
-    lost = HostError("gpu-a", "look at vllm", '{"text": "VLLM_API_KEY=hush')
+    lost = HostError("gpu-a", "read the status of vllm", '{"text": "VLLM_API_KEY=hush')
     assert "hush" not in jsonl.line(Waiting("it", 1.0, "", problems=(lost,)), AT)
 
 

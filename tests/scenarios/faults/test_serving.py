@@ -56,7 +56,7 @@ def test_vllm_is_wedged(case: Case) -> None:
     case.fault = "vLLM is stopped (SIGSTOP): nobody answers"
     pid = leader(case.hosts, "node0", "vllm")
     case.inject(lambda: signal(case.hosts, "node0", "STOP", pid))
-    assert "--restart" in case.until_status("it does not answer any more").cure
+    assert "--restart" in case.until_status("it no longer answers").cure
     assert case.repair(None, "--restart") == [_VLLM]
 
 

@@ -152,7 +152,7 @@ def test_a_second_launch_is_refused(cell: Cell) -> None:
     with pytest.raises(CommandFailed) as caught:
         cell.launch(FOREVER)
     assert "runs already" in caught.value.output
-    assert caught.value.cause == "another launch was faster"
+    assert caught.value.cause == "another launch has started this unit"
     assert cell.record() == before
 
 
@@ -181,7 +181,7 @@ def test_what_cannot_be_run_is_said(cell: Cell) -> None:
     with pytest.raises(CommandFailed) as caught:
         cell.launch(("/nowhere/bin/vllm", "serve"))
     assert caught.value.output == "/nowhere/bin/vllm: No such file or directory"
-    assert caught.value.cause == "the program is not in the venv of this host"
+    assert caught.value.cause == "the venv of this host does not have the program"
     eventually(lambda: not cell.pids())
     assert cell.record()["status"] == 127
     assert cell.look().presence is Presence.DEAD
@@ -222,7 +222,7 @@ def test_a_folder_of_somebody_else_is_refused(cell: Cell, tmp_path: Path) -> Non
     with pytest.raises(CommandFailed) as caught:
         cell.launch(FOREVER)
     assert caught.value.output.endswith("o-0 is a symbolic link of user root")
-    assert caught.value.cause == "the state directory is not ours alone"
+    assert caught.value.cause == "the state directory is not private to this user"
     assert list((tmp_path / "theirs").iterdir()) == []
 
 

@@ -83,17 +83,17 @@ def test_a_proxy_command_that_fails_is_named(servers: SshServers, make_host: Mak
 
 def test_a_port_where_nothing_listens(make_host: MakeHost) -> None:
     port = free_port("127.0.0.1")
-    assert f"nothing listens on 127.0.0.1 port {port}" in refusal(make_host(Spec("127.0.0.1", port))).cause
+    assert f"no process listens on 127.0.0.1 port {port}" in refusal(make_host(Spec("127.0.0.1", port))).cause
 
 
 def test_a_name_that_does_not_resolve(make_host: MakeHost) -> None:
-    assert "cannot be resolved" in refusal(make_host(Spec("no-such-host.invalid"))).cause
+    assert "does not resolve" in refusal(make_host(Spec("no-such-host.invalid"))).cause
 
 
 @pytest.mark.parametrize(
     ("banner", "cause"),
     [
-        (b"", "no SSH server spoke within 1 s"),
+        (b"", "no SSH server answered within 1 s"),
         (b"SSH-2.0-test\r\n", "did not finish agreeing on keys within 1 s"),
     ],
 )
@@ -110,7 +110,7 @@ def test_a_listener_that_is_no_sshd(make_host: MakeHost) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         answer(server, b"HTTP/1.1 400 Bad Request\r\n\r\n", hang_up=True)
         error = refusal(make_host(Spec("127.0.0.1", server.getsockname()[1])))
-    assert "is no SSH server or turns us away" in error.cause
+    assert "it is not an SSH server, or it refuses this client" in error.cause
 
 
 def test_a_full_queue_of_a_listener_costs_our_patience(make_host: MakeHost) -> None:
@@ -120,7 +120,7 @@ def test_a_full_queue_of_a_listener_costs_our_patience(make_host: MakeHost) -> N
         with socket.create_connection(("127.0.0.1", port)):
             with Stopwatch() as watch:
                 error = refusal(make_host(Spec("127.0.0.1", port), patience=1))
-                assert f"no answer from 127.0.0.1 port {port} within 1 s" in error.cause
+                assert f"127.0.0.1 port {port} did not answer within 1 s" in error.cause
             assert watch.seconds < 5
 
 
@@ -133,16 +133,14 @@ def test_a_jump_host_that_may_not_forward(servers: SshServers, make_host: MakeHo
 def test_a_jump_host_that_gets_no_connection(servers: SshServers, make_host: MakeHost) -> None:
     jump = spec_of(servers.middle, servers.key)
     error = refusal(make_host(Spec(servers.far.address, 1, identity_file=servers.key, jump=jump)))
-    assert (
-        f"the jump host {servers.middle.address} gets no connection to {servers.far.address} port 1" in error.cause
-    )
+    assert f"the jump host {servers.middle.address} cannot connect to {servers.far.address} port 1" in error.cause
 
 
 def test_a_jump_host_that_is_down(servers: SshServers, make_host: MakeHost) -> None:
     port = free_port("127.0.0.1")
     error = refusal(make_host(spec_of(servers.near, servers.key, Spec("127.0.0.1", port))))
     assert "its jump host" in str(error)
-    assert f"nothing listens on 127.0.0.1 port {port}" in error.cause
+    assert f"no process listens on 127.0.0.1 port {port}" in error.cause
 
 
 def test_nothing_is_written_to_stderr(

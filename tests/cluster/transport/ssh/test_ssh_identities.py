@@ -16,13 +16,13 @@ from tests.cluster.transport.ssh.sshd import fingerprint, make_key
 def test_a_key_that_is_not_let_in_is_named(servers: SshServers, make_host: MakeHost, home: Path) -> None:
     wrong = make_key(home / "wrong")
     error = refusal(make_host(spec_of(servers.near, wrong)))
-    assert f"root is not let in; refused: {wrong}" in error.cause
+    assert f"the login of root was refused; refused keys: {wrong}" in error.cause
     assert fingerprint(wrong) in error.cause
     assert f"ssh -p {servers.near.port} -i {wrong}" in error.cure
 
 
 def test_no_key_at_all(servers: SshServers, make_host: MakeHost) -> None:
-    assert "there was no key to offer" in refusal(make_host(spec_of(servers.near, None))).cause
+    assert "no key was found" in refusal(make_host(spec_of(servers.near, None))).cause
 
 
 def test_a_key_that_does_not_exist(servers: SshServers, make_host: MakeHost, home: Path) -> None:
@@ -58,7 +58,7 @@ def test_an_encrypted_key_needs_the_agent(home: Path, make_host: MakeHost, make_
     assert error.cure == f"ssh-add {encrypted}"
     for number in range(8):
         subprocess.run(["ssh-add", "-q", str(make_key(home / f"k{number}"))], check=True)
-    assert "a server lets one try few" in refusal(make_host(spec_of(sshd, encrypted))).cure
+    assert "the server accepts only a few attempts" in refusal(make_host(spec_of(sshd, encrypted))).cure
     subprocess.run(["ssh-keygen", "-q", "-p", "-P", "a passphrase", "-N", "", "-f", str(encrypted)], check=True)
     subprocess.run(["ssh-add", "-q", str(encrypted)], check=True)
     encrypted.unlink()
@@ -68,7 +68,7 @@ def test_an_encrypted_key_needs_the_agent(home: Path, make_host: MakeHost, make_
 @pytest.mark.parametrize(
     ("wanted", "cause"),
     [
-        ("AuthenticationMethods publickey,password", "was taken, but the server wants password besides"),
+        ("AuthenticationMethods publickey,password", "was accepted, but the server also requires password"),
         ("PubkeyAuthentication no", "the server accepts only password"),
     ],
 )
