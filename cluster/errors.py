@@ -1,5 +1,6 @@
 """All errors, in the words that the operator reads.
 
+```text
 ClusterError
 ├── UsageError              a wrong command line; no host was touched
 ├── InventoryError          a wrong inventory file; no host was touched
@@ -19,6 +20,7 @@ ClusterError
 │   └── LeaseLost           and took the lease from this run
 ├── InUse                   the command would stop units that another operator launched
 └── NotReleased             resources that are still held on the hosts
+```
 """
 
 from __future__ import annotations

@@ -57,8 +57,8 @@ Look = Callable[[Inventory, Evidence], Iterator[Finding]]
 class Check:
     """One check: `name` is one of `cluster.values.CHECKS`; several functions may share a name. `look` is pure.
 
-    `needs` is the evidence without which the check has no result. It is one of: facts, trials, hashes of files, an
-    all-reduce, a plan of a model of known size, or a plan for GPUs of known memory.
+    `needs` is the evidence without which the check has no result: facts, trials, hashes of files, an all-reduce,
+    or a plan. `planned` is a plan of a model of known size; `weighed` also knows the memory of the GPUs.
     """
 
     name: str

@@ -75,7 +75,8 @@ def test_a_host_that_does_not_answer_in_time_is_looked_at_again() -> None:
     heard: list[str] = []
     assert wait(Eyes(CommandTimedOut("a", Command((), "read the status of ray")), "done"), heard=heard) == "done"
     assert heard == [
-        "a: read the status of ray: the command did not finish within 30 s (log in to a and find the process that hangs)"
+        "a: read the status of ray: the command did not finish within 30 s "
+        "(log in to a and find the process that hangs)"
     ]
 
 

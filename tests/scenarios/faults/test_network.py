@@ -163,7 +163,7 @@ def test_ports_that_others_reach(case: Case) -> None:
     found = case.operator.events(done, "found")
     assert {(one["finding"]["name"], one["finding"]["severity"]) for one in found} == {("open-ports", "warning")}
     first = found[0]["finding"]
-    assert "reached from this machine at 10.66." in first["found"]
+    assert "reaches the ports of ranks, torch and Ray at 10.66." in first["found"]
     assert "which is not the cluster's address" in first["found"]
     case.add_row(ParsedReport(first["host"], first["found"], first["cure"]), None, "told by `up`; announced")
 
