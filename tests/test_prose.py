@@ -30,8 +30,6 @@ OPEN: dict[str, set[Rule]] = {
     "benchmarks": {"fragments", "length", "words"},
     "CHANGELOG.md": {"length", "words"},
     "SECURITY.md": {"words"},
-    "docs/benchmarks.md": {"fragments", "length", "words"},
-    "docs/gpu-run.md": {"fragments", "length", "words"},
 }
 
 

@@ -21,7 +21,7 @@ def _areas() -> Iterator[str]:
         yield package
         yield from (f"{package}/{path.parent.name}" for path in sorted((ROOT / package).glob("*/__init__.py")))
     yield from ("sandbox", "benchmarks")
-    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]):
+    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/gpu/*.md")]):
         if (name := str(path.relative_to(ROOT))) not in _OTHER_PAGES:
             yield name
 
