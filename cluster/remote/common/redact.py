@@ -2,7 +2,8 @@
 
 import os
 import re
-from typing import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Callable, Iterable, Iterator, Mapping
 
 REDACTED = "**********"
 #: Shorter values are words of their own; to take those out would leave nothing to read.
@@ -22,17 +23,27 @@ WEB_TOKEN = re.compile(
 )
 #: user:password@ in a URL, and what follows Bearer or Basic.
 IN_URLS = re.compile(r"(?<=://)[^/\s:@'\"]*:[^/\s@'\"]+(?=@)")
-AFTER_BEARER = re.compile(r"\b([bB](?i:earer|asic))(\s+|%20)(?!(?i:auth|token)|\*)[\w.~+/=-]{6,}")
+AFTER_BEARER = re.compile(r"([bB](?<!\w[bB])(?i:earer|asic))(\s+|%20)(?!(?i:auth|token)|\*)[\w.~+/=-]{6,}")
 #: Where a value begins: what separates it from its name in environments, dicts and YAML, and on command lines.
 _VALUE = r"(?P<quote>[bB]?[\"']|\\\")?(?(quote)|(?=[^\s,;'\"\]})]))"
 PAIR = rf"\\?[\"']?(?:[^\S\n]*(?:=>|:)[^\S\n]*|[^\S\n]+=[^\S\n]+|=)\[?{_VALUE}"
 FLAG = rf"(?:[^\S\n]+|\\?[\"'],?[^\S\n]*|=){_VALUE}"
 #: Where it ends, with and without a quote before it.
 END_OF_VALUE = {True: re.compile(r"[\"'\\\n]"), False: re.compile(r"[\s,;'\"\]})]")}
+_ENDS = r"(?(quote)(?=[\"'\\\n]|\Z)|(?=[\s,;'\"\]})]|\Z))"
+#: Characters of a value that a pattern reads: a value may be as long as the text, and stand behind many names.
+_GLANCE = 16
+_BEGINS = rf"(?P<value>(?(quote)[^\"'\\\n]{{0,{_GLANCE}}}|[^\s,;'\"\]}})]{{0,{_GLANCE}}}))"
+#: The values that are no secret whatever their name.
+_PLAIN = r"(?i:none|null|true|false|\*+|-?[\d.]{1,7})"
+PLAIN_VALUE = re.compile(rf"{_PLAIN}$")
+#: A whole word, so that no word is read twice, and how the value that follows it begins, if one does.
+_SECRET = rf"(?:(?={_PLAIN}{_ENDS})|(?={_BEGINS}))"
+VARIABLE = re.compile(rf"(?P<name>[\w.-]{{4,}})(?:{PAIR}{_SECRET})?")
+OPTION = re.compile(rf"--(?P<name>[\w.-]{{4,}})(?:{FLAG}{_SECRET})?")
 #: Names of what is no secret itself: where one lies, how long it is, what a tokenizer calls a token.
-NO_SECRET = re.compile(r"(?i)(?:PATH|FILE|DIR|MODE|TYPE|NAME|ID|S|SIZE|COUNT|LIMIT|LENGTH|LEN)$")
+NO_SECRET = ("PATH", "FILE", "DIR", "MODE", "TYPE", "NAME", "ID", "S", "SIZE", "COUNT", "LIMIT", "LENGTH", "LEN")
 OF_TOKENIZERS = re.compile(r"(?:^|.*_)(?:bos|eos|pad|unk|cls|sep|mask|image|video|start|end|next|new)_token$")
-PLAIN_VALUE = re.compile(r"(?i)(?:none|null|true|false|\*+|-?[\d.]{1,7})$")
 #: Small letters are words of many kinds (max_tokens, token_ids): only these are names of secrets.
 SMALL_NAME = re.compile(
     r"(?:^|.*[_.-])(?:token|secret|password|passwd|passphrase|credentials?|authorization|api[_-]?key|access[_-]?key|"
@@ -47,7 +58,7 @@ def secrets_of(variables: "Mapping[str, str]", names: str) -> "list[str]":
         value
         for name, value in variables.items()
         if re.search(names, name, re.IGNORECASE)
-        and not NO_SECRET.search(name)
+        and not name.upper().endswith(NO_SECRET)
         and not PLAIN_VALUE.match(value)
         and not os.path.exists(value)
     ]
@@ -79,34 +90,38 @@ def shapes_in(text: str) -> "Iterator[tuple[int, int]]":
 
 
 def values_in(text: str, names: str) -> "Iterator[tuple[int, int]]":
-    """Where the value of a secret stands: after a whole word with one of `names` in it, and after the part of a
-    word that begins with two dashes.
-
-    A lookahead is never entered again, so a group in one takes a whole word at once. What most words fail stands
-    first: that something separates them from a value, and that there are dashes.
+    """Where the value of a secret stands: after the name of a variable, and after the part of a word that begins
+    with two dashes. A name in capitals is secret where one of `names` is in it.
     """
-    begins, named = r"(?<![\w.-])(?=[\w.-]{4})", rf"(?=[\w.-]*?(?i:{names}))"
-    word, taken = r"(?=(?P<name>[\w.-]+)(?![\w.-])(?P<between>{}))", "(?P=name)(?P=between)"
-    dashes = r"(?=[\w.-]*--)(?=(?P<lead>[\w.-]*?)--)(?P=lead)--"
-    yield from after_names(text, re.compile(f"{begins}{word.format(PAIR)}{named}{taken}"))
+    named = re.compile(names, re.IGNORECASE)
+
+    @lru_cache(1 << 10)
+    def secret(name: str) -> bool:
+        bare = name.lstrip("-")
+        return is_secret_name(bare) and (bare != bare.upper() or bool(named.search(bare)))
+
+    yield from after_names(text, VARIABLE, secret)
     if "--" in text:
-        yield from after_names(text, re.compile(f"{begins}{dashes}{word.format(FLAG)}{named}{taken}"))
+        yield from after_names(text, OPTION, secret)
 
 
-def after_names(text: str, pattern: "re.Pattern[str]") -> "Iterator[tuple[int, int]]":
-    """Where values stand that `pattern` leads to. One may hold names itself: it ends where their values do."""
-    ends, secret = {True: -1, False: -1}, dict[str, bool]()
-    for match in pattern.finditer(text):
-        start, quoted, name = match.end(), match["quote"] is not None, match["name"]
-        if start < ends[quoted]:
+def after_names(
+    text: str, words: "re.Pattern[str]", secret: "Callable[[str], bool]"
+) -> "Iterator[tuple[int, int]]":
+    """Where values stand whose names are secret. One may hold names itself: it ends where their values do."""
+    ends = {True: -1, False: -1}
+    for word in words.finditer(text):
+        start, end = word.span("value")
+        if start == end:
             continue
-        if name not in secret:
-            secret[name] = is_secret_name(name.lstrip("-"))
-        if secret[name]:
-            stop = END_OF_VALUE[quoted].search(text, start)
-            ends[quoted] = end = stop.start() if stop else len(text)
-            if start < end and not PLAIN_VALUE.match(text, start, end):
-                yield start, end
+        quoted = word.start("quote") >= 0
+        if start < ends[quoted] or not secret(word["name"]):
+            continue
+        if end == start + _GLANCE:
+            stop = END_OF_VALUE[quoted].search(text, end)
+            end = stop.start() if stop else len(text)
+        ends[quoted] = end
+        yield start, end
 
 
 def without_spans(text: str, spans: "list[tuple[int, int]]") -> str:
@@ -122,5 +137,5 @@ def without_spans(text: str, spans: "list[tuple[int, int]]") -> str:
 def is_secret_name(name: str) -> bool:
     """Whether a name sounds like a secret. In capitals it is that of a variable."""
     if name.upper() == name:
-        return not NO_SECRET.search(name)
+        return not name.endswith(NO_SECRET)
     return bool(SMALL_NAME.match(name.lower())) and not OF_TOKENIZERS.match(name.lower())

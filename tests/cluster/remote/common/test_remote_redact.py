@@ -179,9 +179,36 @@ def test_a_secret_far_into_a_long_line_is_taken_out_and_nothing_around_it() -> N
     assert shown(f"{before}{PLANTED}{after}", PLANTED) == f"{before}{REDACTED}{after}"
 
 
-@pytest.mark.parametrize("unit", ["token", "--token ", "a_token=x ", "token='", "eyJaaaaaaaa-", "bearer "])
-def test_a_mebibyte_takes_no_second(unit: str) -> None:
-    assert seconds(unit * ((1 << 20) // len(unit))) < 2.0
+#: What each pattern takes the most time for; a word with a number in it is another word each time.
+WORST = (
+    "--token ",
+    "--token=",
+    "--key='",
+    "a_token=x ",
+    "abcd=efgh=",
+    "token='",
+    "a--b ",
+    "a{}_token=x ",
+    "a{}_TOKEN=x ",
+    "--a{}_token x ",
+    "a{}=x ",
+    "://a:b@",
+    "bearer ",
+    "eyJaaaaaaaa-",
+    "-----BEGIN PRIVATE KEY",
+)
+
+
+def mebibyte_of(unit: str) -> str:
+    words = (unit.format(number) for number in range((1 << 20) // len(unit)))
+    return "".join(words)[: 1 << 20]
+
+
+@pytest.mark.parametrize("unit", WORST)
+def test_a_mebibyte_takes_half_a_second_of_the_processor_at_most(unit: str) -> None:
+    """The least of a few measurements: others who compute beside us make any single one longer."""
+    text = mebibyte_of(unit)
+    assert any(seconds(text) <= 0.5 for _ in range(5))
 
 
 @pytest.mark.parametrize(
