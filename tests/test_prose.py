@@ -28,7 +28,6 @@ OPEN: dict[str, set[Rule]] = {
     "orchestrator/session": {"length"},
     "sandbox": {"fragments", "length", "words"},
     "benchmarks": {"fragments", "length", "words"},
-    "CHANGELOG.md": {"length", "words"},
     "SECURITY.md": {"words"},
 }
 
