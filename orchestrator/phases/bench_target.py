@@ -20,6 +20,14 @@ _ANSWER = 10.0
 _IDLE = 60.0
 
 
+#: Why the wanted engine does not serve.
+_CAUSES = {
+    Presence.ABSENT: "vLLM of this cluster does not run there",
+    Presence.DEAD: "vLLM has exited",
+    Presence.ALIVE: "the engine there runs with an outdated configuration",
+}
+
+
 class CheckBenchTarget(Phase):
     title = "Look at what is measured"
     acts = False
@@ -71,12 +79,7 @@ def _judge_unit(stage: Stage) -> None:
     stage.need_all()
     if vllm_runs(stage.inventory, stage.seen):
         return
-    absent = stage.seen[head].vllm.presence is Presence.ABSENT
-    cause = (
-        "vLLM of this cluster does not run there"
-        if absent
-        else "the engine there runs with an outdated configuration"
-    )
+    cause = _CAUSES[stage.seen[head].vllm.presence]
     raise NotReady("the engine", host=head, cause=cause, cure="run `orchestrator up` first")
 
 

@@ -20,6 +20,8 @@ from sandbox.processes import Process, processes
 from tests.timing import LIMIT, eventually
 
 ROOT = Path(__file__).parents[2]
+#: What the shell of a session runs, on its command line.
+_SHELL = "exec timeout -k "
 _OTHERWISE = ("--tokenizer-mode", "auto")
 
 
@@ -99,9 +101,10 @@ class Hosts:
 
     def _lasting(self, host: str) -> dict[int, str]:
         """Without the programs of a session, which leave when they hear that their connection has ended: that may
-        be a moment after the orchestrator has. Each has a `timeout` of ours at the head of its process group."""
+        be a moment after the orchestrator has. Each has a `timeout` of ours at the head of its process group, and
+        the shell that sshd started waits for that."""
         running = self._running(host)
-        sessions = {one.group for one in running if one.command.startswith("timeout -k ")}
+        sessions = {one.group for one in running if one.command.startswith("timeout -k ") or _SHELL in one.command}
         return {one.pid: one.command for one in running if one.group not in sessions}
 
     def pids(self, host: str, word: str) -> list[int]:

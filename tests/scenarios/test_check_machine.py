@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.hosts import Hosts
+from tests.scenarios.hosts import Hosts, wait_for
 from tests.scenarios.operator import Operator
 
 pytestmark = pytest.mark.scenario
@@ -80,6 +80,8 @@ def broken(hosts: Hosts, breaks: str, heals: str) -> Iterator[None]:
         hosts.run("node1", "sh", "-c", breaks)
         yield
     finally:
+        # What listened there has a folder below /var/tmp open until it leaves.
+        wait_for("node1 to be idle", lambda: not hosts.processes("node1"))
         hosts.run("node1", "sh", "-c", heals)
 
 

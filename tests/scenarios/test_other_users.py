@@ -27,6 +27,7 @@ def folder(untouched: Hosts) -> Iterator[str]:
     name = hashlib.sha256(f"{cluster}/node1".encode()).hexdigest()[:8]
     victim = f"mkdir -m 700 /var/tmp/victim && echo '{_SECRET}' > /var/tmp/victim/log"
     plant = f'{_THEIRS} "mkdir /var/tmp/o-0 && ln -s /var/tmp/victim /var/tmp/o-0/{name}"'
+    untouched.run("node1", "rm", "-rf", "/var/tmp/o-0")  # compile caches, where a cluster served before
     untouched.run("node1", "sh", "-c", f"{victim} && {plant} && ln -s . /var/tmp/victim/ray")
     yield name
     untouched.run("node1", "rm", "-r", "/var/tmp/victim", "/var/tmp/o-0")
