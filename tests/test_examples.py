@@ -55,9 +55,9 @@ def test_what_it_says_of_itself_is_true(path: Path) -> None:
     said = " ".join(line.lstrip("# ") for line in path.read_text().splitlines())
     _, fit = planned(path)
     assert fit.kv_tokens is not None
-    assert f"{fit.largest.weights / GIB:.1f} GiB of weights a GPU" in said
-    assert f"room for {fit.kv_tokens // 1000},000 tokens" in said
-    assert f"python -m orchestrator plan examples/{path.name}" in said
+    assert f"weights take {fit.largest.weights / GIB:.1f} GiB a GPU" in said
+    assert f"The KV cache has {fit.kv_tokens // 1000},000 tokens" in said
+    assert f"`orchestrator plan examples/{path.name}" in said
 
 
 def test_the_reference_is_the_layout_of_one_of_them() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.prose.source import docstrings, messages
 
 #: Only what an operator reads has messages.
 _WITH_MESSAGES = {"cluster", "orchestrator"}
+_PAGES = ("*.md", "docs/*.md", "benchmarks/gpu/*.md", "inventory.yaml", "examples/*.yaml")
 #: Old names stand in the one, the other is generated.
 _OTHER_PAGES = {"docs/moved.md", "docs/faults.md"}
 
@@ -21,7 +23,7 @@ def _areas() -> Iterator[str]:
         yield package
         yield from (f"{package}/{path.parent.name}" for path in sorted((ROOT / package).glob("*/__init__.py")))
     yield from ("sandbox", "benchmarks")
-    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/gpu/*.md")]):
+    for path in sorted(path for pattern in _PAGES for path in ROOT.glob(pattern)):
         if (name := str(path.relative_to(ROOT))) not in _OTHER_PAGES:
             yield name
 
@@ -39,6 +41,8 @@ def _read(area: str) -> Iterator[Passage]:
     path = ROOT / area
     if path.suffix == ".md":
         yield from passages(path, 1, "page", _without_glossary(path.read_text()))
+    if path.suffix == ".yaml":
+        yield from passages(path, 1, "page", _comments(path.read_text()))
     for source in _sources(path):
         yield from docstrings(source)
         if area.split("/")[0] in _WITH_MESSAGES:
@@ -48,6 +52,12 @@ def _read(area: str) -> Iterator[Passage]:
 def _sources(path: Path) -> list[Path]:
     whole = path.parent != ROOT or path.name not in _WITH_MESSAGES
     return sorted(path.rglob("*.py") if whole else path.glob("*.py"))
+
+
+def _comments(text: str) -> str:
+    """Returns the comments of an inventory, on their lines. A key behind a "#" is no prose."""
+    lines = (re.match(r" *# (?![\w]+:)(.*)", line) for line in text.splitlines())
+    return "\n".join(line[1] if line else "" for line in lines)
 
 
 def _without_glossary(page: str) -> str:
