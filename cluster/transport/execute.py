@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from typing import IO
 
 from cluster.command import Command
 from cluster.errors import CommandFailed, CommandTimedOut, HostError, TooMuchOutput
@@ -18,7 +18,7 @@ _WITH_VENV = 'PATH="$1/bin:$PATH"; export PATH; shift; exec "$@"'
 #: Bytes: an operator may want much output, and has space for it.
 _MOST = 1 << 30
 #: The rest is stored on our disk until the command has ended. So a host that never stops printing takes no memory.
-_IN_MEMORY = 8 << 20
+_IN_MEMORY = 1 << 20
 #: A command may exit with this status by itself, long before its limit.
 _STATUS_OF_TIMEOUT = 124
 
@@ -29,15 +29,18 @@ def command(words: tuple[str, ...], venv: str, timeout: float) -> Command:
     return Command(argv, f"run {words[0]}", timeout=timeout, most=_MOST)
 
 
-def execute(host: Host, command: Command) -> Executed:
-    """Returns the status of the command, with all its output until then; raises no HostError."""
-    start = time.monotonic()
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", newline="") as output:
-        ended = _ended(host, command, output.write, start)
-        if isinstance(ended.problem, TooMuchOutput):
-            return ended
-        output.seek(0)
-        return replace(ended, stdout=output.read())
+def stdout_file() -> IO[str]:
+    """Returns a new file for the stdout of a command. Only the beginning of it takes memory."""
+    return tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", newline="\n")
+
+
+def execute(host: Host, command: Command, stdout: IO[str]) -> Executed:
+    """Returns how the command ended, without its stdout, which is in the file. Raises no HostError."""
+    ended = _ended(host, command, stdout.write, time.monotonic())
+    stdout.seek(0)
+    if isinstance(ended.problem, TooMuchOutput):
+        stdout.truncate()
+    return ended
 
 
 def _ended(host: Host, command: Command, on_text: Callable[[str], object], start: float) -> Executed:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from io import StringIO
+from typing import IO
 
 from cluster.errors import Unreachable
-from cluster.transport.execute import command, execute
+from cluster.transport.execute import command, execute, stdout_file
 from cluster.transport.host import Host
 from cluster.views import Executed
 from orchestrator.commands.ordered_output import OrderedOutput
@@ -18,6 +21,9 @@ from orchestrator.render import execute as shown
 from orchestrator.render.text import marks_for, write
 from orchestrator.run.interrupts import Interrupted
 from orchestrator.session.session import Request, Session, session
+
+#: The outcome on a host without its stdout, and the file that holds it.
+_Output = tuple[Executed, IO[str]]
 
 
 def run(request: Request, settings: Settings) -> int:
@@ -31,12 +37,15 @@ def run(request: Request, settings: Settings) -> int:
 def _everywhere(opened: Session) -> list[Executed]:
     hosts, request = opened.chosen, opened.request
     words = command(request.command, opened.inventory.runtime.venv, request.timeout)
-    show = OrderedOutput[Executed](hosts.names, lambda _, ended: _show(ended, len(hosts) > 1))
+    show = OrderedOutput[_Output](hosts.names, lambda _, output: _show(*output, len(hosts) > 1))
 
     def work(host: Host) -> Executed:
-        ended = execute(host, words)
-        if request.output != "json":
-            show(host.name, ended)
+        stdout = stdout_file()
+        ended = execute(host, words, stdout)
+        if request.output == "json":
+            with stdout:
+                return replace(ended, stdout=stdout.read())
+        show(host.name, (ended, stdout))
         return ended
 
     try:
@@ -46,9 +55,11 @@ def _everywhere(opened: Session) -> list[Executed]:
         raise Interrupted("interrupted", cause=rest) from None
 
 
-def _show(ended: Executed, several: bool) -> None:
-    put(shown.output(ended.host, ended.stdout, several, sys.stdout.isatty()))
-    write(sys.stderr, shown.output(ended.host, ended.stderr, several, sys.stderr.isatty()))
+def _show(ended: Executed, stdout: IO[str], several: bool) -> None:
+    with stdout:
+        all(map(put, shown.output(ended.host, stdout, several, sys.stdout.isatty())))
+    for piece in shown.output(ended.host, StringIO(ended.stderr), several, sys.stderr.isatty()):
+        write(sys.stderr, piece)
     if ended.problem:
         print_error(ended.problem)
     elif ended.status and several:

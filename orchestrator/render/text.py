@@ -102,8 +102,10 @@ def _last_state(line: str) -> str:
 
 
 def _harmless(line: str) -> str:
-    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in line.expandtabs(4))
-    return "".join(escaped).rstrip()
+    line = line.expandtabs(4)
+    if not line.isprintable():
+        line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    return line.rstrip()
 
 
 def standstill(quiet: float, patience: float | None) -> str:

@@ -5,25 +5,32 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from cluster.command import Command, Result
 from cluster.errors import CommandTimedOut, TooMuchOutput, Unreachable
-from cluster.transport.execute import command, execute
+from cluster.transport.execute import command, execute, stdout_file
 from cluster.transport.host import Host
 from cluster.views import Executed
 from tests.cluster.remote.local import VENV, here
 from tests.doubles import Answer, ScriptedTransport, failed
 
 
+def executed(host: Host, command: Command) -> Executed:
+    with stdout_file() as stdout:
+        ended = execute(host, command, stdout)
+        return replace(ended, stdout=stdout.read())
+
+
 def run(*words: str, timeout: float = 20.0) -> Executed:
     """On this machine, for real."""
-    return execute(here(), command(words, VENV, timeout))
+    return executed(here(), command(words, VENV, timeout))
 
 
 def scripted(answer: Answer, timeout: float = 20.0) -> Executed:
-    return execute(Host("gpu-a", ScriptedTransport({"execute": answer})), command(("ls",), VENV, timeout))
+    return executed(Host("gpu-a", ScriptedTransport({"execute": answer})), command(("ls",), VENV, timeout))
 
 
 def test_the_words_arrive_as_they_are() -> None:
@@ -91,7 +98,7 @@ def test_one_that_never_stops_talking_fills_no_memory(monkeypatch: pytest.Monkey
                 on_text(piece)
             raise TooMuchOutput("gpu-a", command)
 
-    ended = execute(Host("gpu-a", Endless()), command(("ls",), VENV, 20.0))
+    ended = executed(Host("gpu-a", Endless()), command(("ls",), VENV, 20.0))
     assert (ended.status, ended.stdout) == (None, "")
     assert ended.problem
     assert ended.problem.cause == "the output is larger than 100 MiB"

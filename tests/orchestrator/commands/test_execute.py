@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,6 +76,34 @@ def test_the_end_of_its_time_is_said(tmp_path: Path, capsys: Captured, words: tu
     assert (
         "✗ gpu-b: could not run ls (timed out)\n  cause  the command did not finish within 1e-09 s\n" in shown.err
     )
+
+
+class Talkative(ScriptedTransport):
+    """A host with 19 MiB to say, the last line without an end."""
+
+    def execute(self, command: Command, on_text: Callable[[str], object] | None = None) -> Result:
+        assert on_text
+        for _ in range(256):
+            on_text(("x" * 1023 + "\n") * 64)
+        on_text("x" * (3 << 20))
+        return Result(0, "", "")
+
+
+@pytest.mark.parametrize(("words", "size"), [(("gpu-a",), 0), ((), len("gpu-a | "))])
+def test_however_much_a_host_says_it_takes_little_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], size: int
+) -> None:
+    hosts = {"gpu-a": Talkative(), "gpu-b": ScriptedTransport({"execute": Result(0, "", "")})}
+    result = tmp_path / "result"
+    tracemalloc.start()
+    with result.open("w") as stdout, monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", stdout)
+        assert run(hosts, tmp_path, "exec", *words, "--", "ls") == 0
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    end = 1 if words == () else 0
+    assert result.stat().st_size == (16 << 10) * (1024 + size) + size + (3 << 20) + end
+    assert peak < 12 << 20
 
 
 def test_one_json_document(tmp_path: Path, capsys: Captured) -> None:
