@@ -1,8 +1,7 @@
 """What a cold `up` costs over the bare minimum: the orchestrator against a shell script, alternating in one run.
 
-Both bring up the scripted engine with real Ray on two sandbox hosts until a token comes; each on hosts that were
-made for it, so that neither finds what the other left. Prints a Markdown table. Usage: bench_up.py [PAIRS]
-"""
+Both bring up the scripted engine with real Ray on two sandbox hosts until a token comes. Each run has new hosts,
+so that it finds nothing of the other. Prints a Markdown table. Usage: bench_up.py [PAIRS]"""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ HERE = Path(__file__).parent
 
 @contextmanager
 def fresh_hosts() -> Iterator[Path]:
-    """Two hosts that nobody has used; the inventory's path."""
+    """Makes two new hosts, and yields the inventory's path."""
     sandbox = [sys.executable, "-m", "sandbox"]
     shape = ["--hosts", "2", "--gpus", "1", "--engine", "scripted", "--name", "bench", "--owner", str(os.getpid())]
     done = subprocess.run([*sandbox, "up", *shape], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""What can go wrong with a sandbox, as something a person can act on."""
+"""Errors of a sandbox that its user can correct."""
 
 
 class SandboxError(Exception):

@@ -18,7 +18,7 @@ class Inside(NamedTuple):
 
 
 def inside(name: str, host: str, words: list[str]) -> Inside:
-    """Raises SandboxError when there is no such host, or it is gone."""
+    """Raises SandboxError when there is no such host, or it has ended."""
     hosts = {one.name: one for one in state.hosts(FOLDER / name)}
     if not hosts:
         raise SandboxError(f"sandbox {name} is not up")

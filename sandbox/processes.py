@@ -22,7 +22,7 @@ class Process(NamedTuple):
 
     @property
     def exiting(self) -> bool:
-        """A process that ends loses its command line with its memory, and is listed until it has gone."""
+        """Whether it is about to exit: it has lost its command line with its memory, and is still listed."""
         return not self.command
 
 
@@ -47,7 +47,7 @@ def _listed(proc: Path) -> Iterator[Process]:
 
 
 def _read(folder: Path) -> Process | None:
-    """None for a zombie, for a thread of the kernel, and for whoever has gone meanwhile."""
+    """None for a zombie, for a thread of the kernel, and for a process that has exited meanwhile."""
     try:
         command = (folder / "cmdline").read_bytes()
         state, *fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()

@@ -94,7 +94,7 @@ def _devices(dev: Path, shared_memory: str) -> None:
 
 
 def _hide_home(layer: Path) -> None:
-    """What a person keeps there, or puts there while a host is up, is none of the host's business."""
+    """Hides the home folder, so that a host never sees what its user keeps there."""
     own = place(layer, home())
     own.mkdir()
     shutil.copystat(home(), own)
@@ -102,8 +102,8 @@ def _hide_home(layer: Path) -> None:
 
 
 def _bring_python(root: Path, layer: Path, staging: Path) -> None:
-    """A Python at home or in a scratch folder is hidden by now, and an overlay does not show what is mounted into
-    the folder below it."""
+    """Mounts the Python into the host. A Python at home or in a scratch folder is hidden by now. An overlay does
+    not show what is mounted into the folder below it."""
     # The Python as the venv names it, and as it is after all symbolic links.
     paths = (interpreter().parents[1], Path(sys.base_prefix), venv())
     for number, path in enumerate(paths):

@@ -78,8 +78,8 @@ def install(root: Path, layout: Layout, host: HostLayout) -> None:
 
 
 def _without_pam(root: Path) -> str:
-    """For a machine made for GPUs, which has neither sshd's PAM service nor, maybe, an sshd of its own: root's
-    password is none instead of a locked one, and what finds the driver is given to every session."""
+    """Returns settings for a machine without sshd's PAM service, such as one made for GPUs. root then has no
+    password instead of a locked one. Each session gets the variables that find the driver."""
     shadow = root / "etc/shadow"
     lines = shadow.read_text().splitlines() if shadow.exists() else []
     _private(shadow, "".join(f"{unlocked(line)}\n" for line in lines))
@@ -88,7 +88,8 @@ def _without_pam(root: Path) -> str:
 
 
 def unlocked(line: str) -> str:
-    """A line of /etc/shadow; root's with a password that nobody has, and that no sshd takes for locked."""
+    """Returns a line of /etc/shadow. root's has a password that matches nothing, and that sshd does not call
+    locked."""
     name, *rest = line.split(":")
     return ":".join([name, "*", *rest[1:]]) if name == "root" and rest else line
 

@@ -1,4 +1,4 @@
-"""The state folder: who supervises a sandbox, its keys, its hosts' pids. Gone when the supervisor is."""
+"""The state folder: who supervises a sandbox, its keys, its hosts' pids. It ends with the supervisor."""
 
 import fcntl
 import json
@@ -125,7 +125,7 @@ def _read(path: Path) -> Any:
 
 
 def _write(path: Path, content: object) -> None:
-    """In one step, so that nobody reads a half-written file."""
+    """Writes in one step, so that no process reads a half-written file."""
     beside = path.with_suffix(".part")
     beside.write_text(json.dumps(content, indent=1))
     beside.replace(path)

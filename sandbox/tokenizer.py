@@ -31,7 +31,7 @@ def write(folder: Path, longest: int = 4096, images: bool = False, size: int = 0
     """`longest` context in tokens; `images`: with words for pictures, which chance could put into a prompt.
 
     `size`: with a word for every id below it, which a model can say and no text is made of. At an id without one
-    vLLM waits for the rest of a character, and decodes prompt and answer anew for each token: 1 to 3 ms.
+    vLLM waits for the rest of a character. It then decodes prompt and answer anew for each token: 1 to 3 ms.
     """
     more = (*_IMAGES.values(), *_WHOLE) if images else ()
     for name, content in (

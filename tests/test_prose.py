@@ -26,8 +26,6 @@ OPEN: dict[str, set[Rule]] = {
     "orchestrator/cli": {"length", "words"},
     "orchestrator/commands": {"words"},
     "orchestrator/session": {"length"},
-    "sandbox": {"fragments", "length", "words"},
-    "benchmarks": {"fragments", "length", "words"},
     "SECURITY.md": {"words"},
 }
 

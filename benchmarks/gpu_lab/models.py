@@ -1,8 +1,8 @@
 """Folders of the real ERNIE-4.5-VL architectures without their weights, for `--load-format dummy`.
 
 Sizes: transformers' defaults for the 28B, and a tensor dump of the 424B's text model; together 423.5 B parameters.
-Text is made of single bytes; an answer can be of any of as many tokens as were published, each a word (where no
-pictures are shown). The ids of image tokens are the tokenizer's own.
+Text is made of single bytes. An answer can have as many different tokens as were published, each a word (without
+pictures). The ids of image tokens are the tokenizer's own.
 """
 
 import json
@@ -78,8 +78,8 @@ def write_model(folder: Path, sizes: dict[str, object]) -> None:
 
 
 def _without_tensors() -> bytes:
-    """A whole safetensors file that holds nothing: dummy weights are made up, not read, but a model without any
-    file of weights looks like one that was never fetched."""
+    """Returns a whole safetensors file without tensors. Dummy weights are not read. But a model without a file of
+    weights looks like one that was never downloaded."""
     header = json.dumps(
         {"__metadata__": {"format": "pt", "holds": "no weights: for --load-format dummy"}}
     ).encode()

@@ -14,7 +14,7 @@ _LOSE_RANK = (Path(__file__).parent / "lose_rank.py").read_text()
 
 
 def pair(rig: Rig) -> None:
-    """All hosts as one cluster: TP over them through Ray, a rank that dies, the way back, and GPUs free again."""
+    """All hosts as one cluster: TP over them through Ray, a killed rank, the repair, and released GPUs."""
     trial = Trial("pair", rig.hosts, rig.model("vl28b"))
     path = rig.write(trial)
     _look(rig, path)
@@ -107,8 +107,8 @@ def _of_the_424b(rig: Rig, name: str, model: str, variant: Variant = DEFAULT) ->
 
 
 def fp8(rig: Rig) -> None:
-    """The 424B quantized while it is loaded, with the memory of GPUs of 80 GB, as the guide has it on eight;
-    on fewer GPUs half of its layers."""
+    """The 424B quantized while it loads, with the memory of GPUs of 80 GB. The guide does this on eight GPUs.
+    Fewer GPUs get half of its layers."""
     model = rig.model("vl424b" if len(rig.hosts) * rig.gpus >= 8 else "vl424b-27L")
     tried = quantized(rig.memory())
     one_after_another(rig, "fp8", [Trial(f"fp8-{one.name}", rig.hosts, model, variant=one) for one in tried])
@@ -127,7 +127,7 @@ def tune(rig: Rig) -> None:
 
 
 def vision(rig: Rig) -> None:
-    """With the vision tower, asked about a picture; without CUDA graphs where it does not start with them."""
+    """Serves the vision tower, and asks about a picture. Without CUDA graphs, if it does not start with them."""
     path = ""
     try:
         for variant in (DEFAULT, EAGER):

@@ -1,4 +1,4 @@
-"""Steps with a bound each: what they said is kept, how they ended is written down at once, the next goes on."""
+"""Steps, each with a time limit. Their output is kept, and their end is written down at once."""
 
 import contextlib
 import json
@@ -72,8 +72,8 @@ class Record:
         environ: Mapping[str, str] | None = None,
         may_fail: bool = False,
     ) -> Done:
-        """Runs `argv` for `limit` seconds at most, or less where `keep` seconds would not be left; but for
-        `least` seconds, which is for what must not be left out, even when the time is over."""
+        """Runs `argv` for `limit` seconds at most, or less if `keep` seconds would not be left. It gets `least`
+        seconds in any case, for steps that must run even when the time is over."""
         limit = max(min(limit, self.left - keep), least)
         if limit <= 0:
             return self._note(Done(name, None, 0.0, SKIPPED))
@@ -86,7 +86,7 @@ class Record:
         return self._note(Done(name, status, time.monotonic() - began, remark, may_fail, text))
 
     def note(self, name: str, remark: str, status: int | None = 0) -> None:
-        """What is no program's: a finding, or a step that makes no sense now."""
+        """Writes down a step without a program: a finding, or a step that makes no sense now."""
         self._note(Done(name, status, 0.0, remark))
 
     def figure(self, name: str, value: object) -> None:
@@ -145,7 +145,7 @@ def _run(argv: Sequence[str], out: Path, error: Path, limit: float, environ: Map
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """With all that it started in its session, which may outlive it."""
+    """Ends the process with all that it started in its session, which may outlive it."""
     _signal(process, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_GRACE)

@@ -1,4 +1,4 @@
-"""Sandbox hosts with the machine's GPUs, and the orchestrator as a person would call it on them."""
+"""Sandbox hosts with the machine's GPUs, and the orchestrator as an operator calls it on them."""
 
 import json
 import os
@@ -45,11 +45,11 @@ class Rig:
     variants: Sequence[str] = ()
     """Names of those that `tune` tries."""
     passed_over: dict[str, list[str]] = field(default_factory=dict)
-    """By inventory: checks that forbid a start."""
+    """By inventory: checks that block a start."""
 
     @contextmanager
     def up(self) -> Generator[bool]:
-        """Whether the hosts stand; they are gone afterwards."""
+        """Yields whether the hosts are up, and removes them afterwards."""
         real = ["--real-gpus", "--model", self.model("vl28b"), "--first-gpu", str(self.first_gpu)]
         kind = ["--engine", "scripted"] if self.stand_in else real
         shape = ["--hosts", str(len(self.hosts)), "--gpus", str(self.gpus), *kind, "--owner", str(os.getpid())]
@@ -100,7 +100,7 @@ class Rig:
         return self.record.step(name, argv, limit, KEPT, environ=self._environ, may_fail=may_fail)
 
     def bring_up(self, name: str, path: str, limit: float = 330.0) -> bool:
-        """Findings that would forbid it are said, and passed over: the GPUs are here for some minutes only."""
+        """Reports and skips blocking findings: the GPUs are available for some minutes only."""
         if path not in self.passed_over:
             self.plan(name, path)
             check = self.do(f"{name}: check", 60, "check", path, "--output", "json")
@@ -133,7 +133,7 @@ class Rig:
         return self.record.step(name, [*inside, *argv] if self.stand_in else argv, limit, 5, may_fail=True)
 
     def memory(self) -> float:
-        """Of the smallest GPU, GiB. Raises ValueError where nvidia-smi says nothing."""
+        """Returns the GiB of the smallest GPU. Raises ValueError if nvidia-smi prints nothing."""
         said = self.on_machine("memory of the GPUs", questions.TOTAL_MEMORY).out.split()
         return min(map(int, said)) / 1024
 
@@ -171,7 +171,7 @@ class Rig:
             return {}
 
     def warm(self, name: str, path: str, host: str) -> None:
-        """As many prompts at once as will be measured, and others: whatever compiles at first use has done so."""
+        """Sends as many other prompts at once as will be measured, so that everything is compiled."""
         served = json.loads(Path(path).read_text())["model"]["served_name"]
         work = self.work
         source = random.Random(name)
@@ -187,7 +187,7 @@ class Rig:
 
 
 def blocking(said: str) -> list[str]:
-    """Names of checks that forbid a start, in a report of `check --output json`."""
+    """Returns the names of blocking checks in a report of `check --output json`."""
     try:
         found = json.loads(said)["findings"]
     except (ValueError, KeyError, TypeError):

@@ -10,8 +10,8 @@ _LANGUAGE_ONLY = "--language-model-only"
 
 @dataclass(frozen=True)
 class Variant:
-    """A change to the arguments of the sandbox's inventory, or two that "+" stands between, and
-    what it should do to the output tokens a second of the guide's workload: written before it is measured."""
+    """A change to the arguments of the sandbox's inventory, or two joined by "+". `prediction` is its expected
+    effect on the output tokens a second of the guide's workload, written before the measurement."""
 
     name: str
     prediction: str

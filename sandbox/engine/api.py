@@ -1,4 +1,4 @@
-"""The OpenAI routes of vLLM, with as many tokens as asked for, unless told otherwise."""
+"""The OpenAI routes of vLLM, with as many tokens as requested, unless a scenario asks for something else."""
 
 import itertools
 import json
@@ -34,7 +34,7 @@ def _family(flags: Flags) -> socket.AddressFamily:
 
 
 def serve(flags: Flags, listener: socket.socket, ranks: Ranks) -> None:
-    """Ray takes back the ranks when nobody refers to them any longer."""
+    """Holds the ranks, since Ray ends them when no variable refers to them."""
     server = Server(flags, listener)
     server.ranks = ranks
     server.serve_forever()

@@ -1,4 +1,4 @@
-"""What the engine has been told to do, by a file on the head that a scenario may rewrite at any time."""
+"""The behaviour of the engine, from a file on the head that a scenario may rewrite at any time."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ class Behaviour(NamedTuple):
     """
     load_seconds: float = 0.3
     slow_rank: Mapping[str, Any] = MappingProxyType({})
-    """{"rank": 1, "seconds": 20}: it goes on reading when rank 0 is done, or until it is told otherwise."""
+    """{"rank": 1, "seconds": 20}: it reads after rank 0 is done, or until the file changes."""
     transport: str = "socket"
     """socket, ib or gdrdma."""
     kv_tokens: int = 700000

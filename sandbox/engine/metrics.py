@@ -51,7 +51,7 @@ class Counts:
         self._finished += 1
 
     def render(self, busy: Mapping[str, Any]) -> str:
-        """`busy`: requests and tokens that nobody asked for, as of other users."""
+        """Adds the requests and tokens of `busy`, as if other clients had sent them."""
         others = busy.get("tokens_per_second", 0) * (time.monotonic() - self._since)
         running = self._running + busy.get("running", 0)
         values = {

@@ -1,8 +1,7 @@
-"""`ray`, without what only people look at: gcs_server, raylet and workers are Ray's own.
+"""`ray` without its helpers for dashboards and metrics: gcs_server, raylet and workers are Ray's own.
 
-Each of Ray's helpers is a Python that imports Ray first, and so is each worker that it starts before anybody wants
-one: together, half of the work of a start. With the real vLLM all of them run.
-"""
+Each helper is a Python that imports Ray first. So is each worker that Ray starts before a task needs one. Together
+they are half of the work of a start. All of them run beside the real vLLM."""
 
 import os
 import re
@@ -42,7 +41,7 @@ def main(argv: list[str]) -> int:
 
 
 def _light(word: Any) -> Any:
-    """The words of a raylet; its agents are told apart by where they write."""
+    """Changes one argument of a raylet. The log path distinguishes its agents."""
     option, _, command = str(word).partition("=")
     if option not in _PORTS:
         return word

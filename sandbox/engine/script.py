@@ -129,7 +129,7 @@ def stopping() -> None:
 
 
 def died(rank: int) -> None:
-    """A rank of a running engine is gone; the server then leaves in good order."""
+    """Logs that a rank of a running engine exited. The server then stops in order."""
     text = f"RayWorkerProc rank=[{rank}] died unexpectedly, shutting down executor."
     log.engine_core("ray_executor_v2.py:522", text, "ERROR")
     log.engine_core("core.py:1512", "EngineCore encountered a fatal error.", "ERROR")

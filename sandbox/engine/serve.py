@@ -55,7 +55,7 @@ def _watch(ranks: Ranks) -> NoReturn:
 
 
 def _stop() -> NoReturn:
-    """Ray takes the ranks away when their driver is gone, as it does with vLLM's."""
+    """Exits. Ray ends the ranks when their driver has exited, as it does with vLLM's."""
     script.stopping()
     os._exit(0)
 

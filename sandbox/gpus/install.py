@@ -19,7 +19,8 @@ def write(layer: Path) -> None:
 
 
 def install(root: Path, count: int, host: str) -> None:
-    """A scenario edits the state: a GPU taken out is gone, `used_mib` is memory that no process explains."""
+    """Installs simulated GPUs. A scenario edits their state: it removes a GPU, or sets `used_mib`, which no
+    process explains."""
     for index in range(count):
         (root / f"dev/nvidia{index}").write_bytes(bytes(4096))
     state = {

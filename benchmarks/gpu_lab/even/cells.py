@@ -39,7 +39,7 @@ RATE = 10
 
 
 def words(cell: Cell, url: str, model: str, served_name: str, salt: str, rate: float = RATE) -> list[str]:
-    """As `orchestrator bench` has them."""
+    """Returns the arguments that `orchestrator bench` uses."""
     return [
         "--backend", "openai", "--base-url", url, "--endpoint", "/v1/completions", "--model", model,
         "--served-model-name", served_name, "--tokenizer", model, "--trust-remote-code",

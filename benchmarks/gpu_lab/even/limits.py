@@ -11,8 +11,8 @@ _BF16, _FP32 = 2, 4
 
 @dataclass(frozen=True)
 class Bytes:
-    """Of a text model in bf16 on one GPU. `always`: all weights that every step reads; `expert`: one expert of
-    all layers; `token`: the keys and values of one token."""
+    """The sizes of a text model in bf16 on one GPU. `always`: all weights that every step reads; `expert`: one
+    expert of all layers; `token`: the keys and values of one token."""
 
     always: int
     expert: int

@@ -17,7 +17,7 @@ Layer = Sequence[Sequence[bytes]]
 
 @dataclass(frozen=True)
 class Shape:
-    """Of what was recorded: sequences one after another, all of one length, answers at their ends."""
+    """The shape of a recording: sequences one after another, all of one length, answers at their ends."""
 
     sequences: int
     prompt: int
@@ -45,7 +45,7 @@ def _layer(path: Path, shape: Shape) -> Layer:
 
 
 def tokens_an_expert(layer: Layer, shape: Shape) -> list[int]:
-    """Of the answers alone."""
+    """Counts the tokens of the answers alone."""
     found = Counter(expert for sequence in layer for token in sequence[shape.prompt :] for expert in token)
     return [found[expert] for expert in range(shape.experts)]
 

@@ -10,8 +10,8 @@ Span = tuple[float, float]
 
 
 def figures(result: Mapping[str, Any]) -> dict[str, float]:
-    """From a result of `vllm bench serve --save-detailed`: how many requests decode while one does, on average,
-    the median time between two tokens, and that of the whole answers."""
+    """Reads a result of `vllm bench serve --save-detailed`. Returns how many requests decode while one does, on
+    average, the median time between two tokens, and that of the whole answers."""
     spans = [
         (start + first, start + first + sum(gaps))
         for start, first, gaps in zip(result["start_times"], result["ttfts"], result["itls"], strict=True)

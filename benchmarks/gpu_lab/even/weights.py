@@ -72,8 +72,8 @@ def watch(model: Any, experts_a_token: int) -> None:
 
 
 class _Recorder:
-    """Sees a router's scores, and writes down the experts of each token, a byte each: only where a graph is not
-    being captured, and only while the file `record` is there."""
+    """Records the experts of each token from a router's scores, a byte each. It records nothing while a graph is
+    captured, or without the file `record`."""
 
     def __init__(self, layer: Any, number: int, experts_a_token: int) -> None:
         self._layer, self._experts = layer, experts_a_token

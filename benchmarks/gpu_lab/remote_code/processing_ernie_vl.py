@@ -25,7 +25,7 @@ class ErnieVLImageProcessor(BaseImageProcessor):
         self.rescale_factor = fields.get("rescale_factor", 1 / 255)
 
     def preprocess(self, images, **_):
-        """Of pictures, or of frames (arrays of height, width, colour): patches and grid of each."""
+        """Returns patches and grid of each picture or frame (arrays of height, width, colour)."""
         made = [self._patches(image) for image in images]
         return {
             "images": torch.cat([one for one, _ in made]),
@@ -85,7 +85,7 @@ class ErnieVLProcessor(ProcessorMixin):
         grids.append(made["grid_thw"])
 
     def _filled(self, text, grids):
-        """As many tokens as a picture has, where it stands in the text."""
+        """Puts as many tokens into the text as each picture has, in its place."""
         for (frames, rows, columns), *_ in [grid.tolist() for grid in grids]:
             tokens = rows * columns // self.spatial_conv_size**2
             tokens = tokens * math.ceil(frames / self.temporal_conv_size) if frames > 1 else tokens
