@@ -266,10 +266,10 @@ class ModelFiles(Fact):
 class TakenFolder(Fact):
     """The obstacle at the path of one of our folders on a host, and its owner.
 
-    The folder is one of four: the state directory, the user's folder in it, the cluster's, or a unit's.
+    The folder is the state directory, the user's folder in it, the cluster's, a unit's, or that of compile caches.
     """
 
-    level: Literal["parent", "user", "cluster", "ray", "vllm"]
+    level: Literal["parent", "user", "cluster", "ray", "vllm", "cache"]
     kind: Literal["link", "no folder", "owner", "writable"]
     owner: str
 

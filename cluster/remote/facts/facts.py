@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Iterator
 
 if TYPE_CHECKING:
     from cluster.remote.common.engine_log import Signs, engine_died
-    from cluster.remote.common.owned_folder import Found, OpenFolder, in_the_way, inside, path_of, user_folder
+    from cluster.remote.common.owned_folder import (
+        Found,
+        NotOurs,
+        OpenFolder,
+        in_the_way,
+        inside,
+        path_of,
+        user_folder,
+        user_name,
+    )
     from cluster.remote.common.processes import boot_id, command_line, payload, processes
     from cluster.remote.common.records import read_record
     from cluster.remote.common.unit_processes import unit_pids
@@ -105,9 +114,17 @@ def user() -> str:
         return getpass.getuser()
 
 
+def stranger_in(folder: "Found") -> "NotOurs | None":
+    """What is in the way of the cluster's folder, of its units or of its compile caches, from which engines run
+    code. A link of ours leads to caches on another disk."""
+    stranger = in_the_way(folder, *UNITS, "cache")
+    own_link = ("link", user_name(os.getuid()), "cache")
+    return None if stranger and stranger[1:] == own_link else stranger
+
+
 def state_problem(root: str, folder: "Found") -> str:
     """Why the state directory cannot be used; nearest existing parent must be writable."""
-    stranger = in_the_way(folder, *UNITS)
+    stranger = stranger_in(folder)
     if stranger:
         return stranger.words()
     parent = folder.real_path() if isinstance(folder, OpenFolder) else existing(root)
@@ -116,7 +133,7 @@ def state_problem(root: str, folder: "Found") -> str:
 
 def state(root: str, name: str, folder: "Found") -> "dict[str, Any]":
     """The folder of this cluster, and what keeps us from it."""
-    stranger, top = in_the_way(folder, *UNITS), user_folder(root)
+    stranger, top = stranger_in(folder), user_folder(root)
     room = os.statvfs(top.file if isinstance(top, OpenFolder) else existing(root))
     return {
         "state": path_of(root, name),
