@@ -91,10 +91,11 @@ def for_unit(ports: "list[int]", ours: "OpenFolder") -> "list[Claim]":
 
 
 def waited_for(claim: Claim) -> None:
-    """A check that hangs ends some time; on a full disk a unit does without."""
+    """A check that hangs ends some time; on a full disk, or where our folder is not ours alone, a unit does
+    without."""
     try:
         claim.take(fcntl.LOCK_SH)
-    except OSError:
+    except (OSError, SystemExit):
         pass
 
 
@@ -106,7 +107,7 @@ def for_check(port: int, ours: Any) -> "Claim | None":
         claim.take(fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return None
-    except OSError:
+    except (OSError, SystemExit):
         pass
     claim.give_name("check")
     if given_by_us(f"unit {port}") or (claim.name is None and given_by_us(f"check {port}")):

@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cluster.remote.common.owned_folder import OpenFolder, own_name, shared_folder
+    from cluster.remote.common.owned_folder import NotOurs, OpenFolder, own_name, shared_folder, user_folder
     from cluster.remote.common.port_reservations import for_check, remove_claims
     from cluster.remote.common.processes import payload
 
@@ -77,8 +77,11 @@ def serve(open_doors: list[socket.socket], length: int, end: float) -> None:
 
 
 def claiming(root: str) -> "OpenFolder | None":
-    """Our folder, made for as long as this lasts; None where there can be none, and so no unit of ours either."""
-    shared = shared_folder(root) if root else None
+    """Our folder, made for as long as this lasts; None where there can be none, and so no unit of ours either. One
+    that others may write in stays as it is: facts tell of it."""
+    if not root or isinstance(user_folder(root), NotOurs):
+        return None
+    shared = shared_folder(root)
     try:
         return shared.make(own_name()) if isinstance(shared, OpenFolder) else None
     except (OSError, SystemExit):

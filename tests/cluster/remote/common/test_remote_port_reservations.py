@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -69,6 +70,27 @@ def test_a_check_leaves_no_file_where_nobody_hears_it(tmp_path: Path, port: int)
     assert channel.result().status != 0
     channel.close()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file to another user")
+def test_a_folder_of_somebody_else_keeps_no_check_from_a_port(tmp_path: Path, port: int) -> None:
+    """Nobody of ours can have a lock there either."""
+    (tmp_path / "o-0" / "ports").mkdir(parents=True)
+    os.chown(tmp_path / "o-0" / "ports", 65534, 65534)
+    with listening(tmp_path, port) as found:
+        assert found == [port]
+    assert not list((tmp_path / "o-0" / "ports").iterdir())
+
+
+def test_a_check_changes_no_mode(tmp_path: Path, port: int) -> None:
+    """It says that others may write in our folder, and leaves it to the operator to see what they have written."""
+    ours = tmp_path / f"o-{os.getuid()}"
+    ours.mkdir()
+    ours.chmod(0o777)
+    with listening(tmp_path, port) as found:
+        assert found == [port]
+        assert ours.stat().st_mode & 0o777 == 0o777
+    assert ours.exists()
 
 
 def test_of_two_checks_one_has_the_port(tmp_path: Path, port: int) -> None:
