@@ -14,6 +14,9 @@ from orchestrator.local import operator
 from orchestrator.run.check_hosts import check_hosts
 from orchestrator.run.phase import Handover, Phase, Situation, Stage, Waits
 
+#: The lease lies in the folder of the cluster.
+_ABOVE_THE_LEASE = ("parent", "user", "cluster")
+
 
 class AcquireLease(Phase):
     title = "Take the lease"
@@ -34,7 +37,8 @@ class AcquireLease(Phase):
         view = situation.seen[situation.inventory.head.name]
         if view.problem:
             return f"no lease: {view.name} could not be inspected"
-        if view.facts and view.facts.state_taken and not self._needed:
+        taken = view.facts and view.facts.state_taken
+        if taken and taken.level in _ABOVE_THE_LEASE and not self._needed:
             return f"no lease: its folder on {view.name} is not private to this user"
         return None
 

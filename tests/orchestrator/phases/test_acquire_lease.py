@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import pytest
 
 from cluster.errors import LeaseHeld, PreflightFailed, Unreachable
-from cluster.values import Listener
+from cluster.values import Listener, TakenFolder
 from cluster.views import HostView
 from orchestrator.events import HostMessage
 from orchestrator.phases.acquire_lease import AcquireLease
@@ -124,6 +124,16 @@ def test_a_lost_head_can_give_no_lease() -> None:
     seen = builders.seen(two)
     assert AcquireLease().skip(Situation(two, seen)) is None
     assert AcquireLease().skip(Situation(two, seen | {"gpu-a": lost})) == "no lease: gpu-a could not be inspected"
+
+
+@pytest.mark.parametrize("level", ["parent", "user", "cluster", "ray", "vllm", "cache"])
+def test_a_lease_is_taken_where_its_own_folder_is_ours(level: str) -> None:
+    """What is in the way of another folder keeps nobody from it: a `down` without one may meet an `up`."""
+    two = builders.inventory()
+    taken = TakenFolder.model_validate({"level": level, "kind": "owner", "owner": "user nobody"})
+    situation = Situation(two, builders.seen(two, state_taken=taken))
+    reason = "no lease: its folder on gpu-a is not private to this user"
+    assert AcquireLease(needed=False).skip(situation) == (None if level in ("ray", "vllm", "cache") else reason)
 
 
 def test_an_operator_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
