@@ -38,6 +38,11 @@ STATE_HINTS = (
         "the state directory is not private to this user",
         "run `orchestrator check`, or choose another directory under `runtime: state_directory:`",
     ),
+    Hint(
+        "is no plain file of ours",
+        "a link, a pipe, a folder or a file of another user has the name of our file",
+        "inspect it; root removes it on the host with `rm -r -- PATH`; then run the same command again",
+    ),
     Hint("No space left", "the disk of the state directory is full", "free space there"),
     Hint(
         "Read-only file system",

@@ -2,9 +2,9 @@
 
 Data: state (root of the state directory), folder (of this cluster and host below it), files (pairs of a pattern
 below that and a label; without one a file goes by its name), lines (of each file to begin with), follow, silence
-(seconds). Says JSON lines: first files (how many there are), and where something is in the way of our folder taken
-(what it is) and uid (ours); then source and text. Who follows ends when its stdin ends or falls silent, so that
-nothing is left behind when we go or are cut off.
+(seconds). Says JSON lines: first files (how many of ours there are), and where something is in the way of our
+folder taken (what it is) and uid (ours); then source and text. Who follows ends when its stdin ends or falls
+silent, so that nothing is left behind when we go or are cut off.
 """
 
 import json
@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, NamedTuple
 
 if TYPE_CHECKING:
-    from cluster.remote.common.owned_folder import OpenFolder, in_the_way, user_folder
+    from cluster.remote.common.owned_folder import OpenFolder, in_the_way, is_plain, user_folder
     from cluster.remote.common.processes import payload
 
 BLOCK = LONGEST = 1 << 16
@@ -134,6 +134,12 @@ class Place(NamedTuple):
         except OSError:
             return 0
 
+    def is_ours(self) -> bool:
+        try:
+            return is_plain(self.status())
+        except OSError:
+            return False
+
     def open(self) -> "BinaryIO | None":
         """None where there is no file of ours to read."""
         try:
@@ -207,7 +213,7 @@ def main() -> None:
     base = user_folder(data["state"], data["folder"])
     stranger, files = in_the_way(base, "ray", "vllm"), found(base, data["files"])
     taken = {"taken": stranger.told(), "uid": os.getuid()} if stranger else {}
-    print(json.dumps({"files": len(files), **taken}))
+    print(json.dumps({"files": sum(place.is_ours() for place in files.values()), **taken}))
     tails = Tails(data["lines"])
     tails.look(files, last=not data["follow"])
     owner = Owner(data["silence"])

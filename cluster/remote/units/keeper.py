@@ -93,7 +93,7 @@ def keep(data: dict[str, Any], unit: "OpenFolder", ours: "OpenFolder", report: i
     record = start_record(data, unit)
     try:
         leader = launch(data, unit)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         finish(unit, record, 127)
         raise OSError(0, reason(error), data["argv"][0]) from None
     signals: list[int] = []
@@ -182,8 +182,10 @@ def finish(unit: "OpenFolder", record: dict[str, Any], status: int) -> None:
         pass  # a full disk, or a folder already removed: whoever looks sees that no process is left
 
 
-def reason(problem: Exception) -> str:
+def reason(problem: BaseException) -> str:
     text = problem.strerror if isinstance(problem, OSError) else None
+    if isinstance(problem, SystemExit):
+        text = str(problem)
     return text or f"{type(problem).__name__}: {problem}"
 
 
