@@ -99,7 +99,7 @@ class Hosts:
         """A connection begins with an sshd that is called by its path."""
         return [one for one in processes(self.init(host)) if not one.command.startswith(("sshd", tool("sshd")))]
 
-    def _lasting(self, host: str) -> dict[int, str]:
+    def lasting(self, host: str) -> dict[int, str]:
         """Without the programs of a session, which leave when they hear that their connection has ended: that may
         be a moment after the orchestrator has. Each has a `timeout` of ours at the head of its process group, and
         the shell that sshd started waits for that."""
@@ -141,7 +141,7 @@ class Hosts:
     def assert_idle(self, *hosts: str) -> None:
         """Nothing runs on these hosts and no GPU is held; logs may lie there to be read."""
         for host in hosts:
-            left = self._lasting(host)
+            left = self.lasting(host)
             assert left == {}, f"{host}: {left}"
             assert self.gpus_in_use(host) == 0, host
             wait_for(f"no program of a session on {host}", partial(self._silent, host))

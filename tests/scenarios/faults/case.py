@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.scenarios.faults.parsed_report import ParsedReport, from_error, from_event, from_status
 from tests.scenarios.faults.table import Row
-from tests.scenarios.hosts import Hosts
+from tests.scenarios.hosts import Hosts, wait_for
 from tests.scenarios.operator import Operator
 from tests.scenarios.running import Running, running
 
@@ -180,6 +180,8 @@ def _time(event: dict[str, Any]) -> float:
 
 
 def _left(hosts: Hosts, host: str) -> Iterator[str]:
+    """What is there once the programs of the last session have heard that it has ended."""
+    wait_for(f"sessions to end on {host}", lambda: hosts.processes(host) == hosts.lasting(host))
     for pid, command in hosts.processes(host).items():
         yield f"{host}: pid {pid} {command[:60]}"
     if hosts.gpus_in_use(host):
