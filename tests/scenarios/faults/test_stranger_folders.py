@@ -31,7 +31,7 @@ def test_something_in_the_place_of_the_users_folder(case: Case) -> None:
 
         nobody.plants("`o-UID` is their folder, the cluster's a link", f"mkdir {TOP}; ln -s {VICTIM} {{folder}}")
         report = nobody.refused(7, "down")
-        assert f"{TOP} is not ours alone: it belongs to user nobody" in report.cause
+        assert f"{TOP} is not private to this user: it belongs to user nobody" in report.cause
         assert f"rm -r -- {TOP}" in report.cure
 
         nobody.plants("`o-UID` is a file", f"echo mine > {TOP}")
@@ -39,7 +39,7 @@ def test_something_in_the_place_of_the_users_folder(case: Case) -> None:
         assert nobody.root(f"cat {TOP}") == "mine\n"
 
         nobody.plants("`o-UID` is a pipe, on which nobody writes", f"mkfifo {TOP}")
-        nobody.told_by_status(f"{TOP} is not ours alone: it is no folder, and belongs to user nobody")
+        nobody.told_by_status(f"{TOP} is not private to this user: it is not a folder, and belongs to user nobody")
         assert nobody.root(f"stat -c %F {TOP}") == "fifo\n"
 
 
@@ -77,24 +77,24 @@ def test_something_in_the_place_of_a_folder_below(case: Case) -> None:
         nobody.plants_inside(
             "the cluster's folder is their link", f"cd ..; mv {folder} old; ln -s {VICTIM} {folder}"
         )
-        report = nobody.told_by_status(f"{folder} is not ours alone: it is a symbolic link of user nobody")
+        report = nobody.told_by_status(f"{folder} is not private to this user: it is a symbolic link of user nobody")
         assert f"rm -- {folder}" in report.cure
 
         record = '{{"keeper": 1}}'
         script = f"cd ..; mv {folder} old; mkdir -p {folder}/ray; echo '{record}' > {folder}/ray/record.json"
         nobody.plants_inside("the cluster's folder is theirs, with a record", script)
-        assert f"{folder} is not ours alone: it belongs to user nobody" in nobody.refused(7, "down").cause
+        assert f"{folder} is not private to this user: it belongs to user nobody" in nobody.refused(7, "down").cause
         assert nobody.root(f"ls {folder}/ray") == "record.json\n"
 
         nobody.plants_inside("`ray` in it is their link", f"rmdir ray; ln -s {VICTIM} ray")
         report = nobody.add_row(nobody.told_by_logs(5, "--unit", "ray"), "exit 5 of `logs`")
-        assert f"{folder}/ray is not ours alone: it is a symbolic link of user nobody" in report.cause
+        assert f"{folder}/ray is not private to this user: it is a symbolic link of user nobody" in report.cause
 
         nobody.plants_inside(
             "`vllm` in it is their folder", f"rmdir vllm; mkdir vllm; ln -s {VICTIM}/log vllm/log"
         )
         report = nobody.add_row(nobody.told_by_diagnose(5, "vllm/log"), "exit 5 of `diagnose`")
-        assert f"{folder}/vllm is not ours alone: it belongs to user nobody" in report.cause
+        assert f"{folder}/vllm is not private to this user: it belongs to user nobody" in report.cause
 
         nobody.plants_inside("`cache`, from which engines run code, is theirs", "mkdir cache; touch cache/code.so")
         assert f"{folder}/cache belongs to somebody else, user nobody" in nobody.refused(3, "up").cause
