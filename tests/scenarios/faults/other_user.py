@@ -107,6 +107,13 @@ class OtherUser:
         script = f"sed 's/.*) //' /proc/{pid}/stat 2>/dev/null | awk '$1 !~ /[ZXTt]/ {{print $20}}'"
         return self.root(script).strip()
 
+    def record_of(self, pid: int) -> str:
+        """Returns the words that write a whole record of this boot into `ray`, with this process as keeper."""
+        boot = self.root("cat /proc/sys/kernel/random/boot_id").strip()
+        keeper = {"keeper": pid, "ticks": int(self.identity(pid)), "boot": boot}
+        record = {"argv": ["ray"], "fingerprint": "x", "launched": 1.0, "status": None, **keeper}
+        return f"echo '{json.dumps(record)}' > ray/record.json"
+
     def assert_untouched(self) -> None:
         """No file of the victim was changed or read, and no process has ended or was stopped."""
         assert self.look() == self.before

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.scenarios.faults.case import Case
-from tests.scenarios.faults.other_user import SECRET, TOP, VICTIM, OtherUser, other_user
+from tests.scenarios.faults.other_user import TOP, VICTIM, OtherUser, other_user
 
 pytestmark = [pytest.mark.scenario, pytest.mark.fault, pytest.mark.timeout(600)]
 
@@ -80,13 +80,13 @@ def test_a_record_of_a_process_that_is_no_keeper(case: Case) -> None:
     """a record names a process of the remote user"""
     with other_user(case) as nobody:
         (victim,) = nobody.pids
-        nobody.plants_inside("their record names a process of the remote user as keeper", _record(nobody, victim))
+        nobody.plants_inside("their record names a process of the remote user as keeper", nobody.record_of(victim))
         assert nobody.runs("ray") == "absent"
         nobody.down()
         case.add_quiet_row("`status`: absent; `down`: exit 0; the process lives")
 
         nobody.plants_inside("the pid of a keeper in our record is that of another process by now", "true")
-        nobody.root(f"cd {nobody.folder}\n{_record(nobody, victim)}")
+        nobody.root(f"cd {nobody.folder}\n{nobody.record_of(victim)}")
         assert nobody.runs("ray") == "dead"
         nobody.down()
         case.add_quiet_row("`status`: dead; `down`: exit 0; the process lives")
@@ -102,7 +102,7 @@ def test_a_process_of_theirs_that_looks_like_ours(case: Case) -> None:
         nobody.root(f"chmod 777 {nobody.folder}/ray")
         keeper = nobody.process("python3 /var/tmp/keeper.py", where=nobody.folder, theirs=True)
         nobody.wait(f"test -e {nobody.folder}/ray/log && grep -q keeper /proc/{keeper}/comm")
-        nobody.root(f"chmod 755 {nobody.folder}/ray; cd {nobody.folder}\n{_record(nobody, keeper)}")
+        nobody.root(f"chmod 755 {nobody.folder}/ray; cd {nobody.folder}\n{nobody.record_of(keeper)}")
         nobody.pids[keeper] = nobody.identity(keeper)
         assert nobody.runs("ray") == "dead"
         nobody.down()
@@ -151,13 +151,3 @@ def _tries_all_ports(nobody: OtherUser) -> None:
     assert "reach" in report["passed"]
     nobody.assert_untouched()
     nobody.case.add_quiet_row("`check` tries every port: exit 0")
-
-
-def _record(nobody: OtherUser, pid: int) -> str:
-    """Writes a record into `ray`, whole and of this boot, whose keeper is this process."""
-    boot, ticks = nobody.root("cat /proc/sys/kernel/random/boot_id").strip(), nobody.identity(pid)
-    record = {
-        "argv": ["ray"], "fingerprint": "x", "launched": 1.0, "keeper": pid, "ticks": int(ticks), "boot": boot,
-        "status": None, "cluster": SECRET,
-    }  # fmt: skip
-    return f"echo '{json.dumps(record)}' > ray/record.json"

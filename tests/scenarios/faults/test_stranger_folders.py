@@ -73,28 +73,28 @@ def test_a_folder_that_is_swapped_all_the_time(case: Case) -> None:
 def test_something_in_the_place_of_a_folder_below(case: Case) -> None:
     """a local user has the place of a folder in `o-UID`, from when all could write in it"""
     with other_user(case) as nobody:
-        folder = nobody.folder
+        folder, kept = nobody.folder, "is not private to this user: it"
         nobody.plants_inside(
             "the cluster's folder is their link", f"cd ..; mv {folder} old; ln -s {VICTIM} {folder}"
         )
-        report = nobody.told_by_status(f"{folder} is not private to this user: it is a symbolic link of user nobody")
+        report = nobody.told_by_status(f"{folder} {kept} is a symbolic link of user nobody")
         assert f"rm -- {folder}" in report.cure
 
-        record = '{{"keeper": 1}}'
-        script = f"cd ..; mv {folder} old; mkdir -p {folder}/ray; echo '{record}' > {folder}/ray/record.json"
+        (victim,) = nobody.pids
+        script = f"cd ..; mv {folder} old; mkdir -p {folder}/ray; cd {folder}; {nobody.record_of(victim)}"
         nobody.plants_inside("the cluster's folder is theirs, with a record", script)
-        assert f"{folder} is not private to this user: it belongs to user nobody" in nobody.refused(7, "down").cause
+        assert f"{folder} {kept} belongs to user nobody" in nobody.refused(7, "down").cause
         assert nobody.root(f"ls {folder}/ray") == "record.json\n"
 
         nobody.plants_inside("`ray` in it is their link", f"rmdir ray; ln -s {VICTIM} ray")
         report = nobody.add_row(nobody.told_by_logs(5, "--unit", "ray"), "exit 5 of `logs`")
-        assert f"{folder}/ray is not private to this user: it is a symbolic link of user nobody" in report.cause
+        assert f"{folder}/ray {kept} is a symbolic link of user nobody" in report.cause
 
         nobody.plants_inside(
             "`vllm` in it is their folder", f"rmdir vllm; mkdir vllm; ln -s {VICTIM}/log vllm/log"
         )
         report = nobody.add_row(nobody.told_by_diagnose(5, "vllm/log"), "exit 5 of `diagnose`")
-        assert f"{folder}/vllm is not private to this user: it belongs to user nobody" in report.cause
+        assert f"{folder}/vllm {kept} belongs to user nobody" in report.cause
 
         nobody.plants_inside("`cache`, from which engines run code, is theirs", "mkdir cache; touch cache/code.so")
         assert f"{folder}/cache belongs to somebody else, user nobody" in nobody.refused(3, "up").cause
