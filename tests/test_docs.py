@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,36 @@ def test_every_phase_is_explained() -> None:
     rows = re.findall(r"^\| ([A-Z][^|]*) \|", RUNBOOK.read_text(), re.MULTILINE)
     known = {title.removesuffix(", on the workers") for title in rows}
     assert {phase.title for phase in up(UpOptions())} - known <= {"Start Ray on the workers"}
+
+
+#: Words of the kernel, and a verdict in the page's own words.
+_OTHERS = {"out of memory: Killed process"}
+
+
+def test_every_message_in_the_runbook_is_one_of_the_program() -> None:
+    """Names of ranks and hosts, numbers and "…" stand for what the program puts in."""
+    tables = re.findall(r"^\| message \|.*?\n\n", RUNBOOK.read_text(), re.MULTILINE | re.DOTALL)
+    shown = [message for table in tables for message in re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)]
+    parts = {
+        part.strip(" ,()") for message in shown for part in re.split(r"rank \d+|gpu-[ab]|\d+|\bN\b|…", message)
+    }
+    assert len(shown) > 15
+    assert [part for part in parts - _OTHERS if " " in part and part not in literals()] == []
+
+
+def test_the_failure_in_the_runbook_has_the_words_of_the_program() -> None:
+    (block,) = re.findall(r"^✗ gpu-b: (.*?)```", RUNBOOK.read_text(), re.MULTILINE | re.DOTALL)
+    shown = re.findall(r"^(?:  (?:next|also)   |         )(.*?)(?: ~.*)?$", block, re.MULTILINE)
+    assert len(shown) == 3
+    assert [words for words in shown if words not in literals()] == []
+    assert block.splitlines()[0].removeprefix("the engine ") in literals()
+
+
+@cache
+def literals() -> str:
+    """Returns the source of the program, without what its f-strings put in."""
+    sources = [*(ROOT / "cluster").rglob("*.py"), *(ROOT / "orchestrator").rglob("*.py")]
+    return re.sub(r"\{[^{}]*\}", "", " ".join(path.read_text() for path in sources))
 
 
 def test_what_is_installed_for_the_sandbox_is_named() -> None:
