@@ -147,8 +147,24 @@ class _Left(Fact):
     command: str
 
 
-def stop(name: Name, spec: HostSpec, state: str, venv: str, run: str = "") -> Probe[tuple[Leftover, ...]]:
-    """Ends the unit and all its processes; returns those that are alive after SIGKILL.
+class _StopAnswer(Fact):
+    """The answer of the program that stops a unit."""
+
+    left: tuple[_Left, ...]
+    another: bool = False
+
+
+@dataclass(frozen=True)
+class StopResult:
+    """The processes of a unit that are alive after SIGKILL. `others` is a unit of another run, which keeps
+    running."""
+
+    left: tuple[Leftover, ...] = ()
+    others: bool = False
+
+
+def stop(name: Name, spec: HostSpec, state: str, venv: str, run: str = "") -> Probe[StopResult]:
+    """Ends the unit and all its processes.
 
     If `run` is given, a unit of another run keeps running.
     """
@@ -156,12 +172,14 @@ def stop(name: Name, spec: HostSpec, state: str, venv: str, run: str = "") -> Pr
     payload = {"folder": f"{state}/{name}", "patience": timeout, **({"launch": run} if run else {})}
     command = program("units.stop", payload, title=f"stop {name}", venv=venv, timeout=timeout + 30, unit=name)
 
-    def parse(output: str) -> tuple[Leftover, ...]:
-        left = [(process.pid, process.command) for process in shaped(list[_Left], last_json(output)["left"])]
-        return tuple(
+    def parse(output: str) -> StopResult:
+        answer = shaped(_StopAnswer, last_json(output))
+        left = [(process.pid, process.command) for process in answer.left]
+        leftovers = (
             Leftover(spec.name, f"pid {pid}: {command}", ssh_command(spec, f"kill -9 {pid}"))
             for pid, command in left
         )
+        return StopResult(tuple(leftovers), answer.another)
 
     return Probe(command, parse)
 

@@ -147,6 +147,7 @@ def status_answer(text: str = "", presence: Presence = Presence.ALIVE, **overrid
     return json.dumps({**fields, **overrides})
 
 
-def stop_answer(*commands: str) -> str:
+def stop_answer(*commands: str, another: bool = False) -> str:
     """The answer of a stop that left these commands, from pid 70 on."""
-    return json.dumps({"left": [{"pid": pid, "command": command} for pid, command in enumerate(commands, 70)]})
+    left = [{"pid": pid, "command": command} for pid, command in enumerate(commands, 70)]
+    return json.dumps({"left": left, "another": another})

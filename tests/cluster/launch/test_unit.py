@@ -105,10 +105,10 @@ def test_what_a_stop_could_not_end_is_left() -> None:
     patience = dict(unit.STOP_TIMEOUTS)["ray"]
     assert sent(probe.command) == {"folder": f"{STATE}/ray", "patience": patience}
     assert probe.command.timeout > patience + 10
-    assert probe.parse('{"left": []}') == ()
-    assert probe.parse('{"left": [{"pid": 7, "command": "raylet"}]}') == (
-        Leftover("gpu-a", "pid 7: raylet", "ssh 10.0.0.1 kill -9 7"),
-    )
+    assert probe.parse('{"left": []}') == unit.StopResult()
+    assert probe.parse('{"left": [], "another": true}') == unit.StopResult(others=True)
+    left = Leftover("gpu-a", "pid 7: raylet", "ssh 10.0.0.1 kill -9 7")
+    assert probe.parse('{"left": [{"pid": 7, "command": "raylet"}]}') == unit.StopResult((left,))
 
 
 def test_a_look_reads_on_from_the_last() -> None:

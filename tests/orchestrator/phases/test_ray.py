@@ -10,6 +10,7 @@ from cluster.command import Command
 from cluster.errors import CommandFailed, CommandTimedOut, FleetError, NotReleased, Unreachable
 from cluster.state.desired import ray_unit
 from cluster.views import HostView, Observed
+from orchestrator.events import HostMessage
 from orchestrator.phases.ray import JoinWorkers, StartHead
 from orchestrator.run.phase import Phase, Situation
 from tests.cluster import builders
@@ -127,3 +128,14 @@ def test_only_what_this_run_has_launched_is_taken_back() -> None:
     StartHead().undo(stage)
     (launched,), (stopped,) = play.payloads("gpu-a", "keeper ray"), play.payloads("gpu-a", "stop ray")
     assert (launched["record"]["launch"], stopped["launch"]) == ("this run", "this run")
+
+
+def test_a_unit_of_another_run_is_left_and_shown() -> None:
+    play = scripted_run(lambda host: {"stop ray": stop_answer(another=host == "gpu-b")}, THREE)
+    JoinWorkers().undo(play.stage)
+    (shown,) = play.events_of(HostMessage)
+    assert (shown.host, shown.severity) == ("gpu-b", "warning")
+    assert shown.line == (
+        "warning: ray was not stopped: another run launched it, and it may serve"
+        " (see with `orchestrator status` what runs; `orchestrator down` stops it)"
+    )

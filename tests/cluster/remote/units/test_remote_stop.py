@@ -56,7 +56,7 @@ def test_a_polite_leader_is_heard_out(cell: Cell) -> None:
 
 def test_the_probe_stops_as_well(cell: Cell) -> None:
     cell.launch(FOREVER)
-    assert HOST.ask(unit.stop("vllm", inventory().head, cell.state, VENV)) == ()
+    assert HOST.ask(unit.stop("vllm", inventory().head, cell.state, VENV)) == unit.StopResult()
     assert cell.pids() == set()
 
 
@@ -208,8 +208,8 @@ def test_the_other_unit_is_left_alone(cell: Cell) -> None:
     assert Path(cell.state, "ray", "record.json").exists()
 
 
-def take_back(cell: Cell, run: str) -> None:
-    assert HOST.ask(unit.stop("vllm", inventory().head, cell.state, VENV, run)) == ()
+def take_back(cell: Cell, run: str) -> unit.StopResult:
+    return HOST.ask(unit.stop("vllm", inventory().head, cell.state, VENV, run))
 
 
 @pytest.mark.parametrize("theirs", ["another run", ""])
@@ -217,12 +217,12 @@ def test_a_rollback_stops_what_its_own_run_has_launched(cell: Cell, theirs: str)
     """Whoever could not ask for the lease meanwhile may find the unit of another operator, or of older code."""
     cell.launch(FOREVER, run=theirs)
     everyone = cell.pids()
-    take_back(cell, "this run")
+    assert take_back(cell, "this run") == unit.StopResult(others=True)
     assert cell.pids() == everyone
     assert cell.record()["argv"] == list(FOREVER)
     assert cell.stop() == []
     cell.launch(FOREVER, run="this run")
-    take_back(cell, "this run")
+    assert take_back(cell, "this run") == unit.StopResult()
     assert cell.pids() == set()
     assert not (cell.folder() / "record.json").exists()
 
