@@ -136,7 +136,7 @@ class OtherUser:
         inventory = self.case.hosts.inventory
         done = self.case.operator.run("logs", inventory, self.host, *words, "--output", "json")
         assert (done.returncode, done.stdout) == (code, ""), done.stderr
-        assert code or f"{self.host}: there is no log" in done.stderr
+        assert code or f"{self.host}: no log of" in done.stderr
         self.assert_untouched()
         return from_error(json.loads(done.stderr.splitlines()[-1])) if code else None
 

@@ -58,7 +58,7 @@ def _shows_no_log(nobody: OtherUser) -> None:
     nobody.told_by_logs(0, "--unit", "ray")
     nobody.told_by_diagnose(0, "ray/log")
     assert nobody.runs("ray") == "absent"
-    nobody.case.add_quiet_row("`logs`: there is no log of ray; `diagnose` leaves it out")
+    nobody.case.add_quiet_row("`logs`: no log of ray; `diagnose` leaves it out")
 
 
 def test_something_in_the_place_of_a_record(case: Case) -> None:
