@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from cluster.launch.unit import folder_name
 from tests.cluster import builders
 from tests.cluster.remote.cell import Cell
 from tests.cluster.remote.local import VENV, here
-from tests.timing import Stopwatch, eventually
+from tests.timing import LIMIT, Stopwatch, eventually
 
 ALL = Files("**/*")
 
@@ -30,7 +31,10 @@ def inventory(state: Path | str) -> Inventory:
 
 
 def brought(state: Path, *files: Files, environ: dict[str, str] | None = None, **wanted: Any) -> Collected:
-    return collect(here(environ), inventory(state), CollectRequest(files, **{"kernel": "", **wanted}))
+    """Has all the time that it takes, unless `wanted` limits it."""
+    return collect(
+        here(environ), inventory(state), CollectRequest(files, **{"kernel": "", "seconds": LIMIT, **wanted})
+    )
 
 
 @pytest.fixture
@@ -84,18 +88,19 @@ def test_secrets_of_the_session_and_rays_token_do_not_leave(tmp_path: Path, fold
 
 
 def test_commands_and_versions(tmp_path: Path, folder: Path) -> None:
-    commands = {
-        "said.txt": ("echo", "hello"),
-        "missing.txt": ("/no/such/program",),
-        "slow.txt": ("sleep", "60"),
-    }
-    with Stopwatch() as watch:
-        found = brought(tmp_path, commands=commands, versions=True, seconds=1.5)
-    assert watch.seconds < 5
+    commands = {"said.txt": ("echo", "hello"), "missing.txt": ("/no/such/program",)}
+    found = brought(tmp_path, commands=commands, versions=True)
     assert found.texts["said.txt"] == "hello\n"
     assert found.texts["missing.txt"] == "/no/such/program: No such file or directory\n"
-    assert found.left_out == ("slow.txt",)
     assert "\npytest==" in found.texts["versions.txt"]
+    assert found.left_out == ()
+
+
+def test_a_command_that_takes_longer_than_there_is_time_is_left_out(tmp_path: Path, folder: Path) -> None:
+    with Stopwatch() as watch:
+        found = brought(tmp_path, commands={"slow.txt": ("sleep", "600")}, seconds=0.5)
+    assert watch.seconds < 5
+    assert found.left_out == ("slow.txt",)
 
 
 def test_a_ray_that_hangs_is_not_waited_for(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,19 +127,31 @@ def test_what_ray_knows_or_why_not(
     assert json.loads(found.texts["ray_state.json"]) == told
 
 
+#: Waits until nobody has the pipe open for writing: it ends with the test, also where that is killed.
 STUCK = """
-import socket, sys, threading
+import os, socket, sys
 listener = socket.create_server(("127.0.0.1", 0))
 other = socket.create_connection(listener.getsockname())
+pipe = os.open(sys.argv[2], os.O_RDONLY)
 open(sys.argv[1], "w").write(str(listener.getsockname()[1]))
 def waits_for_ever():
-    threading.Event().wait()
+    os.read(pipe, 1)
 waits_for_ever()
 """
 
 
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[Path]:
+    """Is open for writing for as long as the test lives."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    end = os.open(path, os.O_RDWR)
+    yield path
+    os.close(end)
+
+
 def test_processes_of_ours_with_their_stacks_and_connections(
-    cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cell: Cell, pipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "cluster.diagnosis.collect.folder_name", lambda *_: os.path.relpath(cell.state, tmp_path / "o-1")
@@ -142,7 +159,7 @@ def test_processes_of_ours_with_their_stacks_and_connections(
     port = tmp_path / "port"
     program = tmp_path / "stuck.py"
     program.write_text(STUCK)
-    cell.launch((sys.executable, str(program), str(port)))
+    cell.launch((sys.executable, str(program), str(port), str(pipe)))
     eventually(lambda: port.exists() and port.read_text())
     found = brought(tmp_path, processes=True).texts
     one = next(one for one in json.loads(found["processes.json"]) if "stuck.py" in one["command"])
@@ -159,10 +176,10 @@ def test_processes_of_ours_with_their_stacks_and_connections(
 
 def test_no_file_takes_the_time_of_the_others(tmp_path: Path, folder: Path) -> None:
     """A pattern of names that is slow on purpose: what is left out is the file that it is slow on."""
-    (folder / "vllm" / "log").write_text("a" * 40 + "=b\n")
+    (folder / "vllm" / "log").write_text("A" * 40 + "=b\n")
     (folder / "vllm" / "log.1").write_text("well\n")
     os.utime(folder / "vllm" / "log.1", (time.time() - 60,) * 2)
-    command = _command(inventory(tmp_path), "here", CollectRequest((ALL,), kernel="", seconds=4.0))
+    command = _command(inventory(tmp_path), "here", CollectRequest((ALL,), kernel="", seconds=6.0))
     slow = replace(command, stdin=command.stdin.replace(json.dumps(SECRET_NAMES).encode(), b'"(?:a+)+X"'))
     answer = collected("here", here().run(slow).stdout)
     assert (answer.texts, answer.left_out) == ({"vllm/log.1": "well\n"}, ("vllm/log",))
