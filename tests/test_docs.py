@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli.arguments import parse
 from orchestrator.cli.cli import main
 from orchestrator.outcome import exit_codes
 from orchestrator.plans import UpOptions, up
 from orchestrator.render import announce
+from tests.command_lines import asked
 from tests.orchestrator.render.story import ANNOUNCEMENT
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +33,7 @@ def commands(start: str) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("page", "words"), sorted(set(commands("orchestrator "))))
 def test_every_command_is_one_that_the_program_takes(page: str, words: str) -> None:
-    parse(shlex.split(words))
+    asked(shlex.split(words))
 
 
 def test_the_plan_in_the_runbook_is_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,8 +23,6 @@ OPEN: dict[str, set[Rule]] = {
     "cluster/model": {"length", "words"},
     "cluster/plan": {"length", "words"},
     "cluster/remote": {"fragments", "length", "words"},
-    "orchestrator/cli": {"length", "words"},
-    "orchestrator/commands": {"words"},
     "orchestrator/session": {"length"},
     "SECURITY.md": {"words"},
 }

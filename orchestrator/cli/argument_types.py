@@ -1,60 +1,111 @@
-"""What words on the command line stand for."""
+"""What words on the command line stand for. A function raises ValueError for a word that it does not take."""
 
 from __future__ import annotations
 
-import argparse
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
+
+import click
 
 _INVENTORIES = (".yaml", ".yml")
 
 
+class Parsed(click.ParamType[object, Any]):
+    """`parse` reads a word; `name` stands for the word in the help."""
+
+    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        try:
+            return self._parse(value) if isinstance(value, str) else value
+        except ValueError as problem:
+            self.fail(str(problem), param, ctx)
+
+
 def inventory_and_hosts(words: Sequence[str]) -> tuple[Path | None, tuple[str, ...]]:
-    """The first word is the inventory where it is a file, or is called like one; all others are hosts."""
+    """The first word is the inventory if it is a file, or has the name of one. All others are hosts."""
     # A pipe will do for a file: `<(generate an inventory)`.
     if words and (words[0].endswith(_INVENTORIES) or (Path(words[0]).exists() and not Path(words[0]).is_dir())):
         return Path(words[0]), tuple(words[1:])
     return None, tuple(words)
 
 
-def whole(word: str, what: str) -> int:
-    """Raises what argparse explains, as the other types here do; `what` is what was expected."""
+def _whole(word: str, expected: str) -> int:
     try:
         return int(word)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected {what}, found {word!r}") from None
+        raise ValueError(f"expected {expected}, found {word!r}") from None
 
 
-def real(word: str, what: str) -> float:
-    """Like `whole`, with a fraction."""
+def _real(word: str, expected: str) -> float:
     try:
         return float(word)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected {what}, found {word!r}") from None
+        raise ValueError(f"expected {expected}, found {word!r}") from None
 
 
-def at_least_zero(word: str) -> int:
-    number = whole(word, "a whole number from 0 on")
+def from_zero(word: str) -> int:
+    number = _whole(word, "a whole number from 0 on")
     if number < 0:
-        raise argparse.ArgumentTypeError(f"{word} is less than 0")
+        raise ValueError(f"{word} is less than 0")
+    return number
+
+
+def positive(word: str) -> int:
+    number = _whole(word, "a whole number from 1 on")
+    if number < 1:
+        raise ValueError(f"{word} is less than 1")
     return number
 
 
 def seconds(word: str) -> float:
-    number = real(word, "a number of seconds, such as 600")
+    number = _real(word, "a number of seconds, such as 600")
     if not (number > 0 and math.isfinite(number)):
-        raise argparse.ArgumentTypeError(f"{word} is no time to wait")
+        raise ValueError(f"invalid timeout: {word}")
     return number
 
 
+def rate(word: str) -> float:
+    """`inf` sends all at once."""
+    number = _real(word, "a number of requests a second, or inf")
+    if math.isnan(number) or number <= 0:
+        raise ValueError(f"invalid rate: {word}")
+    return number
+
+
+def seed(word: str) -> int:
+    number = _whole(word, f"a whole number from 0 to {2**31 - 1}")
+    if not 0 <= number < 2**31:
+        raise ValueError(f"{word} is not from 0 to {2**31 - 1}")
+    return number
+
+
+def numbers(word: str) -> tuple[int, ...]:
+    return tuple(map(positive, word.split(",")))
+
+
+def layouts(word: str) -> tuple[tuple[int, int], ...]:
+    return tuple(map(_layout, word.split(",")))
+
+
+def _layout(word: str) -> tuple[int, int]:
+    sizes = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", word)
+    if not sizes:
+        raise ValueError(f"invalid layout: {word}; write tensor x pipeline, such as 8x2")
+    return int(sizes[1]), int(sizes[2])
+
+
 def check_name(word: str) -> str:
-    """Raises for what is no check, guesses which was meant, and says what lists them."""
     from cluster.values.checks import CHECKS
 
     if word not in CHECKS:
         near = get_close_matches(word.lower(), CHECKS, 1)
         guess = f" (did you mean {near[0]}?)" if near else ""
-        raise argparse.ArgumentTypeError(f"{word} is no check{guess}: `orchestrator check --all` lists them")
+        raise ValueError(f"unknown check: {word}{guess}; `orchestrator check --all` lists the checks")
     return word

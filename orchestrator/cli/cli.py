@@ -1,85 +1,80 @@
-"""The command line. Heavy imports happen where they are needed: `--help` answers at once."""
+"""The command line: from words to an exit code."""
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Callable, Sequence
-from importlib import import_module
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
 
 from orchestrator.cli import streams
-from orchestrator.cli.arguments import parse, parser
+from orchestrator.cli.groups import LazyGroup
+from orchestrator.cli.parameters import VERSION
 
-if TYPE_CHECKING:
-    from orchestrator.local.settings import Output, Settings
-    from orchestrator.session.session import Request
-
-__all__ = ["main", "parse", "parser"]
-
-#: Returns the exit code, None for 0; raises ClusterError.
-RunCommand = Callable[["Request", "Settings"], int | None]
+#: The commands by the order of work; each has a module in this package.
+program = LazyGroup(
+    name="orchestrator",
+    sections={
+        "Look": ("check", "plan", "status", "logs"),
+        "Run": ("up", "down"),
+        "Measure": ("bench",),
+        "Repair": ("diagnose", "unlock", "exec"),
+    },
+    help="Serve one very large model over several GPU hosts, and verify every step.",
+    example="up inventory.yaml",
+    params=[VERSION],
+)
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Runs one command; its result goes to stdout, everything else to stderr. Returns the exit code."""
+    """Runs one command; its result goes to stdout, everything else to stderr. Returns the exit code.
+
+    Raises SystemExit after a help text, and for words that mean nothing.
+    """
     streams.open_all()
     try:
-        return _main(parse(sys.argv[1:] if words is None else words))
+        return _main(list(sys.argv[1:] if words is None else words))
     except KeyboardInterrupt:
-        # Somebody who will not even wait for the report.
+        # The operator did not wait for the report either.
         return 130
     finally:
         streams.settle_all()
 
 
-def _main(arguments: argparse.Namespace) -> int:
-    from cluster.errors import ClusterError
-    from orchestrator.outcome.exit_codes import exit_code
-    from orchestrator.outcome.output import print_failure
-    from orchestrator.run.interrupts import Interrupted
-
-    output = arguments.output
+def _main(words: list[str]) -> int:
     try:
-        settings = _settings()
-        output = output or settings.output
-        return _run(arguments, output, settings)
-    except ClusterError as error:
-        print_failure(error, output)
-        return exit_code(error)
-    except KeyboardInterrupt as error:
-        print_failure(Interrupted("interrupted"), output)
-        return exit_code(error)
+        with program.make_context("orchestrator", words) as context:
+            code: int = program.invoke(context)
+            return code
+    except click.exceptions.Exit as end:
+        raise SystemExit(end.exit_code) from None
+    except click.UsageError as error:
+        _refuse(error)
 
 
-def _run(arguments: argparse.Namespace, output: Output, settings: Settings) -> int:
-    """Each command has a file of its own, and `Request` knows the names of all that may be asked for."""
-    from dataclasses import fields
-
-    from orchestrator.session.session import Request
-
-    given = vars(arguments) | {"output": output, "path": arguments.inventory}
-    request = Request(**{field.name: given[field.name] for field in fields(Request) if field.name in given})
-    module = "execute" if request.verb == "exec" else request.verb.replace(" ", "_")
-    run: RunCommand = import_module(f"orchestrator.commands.{module}").run
-    return run(request, settings) or 0
-
-
-def _settings() -> Settings:
-    from pydantic import ValidationError
-
+def _refuse(error: click.UsageError) -> NoReturn:
+    """Prints how the command is used, what was wrong, and how to find what is right."""
     from cluster.errors import UsageError
-    from orchestrator.local.settings import Patience, Settings, misspelt
+    from orchestrator.outcome.exit_codes import USAGE
+    from orchestrator.outcome.output import print_error
+    from orchestrator.render.text import write
 
-    if misspelt_names := misspelt():
-        names, near = ", ".join(misspelt_names), ", ".join(misspelt_names.values())
-        raise UsageError(f"the environment: {names} is no setting", cure=f"{near}? or leave it out")
-    try:
-        Patience()
-        return Settings()
-    except ValidationError as error:
-        prefix = "ORCHESTRATOR_PATIENCE_" if error.title == Patience.__name__ else "ORCHESTRATOR_"
-        wrong = "; ".join(
-            f"{prefix}{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()
-        )
-        raise UsageError(f"the environment: {wrong}", cure="correct it, or leave it out") from None
+    context = error.ctx or click.Context(program, info_name="orchestrator")
+    write(sys.stderr, f"{context.get_usage()}\n")
+    print_error(UsageError(_reason(error, context), cure=f"`{context.command_path} --help` lists what it takes"))
+    raise SystemExit(USAGE)
+
+
+def _reason(error: click.UsageError, context: click.Context) -> str:
+    match error:
+        case click.MissingParameter(param=click.Parameter() as parameter):
+            return f"{_label(parameter, context)} is missing"
+        case click.BadParameter(param=click.Parameter() as parameter):
+            return f"{_label(parameter, context)}: {error.message}"
+    return error.format_message().rstrip(".")
+
+
+def _label(parameter: click.Parameter, context: click.Context) -> str:
+    """Returns the name of an option, or what stands for an argument in the usage."""
+    return parameter.opts[-1] if isinstance(parameter, click.Option) else parameter.make_metavar(context)

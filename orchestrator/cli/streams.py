@@ -1,4 +1,4 @@
-"""The three streams of the program: a person or a script may close any of them, and the work goes on."""
+"""The three streams of the program. An operator or a script may close any of them; the work continues."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def open_all() -> None:
 
 
 def settle_all() -> None:
-    """What nobody reads any more must not become a complaint of the interpreter when it ends."""
+    """Without it, the interpreter complains at its end about output that no process reads."""
     for stream in (sys.stdout, sys.stderr):
         _settle(stream)
 

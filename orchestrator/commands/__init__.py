@@ -1,1 +1,1 @@
-"""One file a command: `run(request, settings)` carries it out, says its result, and returns its exit code."""
+"""One file a command: `run(invocation, …)` carries it out, says its result, and returns its exit code."""

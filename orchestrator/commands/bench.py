@@ -11,22 +11,20 @@ from pathlib import Path
 from cluster.bench.workload import Cell, matrix
 from cluster.errors import ClusterError
 from orchestrator import plans
+from orchestrator.bench.arguments import BenchArguments
 from orchestrator.bench.results import BenchSettings, Results, open_results
-from orchestrator.local.settings import Settings
 from orchestrator.outcome.exit_codes import COMMAND
 from orchestrator.outcome.output import print_result
 from orchestrator.plans import BenchOptions
 from orchestrator.render import bench as shown
 from orchestrator.render.text import count, marks_for
-from orchestrator.session.request import BenchArguments, Request
+from orchestrator.session.invocation import Invocation
 from orchestrator.session.session import session
 
 
-def run(request: Request, settings: Settings) -> int:
-    arguments = request.bench
-    assert arguments is not None
+def run(invocation: Invocation, arguments: BenchArguments) -> int:
     cells = requested_cells(arguments)
-    with session(request, settings) as opened:
+    with session(invocation) as opened:
         results = results_for(arguments, arguments.results or new_results_folder(opened.inventory.cluster))
         try:
             opened.run(plans.bench(BenchOptions(cells, results, opened.runs)))
@@ -36,7 +34,9 @@ def run(request: Request, settings: Settings) -> int:
     runs = results.runs()
     marks = marks_for(sys.stdout)
     print_result(
-        request, lambda: shown.text(runs, results.folder, marks), lambda: shown.document(runs, results.folder)
+        invocation.output,
+        lambda: shown.text(runs, results.folder, marks),
+        lambda: shown.document(runs, results.folder),
     )
     return 0 if all(map(results.valid, cells)) else COMMAND
 
@@ -56,7 +56,7 @@ def results_for(arguments: BenchArguments, folder: Path) -> Results:
 
 
 def note_resume(error: ClusterError, results: Results) -> None:
-    """Notes on the error how to go on: what was measured is kept, and is not measured again."""
+    """Notes on the error how to resume: what was measured is kept, and is not measured again."""
     runs = len(results.runs())
     if runs:
         where = shlex.quote(str(results.folder))

@@ -6,27 +6,25 @@ from pathlib import Path
 
 from cluster.bench.compare import compare, paired
 from cluster.errors import UsageError
-from orchestrator.local.settings import Settings
 from orchestrator.outcome.result import put
 from orchestrator.render import compare as shown
 from orchestrator.render.json_text import to_json
 from orchestrator.report.series import Series, load
-from orchestrator.session.session import Request
 
 
-def run(request: Request, settings: Settings) -> None:
+def run(folders: tuple[Path, Path], *, form: str) -> None:
     """Raises UsageError where there is nothing to compare."""
-    first, second = map(_only, request.folders)
+    first, second = map(_only, folders)
     pairs = paired([kept.run for kept in first.runs], [kept.run for kept in second.runs])
     if not pairs:
         cure = "measure the same workloads and numbers of prompts in both"
         raise UsageError("A and B share no workload with a valid run in both", cure=cure)
     groups, differences = compare(pairs), first.conditions.differences(second.conditions)
     otherwise = [f"{what}: A {ours}, B {theirs}" for what, ours, theirs in differences]
-    if request.form == "json":
+    if form == "json":
         output = to_json(shown.document(groups, otherwise), indent=2)
     else:
-        output = (shown.markdown if request.form == "markdown" else shown.text)(groups, otherwise)
+        output = (shown.markdown if form == "markdown" else shown.text)(groups, otherwise)
     put(output + "\n")
 
 

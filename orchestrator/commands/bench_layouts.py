@@ -13,10 +13,10 @@ from cluster.bench.workload import Cell
 from cluster.errors import ClusterError, LeaseHeld, UsageError
 from cluster.inventory import Inventory, with_layout
 from cluster.plan import plan
+from orchestrator.bench.arguments import BenchArguments
 from orchestrator.bench.results import NotKept, Results, open_results
 from orchestrator.commands.bench import new_results_folder, note_resume, requested_cells, results_for
 from orchestrator.events import HostMessage
-from orchestrator.local.settings import Settings
 from orchestrator.outcome.exit_codes import COMMAND, exit_code
 from orchestrator.outcome.output import print_error, print_result
 from orchestrator.plans import BenchOptions, bench_layout, down
@@ -26,7 +26,8 @@ from orchestrator.render.text import marks_for
 from orchestrator.report.page import write_page
 from orchestrator.report.series import load
 from orchestrator.run.interrupts import Interrupted
-from orchestrator.session.session import Request, Session, session
+from orchestrator.session.invocation import Invocation
+from orchestrator.session.session import Session, session
 
 
 @dataclass
@@ -39,15 +40,15 @@ class Layout:
     error: ClusterError | None = None
 
 
-def run(request: Request, settings: Settings) -> int:
-    """Raises what forbids all of them, as does one that the model cannot have; a layout that fails leaves the
-    others to be measured."""
-    arguments = request.bench
-    assert arguments is not None
+def run(invocation: Invocation, arguments: BenchArguments, sizes: Sequence[tuple[int, int]]) -> int:
+    """Raises an error that stops all of them, as a layout does that the model cannot have.
+
+    After a layout that fails, the others are measured.
+    """
     cells = requested_cells(arguments)
-    with session(request, settings) as opened:
+    with session(invocation) as opened:
         inventories = {
-            "x".join(map(str, sizes)): with_layout(opened.inventory, *sizes) for sizes in arguments.layouts
+            f"{tensor}x{pipeline}": with_layout(opened.inventory, tensor, pipeline) for tensor, pipeline in sizes
         }
         _refuse(inventories)
         top = results_for(arguments, arguments.results or new_results_folder(opened.inventory.cluster))
@@ -65,7 +66,7 @@ def run(request: Request, settings: Settings) -> int:
             raise
     _abandon(layouts)
     top.abandon()
-    return _report(request, top.folder, layouts, cells)
+    return _report(invocation, top.folder, layouts, cells)
 
 
 def _refuse(inventories: Mapping[str, Inventory]) -> None:
@@ -84,7 +85,9 @@ def _measure(opened: Session, layout: Layout, cells: Sequence[Cell]) -> None:
     opened.sink(HostMessage("", f"layout {layout.name}"))
     layout_session, ours = replace(opened, inventory=layout.inventory), list[bool]()
     options = BenchOptions(cells, layout.results, layout_session.runs)
-    remember = layout_session.local_state.remember(opened.request.path) if opened.request.path else lambda: None
+    remember = (
+        layout_session.local_state.remember(opened.invocation.path) if opened.invocation.path else lambda: None
+    )
     try:
         layout_session.run(bench_layout(options, remember, lambda: ours.append(True)))
     except (UsageError, LeaseHeld, NotKept, Interrupted):
@@ -93,7 +96,7 @@ def _measure(opened: Session, layout: Layout, cells: Sequence[Cell]) -> None:
         layout.error = error
     if ours:
         layout_session.run(down())
-        if opened.request.path:
+        if opened.invocation.path:
             layout_session.local_state.forget()
 
 
@@ -102,7 +105,7 @@ def _abandon(layouts: Sequence[Layout]) -> None:
         layout.results.abandon()
 
 
-def _report(request: Request, folder: Path, layouts: Sequence[Layout], cells: Sequence[Cell]) -> int:
+def _report(invocation: Invocation, folder: Path, layouts: Sequence[Layout], cells: Sequence[Cell]) -> int:
     for layout in layouts:
         if layout.error:
             print_error(layout.error)
@@ -113,7 +116,7 @@ def _report(request: Request, folder: Path, layouts: Sequence[Layout], cells: Se
         for layout in measured
     ]
     where = _page(folder) if measured else ""
-    print_result(request, lambda: "\n".join([*text, where]), lambda: _document(measured, where))
+    print_result(invocation.output, lambda: "\n".join([*text, where]), lambda: _document(measured, where))
     failed = next((layout.error for layout in layouts if layout.error), None)
     if failed:
         return exit_code(failed)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from orchestrator.local.settings import Settings
 from orchestrator.outcome.result import put
 from orchestrator.render.json_text import to_json
 from orchestrator.report import data
 from orchestrator.report.page import write_page
 from orchestrator.report.series import Series, load
-from orchestrator.session.session import Request
 
 _FORMS: dict[str, Callable[[Sequence[Series]], str]] = {
     "json": lambda series: to_json(data.document(series), indent=1) + "\n",
@@ -19,12 +18,12 @@ _FORMS: dict[str, Callable[[Sequence[Series]], str]] = {
 }
 
 
-def run(request: Request, settings: Settings) -> None:
+def run(folders: Sequence[Path], *, to: Path | None, form: str) -> None:
     """Raises UsageError for folders without results, and where the page cannot be written."""
-    series = load(request.folders)
-    if request.form in _FORMS:
-        put(_FORMS[request.form](series))
+    series = load(folders)
+    if form in _FORMS:
+        put(_FORMS[form](series))
         return
-    path = request.to or request.folders[0] / "report.html"
+    path = to or folders[0] / "report.html"
     write_page(path, series)
     put(f"{path}\n")

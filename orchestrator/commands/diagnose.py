@@ -9,30 +9,30 @@ from typing_extensions import TypedDict
 
 from cluster.errors import FleetError, HostError, UsageError
 from cluster.state.observe import observe
-from orchestrator.local.settings import Settings
 from orchestrator.outcome.exit_codes import exit_code
 from orchestrator.outcome.output import print_error, print_result
 from orchestrator.render.text import clean, count
-from orchestrator.session.session import Request, Session, session
+from orchestrator.session.invocation import Invocation
+from orchestrator.session.session import Session, session
 from orchestrator.session.support_bundle import Bundle
 
 #: Seconds for every host to say all.
 _PATIENCE = 20.0
 
 
-def run(request: Request, settings: Settings) -> int:
-    with session(request, settings, journaled=False) as opened:
-        bundle = _write_bundle(opened)
-    print_result(request, lambda: _text(bundle), lambda: _document(bundle))
-    if request.output != "json":
+def run(invocation: Invocation, *, to: Path | None) -> int:
+    with session(invocation, journaled=False) as opened:
+        bundle = _write_bundle(opened, to or Path())
+    print_result(invocation.output, lambda: _text(bundle), lambda: _document(bundle))
+    if invocation.output != "json":
         for problem in bundle.problems:
             print_error(problem)
     return exit_code(FleetError(bundle.problems)) if bundle.problems else 0
 
 
-def _write_bundle(opened: Session) -> Bundle:
+def _write_bundle(opened: Session, to: Path) -> Bundle:
     """Raises UsageError before any host is asked where the file cannot be."""
-    path = _path(opened)
+    path = _path(opened, to)
     observed = observe(opened.inventory, opened.fleet)
     try:
         return opened.diagnosis.write(path, observed, _PATIENCE)
@@ -41,9 +41,8 @@ def _write_bundle(opened: Session) -> Bundle:
         raise UsageError(f"{path} cannot be written: {problem.strerror or problem}", cure=cure) from None
 
 
-def _path(opened: Session) -> Path:
+def _path(opened: Session, to: Path) -> Path:
     """A folder will do; by default it is the one that we are called from."""
-    to = opened.request.to or Path()
     name = f"{opened.inventory.cluster}-{opened.stamp}.tar.gz"
     path = (to / name if to.is_dir() else to).absolute()
     if not path.parent.is_dir():

@@ -8,24 +8,25 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 from cluster.inventory import Inventory
-from orchestrator.local.settings import Settings
 from orchestrator.outcome.output import print_result
 from orchestrator.plans import down
+from orchestrator.session.invocation import Invocation
 from orchestrator.session.removed_hosts import removed_hosts, teardown
-from orchestrator.session.session import Request, session
+from orchestrator.session.session import session
 
 
-def run(request: Request, settings: Settings) -> None:
+def run(invocation: Invocation, *, wait: bool) -> None:
     """Raises NotReleased for removed hosts as well."""
-    with session(request, settings) as opened:
-        opened.run(down(removed_hosts(settings.state, opened.inventory), teardown(opened)))
+    with session(invocation) as opened:
+        removed = removed_hosts(opened.settings.state, opened.inventory)
+        opened.run(down(removed, teardown(opened)), wait=wait)
         opened.local_state.forget()
         gone = _gone(opened.inventory)
-    print_result(request, lambda: gone["text"], lambda: gone)
+    print_result(invocation.output, lambda: gone["text"], lambda: gone)
 
 
 class DownDocument(TypedDict):
-    """A cluster of which nothing is left; `text` says so to a person."""
+    """A cluster of which nothing is left; `text` is the sentence of the plain output."""
 
     cluster: str
     hosts: Sequence[str]

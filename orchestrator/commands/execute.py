@@ -10,39 +10,39 @@ from typing import IO
 
 from cluster.errors import Unreachable
 from cluster.transport.execute import command, execute, stdout_file
+from cluster.transport.fleet import Fleet
 from cluster.transport.host import Host
 from cluster.views import Executed
 from orchestrator.commands.ordered_output import OrderedOutput
-from orchestrator.local.settings import Settings
 from orchestrator.outcome.exit_codes import COMMAND, UNREACHABLE, exit_code
 from orchestrator.outcome.output import print_error, print_result
 from orchestrator.outcome.result import put
 from orchestrator.render import execute as shown
 from orchestrator.render.text import marks_for, write
 from orchestrator.run.interrupts import Interrupted
-from orchestrator.session.session import Request, Session, session
+from orchestrator.session.invocation import Invocation
+from orchestrator.session.session import Session, session
 
 #: The outcome on a host without its stdout, and the file that holds it.
 _Output = tuple[Executed, IO[str]]
 
 
-def run(request: Request, settings: Settings) -> int:
-    with session(request, settings, journaled=False) as opened:
-        outcomes = _everywhere(opened)
-    if request.output == "json":
-        print_result(request, str, lambda: shown.document(request.command, outcomes))
+def run(invocation: Invocation, *, hosts: Sequence[str], timeout: float, words: tuple[str, ...]) -> int:
+    with session(invocation, journaled=False) as opened:
+        outcomes = _everywhere(opened, opened.chosen(hosts), timeout, words)
+    if invocation.output == "json":
+        print_result("json", str, lambda: shown.document(words, outcomes))
     return _status(outcomes)
 
 
-def _everywhere(opened: Session) -> list[Executed]:
-    hosts, request = opened.chosen, opened.request
-    words = command(request.command, opened.inventory.runtime.venv, request.timeout)
+def _everywhere(opened: Session, hosts: Fleet, timeout: float, words: tuple[str, ...]) -> list[Executed]:
+    remote = command(words, opened.inventory.runtime.venv, timeout)
     show = OrderedOutput[_Output](hosts.names, lambda _, output: _show(*output, len(hosts) > 1))
 
     def work(host: Host) -> Executed:
         stdout = stdout_file()
-        ended = execute(host, words, stdout)
-        if request.output == "json":
+        ended = execute(host, remote, stdout)
+        if opened.invocation.output == "json":
             with stdout:
                 return replace(ended, stdout=stdout.read())
         show(host.name, (ended, stdout))
@@ -51,7 +51,7 @@ def _everywhere(opened: Session) -> list[Executed]:
     try:
         return list(hosts.all(work).values())
     except KeyboardInterrupt:
-        rest = f"its processes may keep running, for {request.timeout:g} s at most"
+        rest = f"its processes may keep running, for {timeout:g} s at most"
         raise Interrupted("interrupted", cause=rest) from None
 
 

@@ -8,7 +8,7 @@ from cluster.inventory import Inventory
 from cluster.plan import Answers, ask, plan
 from cluster.plan.results import Plan
 from cluster.views import HostView
-from orchestrator.local.settings import Patience, Settings
+from orchestrator.local.settings import Patience
 from orchestrator.outcome.exit_codes import PREFLIGHT, UNREACHABLE
 from orchestrator.outcome.output import print_result
 from orchestrator.plans import UpOptions, up
@@ -17,20 +17,21 @@ from orchestrator.render import plan_document
 from orchestrator.render.plan import PlannedPhase
 from orchestrator.render.text import marks_for
 from orchestrator.run.phase import Phase, Situation
+from orchestrator.session.invocation import Invocation
 from orchestrator.session.removed_hosts import removed_hosts
-from orchestrator.session.session import Request, inventory_of, session
+from orchestrator.session.session import inventory_of, session
 
 
-def run(request: Request, settings: Settings) -> int:
-    inventory, answers = _known(request, settings)
+def run(invocation: Invocation, *, ask_hosts: bool) -> int:
+    inventory, answers = _known(invocation, ask_hosts)
     planned = plan(inventory, answers)
     # Nothing runs on hosts where nobody has looked.
     seen = answers.seen if answers else {spec.name: HostView(spec.name) for spec in inventory.hosts}
     situation = Situation(inventory, seen)
-    options = UpOptions(removed=removed_hosts(settings.state, inventory))
+    options = UpOptions(removed=removed_hosts(invocation.settings.state, inventory))
     phases = [_phase(phase, situation) for phase in up(options)]
     print_result(
-        request,
+        invocation.output,
         lambda: shown.text(planned, phases, marks_for(sys.stdout)),
         lambda: plan_document.document(planned, phases),
     )
@@ -43,10 +44,10 @@ def _status(planned: Plan) -> int:
     return 0 if planned.runs else PREFLIGHT
 
 
-def _known(request: Request, settings: Settings) -> tuple[Inventory, Answers | None]:
-    if not request.ask_hosts:
-        return inventory_of(request, settings), None
-    with session(request, settings, journaled=False) as opened:
+def _known(invocation: Invocation, ask_hosts: bool) -> tuple[Inventory, Answers | None]:
+    if not ask_hosts:
+        return inventory_of(invocation), None
+    with session(invocation, journaled=False) as opened:
         return opened.inventory, ask(opened.inventory, opened.fleet)
 
 

@@ -10,30 +10,32 @@ from datetime import datetime
 
 from cluster.state.status import status
 from cluster.transport.wait import repeatedly
-from orchestrator.local.settings import Settings
 from orchestrator.outcome.output import print_result
 from orchestrator.outcome.result import put
 from orchestrator.render import status as shown
 from orchestrator.render.json_text import to_json
 from orchestrator.render.text import marks_for
-from orchestrator.session.session import Request, Session, session
+from orchestrator.session.invocation import Invocation
+from orchestrator.session.session import Session, session
 
 #: Seconds between two looks: one asks every host for all of its facts, and an idle engine for a token.
 _PAUSE = 5.0
 
 
-def run(request: Request, settings: Settings) -> None:
-    with session(request, settings, journaled=False) as opened:
-        if request.watch:
+def run(invocation: Invocation, *, watch: bool) -> None:
+    with session(invocation, journaled=False) as opened:
+        if watch:
             _watch(opened)
             return
         hosts, endpoint = status(opened.inventory, opened.fleet)
     marks = marks_for(sys.stdout)
-    print_result(request, lambda: shown.table(hosts, endpoint, marks), lambda: shown.document(hosts, endpoint))
+    print_result(
+        invocation.output, lambda: shown.table(hosts, endpoint, marks), lambda: shown.document(hosts, endpoint)
+    )
 
 
 def _watch(opened: Session) -> None:
-    """Ends with Ctrl-C, which is its good end, or when nobody reads."""
+    """Ends with Ctrl-C, which is its normal end, or when its reader has left."""
     with suppress(KeyboardInterrupt, BrokenPipeError), _view(opened) as show:
         for look in repeatedly(lambda: status(opened.inventory, opened.fleet), _PAUSE):
             show(look)
@@ -45,7 +47,7 @@ Show = Callable[[shown.StatusView], None]
 @contextmanager
 def _view(opened: Session) -> Iterator[Show]:
     """A table in place on a terminal; anywhere else what has changed: lines, or documents of one line each."""
-    output = opened.request.output
+    output = opened.invocation.output
     if output in ("auto", "live"):
         from orchestrator.render.live import LiveText, fits
 

@@ -1,4 +1,4 @@
-"""`unlock`: breaks the lease of somebody who works on the cluster, on purpose; they hear who did it and why."""
+"""`unlock`: breaks the lease of another operator, who sees who did it and why."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from cluster.lease.lease import break_lease
 from cluster.state.observe import observe
 from cluster.values import Lease
 from orchestrator.local import operator
-from orchestrator.local.settings import Settings
 from orchestrator.outcome.output import print_result
 from orchestrator.render.text import clean
-from orchestrator.session.session import Request, Session, session
+from orchestrator.session.invocation import Invocation
+from orchestrator.session.session import Session, session
 
 
 class UnlockDocument(TypedDict):
-    """The lease that was broken; null where nobody held the cluster."""
+    """The lease that was broken; null if no operator held the cluster."""
 
     cluster: str
     broken: Lease | None
 
 
-def run(request: Request, settings: Settings) -> None:
-    with session(request, settings, journaled=False) as opened:
-        broken = _broken(opened)
+def run(invocation: Invocation, *, reason: str) -> None:
+    with session(invocation, journaled=False) as opened:
+        broken = _broken(opened, reason)
         cluster = opened.inventory.cluster
     document: UnlockDocument = {"cluster": cluster, "broken": broken}
-    print_result(request, lambda: _text(cluster, broken), lambda: document)
+    print_result(invocation.output, lambda: _text(cluster, broken), lambda: document)
 
 
-def _broken(opened: Session) -> Lease | None:
+def _broken(opened: Session, reason: str) -> Lease | None:
     """The folder of the lease is known to the head alone: it depends on the user there."""
     head = opened.fleet[opened.inventory.head.name]
     view = observe(opened.inventory, opened.fleet.subset([head.name]))[head.name]
     if view.facts is None:
         raise view.problem or Unreachable(head.name, "read the facts of the host")
-    by = operator.lease(opened.request.reason)
+    by = operator.lease(reason)
     return break_lease(head, view.facts.state, opened.inventory.runtime.venv, by)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from cluster.errors import ClusterError, InventoryError, UsageError
+from orchestrator.local.settings import Output
 from orchestrator.outcome.result import ResultLost, put
 from orchestrator.render import failure
 from orchestrator.render.failure_report import report
@@ -14,13 +14,10 @@ from orchestrator.render.json_text import to_json
 from orchestrator.render.text import marks_for, write
 from orchestrator.run.interrupts import Interrupted
 
-if TYPE_CHECKING:
-    from orchestrator.session.session import Request
 
-
-def print_result(request: Request, text: Callable[[], str], document: Callable[[], Mapping[str, object]]) -> None:
+def print_result(output: Output, text: Callable[[], str], document: Callable[[], Mapping[str, object]]) -> None:
     """Prints the result as text or as JSON. Raises ResultLost."""
-    put((to_json(document(), indent=2) if request.output == "json" else text()) + "\n")
+    put((to_json(document(), indent=2) if output == "json" else text()) + "\n")
 
 
 def print_error(error: ClusterError) -> None:

@@ -22,7 +22,11 @@ def put(text: str) -> bool:
     except (BrokenPipeError, ValueError):
         return False
     except OSError as error:
-        reason = error.strerror or str(error)
-        cure = "the command did its work; free space there, or send stdout elsewhere"
-        raise ResultLost("failed to write the result to stdout", cause=reason, cure=cure) from None
+        raise lost(error) from None
     return True
+
+
+def lost(error: OSError) -> ResultLost:
+    reason = error.strerror or str(error)
+    cure = "the command did its work; free space there, or send stdout elsewhere"
+    return ResultLost("failed to write the result to stdout", cause=reason, cure=cure)

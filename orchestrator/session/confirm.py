@@ -7,21 +7,21 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TextIO
 
+from orchestrator.local.settings import Output
 from orchestrator.render.text import clean, write
-from orchestrator.session.request import Request
 
 #: What frees the terminal for a question, and hands out its stream.
 Paused = Callable[[], AbstractContextManager[TextIO]]
 
 
-def confirm(request: Request, paused: Paused) -> Callable[[str], bool]:
+def confirm(yes: bool, output: Output, paused: Paused) -> Callable[[str], bool]:
     """Returns what asks a question: `--yes` has answered it, and without a terminal the answer is negative."""
 
     def given(question: str) -> bool:
-        if request.yes:
+        if yes:
             return True
         with paused() as stream:
-            if request.output == "json" or not (sys.stdin.isatty() and stream.isatty()):
+            if output == "json" or not (sys.stdin.isatty() and stream.isatty()):
                 return False
             lines = "\n".join(clean(line) for line in question.splitlines())
             write(stream, f"{lines}\nStop it? [y/N] ")

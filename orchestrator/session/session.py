@@ -29,8 +29,8 @@ from orchestrator.run.engine import Engine
 from orchestrator.run.interrupts import Interrupted, Interrupts
 from orchestrator.run.phase import Phase
 from orchestrator.session.confirm import Paused, confirm
+from orchestrator.session.invocation import Invocation
 from orchestrator.session.journal import Journal
-from orchestrator.session.request import Request as Request
 from orchestrator.session.support_bundle import SupportBundle, after_failure
 
 
@@ -43,8 +43,7 @@ def _stamp() -> str:
 class Session:
     """`events` are all events so far, in order."""
 
-    request: Request
-    settings: Settings
+    invocation: Invocation
     inventory: Inventory
     fleet: Fleet
     sink: Sink
@@ -54,23 +53,26 @@ class Session:
     paused: Paused = field(default_factory=lambda: lambda: nullcontext(sys.stderr))
 
     @property
+    def settings(self) -> Settings:
+        return self.invocation.settings
+
+    @property
     def runs(self) -> Path:
         """The folder with the journals of this cluster's runs, and the bundles of failed runs."""
         return self.settings.state / self.inventory.cluster
 
-    @property
-    def chosen(self) -> Fleet:
+    def chosen(self, hosts: Sequence[str]) -> Fleet:
         """The hosts that were asked for. Raises UsageError for a host that the cluster does not have."""
-        unknown = [name for name in self.request.hosts if name not in self.fleet.names]
+        unknown = [name for name in hosts if name not in self.fleet.names]
         if unknown:
             has = f"its hosts are {', '.join(self.fleet.names)}"
             raise UsageError(f"{self.inventory.cluster} has no host {', '.join(unknown)}", cure=has)
-        return self.fleet.subset(self.request.hosts or self.fleet.names)
+        return self.fleet.subset(hosts or self.fleet.names)
 
     @property
     def cleaning(self) -> str:
         """The command that takes this cluster down."""
-        path = self.request.path
+        path = self.invocation.path
         which = shlex.quote(str(path)) if path else f"--cluster {self.inventory.cluster}"
         return f"orchestrator down {which}"
 
@@ -87,16 +89,17 @@ class Session:
         """The operator, as records name the launcher."""
         return operator.launcher(self.settings.state)
 
-    @property
-    def consent(self) -> Consent:
+    def consent(self, yes: bool) -> Consent:
         """Asks before a unit of another operator is stopped. The local record of the cluster is read now."""
-        return Consent(self.launcher, self.local_state.knows, confirm(self.request, self.paused))
+        return Consent(self.launcher, self.local_state.knows, confirm(yes, self.invocation.output, self.paused))
 
     @property
     def diagnosis(self) -> SupportBundle:
         return SupportBundle(self.inventory, self.fleet, self.runs)
 
-    def run(self, phases: Sequence[Phase]) -> None:
+    def run(
+        self, phases: Sequence[Phase], *, wait: bool = False, keep: bool = False, skip: Sequence[str] = ()
+    ) -> None:
         """Raises what ended the run early. An interrupted `down` names the next command."""
         knew = self.local_state.knows
         keep_evidence = after_failure(self.diagnosis, self.runs / f"{self.stamp}-up.tar.gz", self.sink)
@@ -104,14 +107,14 @@ class Session:
             self.inventory,
             self.fleet,
             self.sink,
-            Patience(lease=math.inf) if self.request.wait else Patience(),
-            reason=f"{self.request.verb} {self.inventory.cluster}",
+            Patience(lease=math.inf) if wait else Patience(),
+            reason=f"{self.invocation.command} {self.inventory.cluster}",
             cleaning=self.cleaning,
-            keep=self.request.keep,
-            skip=self.request.skip,
+            keep=keep,
+            skip=tuple(skip),
             launcher=self.launcher,
             interrupts=self.interrupts,
-            failed=keep_evidence if self.request.verb == "up" else lambda *_: None,
+            failed=keep_evidence if self.invocation.command == "up" else lambda *_: None,
             rolled_back=lambda seen: None if knew or _runs(seen) else self.local_state.forget(),
         )
         try:
@@ -121,7 +124,7 @@ class Session:
                 self.local_state.forget()
             raise
         except Interrupted as error:
-            if self.request.verb == "down":
+            if self.invocation.command == "down":
                 error.cure = f"`{self.cleaning}` continues"
             raise
 
@@ -132,33 +135,33 @@ def _runs(seen: Observed) -> bool:
     return any(not view.facts or {view.ray.presence, view.vllm.presence} != {absent} for view in seen.values())
 
 
-def inventory_of(request: Request, settings: Settings) -> Inventory:
+def inventory_of(invocation: Invocation) -> Inventory:
     """Raises InventoryError or UsageError before any host is touched."""
-    if request.path is not None and request.cluster is not None:
+    if invocation.path is not None and invocation.cluster is not None:
         cure = "leave out one of the two"
         raise UsageError("--cluster and an inventory file were both given", cure=cure)
-    if request.path is not None:
-        return load(request.path, os.environ)
-    path, base = last_inventory.recall(settings.state, request.cluster)
+    if invocation.path is not None:
+        return load(invocation.path, os.environ)
+    path, base = last_inventory.recall(invocation.settings.state, invocation.cluster)
     return load(path, os.environ, base)
 
 
 @contextmanager
-def session(request: Request, settings: Settings, journaled: bool = True) -> Iterator[Session]:
+def session(invocation: Invocation, journaled: bool = True) -> Iterator[Session]:
     """Opens no connection yet: a host gets one at its first command. `journaled` events are shown and saved."""
-    inventory = inventory_of(request, settings)
+    inventory, settings = inventory_of(invocation), invocation.settings
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())
         events: list[Event] = []
         stamp = _stamp()
-        journal = settings.state / inventory.cluster / f"{stamp}-{request.verb}.jsonl"
-        screen = _screen(request.output, sys.stderr, stack) if journaled else events.append
+        journal = settings.state / inventory.cluster / f"{stamp}-{invocation.command}.jsonl"
+        screen = _screen(invocation.output, sys.stderr, stack) if journaled else events.append
         sink = _fan_out(screen, journal, events) if journaled else screen
         fleet = connected(inventory, settings)
         stack.callback(lambda: None if interrupts.leaving else fleet.close())
-        sink(RunStarted(request.verb, inventory.cluster, fleet.names))
+        sink(RunStarted(invocation.command, inventory.cluster, fleet.names))
         paused: Paused = getattr(screen, "paused", lambda: nullcontext(sys.stderr))
-        yield Session(request, settings, inventory, fleet, sink, interrupts, events, stamp, paused)
+        yield Session(invocation, inventory, fleet, sink, interrupts, events, stamp, paused)
 
 
 def connected(inventory: Inventory, settings: Settings) -> Fleet:

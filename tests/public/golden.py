@@ -33,6 +33,15 @@ def holds(name: str, found: Any, part: str = "") -> None:
     assert not changed, "\n".join([f"{name}.json, {part}", *changed])
 
 
+def unchanged(name: str, text: str) -> None:
+    """Asserts that a text is the recorded one, which is removed to record it anew."""
+    path = _FOLDER / name
+    if not path.exists():
+        path.write_text(text)
+        raise AssertionError(f"{path} is new: read it, and commit it")
+    assert text == path.read_text(), f"remove {path} to record the new text"
+
+
 def _written(value: Any, indent: str) -> str:
     """On one line what fits there, so that a person can read it."""
     line = json.dumps(value, ensure_ascii=False, sort_keys=True)

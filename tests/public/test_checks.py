@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from cluster.preflight.report import ALL
 from cluster.values.checks import CHECKS, concern_of
+from tests.command_lines import asked
 from tests.public.golden import holds, recorded
-from tests.public.test_command_lines import asked
 from tests.public.whole import Whole
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +22,7 @@ def test_checks_and_concerns() -> None:
 
 def test_each_can_be_skipped() -> None:
     names = list(recorded("checks"))
-    assert asked(" ".join(["check", *(f"--skip {name}" for name in names)]))["skip"] == names
+    assert asked(["check", *chain.from_iterable(("--skip", name) for name in names)])["skip"] == names
 
 
 def test_those_that_a_check_names(whole: Whole) -> None:

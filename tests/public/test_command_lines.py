@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
-from dataclasses import fields
-from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
-from unittest import mock
 
 import pytest
 
 from orchestrator.cli import cli
-from orchestrator.cli.arguments import parser
+from tests.command_lines import asked
 from tests.public.golden import holds, recorded
 
 ROOT = Path(__file__).parents[2]
@@ -61,54 +55,6 @@ bench compare a b --output json
 bench compare a b --output markdown
 bench compare a b --output plain
 """
-#: What options are called in the program, where that is not what they are called on the command line.
-WITHIN = {
-    "verb": "command", "command": "words", "path": "inventory", "ask_hosts": "ask-hosts", "units": "unit",
-    "folders": "results", "form": "output", "workloads": "workload", "num_prompts": "num-prompts",
-    "origin": "from",
-}  # fmt: skip
-
-
-def asked(line: str) -> dict[str, Any]:
-    """What the command of this line is run with: values by the words of the command line, without those that are
-    nothing. The one place here that knows the program within."""
-    seen: list[Any] = []
-
-    def run(request: Any, settings: Any) -> None:
-        seen.append(request)
-
-    with (
-        mock.patch("orchestrator.cli.arguments.parser", _parser),
-        mock.patch("orchestrator.cli.cli.import_module", return_value=SimpleNamespace(run=run)),
-    ):
-        assert cli.main(shlex.split(line)) == 0
-    values = _values(seen[0])
-    bench = values.pop("bench")
-    values |= _values(bench) if bench else {}
-    kept = {WITHIN.get(name, name): _plain(value) for name, value in values.items() if value or name == "lines"}
-    return kept if values["verb"] == "logs" else {name: one for name, one in kept.items() if name != "lines"}
-
-
-#: Made once: that takes as long as all else.
-_parser = cache(parser)
-
-
-def _values(request: Any) -> dict[str, Any]:
-    """What is not said is not in them."""
-    return {one.name: getattr(request, one.name) for one in fields(request)}
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case tuple() | list():
-            return [_plain(one) for one in value]
-        case Path():
-            return str(value)
-        case float() if math.isinf(value):
-            return "inf"
-        case _ if hasattr(value, "shown"):
-            return value.shown  # a workload: its name, and its tokens in and out
-    return value
 
 
 def documented() -> set[str]:
@@ -138,7 +84,7 @@ def lines() -> list[str]:
 def test_every_line_that_was_ever_documented() -> None:
     """Pages may say less or more than they did: what they have said once works for ever."""
     known = recorded("command-lines") or {line: {} for line in lines()}
-    found = {line: asked(line) for line in known}
+    found = {line: asked(shlex.split(line)) for line in known}
     holds("command-lines", found)
     options = {name for values in known.values() for name in values}
     assert {line: sorted(options & found[line].keys()) for line in known} == {

@@ -11,28 +11,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli import cli
-from orchestrator.cli.arguments import parse
+from tests.command_lines import WORKS, command_of
 from tests.orchestrator.simulated_cluster import SimulatedCluster, run, written
 
 Captured = pytest.CaptureFixture[str]
-VERBS = ("up", "down", "plan", "check", "status", "logs", "exec", "diagnose", "bench", "unlock")
-MORE = ("bench report", "bench compare", "bench layouts")
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ("up a.yaml", ("up", Path("a.yaml"), None, None, False)),
-        ("up a.yaml --keep --output json", ("up", Path("a.yaml"), None, "json", True)),
-        ("down", ("down", None, None, None, False)),
-        ("down --cluster demo", ("down", None, "demo", None, False)),
-        ("down a.yaml --output plain", ("down", Path("a.yaml"), None, "plain", False)),
-        ("status --output live", ("status", None, None, "live", False)),
-    ],
-)
-def test_words(words: str, expected: tuple[object, ...]) -> None:
-    found = parse(words.split())
-    assert (found.verb, found.inventory, found.cluster, found.output, found.keep) == expected
 
 
 @pytest.mark.parametrize(
@@ -47,28 +29,38 @@ def test_words(words: str, expected: tuple[object, ...]) -> None:
     ],
 )
 def test_words_for_an_inventory_and_hosts(words: str, inventory: Path | None, hosts: tuple[str, ...]) -> None:
-    found = parse(words.split())
-    assert (found.inventory, found.hosts) == (inventory, hosts)
+    _, values = command_of(words.split())
+    assert (values["path"], values["hosts"]) == (inventory, hosts)
 
 
 def test_words_behind_two_dashes_are_not_ours() -> None:
-    found = parse(["exec", "gpu-a", "--", "ls", "--output", "json", "--", "a.yaml", "; b"])
-    assert found.command == ("ls", "--output", "json", "--", "a.yaml", "; b")
-    assert (found.output, found.hosts, found.timeout) == (None, ("gpu-a",), 600)
+    _, values = command_of(["exec", "gpu-a", "--", "ls", "--output", "json", "--", "a.yaml", "; b"])
+    assert values["words"] == ("ls", "--output", "json", "--", "a.yaml", "; b")
+    assert (values["output"], values["hosts"], values["timeout"]) == ("auto", ("gpu-a",), 600)
 
 
-def test_words_of_the_other_commands() -> None:
-    logs = parse(["logs", "--unit", "ranks", "--lines", "5", "--follow"])
-    assert (logs.units, logs.lines, logs.follow) == (("ranks",), 5, True)
-    assert (parse(["logs"]).units, parse(["logs"]).lines, parse(["logs"]).follow) == ((), 200, False)
-    assert parse(["logs", "--unit", "vllm", "--unit", "ranks"]).units == ("vllm", "ranks")
-    assert (parse(["diagnose"]).to, parse(["diagnose", "--to", "a.tar.gz"]).to) == (None, Path("a.tar.gz"))
-    unlock = parse(["unlock", "a.yaml", "--reason", "bob has left"])
-    assert (unlock.inventory, unlock.reason) == (Path("a.yaml"), "bob has left")
-    assert [parse(["up", "a.yaml", *wait]).wait for wait in ([], ["--wait"])] == [False, True]
-    assert parse(["down", "--wait"]).wait
-    anew = [parse(["up", "a.yaml", *word]) for word in ([], ["--restart"], ["--recreate"])]
-    assert [(one.restart, one.recreate) for one in anew] == [(False, False), (True, False), (False, True)]
+@pytest.mark.parametrize(
+    ("words", "command", "inventory"),
+    [
+        ("bench run", "bench", "run"),
+        ("bench -- report", "bench", "report"),
+        ("bench --rate 2 report", "bench", "report"),
+        ("bench ./report", "bench", "report"),
+        ("bench layouts --layouts 8x2", "bench layouts", None),
+    ],
+)
+def test_bench_is_a_group_and_a_command(words: str, command: str, inventory: str | None) -> None:
+    """Only its first word can name another command."""
+    started, values = command_of(words.split())
+    assert (started, values["path"]) == (command, Path(inventory) if inventory else None)
+
+
+def test_the_program_as_a_module_is_the_same(capfd: Captured) -> None:
+    texts = []
+    for start in (["-m", "orchestrator"], [f"{Path(sys.executable).parent}/orchestrator"]):
+        subprocess.run([sys.executable, *start, "logs", "--help"], check=True)
+        texts.append(capfd.readouterr().out)
+    assert texts[0] == texts[1] != ""
 
 
 @pytest.mark.parametrize(
@@ -94,6 +86,11 @@ def test_words_of_the_other_commands() -> None:
         "logs --lines few",
         "logs --unit gpu",
         "logs --tail",
+        "logs --foll",
+        "status --out json",
+        "bench report",
+        "bench compare a",
+        "bench compare a b c",
         "unlock a.yaml",
     ],
 )
@@ -101,7 +98,7 @@ def test_words_that_mean_nothing(words: str, capsys: Captured) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(words.split())
     assert caught.value.code == 2
-    assert "usage: orchestrator" in capsys.readouterr().err
+    assert "Usage: orchestrator" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -113,8 +110,11 @@ def test_words_that_mean_nothing(words: str, capsys: Captured) -> None:
         ("bench --repeat x", "--repeat: expected a whole number from 1 on, found 'x'"),
         ("bench --seed x", "--seed: expected a whole number from 0 to 2147483647, found 'x'"),
         ("bench --rate x", "--rate: expected a number of requests a second, or inf, found 'x'"),
-        ("check --skip MTU", "MTU is no check (did you mean mtu?): `orchestrator check --all` lists them"),
-        ("check --skip zebra", "zebra is no check: `orchestrator check --all` lists them"),
+        (
+            "check --skip MTU",
+            "unknown check: MTU (did you mean mtu?); `orchestrator check --all` lists",
+        ),
+        ("check --skip zebra", "unknown check: zebra; `orchestrator check --all` lists the checks"),
     ],
 )
 def test_what_was_expected_is_said_in_words(words: str, said: str, capsys: Captured) -> None:
@@ -123,16 +123,16 @@ def test_what_was_expected_is_said_in_words(words: str, said: str, capsys: Captu
     assert said in " ".join(capsys.readouterr().err.split())
 
 
-@pytest.mark.parametrize("words", [["--help"], *([*verb.split(), "--help"] for verb in (*VERBS, *MORE))])
+@pytest.mark.parametrize("words", [["--help"], *([*name.split(), "--help"] for name in WORKS)])
 def test_help_shows_an_example_that_runs(words: list[str], capsys: Captured) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(words)
     assert caught.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
-    example = parse(shlex.split(shown.partition("Example: orchestrator ")[2]))
-    assert " ".join(words[:-1]) in ("", example.verb)
-    assert example.inventory in (None, Path("inventory.yaml"))
-    assert {*getattr(example, "hosts", ())} <= {"gpu-a", "gpu-b"}
+    name, values = command_of(shlex.split(shown.partition("Example: orchestrator ")[2]))
+    assert " ".join(words[:-1]) in ("", name)
+    assert values.get("path") in (None, Path("inventory.yaml"))
+    assert {*values.get("hosts", ())} <= {"gpu-a", "gpu-b"}
 
 
 def test_the_version(capsys: Captured) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from cluster.command import Command
 from orchestrator.cli import cli
-from orchestrator.cli.arguments import parse
 from tests.cluster.bench.results import result
 from tests.cluster.bench.test_bench_client import told
+from tests.command_lines import command_of
 from tests.orchestrator.scripted_stage import payload
 from tests.orchestrator.simulated_cluster import SimulatedCluster, run, written
 
@@ -58,17 +58,17 @@ def document(capsys: Captured) -> dict[str, Any]:
 
 
 def test_the_words_of_it() -> None:
-    asked = parse(["bench", "a.yaml"]).bench
-    assert [one.name for one in asked.workloads] == ["prompt-heavy", "decode-heavy", "balanced"]
-    assert asked.num_prompts == (1, 16, 32, 64, 128, 256, 512)
-    assert (asked.rate, asked.repeat, asked.cold, asked.origin, asked.seed) == (10, 1, "salt", "head", None)
+    _, asked = command_of(["bench", "a.yaml"])
+    assert [one.name for one in asked["workloads"]] == ["prompt-heavy", "decode-heavy", "balanced"]
+    assert asked["num_prompts"] == (1, 16, 32, 64, 128, 256, 512)
+    assert [asked[name] for name in ("rate", "repeat", "cold", "origin", "seed")] == [10, 1, "salt", "head", None]
     words = "bench --workload 160/8 --workload balanced --workload 160/8 --num-prompts 1,4 --num-prompts 4"
     more = "--rate inf --from HERE --cold restart --seed 7 --repeat 3"
-    asked = parse([*words.split(), *more.split()]).bench
-    assert [one.shown for one in asked.workloads] == ["160/8", "balanced (1000/1000)"]
-    assert asked.num_prompts == (1, 4)
-    found = (asked.rate, asked.repeat, asked.cold, asked.origin, asked.seed)
-    assert found == (math.inf, 3, "restart", "here", 7)
+    _, asked = command_of([*words.split(), *more.split()])
+    assert [one.shown for one in asked["workloads"]] == ["160/8", "balanced (1000/1000)"]
+    assert asked["num_prompts"] == (1, 4)
+    found = [asked[name] for name in ("rate", "repeat", "cold", "origin", "seed")]
+    assert found == [math.inf, 3, "restart", "here", 7]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_words_that_mean_nothing(words: str, capsys: Captured) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(["bench", *words.split()])
     assert caught.value.code == 2
-    assert "usage: orchestrator bench" in capsys.readouterr().err
+    assert "Usage: orchestrator bench" in capsys.readouterr().err
 
 
 def test_every_cell_is_measured_and_shown(simulated: SimulatedCluster, tmp_path: Path, capsys: Captured) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from cluster.command import Command
 from orchestrator.cli import cli
-from orchestrator.cli.arguments import parse
 from tests.cluster.bench.results import result
 from tests.cluster.bench.test_bench_client import told
+from tests.command_lines import command_of
 from tests.orchestrator.commands.test_bench import well
 from tests.orchestrator.simulated_cluster import SimulatedCluster, run, written
 
@@ -34,11 +34,8 @@ def engines(simulated: SimulatedCluster) -> list[Sequence[str]]:
 
 
 def test_the_words_of_it() -> None:
-    assert parse(["bench", "layouts", "a.yaml", "--layouts", "16x1,8x2", "--layouts", "8x2"]).bench.layouts == (
-        (16, 1),
-        (8, 2),
-    )
-    assert parse(["bench", "a.yaml"]).bench.layouts == ()
+    _, asked = command_of(["bench", "layouts", "a.yaml", "--layouts", "16x1,8x2", "--layouts", "8x2"])
+    assert asked["layouts"] == ((16, 1), (8, 2))
 
 
 @pytest.mark.parametrize("words", ["", "--layouts 16", "--layouts 0x16", "--layouts 16x1,", "--layouts a"])

@@ -43,7 +43,7 @@ def test_a_misspelt_variable_is_not_passed_over(
 ) -> None:
     monkeypatch.setenv(name, "60")
     assert cli.main(["status", "inventory.yaml"]) == 2
-    assert f"the environment: {name} is no setting\n  next   {near}? or leave it out" in capsys.readouterr().err
+    assert f"the environment: {name} is not a setting\n  next   {near}? or leave it out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

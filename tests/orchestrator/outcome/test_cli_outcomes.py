@@ -34,7 +34,7 @@ Captured = pytest.CaptureFixture[str]
 def test_every_failure_has_its_code_and_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: Captured, error: BaseException, code: int, output: str
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **options: object) -> None:
         raise error
 
     monkeypatch.setattr("orchestrator.commands.status.run", fail)
@@ -49,7 +49,7 @@ def test_every_failure_has_its_code_and_is_told(
 
 
 def test_a_failure_whose_undo_was_left_is_told_first(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **options: object) -> None:
         raise Interrupted("interrupted twice", cure="`orchestrator down a.yaml` removes it") from story.not_ready
 
     monkeypatch.setattr("orchestrator.commands.status.run", fail)
@@ -59,7 +59,7 @@ def test_a_failure_whose_undo_was_left_is_told_first(capsys: Captured, monkeypat
 
 
 def test_an_impatient_person_sees_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
-    def again(*_: object) -> None:
+    def again(*_: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("orchestrator.commands.status.run", again)

@@ -7,17 +7,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import replace
-from pathlib import Path
 from typing import TextIO
 
 import pytest
 
 from orchestrator.render.live import LiveScreen
 from orchestrator.session.confirm import confirm
-from orchestrator.session.request import Request
-
-UP = Request("up", Path("i.yaml"), None, "plain")
 
 
 @pytest.fixture
@@ -44,7 +39,7 @@ def read_until(ours: int, words: str) -> str:
 def test_a_person_is_asked(terminal: tuple[int, TextIO], typed: str, answer: bool) -> None:
     ours, stream = terminal
     os.write(ours, f"{typed}\n".encode())
-    assert confirm(UP, lambda: nullcontext(stream))("demo is in use\nby \x1b[31mbob") is answer
+    assert confirm(False, "plain", lambda: nullcontext(stream))("demo is in use\nby \x1b[31mbob") is answer
     shown = read_until(ours, "Stop it? [y/N] ")
     assert "demo is in use" in shown
     assert "\x1b" not in shown
@@ -57,7 +52,7 @@ def test_a_live_screen_makes_room_and_comes_back(
     ours, stream = terminal
     os.write(ours, b"y\n")
     with LiveScreen(stream) as screen:
-        assert confirm(replace(UP, output="live"), screen.paused)("demo is in use")
+        assert confirm(False, "live", screen.paused)("demo is in use")
     opened, closed = "\x1b[?1049h", "\x1b[?1049l"
     shown = read_until(ours, "Stop it?")
     assert shown.index(opened) < shown.index(closed) < shown.index("Stop it?")
@@ -67,9 +62,9 @@ def test_a_live_screen_makes_room_and_comes_back(
 @pytest.mark.parametrize("yes", [True, False])
 def test_without_a_terminal_the_answer_is_that_of_the_command_line(yes: bool) -> None:
     stream = io.StringIO()
-    assert confirm(replace(UP, yes=yes), lambda: nullcontext(stream))("?") is yes
+    assert confirm(yes, "plain", lambda: nullcontext(stream))("?") is yes
     assert stream.getvalue() == ""
 
 
 def test_a_program_is_not_asked(terminal: tuple[int, TextIO]) -> None:
-    assert not confirm(replace(UP, output="json"), lambda: nullcontext(terminal[1]))("?")
+    assert not confirm(False, "json", lambda: nullcontext(terminal[1]))("?")

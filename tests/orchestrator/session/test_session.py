@@ -13,7 +13,8 @@ import pytest
 from cluster.errors import InventoryError, UsageError
 from orchestrator.events import HostMessage, RunStarted
 from orchestrator.local.settings import Output, Settings
-from orchestrator.session.session import Request, session
+from orchestrator.session.invocation import Invocation
+from orchestrator.session.session import session
 from tests.orchestrator.simulated_cluster import SimulatedCluster, written
 
 SAID = HostMessage("gpu-a", "ready")
@@ -24,8 +25,8 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.session.session.connected", SimulatedCluster().fleet)
 
 
-def request(path: Path | None, output: Output = "plain", cluster: str | None = None) -> Request:
-    return Request("up", path, cluster, output)
+def up(state: Path, path: Path | None, output: Output = "plain", cluster: str | None = None) -> Invocation:
+    return Invocation("up", path, cluster, Settings(state=state, output=output))
 
 
 def journal(state: Path) -> list[str]:
@@ -33,8 +34,7 @@ def journal(state: Path) -> list[str]:
 
 
 def test_everybody_hears_of_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings = Settings(state=tmp_path)
-    with session(request(written(tmp_path)), settings) as one:
+    with session(up(tmp_path, written(tmp_path))) as one:
         one.sink(SAID)
     assert one.events == [RunStarted("up", "demo", ("gpu-a", "gpu-b")), SAID]
     assert journal(tmp_path) == ["run_started", "host_said"]
@@ -45,7 +45,7 @@ def test_everybody_hears_of_everything(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_the_journal_is_named_after_the_run_and_lies_with_its_cluster(tmp_path: Path) -> None:
-    with session(request(written(tmp_path)), Settings(state=tmp_path)):
+    with session(up(tmp_path, written(tmp_path))):
         pass
     (path,) = tmp_path.rglob("*.jsonl")
     assert path.parent == tmp_path / "demo"
@@ -55,7 +55,7 @@ def test_the_journal_is_named_after_the_run_and_lies_with_its_cluster(tmp_path: 
 def test_a_machine_without_a_journal_says_so_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with session(request(path := written(tmp_path)), Settings(state=Path("/dev/null"))) as one:
+    with session(up(Path("/dev/null"), path := written(tmp_path))) as one:
         one.local_state.remember(path)()
         one.sink(SAID)
     said = capsys.readouterr().err
@@ -65,7 +65,7 @@ def test_a_machine_without_a_journal_says_so_and_goes_on(
 
 
 def test_unwatched_there_is_neither_screen_nor_journal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with session(request(written(tmp_path)), Settings(state=tmp_path), journaled=False) as one:
+    with session(up(tmp_path, written(tmp_path)), journaled=False) as one:
         one.sink(SAID)
     assert one.events[-1] == SAID
     assert journal(tmp_path) == []
@@ -92,7 +92,7 @@ def test_which_screen(
     monkeypatch.setattr(stream, "isatty", lambda: terminal)
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("TERM", term)
-    with session(request(written(tmp_path), output), Settings(state=tmp_path)):
+    with session(up(tmp_path, written(tmp_path), output)):
         pass
     assert stream.getvalue().startswith(first)
 
@@ -109,14 +109,14 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_every_connection_is_closed_and_signals_are_given_back(tmp_path: Path, closed: list[str]) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with session(request(written(tmp_path)), Settings(state=tmp_path)):
+    with session(up(tmp_path, written(tmp_path))):
         assert signal.getsignal(signal.SIGTERM) is not before
     assert sorted(closed) == ["gpu-a", "gpu-b"]
     assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_who_leaves_at_once_waits_for_no_good_bye(tmp_path: Path, closed: list[str]) -> None:
-    with session(request(written(tmp_path)), Settings(state=tmp_path)) as one:
+    with session(up(tmp_path, written(tmp_path))) as one:
         one.interrupts.leaving = True
     assert closed == []
 
@@ -132,20 +132,20 @@ def test_how_to_clean(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str | None, cluster: str | None, cleaning: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = Settings(state=tmp_path / "state")
+    state = tmp_path / "state"
     written(tmp_path).rename("my inventory.yaml")
-    with session(request(Path("my inventory.yaml")), settings, journaled=False) as one:
+    with session(up(state, Path("my inventory.yaml")), journaled=False) as one:
         one.local_state.remember(Path("my inventory.yaml"))()
-    with session(request(Path(path) if path else None, cluster=cluster), settings, journaled=False) as one:
+    with session(up(state, Path(path) if path else None, cluster=cluster), journaled=False) as one:
         assert one.cleaning == cleaning
 
 
 def test_the_hosts_that_were_asked_for(tmp_path: Path) -> None:
-    path, settings = written(tmp_path), Settings(state=tmp_path)
+    path = written(tmp_path)
 
     def chosen(*hosts: str) -> tuple[str, ...]:
-        with session(Request("logs", path, None, "plain", hosts=hosts), settings, journaled=False) as one:
-            return one.chosen.names
+        with session(up(tmp_path, path), journaled=False) as one:
+            return one.chosen(hosts).names
 
     assert chosen() == chosen("gpu-b", "gpu-a", "gpu-b") == ("gpu-a", "gpu-b")
     assert chosen("gpu-b") == ("gpu-b",)
@@ -155,11 +155,10 @@ def test_the_hosts_that_were_asked_for(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_used_is_refused_before_any_host_is_touched(tmp_path: Path) -> None:
-    settings = Settings(state=tmp_path)
-    with pytest.raises(InventoryError), session(request(tmp_path / "missing.yaml"), settings):
+    with pytest.raises(InventoryError), session(up(tmp_path, tmp_path / "missing.yaml")):
         pass
     with (
         pytest.raises(UsageError, match="--cluster"),
-        session(request(written(tmp_path), cluster="demo"), settings),
+        session(up(tmp_path, written(tmp_path), cluster="demo")),
     ):
         pass
