@@ -28,7 +28,7 @@ UNITS = (
 
 
 def metrics(text: str) -> object:
-    with pytest.raises(ValueError, match="no vllm"):
+    with pytest.raises(ValueError, match="does not contain vllm"):
         load(text)
     return None
 
