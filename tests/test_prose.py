@@ -22,7 +22,6 @@ OPEN: dict[str, set[Rule]] = {
     "cluster/launch": {"words"},
     "cluster/model": {"length", "words"},
     "cluster/plan": {"length", "words"},
-    "cluster/remote": {"fragments", "length", "words"},
     "orchestrator/session": {"length"},
     "SECURITY.md": {"words"},
 }

@@ -29,17 +29,17 @@ _MOST = 8 << 20
 #: The reasons why our programs cannot write in the state directory.
 STATE_HINTS = (
     Hint(
-        "belongs to somebody else",
+        "belongs to another user",
         "another user created the state directory",
         "run `orchestrator check`, or choose another directory under `runtime: state_directory:`",
     ),
     Hint(
-        "is a symbolic link of|is no folder, and|may be written by other users",
+        "is a symbolic link of|is not a folder, and|may be written by other users",
         "the state directory is not private to this user",
         "run `orchestrator check`, or choose another directory under `runtime: state_directory:`",
     ),
     Hint(
-        "is no plain file of ours",
+        "is not a plain file of this user",
         "a link, a pipe, a folder or a file of another user has the name of our file",
         "inspect it; root removes it on the host with `rm -r -- PATH`; then run the same command again",
     ),

@@ -69,7 +69,7 @@ _BROKEN = {
     ),
     "somebody else's directory": (
         "state-directory", "mkdir /var/tmp/o-0 && chown 1234 /var/tmp/o-0", "rmdir /var/tmp/o-0",
-        "/var/tmp/o-0 belongs to somebody else",
+        "/var/tmp/o-0 belongs to another user",
     ),
 }  # fmt: skip
 

@@ -1,9 +1,9 @@
-"""Runs a benchmark client, counts at the server meanwhile, and sends what it measured: nothing of it stays.
+"""Runs a benchmark client, reads the server's counters meanwhile, and sends the results. It leaves no file.
 
-Data: state (a folder of ours), argv, env, result (the file that it writes), url (of the server's /metrics),
-families (our name -> the metric's), every and silence (seconds). Says JSON lines: before, sampled, and at the end
-after, status, log, and result in pieces. It ends with everything it started as soon as its stdin ends or falls
-silent, or says that it shall; then it says gone.
+Data: state (the state folder), argv, env, result (the file that it writes), url (of the server's /metrics).
+families maps names to metrics; every and silence are in seconds. Prints JSON lines: before, sampled, and at the
+end after, status, log, and result in pieces. It ends with all its processes when its stdin ends, falls silent, or
+asks for it; then it prints `gone`.
 """
 
 import base64
@@ -47,7 +47,7 @@ class Client:
         self.ending = threading.Lock()
 
     def launch(self) -> None:
-        """It dies with us, however we do."""
+        """The client ends with this program, however it ends."""
         libc = ctypes.CDLL(None)
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         place = f"/proc/self/fd/{self.folder.file}"
@@ -113,7 +113,7 @@ def counted(data: dict[str, Any]) -> "dict[str, float | None] | None":
 
 
 def total(page: str, family: str) -> "float | None":
-    """Raises ValueError for what is no number, or without bounds."""
+    """Raises ValueError for a value that is not a finite number."""
     values = re.findall(rf"^{re.escape(family)}(?:\{{.*\}})? (\S+)$", page, re.MULTILINE)
     number = sum(map(float, values))
     if not math.isfinite(number):

@@ -1,8 +1,8 @@
 """Asks an endpoint over HTTP from the host itself, for operators whose own machine cannot reach it.
 
-Data: url, body (JSON to post, or null to get), key (bearer, or empty), timeout (seconds), and unit, which may be
-left out: the folder of the unit that must listen there, or nothing is sent. Says status and text, and stranger
-where nothing was sent.
+Data: url, body (JSON to post, or null to get), key (bearer, or empty), timeout (seconds). unit is optional: the
+folder of the unit that must listen there, or nothing is sent. Prints status and text, and stranger where nothing
+was sent.
 """
 
 import json
@@ -21,7 +21,7 @@ def ask(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def somebody_else(data: dict[str, Any]) -> str:
-    """Who else listens where the unit should; empty where nobody does, or where it does not matter."""
+    """Who listens where the unit should; empty where no process does, or where it does not matter."""
     port = urllib.parse.urlsplit(data["url"]).port
     users = strangers(port, data["unit"]) if data.get("unit") and port else []
     return f"port {port} of this host is not our engine's: {' and '.join(users)} listens on it" if users else ""

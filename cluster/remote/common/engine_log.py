@@ -1,4 +1,4 @@
-"""Whether an engine is dead, by its log: the same rule on a host and where the program runs."""
+"""Whether a log shows that an engine has crashed: one rule for hosts and for the program."""
 
 import re
 from typing import Iterable, NamedTuple
@@ -21,8 +21,8 @@ class Signs(NamedTuple):
 
 
 def engine_died(lines: "Iterable[str]", signs: Signs) -> bool:
-    """Whether the lines of a log say that the engine will not come up, or has died. One wait for GPUs that has
-    ended says neither, a second one does; nor does what clients write into the log of an engine that serves."""
+    """Whether the lines of a log say that the engine cannot start, or has crashed. One ended wait for GPUs does
+    not count; a second one is. Lines that clients cause in the log of a serving engine do not count."""
     waits, reserving, reserved = 0, False, False
     rest = iter(lines)
     for line in rest:

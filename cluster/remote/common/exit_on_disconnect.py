@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 
 def end_with_the_operator(first: Callable[[], Any] = lambda: None) -> None:
-    """Whoever asked is gone when stdin ends; `first` is done before we go as well."""
+    """Exits when stdin ends, which means that the caller has exited; `first` is done before."""
     threading.Thread(target=part, args=(first,), daemon=True).start()
 
 

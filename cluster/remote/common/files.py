@@ -1,4 +1,4 @@
-"""Logs, leases and other files in folders of ours, for the programs that write on a host."""
+"""Logs, leases and other files in private folders, for the programs that write on a host."""
 
 import errno
 import os
@@ -15,10 +15,10 @@ LOG_HEAD = 1 << 20
 
 
 def write_private(folder: "OpenFolder", name: str, text: str) -> None:
-    """Writes all or nothing, readable by us alone from the first byte on. Several may write the same file.
+    """Writes all or nothing, readable by this user alone from the first byte on. Several may write the same file.
 
-    It does not sync. What these files describe ends with the host, and readers take an empty one for none; on a
-    disk that is busy with a checkpoint a sync may take long.
+    It does not sync. What these files describe ends with the host, and readers treat an empty file as missing. On
+    a disk that is busy with a checkpoint, a sync may take long.
     """
     scratch = f"{name}.{os.getpid()}.new"
     folder.discard(scratch)
@@ -32,10 +32,10 @@ def write_private(folder: "OpenFolder", name: str, text: str) -> None:
 
 
 def open_lease(folder: "OpenFolder", flags: int) -> int:
-    """What the lease of this folder is a lock on: a file, for reading alone where it cannot be written.
+    """Opens what the lease of this folder locks: a file, read-only where it cannot be written.
 
-    Without a file on a read-only disk, where nobody can make one, it is the folder itself. With O_CREAT in `flags`
-    it is made where there is none.
+    On a read-only disk without the file, it is the folder itself. If `flags` has O_CREAT, a missing file is
+    created.
     """
     try:
         return open_or_make(folder, "lease", flags)
@@ -52,7 +52,8 @@ def open_lease(folder: "OpenFolder", flags: int) -> int:
 
 
 def open_or_make(folder: "OpenFolder", name: str, flags: int) -> int:
-    """Somebody of ours may make it, or remove it, at the same moment: whoever asks opens again."""
+    """Opens or creates a file. Another program of this user may create or remove it meanwhile; the caller then
+    opens again."""
     while True:
         try:
             return folder.open(name, flags & ~os.O_CREAT)
@@ -102,9 +103,9 @@ def rotate(folder: "OpenFolder", log: str) -> None:
 
 
 def cut(folder: "OpenFolder", log: str) -> None:
-    """Copies the log to log.1 and cuts it short; whoever writes appends, and so goes on at the new end.
+    """Copies the log to log.1 and truncates it; writers append, and so continue at the new end.
 
-    What is written between the last byte copied and the cut is lost. On a full disk all stays as it is.
+    Bytes that arrive between the last copied byte and the truncation are lost. On a full disk nothing changes.
     """
     copy = f"{log}.copy"
     folder.discard(copy)

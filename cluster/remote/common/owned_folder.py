@@ -1,7 +1,7 @@
-"""The one way to a folder of ours on a host: opened step by step, never through a link, its owner checked on the
-descriptor. All work in the folder goes through that descriptor.
+"""The one way to a private folder on a host. It is opened step by step, never through a link, and its owner is
+checked on the descriptor. All work in the folder uses that descriptor.
 
-Our folders lie where any user of the host may put something under the same name, and swap it at any moment.
+These folders lie where any user of the host may create the same name, and swap it at any moment.
 """
 
 import errno
@@ -28,8 +28,7 @@ class Absent(NamedTuple):
 
 
 class NotOurs(NamedTuple):
-    """What has this path is no folder of ours alone: of what `kind` it is, whose, and which of our folders it
-    would be."""
+    """The object at this path is not a private folder: its `kind`, its owner, and which folder it should be."""
 
     path: str
     kind: str
@@ -44,22 +43,22 @@ class NotOurs(NamedTuple):
         return f"{self.path} {OBJECTIONS[self.kind].format(self.owner)}"
 
 
-#: Why something is no folder of ours alone, by kind, with whoever owns it.
+#: Why something is not a private folder, by kind, with whoever owns it.
 OBJECTIONS = {
     "link": "is a symbolic link of {}",
-    "no folder": "is no folder, and belongs to {}",
-    "owner": "belongs to somebody else, {}",
+    "no folder": "is not a folder, and belongs to {}",
+    "owner": "belongs to another user, {}",
     "writable": "may be written by other users",
 }
 
 
 class NotPlain(OSError):
-    """Something has the name of a file of ours and is none: a link, a pipe, a device, a file of somebody else, or
-    one that has another name as well."""
+    """The object with the name of a file is not a private plain file. It is a link, a pipe, a device, a file of
+    another user, or a file with a second name."""
 
 
 class OpenFolder:
-    """A folder that is open: one of ours, or the shared one that ours lie in."""
+    """An open folder: a private one, or the shared one above it."""
 
     def __init__(self, path: str, file: int, parent: "OpenFolder | None" = None) -> None:
         self.path = path
@@ -77,7 +76,7 @@ class OpenFolder:
         return os.path.basename(self.path)
 
     def real_path(self) -> str:
-        """As others have it that have it open."""
+        """The path as other processes see it that have it open."""
         return os.readlink(f"/proc/self/fd/{self.file}")
 
     def folder(self, name: str, any_mode: bool = False) -> "Found":
@@ -122,7 +121,7 @@ class OpenFolder:
         return sorted(os.listdir(self.file))
 
     def status(self, name: str) -> os.stat_result:
-        """Of what has this name itself: a link is not followed."""
+        """The status of the name itself: a link is not followed."""
         return os.stat(name, dir_fd=self.file, follow_symlinks=False)
 
     def has(self, name: str) -> bool:
@@ -132,12 +131,12 @@ class OpenFolder:
             return False
 
     def open(self, name: str, flags: int = os.O_RDONLY) -> int:
-        """Opens the plain file of ours that has this name. Raises NotPlain where it is anything else."""
+        """Opens this user's plain file of this name. Raises NotPlain for anything else."""
         path = os.path.join(self.path, name)
         look = self._named(name, LOOK)
         try:
             if not is_plain(os.fstat(look)):
-                raise NotPlain(errno.EPERM, "is no plain file of ours", path)
+                raise NotPlain(errno.EPERM, "is not a plain file of this user", path)
             try:
                 return os.open(f"/proc/self/fd/{look}", flags | os.O_CLOEXEC)
             except OSError as problem:
@@ -159,7 +158,7 @@ class OpenFolder:
             raise
 
     def read(self, name: str, most: int = 1 << 20) -> bytes:
-        """At most so many bytes from the start of a plain file of ours."""
+        """Reads at most this number of bytes from the start of a plain file of this user."""
         with open(self.open(name), "rb") as file:
             return file.read(most)
 
@@ -220,7 +219,7 @@ Found = Union[OpenFolder, Absent, NotOurs]
 
 
 def objection(status: os.stat_result, any_mode: bool) -> str:
-    """Of what kind it is where it is no folder of ours alone; empty where it is."""
+    """The kind of object where it is not a private folder; empty where it is one."""
     if stat.S_ISLNK(status.st_mode):
         return "link"
     if not stat.S_ISDIR(status.st_mode):
@@ -231,7 +230,7 @@ def objection(status: os.stat_result, any_mode: bool) -> str:
 
 
 def is_plain(status: os.stat_result) -> bool:
-    """Whether it is a file of ours with one name alone: another one could lie anywhere."""
+    """Whether it is a file of this user with one name only: a second name could lie anywhere."""
     return stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid() and status.st_nlink == 1
 
 
@@ -243,7 +242,7 @@ def user_name(user: int) -> str:
 
 
 def shared_folder(root: str) -> Found:
-    """The folder that ours lie in: nobody but root and us may take away there what is ours."""
+    """The folder that private folders lie in: only root and this user may remove this user's entries there."""
     try:
         file = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
@@ -258,7 +257,8 @@ def shared_folder(root: str) -> Found:
 
 
 def others_may_write(status: os.stat_result) -> bool:
-    """A group of our own, as many systems give to each user, is nobody else."""
+    """Whether other users may write. A group of this user alone, as many systems create for each user, does not
+    count."""
     if status.st_mode & 0o002 or not status.st_mode & 0o020:
         return bool(status.st_mode & 0o002)
     try:
@@ -299,7 +299,7 @@ def _made(root: str, *names: str) -> OpenFolder:
 
 
 def in_the_way(folder: Found, *units: str) -> "NotOurs | None":
-    """What has the path of a folder of ours, or of one of these in it, and is not ours alone."""
+    """The object at the path of a private folder, or of one of these folders in it, that is not private."""
     folders = [folder, *(inside(folder, unit) for unit in units)]
     return next((each for each in folders if isinstance(each, NotOurs)), None)
 
@@ -314,7 +314,7 @@ def user_folder(root: str, *names: str) -> Found:
 
 
 def path_of(root: str, name: str) -> str:
-    """Where the folder of this cluster is, or would be: what is launched there is told so."""
+    """The path of this cluster's folder, as units are launched with it, whether or not it exists."""
     return os.path.join(root, own_name(), name)
 
 

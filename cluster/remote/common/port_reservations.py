@@ -1,12 +1,12 @@
-"""Whose a port of this host is before anybody listens on it: locks on files in our own folder, which no other user
-can take. They end with their holder, however that ends.
+"""Reservations of ports, before any process listens: locks on files in this user's private folder, which no other
+user can take. A lock ends with its holder.
 
-A Ray that comes up binds its ports for seconds, one after the other. Where a check of ours listens on one of them
-at that moment, its raylet dies, and `ray start` says half a minute later that it did not come up (measured).
-So a unit has a shared lock on each of its ports, and a check has one alone.
+A starting Ray binds its ports one after the other, for seconds. If a check listens on one of them at that moment,
+its raylet exits. `ray start` reports half a minute later that it did not come up (measured). So a unit has a
+shared lock on each of its ports, and a check has an exclusive one.
 
-Programs of before have names in place of locks, those of abstract sockets. They are given as well, and looked for:
-any user can take such a name, so that only one of ours counts.
+Earlier versions use names of abstract sockets in place of locks. This version takes and reads them as well. Any
+user can take such a name, so only a name of this user's processes counts.
 """
 
 import fcntl
@@ -37,7 +37,7 @@ class Claim:
         self.name: Any = None
 
     def take(self, how: int) -> None:
-        """Raises BlockingIOError where somebody of ours has it, unless told to wait."""
+        """Raises BlockingIOError where another program of this user has it, unless `how` says to wait."""
         for _ in range(TRIES if self.ours else 0):
             try:
                 if self.lock(how):
@@ -74,8 +74,8 @@ class Claim:
 
 
 def for_unit(ports: "list[int]", ours: "OpenFolder") -> "list[Claim]":
-    """The claims of these ports; no check listens on any of them then, but for one that hangs. Other units may
-    have claimed the same: they are somebody else's to compare."""
+    """The claims of these ports. No check listens on any of them then, except one that hangs. Other units may
+    have claimed the same ports; preflight compares them."""
     claims = [Claim(ours, port) for port in dict.fromkeys(ports)]
     for claim in claims:
         claim.give_name("unit")
@@ -100,8 +100,8 @@ def waited_for(claim: Claim) -> None:
 
 
 def for_check(port: int, ours: Any) -> "Claim | None":
-    """The claim of this port; None where a unit or another check has it. Where no folder of ours can be, no unit
-    of ours can come up either."""
+    """The claim of this port; None where a unit or another check has it. Where no private folder can exist, no
+    unit can start either."""
     claim = Claim(ours, port)
     try:
         claim.take(fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -117,7 +117,7 @@ def for_check(port: int, ours: Any) -> "Claim | None":
 
 
 def remove_claims(ours: "OpenFolder") -> None:
-    """Removes what nobody has."""
+    """Removes claims without a holder."""
     ports = ours.folder(PORTS)
     if isinstance(ports, OpenFolder):
         for port in ports.names():

@@ -19,7 +19,7 @@ LARGEST_NUMBER = 1 << 62
 
 
 def read_record(unit: Any) -> "dict[str, Any] | None":
-    """What the keeper wrote of the unit in this folder; None where none of ours is whole."""
+    """The keeper's record of the unit in this folder; None without a complete record of this user."""
     if not isinstance(unit, OpenFolder):
         return None
     try:
@@ -32,7 +32,7 @@ def read_record(unit: Any) -> "dict[str, Any] | None":
 
 
 def is_record(record: Any) -> bool:
-    """Whether every field has its type: one that has not is of somebody else, or was never whole."""
+    """Whether every field has its type; otherwise another program wrote it, or it is incomplete."""
     if not (isinstance(record, dict) and set(record) >= RECORDED):
         return False
     argv, texts = record["argv"], (record["fingerprint"], record["boot"], record.get("cluster", ""))
@@ -58,9 +58,10 @@ def runs(record: "dict[str, Any]", unit: "OpenFolder") -> bool:
 
 
 def keeper_lives(record: "dict[str, Any]", unit: "OpenFolder") -> bool:
-    """Whether the process of this record lives and keeps this unit.
+    """Whether the process of this record runs and keeps this unit.
 
-    One that was killed stays as a zombie where nobody collects it, as under the first process of a container.
+    A killed process stays as a zombie where its parent does not collect it, as under the first process of a
+    container.
     """
     keeper = process(record["keeper"]) if record["boot"] == boot_id() else None
     lives = keeper is not None and keeper.ticks == record["ticks"] and keeper.state not in "ZX"
@@ -68,8 +69,8 @@ def keeper_lives(record: "dict[str, Any]", unit: "OpenFolder") -> bool:
 
 
 def is_keeper(pid: int, unit: Any) -> bool:
-    """Whether it is the keeper of this very unit: by its user, by the name that keepers alone give themselves, and
-    by what it has open there."""
+    """Whether it is the keeper of this very unit: by its user, by the name that only keepers take, and by its
+    open files."""
     if (
         isinstance(unit, NotOurs)
         or not is_ours(pid)

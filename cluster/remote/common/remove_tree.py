@@ -1,4 +1,4 @@
-"""Removes what lies in a folder of ours, and nothing that lies anywhere else."""
+"""Removes the content of a private folder, and nothing that lies anywhere else."""
 
 import os
 import stat
@@ -12,8 +12,8 @@ DEEPEST = 200
 
 
 def remove(folder: "OpenFolder", name: str, depth: int = 0) -> "Iterator[str]":
-    """Why things stay. Of a link or a pipe the name goes; a folder that is not ours, or is another disk, is not
-    entered."""
+    """Removes a name, and yields why things stay. A link or a pipe loses its name. A folder of another user, or
+    on another disk, is not entered."""
     try:
         if not stat.S_ISDIR(folder.status(name).st_mode):
             folder.unlink(name)

@@ -1,4 +1,4 @@
-"""Which processes belong to a unit of ours."""
+"""Which processes belong to a unit."""
 
 import os
 from typing import TYPE_CHECKING, Any, Iterator
@@ -10,11 +10,12 @@ if TYPE_CHECKING:
 
 
 def unit_pids(unit: Any, table: "dict[int, Process]") -> "set[int]":
-    """The living processes of the unit in this folder: keeper, leader and all that descends from them; empty where
-    the folder is not ours.
+    """The running processes of the unit in this folder: keeper, leader and all descendants; empty where the
+    folder is not private.
 
-    Three traces, since each can be lost: the tree below the keeper (a child subreaper, so orphans stay below
-    it), its session, and, once the keeper is gone or its record lost, whoever still writes to a file of the unit.
+    Three traces count, since each can be lost. The first is the tree below the keeper: it is a child subreaper,
+    so orphans stay below it. The second is its session. The third counts without a keeper or record: processes
+    that write to a file of the unit.
     """
     if isinstance(unit, NotOurs):
         return set()
@@ -28,10 +29,10 @@ def unit_pids(unit: Any, table: "dict[int, Process]") -> "set[int]":
 
 
 def session(keeper: int, table: "dict[int, Process]", writing: "set[int]") -> "set[int]":
-    """What is left of the session of a keeper that is gone. Its pid may be that of another session by now, in
-    which nobody writes to a file of the unit.
+    """The rest of the session of a keeper that has exited. Its pid may be that of another session by now, in
+    which no process writes to a file of the unit.
 
-    A pid that is a session's id is not given out again while the session has members.
+    The kernel does not reuse the pid of a session while it has members.
     """
     members = {entry.pid for entry in table.values() if entry.session == keeper and is_ours(entry.pid)}
     return members if keeper not in table and members & writing else set()
@@ -40,8 +41,8 @@ def session(keeper: int, table: "dict[int, Process]", writing: "set[int]") -> "s
 def writers(unit: Any) -> "Iterator[int]":
     """Processes of this user that hold a file below the folder open for writing.
 
-    Where the folder was removed under them, anybody may have made one of this name: there a process must be the
-    keeper by its name, or have begun in the folder, as a leader and all below it do.
+    Where the folder was removed meanwhile, any user may have created one of this name. There, a process counts by
+    the keeper's name, or if it started in the folder, as a leader and its descendants do.
     """
     top = folder_path(unit) + "/"
     for name in os.listdir("/proc"):

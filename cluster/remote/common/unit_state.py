@@ -38,10 +38,10 @@ def launcher(record: dict[str, Any]) -> "dict[str, str] | None":
 
 
 def lost_of_ray(unit: "OpenFolder", argv: "list[str]") -> "list[str]":
-    """What a Ray that has started no longer has.
+    """What a started Ray no longer has.
 
-    `ray start --block` stays for good when its raylet leaves with exit status 0, as it does once its agent has
-    died (seen with Ray 2.60): nobody can connect then, nor find a GPU.
+    `ray start --block` keeps running when its raylet exits with status 0, as it does after its agent has exited
+    (seen with Ray 2.60). No client can connect then, or find a GPU.
     """
     if argv[1:2] != ["start"] or not says_started(unit):
         return []

@@ -1,12 +1,12 @@
-"""Brings what a host can say about a start that went wrong: logs, records, processes, connections, GPUs, kernel.
+"""Collects evidence about a failed start from a host: logs, records, processes, connections, GPUs, kernel.
 
 Data: state (root of the state directory), folder (of this cluster and host below it), files (each with pattern,
-head, tail and within), commands (words by name), processes (whether to look at ours), versions (whether to list
-what is installed), kernel (a pattern; empty: leave it out) and kernel_within (seconds), ray_state (a program and
-its data, or nothing), secret_names (a pattern), seconds (in which to say all), most (bytes in all).
+head, tail and within). commands has argv by name. processes and versions say whether to collect them. kernel is a
+pattern, empty to skip it, and kernel_within is in seconds. ray_state is a program and its data, or nothing.
+secret_names is a pattern. seconds is the time for everything, most the limit of bytes.
 
-Says a line of JSON for each thing as soon as it has it, so that whoever waits no longer has something: name, and
-text, packed and without secrets. The last line names what there was no time or no room for.
+Prints a line of JSON for each item at once: name, and text, packed and without secrets. So a caller with a
+shorter timeout still has something. The last line names what did not fit into the time or the bytes.
 """
 
 import json
@@ -56,7 +56,7 @@ def say_files(teller: Teller, base: "OpenFolder", files: "list[dict[str, Any]]")
 
 
 def age(folder: "OpenFolder", name: str) -> float:
-    """Seconds since somebody wrote to it."""
+    """Seconds since the last write to it."""
     try:
         return time.time() - folder.status(name).st_mtime
     except OSError:

@@ -1,7 +1,7 @@
-"""What the Ray on the head knows of its nodes, its placement groups and its free GPUs. A program of its own, since
-it may hang with the Ray that it asks: whoever asks it does not wait for long.
+"""What the Ray on the head knows of its hosts, its placement groups and its available GPUs. It is a program of
+its own, since it may hang with that Ray: its caller does not wait for long.
 
-Data: address (head:port), authentication (environment). Says one line of JSON.
+Data: address (head:port), authentication (environment). Prints one line of JSON.
 """
 
 import json

@@ -1,10 +1,10 @@
-"""The last lines of log files, and the next ones as they come.
+"""The last lines of log files, and new lines as they come.
 
-Data: state (root of the state directory), folder (of this cluster and host below it), files (pairs of a pattern
-below that and a label; without one a file goes by its name), lines (of each file to begin with), follow, silence
-(seconds). Says JSON lines: first files (how many of ours there are), and where something is in the way of our
-folder taken (what it is) and uid (ours); then source and text. Who follows ends when its stdin ends or falls
-silent, so that nothing is left behind when we go or are cut off.
+Data: state (root of the state directory), folder (of this cluster and host below it), lines (of each file to
+begin with), follow, silence (seconds). files are pairs of a pattern below that and a label; a file without a
+label goes by its name. Prints JSON lines. The first has files, their number. If an object blocks the private
+folder, it also has taken and uid. Others have source and text. A follower ends when its stdin ends or falls
+silent, so that nothing is left behind.
 """
 
 import json
@@ -141,7 +141,7 @@ class Place(NamedTuple):
             return False
 
     def open(self) -> "BinaryIO | None":
-        """None where there is no file of ours to read."""
+        """None where there is nothing of this user to read."""
         try:
             return open(self.folder.open(self.name), "rb", buffering=0)
         except OSError:

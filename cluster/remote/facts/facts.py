@@ -1,7 +1,7 @@
-"""Everything that has to be known of a host before anything is started on it, in one JSON document.
+"""All facts about a host that a start needs, in one JSON document.
 
 Data: venv, state (root of the state directory), folder (of this cluster and host below it), ports, head (whether
-this is it), model (id, revision, hf_home), and the signs by which a log of vLLM says that it is dead.
+this is the head). model has id, revision and hf_home. signs are the words by which a log of vLLM shows a crash.
 """
 
 import getpass
@@ -52,7 +52,7 @@ def ours(folder: "Found") -> set[int]:
 
 
 def unit_state(unit: "Found", died: bool = False) -> dict[str, Any]:
-    """What runs of a unit; one that has `died` is dead, whether or not its process has left."""
+    """The state of a unit; if `died` is set, its state is `dead`, whether or not its process has exited."""
     seen = {**presence(unit), "pids": sorted(unit_pids(unit, processes()))}
     record = read_record(unit)
     if record is None:
@@ -65,17 +65,17 @@ def unit_state(unit: "Found", died: bool = False) -> dict[str, Any]:
 
 
 def units(data: dict[str, Any], folder: "Found") -> dict[str, Any]:
-    """Both units; an engine is dead by its log as well."""
+    """Both units; an engine may have crashed by its log as well."""
     signs, vllm = Signs(*(data[name] for name in Signs._fields)), inside(folder, "vllm")
     died = engine_died(lines_that_decide(vllm, signs.ready), signs)
     return {"ray": unit_state(inside(folder, "ray")), "vllm": unit_state(vllm, died)}
 
 
 def lines_that_decide(unit: "Found", ready: str) -> "Iterator[str]":
-    """Each line of the log to the one that says `ready`, and then its end; none where there is no log.
+    """Each line of the log up to the one that says `ready`, and then its end; empty without a log.
 
-    What lies between was written by clients, for months, and means nothing. Of a line that goes on for ever the
-    beginning counts.
+    Clients wrote what lies between, perhaps for months; it means nothing. Only the beginning of an endless line
+    counts.
     """
     if not isinstance(unit, OpenFolder):
         return
@@ -115,8 +115,8 @@ def user() -> str:
 
 
 def stranger_in(folder: "Found") -> "NotOurs | None":
-    """What is in the way of the cluster's folder, of its units or of its compile caches, from which engines run
-    code. A link of ours leads to caches on another disk."""
+    """The object that blocks the cluster's folder, its units' folders, or its compile caches, from which engines
+    run code. A link of this user may lead to caches on another disk."""
     stranger = in_the_way(folder, *UNITS, "cache")
     own_link = ("link", user_name(os.getuid()), "cache")
     return None if stranger and stranger[1:] == own_link else stranger

@@ -65,10 +65,11 @@ def _processes(rows: list[list[str]], ours: set[int]) -> dict[str, list[dict[str
 
 
 def _whose(pid: int, ours: set[int]) -> dict[str, Any]:
-    """In a container a driver may give pids of the machine, which mean nothing here, or mean somebody else.
+    """The owner of a process on a GPU. In a container, a driver may report pids of the machine, which mean
+    nothing here, or another process.
 
-    Which of them is ours cannot be told by number then. But a GPU is given to one cluster: while a process of ours
-    has a GPU open, they are taken for ours, and while none has, they are others'.
+    A number cannot tell the owner then. But one cluster has the whole GPU. While a process of this cluster has a
+    GPU open, its processes count as this cluster's. Otherwise they count as others'.
     """
     if pid in ours or dying(pid):
         return {"ours": True, **_owner(pid)}

@@ -160,7 +160,7 @@ def _booted() -> float:
 
 
 def _journal() -> "list[str] | None":
-    """Empty for somebody without the right to see it, since a kernel that has booted has said something."""
+    """The kernel's log; empty without the right to read it, since a booted kernel has logged something."""
     if not any(map(os.path.isdir, ("/run/log/journal", "/var/log/journal"))):
         return None
     argv = ["journalctl", "-k", "-b", "-q", "--no-pager", "-o", "cat"]

@@ -36,7 +36,7 @@ def links_between(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def resolved(name: str) -> "list[str] | None":
-    """The addresses of this name, in order; None when nobody answers in time."""
+    """The addresses of this name, in order; None without an answer in time."""
     answers: list[list[str]] = []
     thread = threading.Thread(target=lambda: answers.append(look_up(name)), daemon=True)
     thread.start()

@@ -170,13 +170,13 @@ LONGEST_COMMAND = 1000
 
 
 def kind_of(command: str) -> str:
-    """Of a command line, which is whatever its user wrote there, the beginning is enough."""
+    """The kind of a process. The beginning of its command line is enough: its user wrote the rest."""
     shown = command[:LONGEST_COMMAND] + " "
     return next((kind for kind, pattern in KINDS if re.match(pattern, shown)), "")
 
 
 def strangers(ours: Any, folder: str) -> list[dict[str, Any]]:
-    """Every Ray and vLLM here that is no part of the cluster in `folder`, oldest first."""
+    """Every Ray and vLLM process here outside of the cluster in `folder`, oldest first."""
     kinds = {int(name): kind_of(command_line(int(name))) for name in os.listdir("/proc") if name.isdigit()}
     if not any(kinds.values()):
         return []
@@ -201,7 +201,7 @@ def strangers(ours: Any, folder: str) -> list[dict[str, Any]]:
 
 
 def cluster_trees(ours: Any, table: "dict[int, Process]") -> dict[int, tuple[str, str]]:
-    """Folder and name of the cluster of ours that a process belongs to."""
+    """Folder and name of the cluster that a process belongs to."""
     trees: dict[int, tuple[str, str]] = {}
     for folder in ours.names() if isinstance(ours, OpenFolder) else ():
         for name in ("ray", "vllm"):

@@ -21,7 +21,7 @@ def model_files(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def files(path: str) -> dict[str, int]:
-    """Sizes of the files; a folder's own size differs between filesystems, a broken link is no file."""
+    """Sizes of the files. A folder's own size differs between filesystems, and a broken link is not a file."""
     sizes: dict[str, int] = {}
     for name in sorted(os.listdir(path)):
         try:
@@ -62,7 +62,7 @@ def config_of(asked: "dict[str, Any]") -> "tuple[Any, str]":
     except OSError as error:
         return None, f"{path}: {error.strerror}"
     except (ValueError, RecursionError):
-        return None, f"{path} is no JSON"
+        return None, f"{path} is not valid JSON"
 
 
 def hub_of(asked: dict[str, Any]) -> "dict[str, Any] | None":

@@ -62,8 +62,8 @@ def listeners(ports: list[int]) -> list[dict[str, Any]]:
 
 
 def _staying(inodes: set[str]) -> set[str]:
-    """Sockets that nobody shows, and that outlast the time in which a process ends: it lets go of its files
-    before they are closed."""
+    """Sockets without a visible owner that outlast an exiting process, which releases its files before they are
+    closed."""
     end = time.monotonic() + ENDING
     while inodes and time.monotonic() < end:
         time.sleep(0.05)

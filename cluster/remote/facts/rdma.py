@@ -41,8 +41,8 @@ def roce_gids(folder: str) -> list[int]:
 
 
 def peer_memory(proc: str) -> "bool | None":
-    """Whether a network card can reach GPU memory: by a module of its own, or by DMA-BUF, which the open kernel
-    modules of the driver have."""
+    """Whether a network card can reach GPU memory: by its own module, or by DMA-BUF, which the driver's open
+    kernel modules have."""
     modules = words(proc, "modules")
     if any(line.startswith(("nvidia_peermem ", "nv_peer_mem ")) for line in modules.splitlines()):
         return True

@@ -1,7 +1,8 @@
-"""Breaks the lease of a cluster: ends the program that holds it, which tells its owner who did it and why.
+"""Breaks the lease of a cluster: ends the program that holds it, which then reports to its owner who broke it and
+why.
 
-Data: folder, by (owner, machine, since, reason: of whoever breaks it). Says held: the lease that was broken, or
-null when nobody held it.
+Data: folder, by (owner, machine, since and reason of the operator who breaks it). Prints held: the broken lease,
+or null without a holder.
 """
 
 import fcntl
@@ -27,10 +28,10 @@ def locked(file: int) -> bool:
 
 
 def holder(file: int) -> int:
-    """The process that has the lock; 0 when nobody has whom this host shows.
+    """The process that holds the lock; 0 without one that this host shows.
 
-    Files of other disks have the same inode numbers, so it must have this very file open. Of a process that we may
-    not ask, nobody knows: it is named, not ended.
+    Files of other disks have the same inode numbers, so the process must have this very file open. A process of
+    another user cannot be checked: it is named, not ended.
     """
     asked = {pid: has_open(pid, file) for pid in locking(os.fstat(file).st_ino)}
     for pid, has in asked.items():
@@ -76,7 +77,8 @@ def not_ours(pid: int) -> str:
 
 
 def end(pid: int, file: int) -> None:
-    """SIGTERM lets it tell its owner; one that does not hear it is killed. Somebody else may have it at once."""
+    """Ends the holder. SIGTERM lets it inform its owner; a holder that does not react is killed. Another operator
+    may take the lease at once."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.kill(pid, number)
@@ -93,16 +95,16 @@ def end(pid: int, file: int) -> None:
 
 
 def remove(folder: "OpenFolder", file: int) -> None:
-    """Only the very file that we have locked: the path may be somebody's new lease by now.
+    """Removes only the very file that this program has locked: the path may be a new lease by now.
 
-    One that stays, as on a read-only disk, is nobody's once we are gone.
+    A file that stays, as on a read-only disk, has no holder after this program.
     """
     if locked(file) and is_lease(file, folder):
         folder.discard("lease")
 
 
 def tell(folder: "OpenFolder", by: dict[str, Any]) -> None:
-    """The owner hears who it was; on a full disk only that it is gone."""
+    """Informs the owner who broke the lease; on a full disk only that it ended."""
     try:
         write_private(folder, "lease.broken", json.dumps(by))
     except OSError:

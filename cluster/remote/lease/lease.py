@@ -1,10 +1,10 @@
-"""Holds the cluster for one operator: a lock that lives as long as its owner is heard from.
+"""Holds the cluster for one operator: a lock that lives as long as its owner sends heartbeats.
 
-Data: folder, lease (owner, machine, since, reason), silence (seconds without a heartbeat after which the owner
-counts as gone). Says one line of JSON: taken with the lease of an owner who left without a word (or null), and
-unwritten, why others cannot read who has it (or ""); or held with the lease of who has it. Then answers each line
-of stdin with the same words as heard, and holds until stdin says "bye", ends or falls silent, or until SIGTERM:
-then the file lease.broken beside it says who broke it, and so does the program.
+Data: folder, lease (owner, machine, since, reason), silence (the heartbeat timeout in seconds). Prints one line
+of JSON. Either it is taken, with the lease of an earlier owner whose heartbeat stopped, or null. unwritten then
+says why others cannot read the holder, or "". Or it is held, with the lease of the holder. Then it answers each
+line of stdin with the same words as heard. It holds until stdin says "bye", ends or falls silent, or until
+SIGTERM. After SIGTERM, the file lease.broken beside it says who broke it, and so does the program.
 """
 
 import fcntl
@@ -25,7 +25,7 @@ FIELDS = {"owner", "machine", "since", "reason"}
 
 
 def read(lock: int) -> Any:
-    """Who wrote themselves down; None where nobody has, or not whole."""
+    """The holder who is written there; None without a complete entry."""
     try:
         lease = json.loads(os.pread(lock, 65536, 0))
     except (ValueError, OSError):
@@ -34,7 +34,7 @@ def read(lock: int) -> Any:
 
 
 def write(lock: int, text: bytes) -> str:
-    """Who it is that has the lock. Says why nobody can read it; the lock is as good."""
+    """Writes the holder of the lock. Returns why others cannot read it; the lock holds all the same."""
     try:
         if fcntl.fcntl(lock, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
             return "the state directory is read-only"
@@ -46,9 +46,9 @@ def write(lock: int, text: bytes) -> str:
 
 
 def take(path: str) -> "tuple[OpenFolder, int, bool]":
-    """The folder of this path, the file of the lease in it, and whether the lock on it is ours.
+    """The folder of this path, the file of the lease in it, and whether this program has the lock.
 
-    A holder that leaves removes both: a lock on a removed file is nobody's, so it is opened again.
+    A holder that leaves removes both: a lock on a removed file does not count, so it is opened again.
     """
     while True:
         try:
@@ -74,8 +74,8 @@ def holder(lock: int) -> Any:
 
 
 def hold(silence: float) -> None:
-    """Returns when the owner says good-bye. One who is silent, or whose end closed stdin without a word, ends the
-    program at once: the lock is free, and the file says who left it."""
+    """Returns when the owner says "bye". If the owner falls silent or stdin closes, the program ends at once: the
+    lock is released, and the file names the owner."""
     heard = [time.monotonic()]
     parted = threading.Event()
 

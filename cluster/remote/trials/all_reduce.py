@@ -1,7 +1,8 @@
 """An all-reduce over all GPUs of a cluster, this host's ranks of it; where torch has no CUDA, CPUs under gloo.
 
-Data: environment, address and port (where rank 0 listens), first (rank of this host), ranks (of this host), world,
-patience (seconds). Says one line of JSON: what each rank measured, and what NCCL said of the network.
+Data: environment, address and port (where rank 0 listens), first (rank of this host), ranks (of this host),
+world. `patience` is the timeout in seconds. Prints one line of JSON: what each rank measured, and NCCL's lines
+about the network.
 """
 
 import json

@@ -1,8 +1,9 @@
-"""Says where the units of this host listen, and stands in for them: a rank may take what comes for a peer.
+"""Reports where the units of this host listen, and opens a stand-in for them: a rank might accept a probe as a
+peer.
 
-Data: units (folders), but (ports that are meant for all), nonce (said to whoever connects), limit (seconds). Says
-one line of JSON: port, where the stand-in listens on every address, and listening, the port, address and process
-name of each socket of ours. Ends when its stdin does, or at the limit.
+Data: units (folders), but (ports that are meant for all), nonce (sent to every client), limit (seconds). Prints
+one line of JSON. port is where the stand-in listens on every address; listening has port, address and process
+name of each socket of the units. It ends when its stdin does, or at the limit.
 """
 
 import ipaddress
@@ -57,7 +58,7 @@ def stand_in() -> socket.socket:
 
 
 def greet(door: socket.socket, nonce: bytes, end: float) -> None:
-    """Until nobody is there to try any more."""
+    """Greets clients until the caller ends."""
     selector = selectors.PollSelector()
     selector.register(0, selectors.EVENT_READ)
     selector.register(door, selectors.EVENT_READ)

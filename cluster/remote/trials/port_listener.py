@@ -1,10 +1,9 @@
-"""Listens on ports of this host, so that its peers can try whether they are let through.
+"""Listens on ports of this host, so that its peers can probe whether packets arrive.
 
 Data: address, ports (0 is one of the kernel's choice), limit (seconds), length (bytes), state (root of the state
-directory). Says one line of JSON:
-listening, the ports among them that were free and that no Ray of ours is about to have. Whoever connects and sends
-`length` bytes gets one back. Ends when its stdin does, or at the limit: nobody is left listening when we go or are
-cut off.
+directory). Prints one line of JSON: listening, the requested ports that were free and that no starting Ray has
+reserved. A client that sends `length` bytes gets one back. It ends when its stdin does, or at the limit, so that
+no listener is left.
 """
 
 import json
@@ -23,7 +22,7 @@ BLOCK = 1 << 16
 
 
 def doors(address: str, ports: list[int]) -> list[socket.socket]:
-    """The sockets that could be opened; what somebody holds already is not ours to try."""
+    """The sockets that could be opened; a port in use is not tested."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sockets = []
     for port in ports:
@@ -77,8 +76,8 @@ def serve(open_doors: list[socket.socket], length: int, end: float) -> None:
 
 
 def claiming(root: str) -> "OpenFolder | None":
-    """Our folder, made for as long as this lasts; None where there can be none, and so no unit of ours either. One
-    that others may write in stays as it is: facts tell of it."""
+    """The private folder, created for as long as this lasts; None where it cannot exist, and so no unit either. A
+    folder that others may write in stays as it is: facts report it."""
     if not root or isinstance(user_folder(root), NotOurs):
         return None
     shared = shared_folder(root)

@@ -1,8 +1,8 @@
-"""Tries ports of other hosts, all at once.
+"""Probes ports of other hosts, all at once.
 
-Data: targets (peer, address, port, and answers: whether it is one of ours, which answers), limit (seconds for one
-step of one try), length (bytes that one of ours waits for). Says one line of JSON: reaches, each target with its
-problem, which is empty where all went well.
+Data: targets (peer, address, port), limit (seconds for one step of one probe), length (bytes that a listener
+waits for). A target's answers says whether a listener of this product answers there. Prints one line of JSON:
+reaches, each target with its problem, which is empty on success.
 """
 
 import json
@@ -34,7 +34,7 @@ def attempt(address: str, port: int, length: int, limit: float) -> str:
 
 
 def exchange(connection: socket.socket, length: int) -> str:
-    """Packets as large as they come: one that is too large for a link on the way is lost without a word."""
+    """Sends packets of full size: a link with a smaller limit drops one without an error."""
     try:
         connection.sendall(bytes(length))
         return "" if connection.recv(1) else "hung up"

@@ -1,9 +1,9 @@
-"""What the venv's own libraries can do on this host: torch with each of our GPUs, transformers with the model.
+"""Tests the venv's own libraries on this host: torch with each GPU, transformers with the model.
 
-Data: environment (of our units), gpus (how many, 0 where they are in use), model (path, revision, trust: whether
-its own code may run; null where it is not there). Says one line of JSON: cuda and model, each what went wrong,
-empty where nothing did; cuda is null where it was not tried, or vLLM is the build for CPUs, model where there was
-nothing to read.
+Data: environment (of the units), gpus (how many, 0 where they are in use). model has path, revision and trust
+(whether its own code may run); it is null where the model is missing. Prints one line of JSON: cuda and model,
+each with its problem, empty on success. cuda is null without a test, or where vLLM is the build for CPUs; model
+is null without files.
 """
 
 import importlib

@@ -1,7 +1,7 @@
 """Proves, through Ray itself, that every host has joined with its address and that every GPU can be used.
 
-Data: address (head:port), authentication (environment), hosts (name, address, gpus), patience (seconds).
-Says one line of JSON for each thing it sees: joined, touched, and at last proved or failed.
+Data: address (head:port), authentication (environment), hosts (name, address, gpus), `patience` (the timeout in
+seconds). Prints one line of JSON for each observation: joined, touched, and at last proved or failed.
 """
 
 import json
@@ -41,7 +41,7 @@ def fail(stage: str, why: str, **more: Any) -> int:
 
 
 def wait_for_nodes(ray: Any, wanted: dict[str, int], end: float) -> bool:
-    """Until each address wanted is a living node with the GPUs it must have, and no other node is there."""
+    """Waits until each wanted address is a running host with its GPUs, and no other host is there."""
     seen: Any = None
     while True:
         nodes = {node["NodeManagerAddress"]: node for node in ray.nodes() if node["Alive"]}
@@ -112,7 +112,7 @@ def touch_all(ray: Any, group: Any, count: int, end: float) -> list[dict[str, An
 
 
 def answer(ray: Any, task: Any) -> Any:
-    """What a task found; one that died with its process is a finding, not an end."""
+    """The result of a task; a task that ended with its process is a finding, not an end."""
     try:
         return ray.get(task)
     except ray.exceptions.RayError as error:

@@ -1,9 +1,8 @@
-"""Launches a unit and stays with it: the parent of everything it starts, until the last of it is gone.
+"""Launches a unit and stays with it: the parent of everything it starts, until the last process has exited.
 
-Data: state and folder (of the cluster and of the unit), unit (its name), venv, argv, env (secrets too; it is
-written nowhere), ports that it will have, and record, which is kept beside the log together with the keeper's own
-identity. Two may be left out: log_bytes, how long the log may get, and modules, texts by name that the unit's
-Python can import.
+Data: state and folder (of the cluster and of the unit), unit (its name), venv, argv, ports. env has secrets too
+and is written nowhere. record is saved beside the log, with the keeper's own identity. Two are optional:
+log_bytes limits the log, and modules has texts by name that the unit's Python can import.
 """
 
 import ctypes
@@ -44,8 +43,9 @@ def watch_log(unit: "OpenFolder", most: int) -> None:
 
 
 def hold_off_ageing(ours: "OpenFolder") -> None:
-    """Whatever ages /var/tmp would take the record and the token of a unit that serves for a month; it leaves a
-    tree alone while its top is locked (tmpfiles.d(5)). A lock that cannot be had changes nothing else."""
+    """Locks the top folder. A program that ages /var/tmp would remove the record and the token of a unit after a
+    month. It skips a tree with a locked top, as tmpfiles.d(5) says. If the lock is not available, nothing else
+    changes."""
     try:
         fcntl.flock(ours.file, fcntl.LOCK_SH)
     except OSError:
@@ -83,7 +83,7 @@ def write_modules(data: dict[str, Any], unit: "OpenFolder") -> "OpenFolder | Non
 
 
 def keep(data: dict[str, Any], unit: "OpenFolder", ours: "OpenFolder", report: int) -> None:
-    """Becomes the keeper; `report` is told once the leader runs, or why it does not."""
+    """Becomes the keeper; `report` is called once the leader runs, or with the reason of its failure."""
     os.setsid()
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -115,7 +115,7 @@ def keep(data: dict[str, Any], unit: "OpenFolder", ours: "OpenFolder", report: i
 
 
 def aside(task: Callable[..., None], *words: Any) -> None:
-    """For what may take long, as a lock on a disk of another host: nobody waits for it."""
+    """Runs a slow call in the background, such as a lock on a disk of another host."""
     threading.Thread(target=task, args=words, daemon=True).start()
 
 
@@ -146,7 +146,7 @@ def launch(data: dict[str, Any], unit: "OpenFolder") -> "subprocess.Popen[bytes]
 
 
 def pass_on(unit: "OpenFolder", leader: "subprocess.Popen[bytes]") -> None:
-    """SIGTERM goes to the leader; once that is gone, to whatever it left."""
+    """Passes SIGTERM to the leader; after the leader has exited, to its remaining processes."""
     child = processes().get(leader.pid)
     lives = child is not None and child.parent == os.getpid()
     targets = {leader.pid} if lives else unit_pids(unit, processes()) - {os.getpid()}
@@ -160,9 +160,9 @@ def pass_on(unit: "OpenFolder", leader: "subprocess.Popen[bytes]") -> None:
 def stay(
     unit: "OpenFolder", record: dict[str, Any], leader: "subprocess.Popen[bytes]", signals: list[int]
 ) -> None:
-    """Until the last descendant is gone: orphans become our children, so having none means there are none.
+    """Waits until the last descendant has exited: orphans become children of the keeper.
 
-    A leader that was sent `signals` to end may leave some that were not.
+    A leader that was sent `signals` to end may leave some processes that were not.
     """
     while True:
         try:
@@ -214,7 +214,7 @@ def main() -> None:
     os.close(writing)
     message = os.read(reading, 4096).decode()
     if message != "started":
-        raise SystemExit(message or "the keeper died before it could launch anything")
+        raise SystemExit(message or "the keeper exited before it launched anything")
 
 
 try:

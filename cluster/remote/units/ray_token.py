@@ -1,6 +1,7 @@
-"""The token that Ray's processes of one cluster know each other by, in a file of ours that only we can read.
+"""The token by which Ray's processes of one cluster know each other, in a file that only this user can read.
 
-Data: path, token (empty: keep the one there is, or make one). Says the token, on stdout, which nobody records.
+Data: path, token (empty: keep the existing one, or create one). Prints the token on stdout, which is not
+recorded.
 """
 
 import json
@@ -17,7 +18,7 @@ LONGEST_TOKEN = 4096
 
 
 def kept(folder: "OpenFolder", name: str) -> str:
-    """The token that is there; one that is no plain file of ours is nobody's token, and is replaced."""
+    """The existing token. A token in anything but a plain file of this user is replaced."""
     try:
         return folder.read(name, LONGEST_TOKEN).decode().strip()
     except (OSError, ValueError):

@@ -1,8 +1,8 @@
-"""Removes what a stopped cluster leaves: everything in its folder but the compile caches and the lease (whoever
-holds it removes it), claims of ports that nobody has, and empty parents.
+"""Removes what a stopped cluster leaves: its folder's content, claims of ports without a holder, and empty
+parents. Compile caches stay, and so does the lease, which its holder removes.
 
-Data: state. A folder whose unit is still alive is left alone. What cannot be removed does not keep the rest: it is
-named on stderr, a line each, and makes the program fail.
+Data: state. A folder whose unit still runs is left alone. What cannot be removed does not keep the rest: each is
+named on a line of stderr, and the program fails.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""Lets nobody without the key reach more of vLLM than health and metrics: `vllm serve --middleware` loads it.
+"""Without the key, a client reaches health and metrics of vLLM alone: `vllm serve --middleware` loads this guard.
 
-vLLM itself asks for the key below /v1, /v2, /inference and /cohere alone: /invocations generates, and control
-routes answer, without it. The key comes from the environment, as vLLM's own does.
+vLLM itself asks for the key only below /v1, /v2, /inference and /cohere. /invocations generates without it, and
+control routes answer. The key comes from the environment, as vLLM's own does.
 """
 
 import hashlib
@@ -63,7 +63,7 @@ def header(scope: Scope, name: bytes) -> str:
 
 
 def digest(text: str) -> bytes:
-    """Of equal length for all keys: a comparison tells nothing of the length of ours."""
+    """A digest of equal length for all keys: a comparison reveals nothing of the key's length."""
     return hashlib.sha256(text.encode()).digest()
 
 

@@ -21,7 +21,7 @@ def note_shared(pids: "set[int]", noted: "dict[str, int]") -> None:
 
 
 def remove_unused(noted: "dict[str, int]") -> None:
-    """Removes those that are still the same file, ours, and used by nobody who lives."""
+    """Removes files that are unchanged, of this user, and used by no running process."""
     bounded(_remove_unused, dict(noted))
 
 
@@ -40,8 +40,8 @@ def _note_shared(pids: "set[int]", noted: "dict[str, int]") -> None:
 
 
 def is_shared_memory(path: str, mode: str) -> bool:
-    """Written to by several. Weights that somebody keeps in /dev/shm are mapped for reading, and the names of
-    shared memory have no folders."""
+    """Whether it is shared memory: several processes write to it. Weights in /dev/shm are mapped for reading, and
+    names of shared memory have no folders."""
     return os.path.dirname(path) == SHARED_MEMORY and mode == "rw-s"
 
 
@@ -78,7 +78,7 @@ def in_use() -> "set[str]":
 
 
 def mapped(pid: int) -> "Iterator[tuple[str, int, str]]":
-    """Path, inode and mode of each file that the process has mapped; none once it is gone."""
+    """Path, inode and mode of each file that the process has mapped; empty after its exit."""
     try:
         with open(f"/proc/{pid}/maps", errors="replace") as file:
             lines = file.readlines()

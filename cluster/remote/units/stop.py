@@ -1,8 +1,8 @@
-"""Stops a unit: SIGTERM to its keeper, patience, SIGKILL for whatever is left, and a look that none is. Then what
-it kept in shared memory goes.
+"""Stops a unit: SIGTERM to its keeper, a timeout, SIGKILL for the rest, and a look that nothing is left. Then its
+files in shared memory are removed.
 
-Data: folder, patience (seconds), and launch, which may be left out: the run whose unit alone is to be stopped.
-Says, as JSON: left, the processes that are still there, and another, whether the unit is that of another run.
+Data: folder, `patience` (the timeout in seconds), and the optional launch: the run whose unit alone is stopped.
+Prints JSON: left, the remaining processes, and another, whether the unit belongs to another run.
 """
 
 import fcntl
@@ -34,7 +34,7 @@ def send(pids: set[int], number: int) -> None:
 
 
 def gone_within(unit: Any, patience: float, again: "Callable[[set[int]], None] | None" = None) -> bool:
-    """Whether the unit is gone before `patience` ends; `again` is done to what is left of it meanwhile."""
+    """Whether the unit has exited before `patience` ends; `again` is done to its remaining processes meanwhile."""
     end = time.monotonic() + patience
     while True:
         left = unit_pids(unit, processes())
@@ -48,7 +48,8 @@ def gone_within(unit: Any, patience: float, again: "Callable[[set[int]], None] |
 
 
 def killed(unit: Any, shared: "dict[str, int]") -> bool:
-    """Whether the unit is gone now. Each process is asked for what it shares before it is killed."""
+    """Kills the processes, and returns whether the unit has exited. Each process is asked for its shared memory
+    first."""
     asked: set[int] = set()
 
     def kill(left: "set[int]") -> None:
@@ -85,8 +86,8 @@ def stop(unit: Any, patience: float) -> set[int]:
 
 
 def take_turn(unit: "OpenFolder") -> None:
-    """Nobody launches the unit before this has ended: what came meanwhile would be stopped with it. A launch may
-    follow while the stop of somebody who was killed still runs."""
+    """Holds off launches of the unit until this program ends: a new unit would be stopped as well. A launch may
+    follow while the stop of a killed operator still runs."""
     try:
         fcntl.flock(unit.file, fcntl.LOCK_EX)
     except OSError:
@@ -94,10 +95,10 @@ def take_turn(unit: "OpenFolder") -> None:
 
 
 def is_anothers(unit: Any, launch: str) -> bool:
-    """Whether what is there is of another launch than the one to stop: somebody else may be at work by now."""
+    """Whether the unit belongs to another launch than the one to stop: another operator may have started it."""
     record = read_record(unit)
     if record is None and unit_pids(unit, processes()):
-        raise SystemExit("its record is gone: nobody can tell who has launched it")
+        raise SystemExit("its record is missing, so its launcher is unknown")
     return record is not None and record.get("launch") != launch
 
 

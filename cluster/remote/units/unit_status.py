@@ -55,7 +55,7 @@ def bytes_read(pids: set[int]) -> int:
 
 
 def health(url: str) -> int:
-    """The HTTP status, 0 when nobody answers."""
+    """The HTTP status, 0 without an answer."""
     return http_exchange(url, None, "", 2.0)[0]
 
 

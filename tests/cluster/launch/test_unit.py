@@ -88,7 +88,7 @@ def test_a_launch_is_the_same_each_time() -> None:
 @pytest.mark.parametrize(
     ("said", "cause"),
     [
-        ("/var/tmp/o-0 belongs to somebody else", "another user"),
+        ("/var/tmp/o-0 belongs to another user", "another user"),
         ("keeper: No space left on device", "disk"),
         ("/x: Read-only file system", "read-only"),
         ("this unit runs already", "another launch"),

@@ -92,7 +92,11 @@ def test_the_configuration_of_the_model(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [("{", "is no JSON"), ("[" * 100_000, "is no JSON"), (" " * (5 << 20), "is too large for a configuration")],
+    [
+        ("{", "is not valid JSON"),
+        ("[" * 100_000, "is not valid JSON"),
+        (" " * (5 << 20), "is too large for a configuration"),
+    ],
 )
 def test_a_configuration_that_is_none(tmp_path: Path, content: str, problem: str) -> None:
     where = venv(tmp_path / "venv", "echo '  --a'")

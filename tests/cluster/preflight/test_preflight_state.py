@@ -19,8 +19,8 @@ from tests.cluster.preflight.findings import found_on_head
         ({"free_mib": 1023}, [("blocking", "1023 MiB free")]),
         ({"state_problem": "/var/tmp is not writable"}, [("blocking", "/var/tmp is not writable")]),
         (
-            {"state_problem": "x belongs to somebody else", "free_mib": 0},
-            [("blocking", "x belongs to somebody else")],
+            {"state_problem": "x belongs to another user", "free_mib": 0},
+            [("blocking", "x belongs to another user")],
         ),
         ({"machine": machine(state_noexec=True)}, [("blocking", "mounted noexec")]),
         ({"machine": machine(state_system="nfs4")}, [("warning", "on nfs4")]),

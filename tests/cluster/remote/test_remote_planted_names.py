@@ -82,7 +82,7 @@ def test_a_lease_that_is_no_file_of_ours(
     plant(state / "lease")
     with pytest.raises(CommandFailed) as caught:
         HOST.run(take(BOB, str(state), VENV))
-    assert f"{state}/lease: is no plain file of ours" in caught.value.output
+    assert f"{state}/lease: is not a plain file of this user" in caught.value.output
     assert "another user" in caught.value.cause
     assert "rm -r" in caught.value.cure
 

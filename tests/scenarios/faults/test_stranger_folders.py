@@ -35,7 +35,7 @@ def test_something_in_the_place_of_the_users_folder(case: Case) -> None:
         assert f"rm -r -- {TOP}" in report.cure
 
         nobody.plants("`o-UID` is a file", f"echo mine > {TOP}")
-        assert f"{TOP} is no folder, and belongs to user nobody" in nobody.refused(3, "check").cause
+        assert f"{TOP} is not a folder, and belongs to user nobody" in nobody.refused(3, "check").cause
         assert nobody.root(f"cat {TOP}") == "mine\n"
 
         nobody.plants("`o-UID` is a pipe, on which nobody writes", f"mkfifo {TOP}")
@@ -97,7 +97,7 @@ def test_something_in_the_place_of_a_folder_below(case: Case) -> None:
         assert f"{folder}/vllm {kept} belongs to user nobody" in report.cause
 
         nobody.plants_inside("`cache`, from which engines run code, is theirs", "mkdir cache; touch cache/code.so")
-        assert f"{folder}/cache belongs to somebody else, user nobody" in nobody.refused(3, "up").cause
+        assert f"{folder}/cache belongs to another user, user nobody" in nobody.refused(3, "up").cause
         assert nobody.root(f"ls {folder}/cache") == "code.so\n"
 
 

@@ -69,12 +69,12 @@ def as_pipe(path: Path) -> None:
 
 
 IN_THE_WAY: dict[str, tuple[Callable[[Path], object], str]] = {
-    "owner": (lambda path: os.chown(path, NOBODY, NOBODY), "belongs to somebody else, user nobody"),
+    "owner": (lambda path: os.chown(path, NOBODY, NOBODY), "belongs to another user, user nobody"),
     "group": (lambda path: path.chmod(0o770), "may be written by other users"),
     "world": (lambda path: path.chmod(0o707), "may be written by other users"),
     "link": (as_link, "is a symbolic link of user root"),
-    "file": (as_file, "is no folder, and belongs to user root"),
-    "pipe": (as_pipe, "is no folder, and belongs to user root"),
+    "file": (as_file, "is not a folder, and belongs to user root"),
+    "pipe": (as_pipe, "is not a folder, and belongs to user root"),
 }
 
 
@@ -175,7 +175,7 @@ NO_FILES = ["link", "hard link", "pipe", "socket", "device", "folder", "another 
 @pytest.mark.parametrize("kind", NO_FILES)
 def test_what_is_no_plain_file_of_ours_is_not_opened(ours: Path, kind: str, flags: int) -> None:
     planted(ours, kind)
-    with pytest.raises(PARTS.NotPlain, match="is no plain file of ours"):
+    with pytest.raises(PARTS.NotPlain, match="is not a plain file of this user"):
         found(ours).open("log", flags)
 
 
@@ -195,7 +195,7 @@ def test_a_folder_of_somebody_else_in_ours_is_not_emptied(ours: Path) -> None:
     os.chown(theirs, NOBODY, NOBODY)
     (ours / "ray" / "log").write_text("")
     first, *_ = PARTS.remove(found(ours), "ray")
-    assert first == f"{theirs} belongs to somebody else, user nobody"
+    assert first == f"{theirs} belongs to another user, user nobody"
     assert [path.name for path in (ours / "ray").iterdir()] == ["theirs"]
     assert (theirs / "thesis.txt").exists()
 
