@@ -8,22 +8,26 @@ unexport PYTHONDONTWRITEBYTECODE
 # Clusters that this commit brought up must live on under this code.
 OLD ?= 3a3df05
 
-.PHONY: demo test test-unit test-tp16 faults walk upgrade-check bench-check bench-up check format constraints install clean
+.PHONY: demo test test-unit test-tp16 completion faults walk upgrade-check bench-check bench-up check format constraints install clean
 
 demo: $(INSTALLED)
 	@scripts/demo
 
 test: check
-	$(PYTHON) -m pytest -m "not tp16 and not fault" -n 2 --dist loadfile --no-loadscope-reorder --durations=10
+	$(PYTHON) -m pytest -m "not tp16 and not fault and not shells" -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 
 test-unit: $(INSTALLED)
-	$(PYTHON) -m pytest -m "not scenario and not tp16" -n 2 --dist loadfile
+	$(PYTHON) -m pytest -m "not scenario and not tp16 and not shells" -n 2 --dist loadfile
 
 test-tp16: $(INSTALLED)
 	$(PYTHON) -m pytest -m tp16 -s
 
+completion: $(INSTALLED)
+	@scripts/shells fish zsh
+	$(PYTHON) -m pytest tests/orchestrator/cli/test_completion.py
+
 faults: $(INSTALLED)
-	@scripts/shells
+	@scripts/shells fish tcsh
 	$(PYTHON) -m pytest tests/scenarios/faults -m fault --page docs/faults.md $(ARGUMENTS)
 
 walk: $(INSTALLED)

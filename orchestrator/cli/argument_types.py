@@ -10,22 +10,29 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 _INVENTORIES = (".yaml", ".yml")
 
 
 class Parsed(click.ParamType[object, Any]):
-    """`parse` reads a word; `name` stands for the word in the help."""
+    """`parse` reads a word; `name` stands for the word in the help. A shell completes `known` words."""
 
-    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
+    def __init__(self, name: str, parse: Callable[[str], object], known: Sequence[str] = ()) -> None:
         self.name = name
         self._parse = parse
+        self._known = known
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> object:
         try:
             return self._parse(value) if isinstance(value, str) else value
         except ValueError as problem:
             self.fail(str(problem), param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        return [CompletionItem(word) for word in self._known if word.startswith(incomplete)]
 
 
 def inventory_and_hosts(words: Sequence[str]) -> tuple[Path | None, tuple[str, ...]]:

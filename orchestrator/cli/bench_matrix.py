@@ -12,13 +12,13 @@ from cluster.bench.workload import COLD, GUIDE, NUM_PROMPTS, ORIGINS, RATE, Cold
 from orchestrator.bench.arguments import BenchArguments
 from orchestrator.cli.argument_types import Parsed, numbers, positive, rate, seed
 
-_NAMES = ", ".join(known.name for known in GUIDE)
+_NAMES = [known.name for known in GUIDE]
 MATRIX = (
     click.Option(
         ["--workload"],
-        type=Parsed("NAME|IN/OUT", workload),
+        type=Parsed("NAME|IN/OUT", workload, known=_NAMES),
         multiple=True,
-        help=f"{_NAMES}, or tokens in and out (default: these three). Give it once for each workload.",
+        help=f"{', '.join(_NAMES)}, or tokens in and out (default: these three). Give it once for each workload.",
     ),
     click.Option(
         ["--num-prompts"],

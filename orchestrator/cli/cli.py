@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 import click
 
-from orchestrator.cli import streams
+from orchestrator.cli import completion, streams
 from orchestrator.cli.groups import LazyGroup
 from orchestrator.cli.parameters import VERSION
 
@@ -34,6 +35,8 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     streams.open_all()
     try:
+        if instruction := os.environ.get(completion.VARIABLE):
+            return completion.answer(program, instruction)
         return _main(list(sys.argv[1:] if words is None else words))
     except KeyboardInterrupt:
         # The operator did not wait for the report either.

@@ -23,7 +23,7 @@ class _Exec(Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         end = args.index("--") if "--" in args else len(args)
         rest = super().parse_args(ctx, args[:end])
-        ctx.params["words"] = tuple(args[end + 1 :])
+        ctx.params["words"] = tuple(args[end + 1 :]) if "--" in args else None
         if not ctx.params["words"] and not ctx.resilient_parsing:
             raise click.UsageError("the command to run is missing: write it behind `--`", ctx)
         return rest

@@ -7,8 +7,10 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from orchestrator.cli.command import Command
+from orchestrator.cli.completion import files, starting
 
 
 class LazyGroup(Command, click.Group):
@@ -60,6 +62,14 @@ class FallingGroup(LazyGroup):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        named = args[:1] and args[0] in {name for names in self._sections.values() for name in names}
+        named = bool(args) and args[0] in {name for names in self._sections.values() for name in names}
+        # Before its first word is typed, a shell completes either.
+        named |= not args and bool(parent and parent.resilient_parsing)
         make = super().make_context if named else self._fallback.make_context
         return make(info_name, args, parent, **extra)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Completes a command of the group, an option of `fallback`, or the file that it takes."""
+        context = self._fallback.make_context(ctx.info_name, [], ctx.parent, resilient_parsing=True)
+        options = self._fallback.shell_complete(context, incomplete)
+        return options or [*files(incomplete), *starting(incomplete, self.list_commands(ctx))]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from orchestrator.cli import completion
 from orchestrator.cli.argument_types import Parsed, check_name
 
 
@@ -61,9 +62,15 @@ PLACES = click.Argument(
     ["places"],
     nargs=-1,
     metavar="[INVENTORY] [HOST]...",
+    shell_complete=completion.places,
     help="The inventory file (default: the last used), and hosts (default: all).",
 )
-CLUSTER = click.Option(["--cluster"], metavar="NAME", help="The cluster, if this machine has used several.")
+CLUSTER = click.Option(
+    ["--cluster"],
+    metavar="NAME",
+    shell_complete=completion.clusters,
+    help="The cluster, if this machine has used several.",
+)
 OUTPUT = click.Option(
     ["--output"],
     type=click.Choice(("auto", "live", "plain", "json")),

@@ -45,9 +45,14 @@ def forget(state: Path, cluster: str) -> None:
         (state / cluster / name).unlink(missing_ok=True)
 
 
+def clusters(state: Path) -> list[str]:
+    """Returns the clusters in use."""
+    return sorted(path.parent.name for path in state.glob(f"*/{_INVENTORY}"))
+
+
 def recall(state: Path, cluster: str | None) -> tuple[Path, Path]:
     """Returns the inventory last used and its base. Raises UsageError for none, or for several and none named."""
-    known = sorted(path.parent.name for path in state.glob(f"*/{_INVENTORY}"))
+    known = clusters(state)
     if cluster is None and len(known) > 1:
         names = ", ".join(known)
         raise UsageError(f"several clusters are in use: {names}", cure=f"choose one with --cluster {known[0]}")

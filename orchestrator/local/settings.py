@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from orchestrator.local.state_folder import default_state_folder
+
 _PREFIX = "ORCHESTRATOR_"
 _WEEK = 7 * 86400
 #: A letter or two of a word: STAT for STATE, PATIENCE_LAOD for PATIENCE_LOAD.
@@ -58,11 +60,7 @@ class Settings(BaseSettings):
 
     output: Output = "auto"
     ssh_config: HomePath | None = None
-    state: HomePath = Field(default_factory=lambda: _state_home() / "orchestrator")
-
-
-def _state_home() -> Path:
-    return Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser()
+    state: HomePath = Field(default_factory=default_state_folder)
 
 
 def misspelt() -> dict[str, str]:
