@@ -60,7 +60,11 @@ def writes_below(pid: int, top: str) -> bool:
 
 
 def began_in(pid: int, top: str) -> bool:
+    """Whether it works in a folder of ours of this path. Others can move one of theirs, with all who work in it,
+    to any path that is free, and remove it there."""
+    folder = f"/proc/{pid}/cwd"
     try:
-        return (os.readlink(f"/proc/{pid}/cwd") + "/").startswith((top, top[:-1] + " (deleted)/"))
+        path, owner = os.readlink(folder) + "/", os.stat(folder).st_uid
     except OSError:
         return False
+    return owner == os.getuid() and path.startswith((top, top[:-1] + " (deleted)/"))

@@ -2,18 +2,18 @@
 
 import os
 import stat
-from typing import TYPE_CHECKING, Iterator
-
-if TYPE_CHECKING:
-    from cluster.remote.common.processes import links
+from collections import Counter
+from typing import Iterator
 
 
 def bound_by(pids: "set[int]") -> "Iterator[tuple[str, int]]":
-    """Path and inode of the files of sockets that these hold. A line may lie, for paths may hold any character:
-    what it names must be a socket's file."""
-    held = {path for pid in pids for path, _ in links(f"/proc/{pid}/fd")}
-    for inode, path in bound():
-        if f"socket:[{inode}]" in held:
+    """Path and inode of the files of sockets that these hold. A name may hold any character, and so make up a line
+    of the table: a socket with two lines is left out, and what a line names must be a socket's file."""
+    held = {inode for pid in pids for inode in unix_sockets(pid)}
+    lines = list(unix_table())
+    counts = Counter(inode for inode, _ in lines)
+    for inode, path in lines:
+        if path.startswith("/") and inode in held and counts[inode] == 1:
             try:
                 status = os.lstat(path)
             except OSError:
@@ -22,14 +22,36 @@ def bound_by(pids: "set[int]") -> "Iterator[tuple[str, int]]":
                 yield path, status.st_ino
 
 
-def bound() -> "Iterator[tuple[str, str]]":
-    """The inode and the path of each socket of this network namespace that is bound to one."""
+def unix_sockets(pid: int) -> "Iterator[str]":
+    """The inodes of the Unix sockets that the process holds: those of other kinds have no line in the table."""
+    folder = f"/proc/{pid}/fd"
     try:
-        with open("/proc/net/unix", errors="surrogateescape") as file:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        path = os.path.join(folder, name)
+        try:
+            kind, target = os.getxattr(path, "system.sockprotoname"), os.readlink(path)
+        except OSError:
+            continue
+        if kind.startswith(b"UNIX"):
+            yield target[len("socket:[") : -1]
+
+
+def bound() -> "Iterator[str]":
+    """Every path that a socket of this network namespace is bound to, or says that it is."""
+    return (path for _, path in unix_table() if path.startswith("/"))
+
+
+def unix_table() -> "Iterator[tuple[str, str]]":
+    """The inode and the name of each Unix socket of this network namespace; most have none."""
+    try:
+        with open("/proc/net/unix", errors="surrogateescape", newline="\n") as file:
             lines = file.readlines()[1:]
     except OSError:
         return
     for line in lines:
         words = line.rstrip("\n").split(None, 7)
-        if len(words) == 8 and words[7].startswith("/"):
-            yield words[6], words[7]
+        if len(words) >= 7:
+            yield words[6], "".join(words[7:])

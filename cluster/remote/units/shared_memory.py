@@ -70,7 +70,7 @@ def discard(path: str) -> None:
 
 def in_use() -> "set[str]":
     """Every path that a process of this host, as far as we may ask it, has mapped, open or bound."""
-    paths = {path for _, path in bound()}
+    paths = set(bound())
     for name in filter(str.isdigit, os.listdir("/proc")):
         paths.update(path for path, _, _ in mapped(int(name)))
         paths.update(path for path, _ in links(f"/proc/{name}/fd"))

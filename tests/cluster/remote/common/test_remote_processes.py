@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from cluster.remote.common.processes import (
     Process,
@@ -77,6 +80,19 @@ def test_who_writes_below_a_folder(tmp_path: Path) -> None:
         finally:
             one.kill()
             two.kill()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_who_worked_in_a_folder_that_others_moved_here_and_removed_is_no_writer(tmp_path: Path) -> None:
+    folder = tmp_path / "o-0" / "0123abcd" / "vllm"
+    folder.mkdir(parents=True)
+    os.chown(folder, 65534, 65534)
+    with open(folder / "log", "w") as log, subprocess.Popen(["sleep", "60"], stdout=log, cwd=folder) as child:
+        try:
+            shutil.rmtree(tmp_path / "o-0")
+            assert list(PARTS.writers(PARTS.unit_folder(str(folder)))) == []
+        finally:
+            child.kill()
 
 
 def test_descriptors_and_whether_they_write(tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.remote.cell import Cell
+from tests.cluster.remote.parts import part
+
+PARTS = part("units.bound_sockets")
 
 #: Binds a socket as vLLM's queues do, and another one that it closes; SIGTERM is not heard.
 BINDING = """
@@ -68,3 +71,15 @@ def test_that_of_another_user_stays(cell: Cell, path: Path) -> None:
     os.chown(path, 65534, 65534)
     assert cell.stop(patience=0.1) == []
     assert path.is_socket()
+
+
+@pytest.mark.parametrize("family", [socket.AF_UNIX, socket.AF_INET])
+def test_a_socket_whose_name_looks_like_a_line_of_the_table_names_no_file(
+    path: Path, family: socket.AddressFamily
+) -> None:
+    with closing(socket.socket(socket.AF_UNIX)) as theirs:
+        theirs.bind(str(path))
+    with closing(socket.socket(family)) as ours, closing(socket.socket(socket.AF_UNIX)) as forged:
+        inode = os.fstat(ours.fileno()).st_ino
+        forged.bind(f"\0\n0: 00000002 00000000 00010000 0001 01 {inode} {path}")
+        assert list(PARTS.bound_by({os.getpid()})) == []
