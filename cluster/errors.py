@@ -133,6 +133,10 @@ class MalformedAnswer(HostError):
 
     kind: ClassVar[str] = "Unintelligible"
 
+    def __init__(self, host: str, doing: str, output: str = "", *, cause: str = "", cure: str = "") -> None:
+        general = f"log in to {host} and find what prints there, for example a start-up file of the shell"
+        super().__init__(host, doing, output, cause=cause, cure=cure or general)
+
 
 class TooMuchOutput(MalformedAnswer):
     """A command printed more than its limit. The connection was closed before the command ended."""

@@ -20,7 +20,9 @@ def _of_host(inventory: Inventory, spec: HostSpec, seen: Observed) -> Iterator[L
     view = seen[spec.name]
     if view.facts is None:
         why = f": {view.problem.cause}" if view.problem and view.problem.cause else ""
-        yield Leftover(spec.name, f"could not be checked{why}", "run `down` again once the host answers", False)
+        again = "run `down` again once the host answers"
+        cure = f"{view.problem.cure}; then {again}" if view.problem and view.problem.cure else again
+        yield Leftover(spec.name, f"could not be checked{why}", cure, False)
         return
     if taken := obstacle_of(inventory, spec.name, view.facts):
         yield Leftover(spec.name, f"could not be checked: {taken.cause}", taken.cure, False)

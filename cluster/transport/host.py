@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from pydantic import ValidationError
+
 from cluster.command import Command, Probe, Result
 from cluster.errors import CommandFailed, CommandTimedOut, HostError, MalformedAnswer, Unreachable, public_output
 from cluster.transport.conversation import Channel, Conversation, deadline, within_budget
@@ -20,8 +22,8 @@ _KILLED = 137
 _MARGIN, _PATIENCE = 10.0, 1.0
 #: All exceptions that reading an answer can raise; an answer may hold anything.
 _UNREADABLE = (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError)
-#: Characters of the reason why an answer cannot be read: a model quotes what it refuses.
-_LONGEST_REASON = 2000
+#: Characters of the reason why an answer cannot be read: a parser may quote what it refuses.
+_LONGEST_REASON = 300
 #: Stands for an exit status that never came.
 _NO_STATUS = -1
 
@@ -80,7 +82,7 @@ class Host:
         try:
             return probe.parse(output)
         except _UNREADABLE as error:
-            cause = f"the answer cannot be read: {str(error)[:_LONGEST_REASON]}"
+            cause = f"the answer cannot be read: {_reason(error)[:_LONGEST_REASON]}"
             shown = "" if probe.command.secret else output
             raise MalformedAnswer(self.name, probe.command.title, shown, cause=cause) from error
 
@@ -103,3 +105,13 @@ class Host:
 
     def __repr__(self) -> str:
         return f"Host({self.name!r})"
+
+
+def _reason(error: Exception) -> str:
+    """Why an answer cannot be read, on one line: of a model the first field that it refuses, and how many more."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first, *others = error.errors(include_url=False, include_input=False, include_context=False)
+    field = ".".join(map(str, first["loc"]))
+    more = f", and {len(others)} more" if others else ""
+    return ": ".join(filter(None, (field, first["msg"]))) + more

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.errors import Unreachable
+from cluster.errors import MalformedAnswer, Unreachable
 from cluster.state.leftovers import leftovers
 from cluster.values import GpuProcess, Leftover, Listener
 from cluster.views import HostView
@@ -54,6 +54,14 @@ def test_a_lost_host_is_not_proved_free() -> None:
             "gpu-b", "could not be checked: no route", "run `down` again once the host answers", provable=False
         ),
     )
+
+
+def test_a_host_with_a_problem_is_repaired_first() -> None:
+    one = inventory()
+    garbled = HostView("gpu-b", problem=MalformedAnswer("gpu-b", "look", cause="the answer cannot be read"))
+    (left,) = leftovers(one, seen(one) | {"gpu-b": garbled})
+    assert "log in to gpu-b" in left.cure
+    assert left.cure.endswith("; then run `down` again once the host answers")
 
 
 def test_gpus_that_cannot_be_looked_at_are_not_taken_for_free() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from cluster.command import Command, Hint, Probe, Result
 from cluster.errors import CommandFailed, CommandTimedOut, HostError, MalformedAnswer, Unreachable
 from cluster.transport.host import Host
+from cluster.values.base import Fact
 from tests.doubles import ScriptedChannel, ScriptedTransport, failed
 
 LOOK = Command(("cat", "/proc/uptime"), "look at its uptime", timeout=30)
@@ -73,6 +76,28 @@ def test_an_answer_that_cannot_be_read_is_kept() -> None:
         host("Welcome!").ask(Probe(LOOK, float))
     assert failure.value.output == "Welcome!"
     assert "could not convert" in failure.value.cause
+
+
+class Uptime(Fact):
+    since: float
+    load: float
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ('{"since": Infinity, "load": 1}', "since: Input should be a finite number"),
+        ('{"level": "info"}', "since: Field required, and 2 more"),
+        ("[]", "Input should be a valid dictionary or instance of Uptime"),
+        (f'"{"x" * 100_000}"', "Input should be a valid dictionary or instance of Uptime"),
+    ],
+)
+def test_a_refused_answer_has_one_line_and_a_cure(answer: str, reason: str) -> None:
+    """Nobody at a terminal reads a model's own report of every field, with addresses of its documentation."""
+    with pytest.raises(MalformedAnswer) as failure:
+        host(answer).ask(Probe(LOOK, lambda said: Uptime.model_validate(json.loads(said))))
+    assert failure.value.cause == f"the answer cannot be read: {reason}"
+    assert "log in to gpu-1" in failure.value.cure
 
 
 def test_a_defect_of_a_parser_is_no_error_of_the_host() -> None:

@@ -83,7 +83,8 @@ def test_unintelligible() -> None:
   gpu-a said:
     Welcome to gpu-a!
     {
-  cause  its .bashrc prints"""
+  cause  its .bashrc prints
+  next   log in to gpu-a and find what prints there, for example a start-up file of the shell"""
     )
 
 
