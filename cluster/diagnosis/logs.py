@@ -104,7 +104,12 @@ def _program(inventory: Inventory, host: str, kinds: Sequence[Kind], lines: int,
     }
     title, timeout = ("follow the logs", _FOLLOWING) if follow else ("read the logs", 60.0)
     command = program("diagnosis.tail", payload, title=title, venv=inventory.runtime.venv, timeout=timeout)
-    return replace(command, most=_MOST + lines * _LINE)
+    return replace(command, most=most_output(lines))
+
+
+def most_output(lines: int) -> int:
+    """Returns how many bytes a host may say where so many lines of each file are asked for."""
+    return _MOST + lines * _LINE
 
 
 def _logs(output: str) -> Logs:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 BLOCK = LONGEST = 1 << 16
 #: Of a file, in bytes, that is looked through for where its last lines begin.
 FARTHEST = 8 << 20
+#: Bytes of all files at the first look, and for each line. As JSON a byte takes six, and our reader takes eight
+#: times as many.
+ROOM, ROOM_OF_LINE = 1 << 20, 2 << 10
 PAUSE = 0.2
 #: A log that has become too long is cut to this length by its keeper, which keeps all of it as log.1.
 CUT_TO = 1 << 20
@@ -95,11 +98,12 @@ class Tail:
             print(json.dumps({"source": self.place.source, "text": line.decode(errors="replace")}))
 
 
-def rewind(file: BinaryIO, count: int) -> None:
-    """Goes to where the last `count` lines of the file begin."""
+def rewind(file: BinaryIO, count: int, room: int) -> None:
+    """Goes to where the last `count` lines of the file begin, as far as they lie in its last `room` bytes."""
     size = start = file.seek(0, os.SEEK_END)
-    while start > max(0, size - FARTHEST) and count > 0:
-        end, start = start, max(start - BLOCK, 0)
+    farthest = max(0, size - min(room, FARTHEST))
+    while start > farthest and count > 0:
+        end, start = start, max(start - BLOCK, farthest)
         file.seek(start)
         block = file.read(end - start)
         # The newline at the very end begins no line.
@@ -140,6 +144,13 @@ class Place(NamedTuple):
         except OSError:
             return False
 
+    def size(self) -> int:
+        """0 where there is no such file."""
+        try:
+            return self.status().st_size
+        except OSError:
+            return 0
+
     def open(self) -> "BinaryIO | None":
         """None where there is nothing of this user to read."""
         try:
@@ -159,6 +170,16 @@ def found(base: Any, files: "list[list[str]]") -> "dict[str, Place]":
     }
 
 
+def shares(files: "dict[str, Place]", room: int) -> "dict[str, int]":
+    """How many bytes each file gets of the room: what a short one does not need is for the longer ones."""
+    sizes = sorted((place.size(), path) for path, place in files.items())
+    rooms = {}
+    for number, (size, path) in enumerate(sizes):
+        rooms[path] = room // (len(sizes) - number)
+        room -= min(size, rooms[path])
+    return rooms
+
+
 def short_name(name: str) -> str:
     """worker 1648 out, nccl 1648; any other as it is called."""
     long = LONG_NAMES.match(name)
@@ -168,10 +189,13 @@ def short_name(name: str) -> str:
 class Tails:
     def __init__(self, lines: int) -> None:
         self.lines = lines
+        self.rooms: dict[str, int] = {}
         self.open: dict[str, Tail] = {}
 
     def look(self, files: "dict[str, Place]", last: bool = False) -> None:
         """Says what is new in `files`: of those there are at the first look some lines, of a newer one all."""
+        if self.lines >= 0:
+            self.rooms = shares(files, ROOM + self.lines * ROOM_OF_LINE)
         for path, tail in list(self.open.items()):
             if path not in files or tail.replaced(files[path]):
                 self.open.pop(path).say_all()
@@ -187,7 +211,7 @@ class Tails:
         if file is None:
             return None
         if self.lines >= 0:
-            rewind(file, self.lines)
+            rewind(file, self.lines, self.rooms[path])
         self.open[path] = Tail(place, file)
         return self.open[path]
 

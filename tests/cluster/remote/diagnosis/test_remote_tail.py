@@ -6,12 +6,14 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cluster.command import json_lines, program, remote_source
+from cluster.diagnosis.logs import most_output
 from cluster.remote.common.files import LOG_HEAD
 from tests.cluster.remote.cell import FOREVER, HOST, Cell
 from tests.cluster.remote.local import VENV, LocalChannel
@@ -61,6 +63,21 @@ def test_the_last_lines(folder: Path, text: str, lines: int, last: list[str]) ->
 def test_of_a_long_file_the_end_is_found(folder: Path) -> None:
     (folder / "vllm" / "log").write_text("".join(f"{number:07}\n" for number in range(100_000)))
     assert [int(text) for _, text in read(folder, 20_000)[1]] == list(range(80_000, 100_000))
+
+
+def test_a_file_with_long_lines_leaves_room_for_all(folder: Path) -> None:
+    """What is no text takes six bytes each in the answer, of which a caller takes so many."""
+    (folder / "logs").mkdir()
+    for name in ("a.err", "c.err"):
+        (folder / "logs" / name).touch()
+        os.truncate(folder / "logs" / name, 1 << 30)
+    (folder / "logs" / "b.err").write_text("one\ntwo\n")
+    command = program("diagnosis.tail", data(folder, 200, False), title="read", venv=VENV)
+    output = HOST.run(replace(command, most=most_output(200))).stdout
+    lines = [(one["source"], one["text"]) for one in [*json_lines(output)][1:]]
+    assert [text for source, text in lines if source == "b.err"] == ["one", "two"]
+    shown = [sum(len(text) for source, text in lines if source == name) for name in ("a.err", "c.err")]
+    assert min(shown) > 1 << 19
 
 
 def test_files_without_a_label_go_by_their_names(folder: Path) -> None:
