@@ -10,7 +10,7 @@ from itertools import chain, repeat
 from cluster import errors
 from cluster.values import Leftover
 from orchestrator.render import findings
-from orchestrator.render.text import LONGEST, UNICODE, Block, Marks, clean, count, duration, fold, lines_of
+from orchestrator.render.text import LONGEST, UNICODE, Block, Marks, clean, count, duration, fold, lines_of, short
 
 #: Lines of the output of a host; the journal has them all.
 _LINES = 12
@@ -112,7 +112,9 @@ def _quoted(label: str, text: str, marks: Marks) -> list[str]:
 
 
 def _advice(error: errors.ClusterError) -> list[str]:
-    return [*_labelled("cause", error.cause), *_labelled("next", error.cure)]
+    """A host may have written the cause, so its lines are cut. A command to run next stays whole."""
+    cause = "\n".join(map(short, error.cause.split("\n")))
+    return [*_labelled("cause", cause), *_labelled("next", error.cure)]
 
 
 def _labelled(label: str, text: str) -> list[str]:
@@ -124,7 +126,7 @@ def _leftovers(leftovers: tuple[Leftover, ...], marks: Marks) -> list[str]:
     """Every one with its host: each is something to do by hand."""
     lines = []
     for leftover in leftovers:
-        lines.append(f"  {marks.failed} {clean(leftover.host)}: {clean(leftover.what)}")
+        lines.append(f"  {marks.failed} {clean(leftover.host)}: {short(leftover.what)}")
         lines += [f"  {line}" for line in _labelled("next", leftover.cure)]
     return lines
 
@@ -136,7 +138,7 @@ def _notes(error: errors.ClusterError) -> list[str]:
 
 def brief(error: errors.ClusterError) -> str:
     """The headline with the cause, on one line."""
-    cause = " ".join(lines_of(error.cause))
+    cause = short(error.cause)
     return f"{headline(error)}{f': {cause}' if cause else ''}"
 
 

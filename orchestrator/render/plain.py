@@ -70,7 +70,7 @@ def _words(event: events.Event, marks: text.Marks) -> str:
             return f"{marks.dot} {text.clean(what)}: {text.quantity(done, total, unit)}"
         case events.Waiting(what, seconds, last, quiet, patience, _):
             still = text.standstill(quiet, patience)
-            latest = f": {text.clean(last)}" if last.strip() else ""
+            latest = f": {text.short(last)}" if last.strip() else ""
             words = f"{marks.dot} waiting for {text.clean(what)}, {text.duration(seconds)}{latest}"
             return f"{words}; {still}" if still else words
         case events.TransportDetected(transport):

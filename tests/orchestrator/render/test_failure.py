@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cluster.errors import CommandFailed, HostError, NotReady
+from cluster.errors import CommandFailed, HostError, NotReady, NotReleased
+from cluster.values import Leftover
 from orchestrator.render import failure
 from orchestrator.render.text import ASCII
 from tests.orchestrator.render import story
@@ -86,6 +87,19 @@ def test_unintelligible() -> None:
   cause  its .bashrc prints
   next   log in to gpu-a and find what prints there, for example a start-up file of the shell"""
     )
+
+
+def test_a_line_of_a_host_is_cut() -> None:
+    """In a cause, of a leftover, and in the one line of a phase that failed; a command is never cut."""
+    longest, command = "x" * 100_000, "rm " + "y" * 1000
+    left = NotReleased([Leftover("gpu-a", longest, command)])
+    died = NotReady("the engine", host="gpu-a", cause=longest, cure=command)
+    for error in (left, died):
+        shown = failure.lines(error)
+        assert "x" * 300 in shown
+        assert command in shown
+        assert len(shown) < 2000
+    assert len(failure.brief(died)) < 600
 
 
 def test_a_fleet_that_says_the_same_is_folded() -> None:

@@ -49,6 +49,7 @@ from tests.orchestrator.render import story
         ),
         (events.Progress("weights", 33.5, 790.3, "GiB"), "· weights: 33.5 of 790.3 GiB"),
         (events.Waiting("one token", 72, ""), "· waiting for one token, 1 min 12 s"),
+        (events.Waiting("one token", 72, "x" * 9999), f"· waiting for one token, 1 min 12 s: {'x' * 400} .."),
         (events.Waiting("one token", 72, "HTTP 503"), "· waiting for one token, 1 min 12 s: HTTP 503"),
         (events.Waiting("one token", 72, "HTTP 503", 9.0, 600.0), "· waiting for one token, 1 min 12 s: HTTP 503"),
         (
