@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from typing import Any
@@ -66,6 +67,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self._refused():
             return None
+        told = behaviour.read().behaviour
+        if told in ("drip", "endless"):
+            return self._never_end(*((b"x", 0.5) if told == "drip" else (b"x" * (1 << 20), 0.0)))
         match self.path:
             case "/health" | "/ping":
                 return self._text(200, "")
@@ -149,6 +153,16 @@ class Handler(BaseHTTPRequestHandler):
         content = text.encode()
         self._head(status, len(content), kind)
         self.wfile.write(content)
+
+    def _never_end(self, piece: bytes, pause: float) -> None:
+        """Answers without an end, until the client hangs up."""
+        self.close_connection = True
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):
+            while True:
+                self.wfile.write(piece)
+                time.sleep(pause)
 
     def _pieces(self, pieces: list[str], pause: float) -> None:
         """At once, unless there is a pause between two."""

@@ -14,7 +14,7 @@ class Behaviour(NamedTuple):
     """While loading: serve, crash, linger (crash, but the process stays), hang, placement, local_ray.
 
     Once healthy: serve, tokenless (completions hang), empty (they have no tokens), wedge (they hang after the
-    first few).
+    first few). An answer to GET has no end in endless and drip. In drip it has a byte every half second.
     """
     load_seconds: float = 0.3
     slow_rank: Mapping[str, Any] = MappingProxyType({})
