@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cluster.errors import UsageError
 from orchestrator.local.atomic_write import private_write
-from orchestrator.local.private_folder import check_private
+from orchestrator.local.private_folder import NotPrivate, check_private
 
 _INVENTORY = "inventory.yaml"
 _BASE = "base.json"
@@ -65,9 +65,11 @@ def recall(state: Path, cluster: str | None) -> tuple[Path, Path]:
 
 def _base(path: Path) -> Path:
     """Reads bytes, because the writer may have had another locale. Raises UsageError for a torn file."""
+    what = f"the local record of {path.parent.name} cannot be read"
     try:
         check_private(path.parent)
         return Path(json.loads(path.read_bytes()))
+    except NotPrivate as problem:
+        raise UsageError(what, cause=f"{path}: {problem.strerror}", cure=problem.cure) from None
     except (OSError, ValueError, TypeError) as problem:
-        what = f"the local record of {path.parent.name} cannot be read"
         raise UsageError(what, cause=f"{path}: {problem}", cure="give the inventory file") from None

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+class NotPrivate(PermissionError):
+    """A folder that belongs to another user, or that other users may write in. `cure` is what to do about it."""
+
+    def __init__(self, reason: str, folder: Path, cure: str) -> None:
+        super().__init__(errno.EPERM, reason, str(folder))
+        self.cure = cure
 
 
 @contextmanager
@@ -40,6 +49,7 @@ def check_private(path: Path) -> None:
 
 def _refuse(status: os.stat_result, path: Path) -> None:
     if status.st_uid != os.geteuid():
-        raise PermissionError(errno.EPERM, f"its folder belongs to the user {status.st_uid}", str(path))
+        cure = f"remove {path}, or set ORCHESTRATOR_STATE to a folder of your own"
+        raise NotPrivate(f"its folder belongs to the user {status.st_uid}", path, cure)
     if status.st_mode & 0o022:
-        raise PermissionError(errno.EPERM, "other users may write in its folder", str(path))
+        raise NotPrivate("other users may write in its folder", path, f"`chmod go-w {shlex.quote(str(path))}`")

@@ -9,7 +9,7 @@ from pathlib import Path
 from cluster.errors import UsageError
 from cluster.inventory import Inventory
 from orchestrator.local.atomic_write import private_write
-from orchestrator.local.private_folder import check_private
+from orchestrator.local.private_folder import NotPrivate, check_private
 
 _FILE = "places.json"
 
@@ -19,17 +19,19 @@ def path(state: Path, cluster: str) -> Path:
 
 
 def known(state: Path, cluster: str) -> tuple[Inventory, ...]:
-    """Returns the hosts, each as a single-host inventory. Raises UsageError for a torn file."""
+    """Returns the hosts, each as a single-host inventory. Raises UsageError for a torn file and for a
+    folder that is not private."""
     from pydantic import TypeAdapter
 
-    where = path(state, cluster)
+    where, what = path(state, cluster), f"the local list of hosts of {cluster} cannot be read"
     try:
         check_private(where.parent)
         return TypeAdapter(tuple[Inventory, ...]).validate_json(where.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return ()
+    except NotPrivate as problem:
+        raise UsageError(what, cause=f"{where}: {problem.strerror}", cure=problem.cure) from None
     except (OSError, ValueError) as problem:
-        what = f"the local list of hosts of {cluster} cannot be read"
         cure = f"remove {where}; the list of removed hosts is then lost"
         raise UsageError(what, cause=f"{where}: {problem}", cure=cure) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,26 @@ def test_a_torn_file_is_explained(tmp_path: Path, left: bytes) -> None:
     with pytest.raises(UsageError, match="list of hosts of demo cannot be read") as caught:
         used_hosts.known(tmp_path, "demo")
     assert f"remove {where}" in caught.value.cure
+
+
+@pytest.mark.parametrize(
+    ("mode", "user", "cause", "cure"),
+    [
+        (0o777, 0, "other users may write in its folder", "chmod go-w"),
+        (0o700, 1, "its folder belongs to the user ", "set ORCHESTRATOR_STATE to a folder of your own"),
+    ],
+)
+def test_a_folder_that_is_not_private_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, user: int, cause: str, cure: str
+) -> None:
+    folder = used_hosts.path(tmp_path, "demo").parent
+    used_hosts.keep(tmp_path, "demo", HOSTS)
+    folder.chmod(mode)
+    ours = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: ours + user)
+    with pytest.raises(UsageError, match="list of hosts of demo cannot be read") as caught:
+        used_hosts.known(tmp_path, "demo")
+    assert cause in caught.value.cause
+    assert "Errno" not in caught.value.cause
+    assert cure in caught.value.cure
+    assert str(folder) in caught.value.cure
