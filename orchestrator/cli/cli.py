@@ -74,7 +74,7 @@ def _reason(error: click.UsageError, context: click.Context) -> str:
         case click.MissingParameter(param=click.Parameter() as parameter):
             return f"{_label(parameter, context)} is missing"
         case click.BadParameter(param=click.Parameter() as parameter):
-            return f"{_label(parameter, context)}: {error.message}"
+            return f"{_label(parameter, context)}: {error.message.rstrip('.')}"
     return error.format_message().rstrip(".")
 
 
