@@ -137,4 +137,4 @@ def _end_hosts(folder: Path) -> None:
 
 def _last_words(folder: Path) -> str:
     lines = (folder / "supervisor.log").read_text().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it printed nothing"

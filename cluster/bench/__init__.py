@@ -1,1 +1,1 @@
-"""The published benchmark: its workloads, the command that measures one, and what makes a figure valid."""
+"""The published benchmark: its workloads, the command of a run, and the rules for a valid run."""

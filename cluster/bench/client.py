@@ -1,4 +1,4 @@
-"""The benchmark client on a host: launched, heard while it runs, and gone when we are."""
+"""The benchmark client on a host. It is launched and followed, and ends with this program."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from cluster.transport.conversation import Conversation
 from cluster.transport.host import Host
 from cluster.values.base import Fact
 
-#: Longer than any run; the program ends when we hang up, or are not heard for so long. Seconds.
+#: Seconds, longer than any run. The program ends when the connection closes or the heartbeat stops.
 _LONGEST = 7 * 86400.0
 _SILENCE = 60.0
 _BEAT = 10.0
-#: Seconds between two samples of the server's counters; how long news may go unheard; and how long the program may
-#: take to end what it started, and to say so.
+#: Seconds between two samples of the server's counters; seconds until an event is noticed; and seconds for the
+#: program to end its processes and confirm it.
 _SAMPLE = 1.0
 _ATTENTION = 0.5
 _FAREWELL = 10.0
@@ -38,7 +38,7 @@ _EARLY = 60
 
 
 class _Ended(Fact):
-    """How the client ended, and after how many seconds."""
+    """The exit of the client: its status, and its duration in seconds."""
 
     status: int
     seconds: float = Field(ge=0)
@@ -46,9 +46,9 @@ class _Ended(Fact):
 
 @dataclass
 class Heard:
-    """What the client's host has said so far.
+    """The messages of the client's host so far.
 
-    `before` and `after` are None where the server did not answer, `status` until the client has ended.
+    `before` and `after` are None where the server did not answer. `status` is None until the client has exited.
     """
 
     before: Counters | None = None
@@ -62,19 +62,19 @@ class Heard:
 
     @property
     def result(self) -> str:
-        """vLLM's own file as it was written; empty where there is none. Raises ValueError for one in pieces."""
+        """Returns vLLM's own result file; empty where there is none. Raises ValueError for a damaged file."""
         unpacker = zlib.decompressobj()
         try:
             packed = base64.b64decode("".join(self.packed))
             text = unpacker.decompress(packed, _MOST_UNPACKED) if packed else b""
         except zlib.error as problem:
-            raise ValueError(f"the result came torn: {problem}") from None
+            raise ValueError(f"the result is damaged: {problem}") from None
         if self.packed and not unpacker.eof:
-            raise ValueError(f"the result came torn, or is larger than {_MOST_UNPACKED >> 20} MiB")
+            raise ValueError(f"the result is damaged, or larger than {_MOST_UNPACKED >> 20} MiB")
         return text.decode()
 
     def hear(self, message: dict[str, Any]) -> None:
-        """Raises ValueError for what is not as it must be."""
+        """Reads a message. Raises ValueError for another shape."""
         match message:
             case {"before": dict(counted)}:
                 self.before = Counters.model_validate(counted)
@@ -96,7 +96,8 @@ class Heard:
 
 
 def command(argv: tuple[str, ...], env: dict[str, str], *, state: str, metrics: str, venv: str) -> Command:
-    """Runs `argv` in a scratch folder below `state`; `metrics` is the server's URL of them, as reached there."""
+    """Returns the command that runs `argv` in a scratch folder below `state`. `metrics` is the server's URL of its
+    metrics, as reached there."""
     payload = {
         "state": state,
         "argv": argv,
@@ -112,17 +113,17 @@ def command(argv: tuple[str, ...], env: dict[str, str], *, state: str, metrics: 
 
 
 def run(host: Host, command: Command, heard: Heard, news: Callable[[], None]) -> None:
-    """Runs it to its end, into `heard`. `news` is called several times a second, and ends it by raising.
+    """Runs it to its end, into `heard`. `news` is called several times a second, and ends the run by raising.
 
-    However this ends, the client is told to end and waited for. Raises HostError when its program ends otherwise
-    than well, as with a connection that breaks.
+    In every case the client is asked to end, and its end is awaited. Raises HostError when its program fails, for
+    example when the connection breaks.
     """
     with Conversation(host.open(command)) as conversation:
         conversation.keep_alive(_BEAT)
         try:
             _listen(host, command, conversation, heard, news)
         except BaseException:
-            # A second Ctrl-C in here leaves it to the end of its stdin.
+            # A second Ctrl-C in here leaves the client to the end of its stdin.
             conversation.end(b"end\n", "gone", _FAREWELL)
             raise
 
@@ -137,7 +138,7 @@ def _listen(host: Host, command: Command, talk: Conversation, heard: Heard, news
         news()
     result = talk.result()
     if result.status < 0:
-        cure = f"see whether {host.name} is up; the client there ends within {_SILENCE:g} s"
+        cure = f"check that {host.name} is up; the client there ends within {_SILENCE:g} s"
         raise Unreachable(host.name, command.title, cause="the connection broke", cure=cure)
     if result.status != 0:
         raise CommandFailed(host.name, command, result.status, "", result.stderr)

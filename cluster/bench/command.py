@@ -8,21 +8,23 @@ from collections.abc import Iterator
 from cluster.bench.workload import Cell
 from cluster.inventory import Inventory
 
-#: What vLLM calls its own result, in the folder where it runs.
+#: The name that vLLM gives its result, in the folder where it runs.
 RESULT = "vllm.json"
 
-#: The inventory's arguments that say how the tokenizer is made.
+#: The inventory's arguments that decide how the tokenizer is loaded.
 _TOKENIZER = ("--tokenizer", "--tokenizer-mode")
 
 
 def argv(
     inventory: Inventory, cell: Cell, *, vllm: str, url: str, tokenizer: str, rate: float, seed: int, salt: str
 ) -> tuple[str, ...]:
-    """`vllm` is the program, `url` the server as it is reached from there, `tokenizer` the model's folder there.
+    """Returns the command line. `vllm` is the program, `url` the server as reached from there, `tokenizer` the
+    model's folder.
 
-    The guide's command, and besides: a seed; a salt for the server's prefix cache, unless empty; no request ahead
-    of the run (the ready check of older versions sends the first prompt, which is then cached); and all that is
-    known of each request in the result. A key travels as OPENAI_API_KEY.
+    It is the guide's command, with four additions. It has a seed. It has a salt for the server's prefix cache,
+    unless that is empty. It sends no request before the run: the ready check of older versions sends the first
+    prompt, which is then cached. Its result holds all details of each request.
+    A key travels as OPENAI_API_KEY.
     """
     model, workload = inventory.model, cell.workload
     given = dict(_given(inventory.serve.arguments))
@@ -43,7 +45,7 @@ def argv(
 
 
 def _given(arguments: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """`--name value` and `--name=value` alike."""
+    """Yields the options, written as `--name value` or `--name=value`."""
     for word, after in zip(arguments, (*arguments[1:], ""), strict=False):
         name, equals, value = word.partition("=")
         if name in _TOKENIZER:

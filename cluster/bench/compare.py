@@ -1,4 +1,4 @@
-"""Two series, run by run: how far apart they are, how much that varies, and whether it says anything."""
+"""Two series, compared run by run: the difference, its spread, and whether it proves anything."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from cluster.bench.record import Run
 from cluster.bench.summary import order
 from cluster.bench.workload import Cell, Workload
 
-#: Student's t for 95 % (two-sided) by degrees of freedom, from 1 on; above 30 a little too large, which errs on
-#: the side of no verdict.
+#: Student's t for 95 % (two-sided) by degrees of freedom, from 1 on. Above 30 it is a little too large, which
+#: leads to no verdict rather than to a wrong one.
 _T = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
     2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
@@ -24,7 +24,7 @@ Pair = tuple[Run, Run]
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure that is compared; `more_is_better` says which way."""
+    """A figure that is compared; `more_is_better` gives the direction."""
 
     name: str
     unit: str
@@ -42,11 +42,11 @@ METRICS = (
 
 @dataclass(frozen=True)
 class Difference:
-    """How one figure differs over `pairs`; `first` and `second` are its means.
+    """The difference of one figure over `pairs`; `first` and `second` are its means.
 
-    `change` from the first to the second (0.1: a tenth more) is the geometric mean of the pairs; the truth lies
-    within `low` and `high` with a confidence of 95 %. They are None of a single pair, which says nothing of how
-    much that varies.
+    `change` from the first to the second (0.1: a tenth more) is the geometric mean of the pairs. The true value
+    lies between `low` and `high` with a confidence of 95 %. Both are None for a single pair, which shows no
+    spread.
     """
 
     metric: Metric
@@ -59,7 +59,7 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """Which is better, only where the difference is larger than its spread."""
+        """Returns which series is better, only where the difference is larger than its spread."""
         if self.low is None or self.high is None:
             return "one pair: no verdict"
         if self.low <= 0 <= self.high:
@@ -69,7 +69,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Group:
-    """Pairs of one workload and number of prompts; `num_prompts` None: of all of them together."""
+    """Pairs of one workload and number of prompts; `num_prompts` None: all of them together."""
 
     workload: Workload | None
     num_prompts: int | None
@@ -85,13 +85,13 @@ class Group:
 
 
 def paired(first: Iterable[Run], second: Iterable[Run]) -> tuple[Pair, ...]:
-    """Valid runs of the same workload, number of prompts and repeat."""
+    """Returns the valid runs of both with the same workload, number of prompts and repeat."""
     by_cell = {run.cell: run for run in second if run.valid and run.figures}
     return tuple((run, by_cell[run.cell]) for run in first if run.valid and run.figures and run.cell in by_cell)
 
 
 def compare(pairs: Sequence[Pair]) -> tuple[Group, ...]:
-    """A group for each cell of the matrix; then, where there are several, one of all of them."""
+    """Returns a group for each cell of the matrix; then, where there are several, one group of all."""
     cells: dict[tuple[Workload, int], list[Pair]] = {}
     for pair in pairs:
         cells.setdefault((pair[0].cell.workload, pair[0].num_prompts), []).append(pair)
@@ -113,7 +113,7 @@ def _differences(pairs: Sequence[Pair]) -> Iterator[Difference]:
 
 
 def _difference(metric: Metric, values: Sequence[tuple[float, float]]) -> Difference:
-    """Computes in logarithms, where twice and half are equally far."""
+    """Returns the difference, computed in logarithms: twice and half are then equally far."""
     logs = [math.log(theirs / ours) for ours, theirs in values]
     mean, width = fmean(logs), _half_width(logs)
     return Difference(

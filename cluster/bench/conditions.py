@@ -1,4 +1,4 @@
-"""What a run was measured on, out of what was seen of the hosts and of what the engine and its ranks have said."""
+"""The conditions of a run, from the facts of the hosts and the logs of the engine and its ranks."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ Clocks = dict[str, tuple[int, int]]
 
 
 def clocks(venv: str) -> Probe[Clocks]:
-    """Asks for the clocks, best while the GPUs work: idle ones clock down."""
-    command = program("bench.clocks", {}, title="ask for the GPUs' clocks", venv=venv)
+    """Reads the clocks, best while the GPUs work: idle GPUs lower their clocks."""
+    command = program("bench.clocks", {}, title="read the clocks of the GPUs", venv=venv)
     return Probe(command, lambda output: shaped(Clocks, last_json(output)["clocks"]))
 
 
 def clocks_of(fleet: Fleet, venv: str) -> Clocks:
-    """The clocks of all hosts that answer: what is missing is no reason to end a run."""
+    """Returns the clocks of all hosts that answer: a missing host does not end a run."""
     answers = fleet.each(lambda host: host.ask(clocks(venv))).values()
     known = [answer for answer in answers if not isinstance(answer, HostError)]
     return {uuid: clock for answer in known for uuid, clock in answer.items()}
 
 
 def conditions(inventory: Inventory, seen: Observed, engine_log: str, network: tuple[str, ...]) -> Conditions:
-    """Returns what a run is measured on. `network` are the lines of NCCL; every host was looked at."""
+    """Returns the conditions of a run. `network` are the lines of NCCL; every host must have answered."""
     return Conditions(
         cluster=inventory.cluster,
         model=inventory.model.id,
@@ -61,7 +61,7 @@ def _transport(inventory: Inventory, engine_log: str, network: tuple[str, ...]) 
 
 
 def with_clocks(known: Conditions, inventory: Inventory, seen: Observed, clocks: Clocks) -> Conditions:
-    """The same with the clocks that were seen under load."""
+    """Returns the same conditions with the clocks that were read under load."""
     hosts = tuple(_clocked(host, _uuids(inventory, seen, host.name), clocks) for host in known.hosts)
     return known.model_copy(update={"hosts": hosts})
 

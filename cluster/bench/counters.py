@@ -1,4 +1,4 @@
-"""What the server counts, out of its /metrics: before a run, while it goes, and after it."""
+"""The server's counters, from its /metrics: before a run, during it, and after it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, FiniteFloat
 
 #: Our name -> vLLM's, of gauges and counters; several engines and reasons are added up. The program on the host
-#: reads them, so that a sample a second costs a line instead of the whole page.
+#: reads them: a sample then takes one line instead of the whole page.
 FAMILIES = {
     "running": "vllm:num_requests_running",
     "waiting": "vllm:num_requests_waiting",
@@ -22,7 +22,8 @@ FAMILIES = {
 
 
 class Stored(BaseModel):
-    """A value that is written to disk as JSON and read again, maybe by a later version: more is let pass."""
+    """A value that is written to disk as JSON and read again, maybe by a later version. Unknown keys are
+    accepted."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
 
@@ -31,10 +32,10 @@ Counted = Annotated[int, BeforeValidator(lambda value: 0 if value is None else v
 
 
 class Counters(Stored):
-    """Counts since the server started; `running`, `waiting` and `kv_usage` (of 1) are of this moment.
+    """Counts since the server started; `running`, `waiting` and `kv_usage` (0 to 1) are current values.
 
-    Tokens of `queries` were looked up in the prefix cache, and those of `hits` found there. None where the server
-    does not say.
+    `queries` counts the tokens that were looked up in the prefix cache, `hits` those that were found. A count is
+    None where the server does not report it.
     """
 
     running: Counted = 0
@@ -49,7 +50,7 @@ class Counters(Stored):
 
     @property
     def busy(self) -> int:
-        """Requests that the server has in hand."""
+        """Returns the number of requests that the server is processing or holds in its queue."""
         return self.running + self.waiting
 
 
@@ -60,7 +61,7 @@ class Sample(Counters):
 
 
 class Counts(Stored):
-    """What one run has made the server count. None where it does not say."""
+    """The counts of one run. A count is None where the server does not report it."""
 
     queries: int | None
     hits: int | None
@@ -71,15 +72,17 @@ class Counts(Stored):
 
     @property
     def hit_share(self) -> float:
-        """The share of the tokens looked up that were found."""
+        """Returns the share of the looked-up tokens that were found."""
         return (self.hits or 0) / self.queries if self.queries else 0.0
 
 
 def counts(before: Counters, after: Counters) -> Counts:
-    """The difference. Raises ValueError where a count has fallen: the server is another one by now."""
+    """Returns the difference. Raises ValueError where a count has fallen: the server was restarted."""
     for name in ("finished", "prompt_tokens", "generated_tokens"):
         if (getattr(after, name) or 0) < (getattr(before, name) or 0):
-            raise ValueError("the server's counters began anew: it was restarted in the middle")
+            raise ValueError(
+                "the server's counters started again from zero: the server was restarted during the run"
+            )
     return Counts(
         queries=_between(before.queries, after.queries),
         hits=_between(before.hits, after.hits),

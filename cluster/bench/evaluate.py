@@ -1,4 +1,4 @@
-"""What a run has come to, out of everything that was heard of it."""
+"""The result of a run, from all messages about it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from cluster.bench.figures import Figures, parse_result
 from cluster.bench.verdict import Verdict, failed, judge
 
 _FULL = "No space left on device"
-#: The end of a traceback, or what an argument parser says.
+#: The end of a traceback, or a message of an argument parser.
 _ERROR = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b|[\w ]+: error: ")
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`figures` and `counts` are None where there are none."""
+    """The result. `figures` and `counts` are None where there are none."""
 
     verdict: Verdict
     figures: Figures | None = None
@@ -25,7 +25,7 @@ class Evaluation:
 
 
 def evaluate(heard: Heard, requests: int) -> Evaluation:
-    """Judges a client that has ended by itself; so many `requests` were to be sent."""
+    """Judges a client that has exited by itself; `requests` is the number of requests that it had to send."""
     if heard.status != 0:
         return Evaluation(failed(_why(heard)))
     if heard.before is None or heard.after is None:
@@ -41,9 +41,13 @@ def evaluate(heard: Heard, requests: int) -> Evaluation:
 
 
 def _why(heard: Heard) -> str:
-    """A full disk is named wherever it is said; otherwise the last error. Libraries chatter after it."""
+    """Returns the cause of a failed client.
+
+    A full disk is named wherever it appears; otherwise the last error counts, because libraries print more after
+    it.
+    """
     lines = [line.strip() for line in heard.log.splitlines() if line.strip()]
     full = (line for line in lines if _FULL in line)
     errors = (line for line in reversed(lines) if _ERROR.match(line))
-    message = next(full, None) or next(errors, None) or next(reversed(lines), "it said nothing")
-    return f"vllm bench serve ended with status {heard.status}: {message}"
+    message = next(full, None) or next(errors, None) or next(reversed(lines), "it printed nothing")
+    return f"vllm bench serve exited with status {heard.status}: {message}"

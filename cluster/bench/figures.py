@@ -1,4 +1,4 @@
-"""What `vllm bench serve` measured, out of its own result file."""
+"""The figures of `vllm bench serve`, from its own result file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from cluster.bench.counters import Stored
 
-#: The guide's own run has 1.1: now and then two tokens arrive as one.
+#: The guide's own run has 1.1: sometimes two tokens arrive together.
 _TOGETHER = 1.5
 
 
@@ -22,10 +22,12 @@ class Latency(Stored):
 
 
 class Figures(Stored):
-    """One run. Throughput is per second, `seconds` from the first request sent to the last answer.
+    """The figures of one run. Throughput is per second; `seconds` is from the first request sent to the last
+    answer.
 
     ttft: time to the first token; tpot: time per output token after the first; itl: between two tokens; e2el: to
-    the last one. `peak_concurrency`: most requests in hand at one time, None where this vLLM does not say.
+    the last token.
+    `peak_concurrency` is the most requests in progress at one time, or None where this vLLM does not report it.
     """
 
     seconds: float
@@ -44,22 +46,23 @@ class Figures(Stored):
 
     @property
     def at_a_time(self) -> float:
-        """Tokens that the client got at a time: its times between two are between what came together."""
+        """Returns the number of tokens that the client got at a time. Its time between two tokens is that between
+        two groups."""
         return self.itl.mean / self.tpot.mean if self.tpot.mean else 1.0
 
     @property
     def bunched(self) -> str:
-        """Says in words where tokens came together; empty where each came by itself, as it was generated."""
+        """Explains in words that tokens came in groups; empty where each came alone, as it was generated."""
         if self.at_a_time < _TOGETHER:
             return ""
         return (
-            f"tokens came to the client about {self.at_a_time:,.0f} at a time: the server could not send each as"
-            " it was generated, or was told not to; TTFT and ITL are those of what came together"
+            f"the client got about {self.at_a_time:,.0f} tokens at a time: the server did not send each token as"
+            " it was generated; TTFT and ITL are times between groups of tokens"
         )
 
 
 class RequestFigures(Stored):
-    """One request that was answered, times in milliseconds. `tpot` is None of an answer of a single token."""
+    """One answered request, times in milliseconds. `tpot` is None for an answer of a single token."""
 
     ttft: float
     tpot: float | None
@@ -69,7 +72,7 @@ class RequestFigures(Stored):
 
 
 class ParsedResult(Stored):
-    """The whole result: figures, requests, and what failed ones were told (each error once)."""
+    """The whole result: figures, requests, and the errors of failed requests (each error once)."""
 
     figures: Figures
     requests: tuple[RequestFigures, ...]
@@ -82,14 +85,14 @@ def parse_result(text: str) -> ParsedResult:
         result = json.loads(text)
         return ParsedResult(figures=_figures(result), requests=tuple(_requests(result)), errors=_errors(result))
     except (KeyError, TypeError, AttributeError, RecursionError) as problem:
-        raise ValueError(f"not a result of vllm bench serve: {problem!r}") from None
+        raise ValueError(f"the file is not a result of vllm bench serve: {problem!r}") from None
 
 
 def _figures(result: dict[str, Any]) -> Figures:
     return Figures(
         seconds=result["duration"],
         completed=result["completed"],
-        # Older versions count the answers alone.
+        # Older versions count only the answers.
         failed=result.get("failed", result["num_prompts"] - result["completed"]),
         input_tokens=result["total_input_tokens"],
         output_tokens=result["total_output_tokens"],
@@ -110,7 +113,7 @@ def _latency(result: dict[str, Any], name: str) -> Latency:
 
 
 def _requests(result: dict[str, Any]) -> list[RequestFigures]:
-    """The requests without an error: a failed one has no times."""
+    """Returns the requests without an error: a failed request has no times."""
     rows = zip(
         result["ttfts"], result["itls"], result["input_lens"], result["output_lens"], result["errors"], strict=True
     )
@@ -129,20 +132,20 @@ def _request(ttft: float, itls: Sequence[float], input_tokens: int, output_token
 
 
 def _errors(result: dict[str, Any]) -> tuple[str, ...]:
-    """The last line of each traceback says what it was."""
+    """Returns the last line of each traceback, which names the error."""
     messages = (error.strip().splitlines()[-1] for error in result["errors"] if error.strip())
     return tuple(dict.fromkeys(messages))
 
 
 def average(figures: Sequence[Figures]) -> Figures:
-    """Returns the mean of each figure over runs of the same cell. Raises ValueError for none."""
+    """Returns the mean of each figure over runs of the same cell. Raises ValueError for an empty list."""
     return Figures.model_validate(_mean([run.model_dump() for run in figures]))
 
 
 def _mean(values: Sequence[Any]) -> Any:
-    """None as soon as one of them is: a mean of some would be another figure."""
+    """Returns the mean, or None as soon as one value is None: a mean of some would be another figure."""
     if not values:
-        raise ValueError("no run to average")
+        raise ValueError("there is no run to average")
     if any(value is None for value in values):
         return None
     if isinstance(values[0], dict):

@@ -1,4 +1,4 @@
-"""What the published guide for ERNIE-4.5-VL printed: its one result, to stand beside ours."""
+"""The one result in the published guide for ERNIE-4.5-VL, for comparison."""
 
 from __future__ import annotations
 

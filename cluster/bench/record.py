@@ -1,4 +1,4 @@
-"""One run as it is kept: what was measured, on what, and whether it counts."""
+"""The record of one run: what was measured, under which conditions, and whether it counts."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from cluster.bench.figures import Figures
 from cluster.bench.verdict import Verdict
 from cluster.bench.workload import Cell, Cold, workload
 
-#: The names of both sizes in results, which older versions read as well.
+#: The names of both sizes in results; older versions read them as well.
 _TENSOR, _PIPELINE = "tensor_parallel", "pipeline_parallel"
 
 
 class GpuAt(Stored):
-    """One GPU: its clocks in MHz while it worked, None where nobody could ask."""
+    """One GPU: its clocks in MHz while it worked, None where they are unknown."""
 
     name: str
     memory_mib: int | None
@@ -25,7 +25,7 @@ class GpuAt(Stored):
 
 
 class HostAt(Stored):
-    """One host as it was."""
+    """One host as it was during the run."""
 
     name: str
     gpus: tuple[GpuAt, ...]
@@ -35,10 +35,10 @@ class HostAt(Stored):
 
 
 class Conditions(Stored):
-    """What was measured: two runs of equal conditions can be averaged.
+    """The conditions of a run: runs of equal conditions can be averaged.
 
-    `engine` is the argument list of `vllm serve`; `transport` is what carries data between the hosts, gloo where
-    the ranks are CPUs, empty on one host.
+    `engine` is the argument list of `vllm serve`. `transport` carries the data between the hosts: it is gloo where
+    the ranks are CPUs, and empty on one host.
     """
 
     model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
@@ -62,20 +62,23 @@ class Conditions(Stored):
 
     @property
     def on_cpus(self) -> bool:
-        """Ranks that talk through gloo compute on CPUs, whatever nvidia-smi says of GPUs, as in the sandbox."""
+        """Returns whether the ranks compute on CPUs: ranks that use gloo do, even where nvidia-smi shows GPUs, as
+        in the sandbox."""
         return self.transport == "gloo"
 
     @property
     def dummy_weights(self) -> bool:
-        """Random numbers in place of weights: speed is real then, words are not."""
+        """Returns whether the weights are random numbers: speed is then real, the generated text is not."""
         return any(
             word == "--load-format=dummy" or (word == "--load-format" and after == "dummy")
             for word, after in zip(self.engine, (*self.engine[1:], ""), strict=False)
         )
 
     def differences(self, other: Conditions) -> tuple[tuple[str, str, str], ...]:
-        """What keeps runs of the two from being averaged: what it is, ours, and that of the other. Clocks change,
-        and a transport may become known later."""
+        """Returns the differences that prevent an average: the name, our value, and the other value.
+
+        Clocks change, and a transport may become known later, so both are left out.
+        """
         pairs = zip(self._identity(), other._identity(), strict=True)
         return tuple((what, ours, theirs) for (what, ours), (_, theirs) in pairs if ours != theirs)
 
@@ -99,10 +102,10 @@ def _known_workload(word: str) -> str:
 
 
 class RunWithoutSamples(Stored):
-    """`seed` and `command` are those of `vllm bench serve`, which ran on `origin`.
+    """One run. `seed` and `command` are those of `vllm bench serve`, which ran on `origin`.
 
-    `began` is ISO 8601, `seconds` the time of the whole command with its own start. `counts` and `figures` are
-    None of a run that brought none.
+    `began` is ISO 8601. `seconds` is the time of the whole command, with its own start. `counts` and `figures` are
+    None for a run without them.
     """
 
     schema_version: Literal[1] = 1
@@ -124,7 +127,7 @@ class RunWithoutSamples(Stored):
 
 
 class Run(RunWithoutSamples):
-    """A run with the server's counters while it went."""
+    """A run with the server's counters during the run."""
 
     samples: tuple[Sample, ...] = ()
 
@@ -134,7 +137,7 @@ class Run(RunWithoutSamples):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is worth knowing of it though it counts."""
+        """Returns remarks about a run that still counts."""
         bunched = self.figures.bunched if self.figures else ""
         return (*self.verdict.notes, *([bunched] if bunched else []))
 

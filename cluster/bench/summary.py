@@ -1,4 +1,4 @@
-"""The runs of one series, put together: a row for each workload and number of prompts."""
+"""The summary of one series: a row for each workload and number of prompts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from cluster.bench.workload import GUIDE, Workload
 
 @dataclass(frozen=True)
 class Row:
-    """`figures` are the means of the `valid` runs, None where there is none; `left_out` prove nothing."""
+    """One row. `figures` are the means of the `valid` runs, or None where there are none. Runs in `left_out` prove
+    nothing."""
 
     workload: Workload
     num_prompts: int
@@ -22,13 +23,14 @@ class Row:
 
     @property
     def output_range(self) -> tuple[float, float] | None:
-        """The least and the most tokens generated per second; None where one run says nothing of a spread."""
+        """Returns the least and the most tokens generated per second; None for a single run, which shows no
+        spread."""
         rates = [run.figures.output_per_second for run in self.valid if run.figures]
         return (min(rates), max(rates)) if len(rates) > 1 else None
 
 
 def rows(runs: Iterable[Run]) -> tuple[Row, ...]:
-    """Returns a row each, in the guide's order of workloads, others by their lengths, few prompts first."""
+    """Returns the rows: the guide's workloads in its order, then others by their lengths, few prompts first."""
     groups: dict[tuple[Workload, int], list[Run]] = {}
     for run in runs:
         groups.setdefault((run.cell.workload, run.num_prompts), []).append(run)
@@ -36,7 +38,7 @@ def rows(runs: Iterable[Run]) -> tuple[Row, ...]:
 
 
 def order(key: tuple[Workload, int]) -> tuple[int, int, int, int]:
-    """What a workload and a number of prompts are sorted by."""
+    """Returns the key by which a workload and a number of prompts are sorted."""
     workload, number = key
     at = GUIDE.index(workload) if workload in GUIDE else len(GUIDE)
     return at, workload.input_len, workload.output_len, number

@@ -1,4 +1,4 @@
-"""Whether a run counts: every request answered, nothing from the cache, nobody else at the server."""
+"""Whether a run counts: the server answered every request, used no cache, and had no other requests."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from cluster.bench.figures import Figures
 
 Outcome = Literal["valid", "invalid", "failed"]
 
-#: Two random prompts can be the same by chance: vLLM makes them of consecutive token ids from a random one on, so
-#: that 1.3 pairs are to be expected among 512 prompts of ERNIE's 103,424 tokens. That is a quarter of a percent of
-#: the work. vLLM's own benchmark draws the line here as well (PR #53920).
+#: Two random prompts can be equal by chance: vLLM makes them of consecutive token ids from a random start. Among
+#: 512 prompts of ERNIE's 103,424 tokens, 1.3 equal pairs are expected: a quarter of a percent of the work. vLLM's
+#: own benchmark draws the line here as well (PR #53920).
 CHANCE = 0.01
 
-#: Tokens that a server adds to a prompt (a BOS), and those of a probe or two of somebody who monitors it.
+#: Tokens that a server adds to a prompt (a BOS), and the tokens of one or two requests of a monitor.
 _EXTRAS = 16
 
 
 class Verdict(Stored):
-    """`invalid` runs were measured but prove nothing, `failed` ones were not; both are kept out of every average.
+    """The verdict on a run: `invalid` runs were measured but prove nothing, `failed` runs were not measured.
 
-    `reasons` says why, `notes` what is worth knowing of a valid one.
+    Both are left out of every average. `reasons` are the causes, `notes` are remarks about a valid run.
     """
 
     outcome: Outcome
@@ -31,7 +31,7 @@ class Verdict(Stored):
 
 
 def judge(requests: int, figures: Figures, counts: Counts, errors: tuple[str, ...], busy: int) -> Verdict:
-    """Judges a run that was to send `requests`; `busy` are those of others that the server had in hand before."""
+    """Judges a run of `requests` requests. `busy` is the number of other requests that the server had before."""
     failures = tuple(_failures(requests, figures, errors))
     if failures:
         return Verdict(outcome="failed", reasons=failures)
@@ -53,7 +53,7 @@ def _failures(requests: int, figures: Figures, errors: tuple[str, ...]) -> Itera
 
 def _warm(counts: Counts) -> Iterator[str]:
     if counts.hits is None or counts.queries is None or not counts.prompt_tokens:
-        yield "the server does not count what its prefix cache gives: nothing proves that it was cold"
+        yield "the server does not count the hits of its prefix cache: it is unknown whether the cache was cold"
     elif counts.hits and counts.hit_share >= CHANCE:
         looked_up = f"{counts.hits:,} of {counts.queries:,} tokens ({100 * counts.hit_share:.1f} %)"
         yield f"not cold: {looked_up} came from the prefix cache"
@@ -61,7 +61,7 @@ def _warm(counts: Counts) -> Iterator[str]:
 
 def _shared(figures: Figures, counts: Counts, busy: int) -> Iterator[str]:
     if busy:
-        yield f"not alone: the server had {busy} requests of others in hand before"
+        yield f"not alone: the server had {busy} requests of other clients before the run"
     if counts.generated_tokens is None or counts.prompt_tokens is None:
         return
     requests = max(counts.finished, figures.completed)
@@ -71,14 +71,14 @@ def _shared(figures: Figures, counts: Counts, busy: int) -> Iterator[str]:
     ):
         foreign = seen - ours
         if foreign > CHANCE * ours + _EXTRAS * requests:
-            yield f"not alone: the server {what} {foreign:,} tokens for others"
+            yield f"not alone: the server {what} {foreign:,} tokens for other clients"
             return
 
 
 def _notes(counts: Counts) -> Iterator[str]:
     if counts.queries == 0:
-        yield "the server looked nothing up in a prefix cache: it is turned off there"
+        yield "the server did not use its prefix cache: it is turned off"
     elif counts.hits:
-        yield f"{counts.hits:,} of {counts.queries:,} tokens were cached: prompts that are equal by chance"
+        yield f"{counts.hits:,} of {counts.queries:,} tokens were cached: some prompts are equal by chance"
     if counts.preemptions:
-        yield f"{counts.preemptions} requests were put back for want of KV cache, and read again"
+        yield f"{counts.preemptions} requests were preempted and computed again: the KV cache was full"

@@ -1,4 +1,4 @@
-"""What is measured: workloads, how many requests, how often. The guide's own values are the defaults."""
+"""The workloads, the number of requests, and the repeats. The defaults are the guide's own values."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ NUM_PROMPTS = (1, 16, 32, 64, 128, 256, 512)
 #: Requests a second, of the published guide.
 RATE = 10.0
 
-#: How the prefix cache is made to hold nothing of use: a salt of the run's own, that only its own requests share;
-#: a new seed alone; a reset by the server; or a restart of vLLM before each run, as the published guide does.
+#: The ways to keep the prefix cache cold. They are: a salt of the run that only its own requests share; a new seed
+#: alone; a reset by the server; or a restart of vLLM before each run, as in the published guide.
 Cold = Literal["salt", "seed", "reset", "restart"]
 COLD: tuple[Cold, ...] = ("salt", "seed", "reset", "restart")
 
-#: Where the client runs: on the head, or on the machine of whoever measures.
+#: The place of the client: on the head, or on the machine of the operator.
 Origin = Literal["head", "here"]
 ORIGINS: tuple[Origin, ...] = ("head", "here")
 
@@ -34,7 +34,7 @@ class Workload:
 
     @property
     def tokens(self) -> int:
-        """The tokens of one request, in and out: what must fit into the model's length."""
+        """Returns the tokens of one request, in and out: they must fit into the model's length."""
         return self.input_len + self.output_len
 
     @property
@@ -43,7 +43,7 @@ class Workload:
 
     @property
     def shown(self) -> str:
-        """`prompt-heavy (8000/1000)`."""
+        """Returns the name to show, as in `prompt-heavy (8000/1000)`."""
         return self.lengths if self.name == _named_by(self.lengths) else f"{self.name} ({self.lengths})"
 
 
@@ -55,19 +55,20 @@ GUIDE = (
 
 
 def workload(word: str) -> Workload:
-    """Returns one of the guide's by its name, or IN/OUT in tokens. Raises ValueError for anything else."""
+    """Returns one of the guide's workloads by its name, or IN/OUT in tokens. Raises ValueError for anything
+    else."""
     for known in GUIDE:
         if word in (known.name, known.lengths):
             return known
     lengths = re.fullmatch(r"([1-9]\d{0,6})/([1-9]\d{0,6})", word)
     if not lengths:
         names = ", ".join(known.name for known in GUIDE)
-        raise ValueError(f"{word} is no workload: {names}, or IN/OUT in tokens, such as 8000/1000")
+        raise ValueError(f"unknown workload: {word}; use {names}, or IN/OUT in tokens, such as 8000/1000")
     return Workload(_named_by(word), int(lengths[1]), int(lengths[2]))
 
 
 def _named_by(lengths: str) -> str:
-    """Folders are named so."""
+    """Returns the name for folders."""
     return lengths.replace("/", "x")
 
 
@@ -81,7 +82,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Sorts by size: it is what folders are named by."""
+        """Returns the name for folders, which sorts by size."""
         return f"{self.workload.name}-{self.num_prompts:04}-{self.repeat}"
 
     @property
@@ -90,14 +91,16 @@ class Cell:
         return f"{self.workload.shown}, {prompts}" + (f", run {self.repeat}" if self.repeat > 1 else "")
 
     def seed(self, base: int, attempt: int) -> int:
-        """Returns a seed of its own for each cell and each attempt, and the same again for the same base: two
-        layouts can be measured with the same prompts that arrive at the same times."""
+        """Returns a seed for each cell and each attempt; the same base gives the same seeds.
+
+        So two layouts can be measured with the same prompts that arrive at the same times.
+        """
         key = f"{self.workload.lengths}/{self.num_prompts}/{self.repeat}/{attempt}"
         return (base + zlib.crc32(key.encode())) % 2**31
 
 
 def matrix(workloads: Sequence[Workload], num_prompts: Sequence[int], repeat: int) -> Iterator[Cell]:
-    """Small runs before large ones, and every size once before any is repeated."""
+    """Yields small runs before large ones, and every size once before any is repeated."""
     for workload in workloads:
         for time in range(1, repeat + 1):
             yield from (Cell(workload, number, time) for number in sorted(num_prompts))

@@ -1,1 +1,1 @@
-"""Why something failed or stalls, from what hosts can still say, and the bundle of all of it."""
+"""The cause of a failure or a stall, from the evidence on the hosts, and the bundle with all of it."""

@@ -1,4 +1,4 @@
-"""Everything about a cluster in one file, for somebody who was not there. No secret is in it."""
+"""All evidence about a cluster in one file, for a reader who was not there. It holds no secret."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ _COMMANDS = {
 
 
 def request(inventory: Inventory, host: str, state: str, seconds: float) -> CollectRequest:
-    """What a host is to bring, in the order in which it matters; `state` is the cluster's folder there."""
+    """Returns the texts that a host must bring, the most important first; `state` is the cluster's folder
+    there."""
     knows_ray = inventory.uses_ray and host == inventory.head.name
     ray = {"address": ray_address(inventory), "authentication": authentication(state)} if knows_ray else None
     return CollectRequest(_LOGS, processes=True, versions=True, commands=_COMMANDS, ray_state=ray, seconds=seconds)
@@ -39,7 +40,7 @@ def request(inventory: Inventory, host: str, state: str, seconds: float) -> Coll
 def texts(
     inventory: Inventory, seen: Observed, collected: Mapping[str, Collected], more: Mapping[str, str]
 ) -> dict[str, str]:
-    """What goes into the bundle, by its name there; `more` is what this machine has of its own."""
+    """Returns the texts of the bundle by their names there; `more` are texts of this machine."""
     values = secret_values(inventory)
     own = {"inventory.yaml": _written(inventory), **_facts(seen), **more}
     brought = {
@@ -51,7 +52,7 @@ def texts(
 
 
 def _written(inventory: Inventory) -> str:
-    """The inventory as it is used, a key a line; the models themselves hide its secrets."""
+    """Returns the inventory as it is used, one key on a line; the models themselves hide its secrets."""
     fields = inventory.model_dump(mode="json")
     return "".join(f"{key}: {json.dumps(value)}\n" for key, value in fields.items())
 
@@ -68,12 +69,12 @@ def _facts(seen: Observed) -> dict[str, str]:
 
 
 def missing(collected: Mapping[str, Collected], hosts: Sequence[str]) -> tuple[str, ...]:
-    """What was asked for and is not there, in the operator's words."""
-    lines = [f"{name}: it did not answer in time" for name in hosts if name not in collected]
+    """Returns, in the operator's words, the texts that were requested and did not come."""
+    lines = [f"{name}: the host did not answer in time" for name in hosts if name not in collected]
     for name, answer in collected.items():
         if answer.problem:
             lines.append(f"{name}: {answer.problem.reason}")
-        lines += [f"{name}: no time or no room for {text}" for text in answer.left_out]
+        lines += [f"{name}: there was no time or no space for {text}" for text in answer.left_out]
     return tuple(lines)
 
 

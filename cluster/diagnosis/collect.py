@@ -1,4 +1,4 @@
-"""What the hosts know about a start that failed, brought in one round trip and in bounded time."""
+"""The evidence of the hosts about a failed start, read in one round trip and in bounded time."""
 
 from __future__ import annotations
 
@@ -18,24 +18,26 @@ from cluster.launch.unit import folder_name
 from cluster.transport.host import Host
 from cluster.values.base import Fact
 
-#: What the kernel says of processes that it killed for want of memory, of GPUs, and of InfiniBand.
+#: Kernel messages about processes killed when memory ran out, about GPUs, and about InfiniBand.
 KERNEL = r"(?i)out of memory|oom-kill|killed process|NVRM|Xid|nvidia|mlx5|segfault|general protection|I/O error"
 
-#: Seconds, without end for our purposes.
+#: Seconds; longer than any launch.
 _EVER = 10 * 365 * 86400.0
 
-#: Bytes of all lines of a host: packed texts are smaller than the texts, unless nobody could read them.
+#: Bytes of all lines of a host. Packed texts are smaller than the texts, except for random data.
 _PACKED = 12 << 20
 
 _LONGEST_NAME = 300
-#: A part of the name of a file: what Ray, vLLM and we call ours.
+#: A part of a file name, as Ray, vLLM and the orchestrator use it.
 _PART = re.compile(r"[\w@+=,-][\w.@+=,-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Files:
-    """Files below the cluster's folder on a host: `head` and `tail` are bytes of each; those that nobody has
-    written to `within` so many seconds are left out."""
+    """Files below the cluster's folder on a host.
+
+    `head` and `tail` are bytes of each. Files without a change in the last `within` seconds are left out.
+    """
 
     pattern: str
     head: int = 64 << 10
@@ -45,7 +47,10 @@ class Files:
 
 @dataclass(frozen=True)
 class CollectRequest:
-    """What to bring. `ray_state`: of the head, what its Ray knows; `seconds` and `most` (bytes) bound it all."""
+    """The texts to bring.
+
+    `ray_state` is only for the head: the state of its Ray. `seconds` and `most` (bytes) limit the whole request.
+    """
 
     files: Sequence[Files]
     processes: bool = False
@@ -58,19 +63,19 @@ class CollectRequest:
     most: int = 8 << 20
 
     def asks_for(self, name: str) -> bool:
-        """Whether a host may bring a text of this name."""
+        """Returns whether a host may bring a text of this name."""
         return name in self._of_programs or any(_fits(name, files.pattern) for files in self.files)
 
     @property
     def _of_programs(self) -> set[str]:
-        """Texts that are no files there."""
+        """Returns the names of texts that are not files on the host."""
         processes = ("processes.json", "connections.json", "gpus.json") if self.processes else ()
         kernel, versions = ("kernel.log",) if self.kernel else (), ("versions.txt",) if self.versions else ()
         return {*self.commands, *processes, *kernel, *versions, *(("ray_state.json",) if self.ray_state else ())}
 
 
 def _fits(name: str, pattern: str) -> bool:
-    """Whether the name of a file matches, part by part: a `*` reaches into no folder."""
+    """Returns whether a file name matches, part by part: a `*` does not cross a folder."""
     parts, patterns = name.split("/"), pattern.split("/")
     return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
 
@@ -83,14 +88,17 @@ class _Text(Fact):
 
 
 class _LeftOut(Fact):
-    """The last line: what there was no time or no room for."""
+    """The last line: the texts for which there was no time or no space."""
 
     left_out: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Collected:
-    """Texts by name; `left_out` are names, `problem` says why there may be less than was request."""
+    """The texts by name.
+
+    `left_out` are names of missing texts. `problem` is the reason why the answer may be incomplete.
+    """
 
     host: str
     texts: dict[str, str]
@@ -99,8 +107,8 @@ class Collected:
 
 
 def collect(host: Host, inventory: Inventory, request: CollectRequest) -> Collected:
-    """Never raises a HostError: what came until it went wrong is kept."""
-    # Its program says ASCII alone; any other character that comes from there could take four bytes here.
+    """Collects the texts. Never raises a HostError: all texts that arrived before it are kept."""
+    # Its program prints only ASCII; any other character from there could take four bytes here.
     output = bytearray()
     command = _command(inventory, host.name, request)
     problem: HostError | None = None
@@ -114,7 +122,8 @@ def collect(host: Host, inventory: Inventory, request: CollectRequest) -> Collec
 def collected(
     host: str, output: str, problem: HostError | None = None, request: CollectRequest | None = None
 ) -> Collected:
-    """Reads the output of the program: of what was asked for, where the `request` is known, as much as was."""
+    """Reads the output of the program. If `request` is given, only texts that were requested count, up to its
+    limits."""
     texts, left_out, room = dict[str, str](), list[str](), (request or CollectRequest(())).most
     for message in _messages(output):
         match message:
@@ -131,20 +140,20 @@ def collected(
 
 
 def _messages(output: str) -> Iterator[_Text | _LeftOut]:
-    """Passes over a line that was cut off, and a greeting."""
+    """Yields the messages; skips incomplete lines and the greeting of a shell."""
     for row in json_lines(output):
         with suppress(ValueError):
             yield _LeftOut.model_validate(row) if "left_out" in row else _Text.model_validate(row)
 
 
 def _is_asked(name: str, request: CollectRequest | None) -> bool:
-    """Whether it is the name of a file below a folder of ours, and one that was asked for."""
+    """Returns whether it is the name of a file below our folder, and one of the requested names."""
     is_name = len(name) <= _LONGEST_NAME and all(_PART.fullmatch(part) for part in name.split("/"))
     return is_name and (request is None or request.asks_for(name))
 
 
 def _unpacked(packed: str, most: int) -> bytes | None:
-    """Returns None where there are more than `most` bytes, or none that can be unpacked."""
+    """Returns the data, or None where it exceeds `most` bytes or cannot be unpacked."""
     try:
         unpacker = zlib.decompressobj()
         text = unpacker.decompress(base64.b64decode(packed), most + 1)
@@ -170,9 +179,9 @@ def _command(inventory: Inventory, host: str, request: CollectRequest) -> Comman
         "seconds": request.seconds,
         "most": request.most,
     }
-    # Beyond its own time it has something to pack still, and a hung disk is no reason to wait.
+    # After its own time it still packs the texts. A hung disk is not a reason to wait longer.
     timeout = request.seconds + 3
-    title = "collect what it says"
+    title = "collect its logs and state"
     command = program("diagnosis.collect", payload, title=title, venv=inventory.runtime.venv, timeout=timeout)
-    # Its output is packed: nobody can read it, nor take secrets out of it.
+    # Its output is packed: it cannot be read, and secrets cannot be removed from it.
     return replace(command, secret=True, most=_PACKED)

@@ -1,4 +1,4 @@
-"""A dead engine as an error for the operator: which rank, on which host, of what, and what to do."""
+"""The error of a failed engine: the rank, its host, the cause, and the fix."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cluster.inventory import Inventory
 from cluster.launch.unit import UnitStatus
 
 _LOGS = "read the whole log: `orchestrator logs {host} --unit vllm`"
-#: Of an exception that lists all that it would take, the first is enough; the log has the rest.
+#: An exception may list all accepted values; the first characters are enough, and the log has the rest.
 _LONGEST = 300
 _SHOWN, _SHOWN_OF_KNOWN = 8, 2
 _LAST = 12
@@ -23,16 +23,16 @@ _KINDS = {"EngineCore": "the engine", "APIServer": "the API server"}
 
 
 def is_dead(engine: UnitStatus, log: str) -> bool:
-    """The process can outlive its engine: what the log says counts as much."""
+    """Returns whether the engine has failed. The process can outlive its engine, so its log counts as much."""
     return not engine.alive or failed(log)
 
 
 def engine_failed(
     inventory: Inventory, engine: UnitStatus, log: str, elsewhere: Mapping[str, RankLogs] | None = None
 ) -> EngineDied:
-    """Why the engine will not come, out of its log and of what the hosts, by name, say of their ranks.
+    """Returns why the engine failed, from its log and from the logs of the ranks by host.
 
-    A log may hold anything, the environment of a process among it: no secret of it gets into the error.
+    A log may hold anything, also the environment of a process. No secret of it gets into the error.
     """
     error = _error(inventory, engine, log, elsewhere)
     values = secret_values(inventory)
@@ -54,22 +54,23 @@ def _error(
 
 
 def _frames(root: RootCause) -> str:
-    """The innermost frames of the traceback, without the exception; fewer where the cause is known."""
+    """Returns the innermost frames of the traceback, without the exception. They are fewer where the cause is
+    known."""
     if root.cause and "pydantic" in "".join(root.traceback[-1:]):
-        return ""  # where an argument was looked at says nothing of what is wrong with it
+        return ""  # the place where an argument was checked does not show its mistake
     frames = [line for line in root.traceback[:-1] if line.strip(" ^~")]
     return "\n".join(frames[-_SHOWN_OF_KNOWN:] if root.cause else frames[-_SHOWN:])
 
 
 def _cause(root: RootCause) -> str:
-    """Who died of what; and what that means, where it is known."""
+    """Returns which process failed and its exception; and the meaning, where it is known."""
     who = _rank(root) or _KINDS.get(root.process.kind, root.process.kind)
     what = root.what if len(root.what) <= _LONGEST else root.what[:_LONGEST].rstrip() + " …"
     return "\n".join(filter(None, (f"{who}: {what}" if who else what, root.cause)))
 
 
 def _rank(root: RootCause) -> str:
-    """The name of the rank that died; empty for any other process."""
+    """Returns the name of the rank that failed; empty for any other process."""
     if root.rank is not None:
         return f"rank {root.rank}"
     return "a rank" if root.process.kind == "RayWorkerProc" else ""
@@ -79,10 +80,10 @@ def _unexplained(host: str, engine: UnitStatus, log: str) -> EngineDied:
     last = "\n".join(log.splitlines()[-_LAST:])
     if engine.status is not None and engine.status < 0:
         cause = f"vLLM was killed by {_signal(-engine.status)}"
-        cure = f"see who killed it: `dmesg -T` on {host} where it was the kernel, for want of memory"
+        cure = f"find what killed it: `dmesg -T` on {host} shows whether the kernel did, because memory ran out"
     else:
         status = "" if engine.status is None else f" (exit status {engine.status})"
-        cause, cure = f"vLLM has ended{status}", _LOGS.format(host=host)
+        cause, cure = f"vLLM has exited{status}", _LOGS.format(host=host)
     return EngineDied(host, cause, cure, last)
 
 

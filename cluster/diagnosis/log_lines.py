@@ -1,4 +1,5 @@
-"""A log of vLLM line by line: who wrote what. Those of ranks come through Ray, with its prefix before theirs."""
+"""A log of vLLM line by line, with the writer of each line. Lines of ranks come through Ray, with its prefix
+before theirs."""
 
 from __future__ import annotations
 
@@ -11,18 +12,18 @@ _PREFIX = re.compile(r"\s*\((?P<kind>[\w ]+?) pid=(?P<pid>\d{1,9})(?:, ip=(?P<ip
 _STAMP = re.compile(
     r"(?:ERROR|WARNING|INFO|CRITICAL) \d\d-\d\d \d\d:\d\d:\d\d (?:\[[^\]]*\] ?)?|[\d-]{10} [\d:,]{12}\t\w+ \S+ -- "
 )
-#: Characters of a line: whatever is looked for stands near its beginning.
+#: Characters of a line: every sign is near its beginning.
 _LONGEST = 1 << 14
-#: Behind a line that Ray holds back because other ranks have said the same.
+#: Follows a line that Ray holds back because other ranks have written the same.
 _REPEATED = re.compile(r" ?\[repeated \d+x across cluster\].*$")
 _RANK = re.compile(r"world_size=\d+ rank=(\d{1,9}) |\brank (\d{1,9}) in world size \d+")
 
 
 @dataclass(frozen=True)
 class Process:
-    """Who wrote a line: EngineCore, RayWorkerProc, APIServer; empty where no prefix says it.
+    """The writer of a line: EngineCore, RayWorkerProc, APIServer; empty where no prefix names it.
 
-    `address` is that of its host where Ray says it, which it does not of the host that vLLM runs on.
+    `address` is that of its host where Ray gives it. Ray does not give it for the host of vLLM itself.
     """
 
     kind: str = ""
@@ -32,7 +33,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Line:
-    """`source` tells apart processes of one name; `text` is without stamps and colours."""
+    """One line. `source` tells apart processes of one name; `text` is without stamps and colours."""
 
     source: str
     process: Process
@@ -44,7 +45,7 @@ def split(log: str) -> list[Line]:
 
 
 def _split(line: str) -> Line:
-    """A line of a rank has two prefixes, Ray's and its own; Ray's says the host."""
+    """Splits one line. The line of a rank has two prefixes, Ray's and its own; Ray's names the host."""
     text, process = _COLOUR.sub("", line), Process()
     start = 0
     while match := _PREFIX.match(text, start):
@@ -56,7 +57,7 @@ def _split(line: str) -> Line:
 
 
 def rank_numbers(lines: Iterable[Line]) -> dict[tuple[str, int], int]:
-    """The rank of each process that has said it, by address and pid."""
+    """Returns the rank of each process that has logged it, by address and pid."""
     ranks: dict[tuple[str, int], int] = {}
     for line in lines:
         number = _RANK.search(line.text)

@@ -1,4 +1,4 @@
-"""What the units and their ranks log on a host: the last lines, and the next ones as they come."""
+"""The logs of the units and their ranks on a host: the last lines, and the next lines as they come."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from cluster.values.base import Fact, shaped
 
 Kind = Literal["ray", "vllm", "ranks"]
 
-#: Patterns below the cluster's folder on a host, and what a file goes by; empty: by its own name.
+#: Patterns below the cluster's folder on a host, and the name that is shown for a file; empty: its own name.
 _FILES: dict[Kind, tuple[tuple[str, str], ...]] = {
     "ray": (("ray/log", "ray"),),
     "vllm": (("vllm/log", "vllm"),),
-    # Ranks are actors of Ray, which gives each of its processes two files; vLLM's log has of them what Ray
-    # passes on, which is not all. Without Ray they write to vLLM's log themselves.
+    # Ranks are actors of Ray, which gives each of its processes two files. vLLM's log holds only the part that Ray
+    # passes on. Without Ray, ranks write to vLLM's log themselves.
     "ranks": (
         ("ray/session_latest/logs/worker-*.out", ""),
         ("ray/session_latest/logs/worker-*.err", ""),
@@ -32,30 +32,30 @@ _FILES: dict[Kind, tuple[tuple[str, str], ...]] = {
     ),
 }
 
-#: Longer than anybody watches; a follower ends when we hang up, or are not heard for so long. Seconds.
+#: Seconds, longer than any session. A follower ends when the connection closes or the heartbeat stops.
 _FOLLOWING = 7 * 86400.0
 _SILENCE = 60.0
 _BEAT = 10.0
-#: Bytes that a host may say, and for each line that is asked for: of several files, and some lines are long.
+#: Bytes of output of a host, and bytes for each requested line: there are several files, and some lines are long.
 _MOST, _LINE = 8 << 20, 16 << 10
-#: How long the wish to end may go unheard, in seconds.
+#: Seconds in which a request to end may stay unnoticed.
 _ATTENTION = 0.2
 
 
 class Taken(Fact):
-    """What is in the way of the folder that we, the user `uid`, have on a host."""
+    """The obstacle at the folder that the user `uid` has on a host."""
 
     uid: int
     taken: TakenFolder
 
 
-#: How many files there are, what is in the way of them, or a line.
+#: The number of files, the obstacle in their way, or a line.
 Message = int | Taken | LogLine
 
 
 @dataclass(frozen=True)
 class Logs:
-    """The last lines of the files on a host; `files` is how many there are."""
+    """The last lines of the files on a host; `files` is their number."""
 
     files: int
     lines: tuple[LogLine, ...]
@@ -63,17 +63,17 @@ class Logs:
 
 
 def tail(inventory: Inventory, host: str, kinds: Sequence[Kind], lines: int) -> Probe[Logs]:
-    """The last `lines` lines of each file."""
+    """Reads the last `lines` lines of each file."""
     return Probe(_program(inventory, host, kinds, lines, follow=False), _logs)
 
 
 def following(inventory: Inventory, host: str, kinds: Sequence[Kind], lines: int) -> Command:
-    """Brings the last lines, and what comes after them, until its stdin ends."""
+    """Reads the last lines, and the lines after them, until its stdin ends."""
     return _program(inventory, host, kinds, lines, follow=True)
 
 
 def follow(host: Host, command: Command, receive: Callable[[Message], None], done: threading.Event) -> None:
-    """Hands to `receive` how many files there are or what is in the way, then each line, until we are `done`.
+    """Passes to `receive` the number of files or the obstacle, then each line, until `done`.
 
     Raises HostError when it ends before.
     """
@@ -89,7 +89,9 @@ def follow(host: Host, command: Command, receive: Callable[[Message], None], don
 def _ended(host: Host, command: Command, result: Result) -> HostError:
     if result.status < 0:
         cause = "the connection broke"
-        return Unreachable(host.name, command.title, cause=cause, cure="follow again once it is up")
+        return Unreachable(
+            host.name, command.title, cause=cause, cure="check that the host is up, then follow the logs again"
+        )
     return CommandFailed(host.name, command, result.status, "", result.stderr)
 
 
@@ -113,17 +115,17 @@ def most_output(lines: int) -> int:
 
 
 def _logs(output: str) -> Logs:
-    """Raises ValueError where the program did not answer at all."""
+    """Reads the answer. Raises ValueError where the program did not answer at all."""
     messages = list(_messages(output))
     files = [message for message in messages if isinstance(message, int)]
     if not files:
-        raise ValueError("it does not say how many files there are")
+        raise ValueError("the answer does not hold the number of files")
     taken = next((message for message in messages if isinstance(message, Taken)), None)
     return Logs(files[0], tuple(message for message in messages if isinstance(message, LogLine)), taken)
 
 
 def _messages(output: str) -> Iterator[Message]:
-    """The number of files, what is in the way, and lines of logs."""
+    """Yields the number of files, the obstacle, and the lines of logs."""
     for row in json_lines(output):
         with suppress(ValueError):
             if "taken" in row:

@@ -1,5 +1,7 @@
-"""What the ranks of a launch wrote on their own hosts, beside what Ray passes on: what killed them, and crashes
-that no Python survives."""
+"""The logs of a launch's ranks on their own hosts, besides the part that Ray passes on.
+
+They show what killed a rank, and crashes that end Python itself.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +13,17 @@ from cluster.diagnosis.collect import Collected, CollectRequest, Files
 from cluster.diagnosis.log_lines import rank_numbers, split
 
 _FILE = re.compile(r"worker-[\w-]+-(?P<pid>\d{1,9})\.(?:out|err)$")
-#: Not that of the file's name: a worker that Ray started in advance has none there.
+#: This name is not in the file's name: a worker that Ray started in advance has none there.
 _JOB = re.compile(r"^:job_id:([0-9a-f]{8})$", re.MULTILINE)
 _ACTOR = ":actor_name:RayWorkerProc"
 
-#: Seconds by which a file of this launch may be older than the launch, as hosts count time.
+#: Seconds by which a file of this launch may be older than the launch, by the clocks of the hosts.
 _SLACK = 5.0
 
 
 def request(since: float, seconds: float) -> CollectRequest:
-    """What to bring of a launch `since` seconds ago: the logs of its ranks, of Ray and of the kernel."""
+    """Returns the texts to bring of a launch `since` seconds ago: the logs of its ranks, of Ray and of the
+    kernel."""
     within = since + _SLACK
     files = (
         Files("ray/session_latest/logs/worker-*", head=24 << 10, tail=72 << 10, within=within),
@@ -31,7 +34,7 @@ def request(since: float, seconds: float) -> CollectRequest:
 
 @dataclass(frozen=True)
 class RankLog:
-    """What one rank wrote; `rank` is None where it died before it knew."""
+    """The log of one rank; `rank` is None where it failed before it had a number."""
 
     pid: int
     rank: int | None
@@ -40,7 +43,7 @@ class RankLog:
 
 @dataclass(frozen=True)
 class RankLogs:
-    """What a host has to say about the ranks of the last launch there. `kernel` are lines of its kernel's log."""
+    """The evidence of a host about the ranks of the last launch there. `kernel` are lines of its kernel's log."""
 
     ranks: tuple[RankLog, ...] = ()
     kernel: str = ""
@@ -48,14 +51,14 @@ class RankLogs:
 
 
 def read(collected: Collected) -> RankLogs:
-    """Reads what was collected on a host."""
+    """Reads the texts of a host."""
     texts = collected.texts
     raylet = "\n".join(text for name, text in texts.items() if "/raylet." in name)
     return RankLogs(tuple(_ranks(texts)), texts.get("kernel.log", ""), raylet)
 
 
 def _ranks(texts: Mapping[str, str]) -> Iterator[RankLog]:
-    """The ranks of the latest job of Ray that has any: a Ray may have served several launches."""
+    """Yields the ranks of the latest job of Ray that has ranks: one Ray may have served several launches."""
     of_jobs: dict[int, dict[int, list[str]]] = {}
     for name, text in sorted(texts.items()):
         file, jobs = _FILE.search(name), _JOB.findall(text)
@@ -64,14 +67,16 @@ def _ranks(texts: Mapping[str, str]) -> Iterator[RankLog]:
             of_jobs.setdefault(job, {}).setdefault(int(file["pid"]), []).append(text)
     for pid, parts in sorted(of_jobs[max(of_jobs)].items()) if of_jobs else ():
         text = "\n".join(parts)
-        # Its own lines say its number: they have its pid in them, and no other.
+        # Its own lines show its number: they hold its pid and no other.
         yield RankLog(pid, next(iter(rank_numbers(split(text)).values()), None), text)
 
 
 @dataclass(frozen=True)
 class Death:
-    """How a process ended that could not say it itself: `what` is the evidence, `lines` are where in its code it
-    was, innermost last."""
+    """The end of a process that wrote no exception.
+
+    `what` is the evidence. `lines` are frames of its code, the innermost last.
+    """
 
     what: str
     lines: tuple[str, ...] = ()
@@ -84,13 +89,14 @@ _CRASH = re.compile(
     r"|double free or corruption|Watchdog caught collective operation timeout|CUDA error: "
 )
 _NAMES = ("ray::", "VLLM::", "vllm", "python")
-#: Of a stack that is told innermost first, frames that say where in the program it was.
+#: Frames of Python code, in a stack that is printed innermost first.
 _PYTHON = re.compile(r'  File ".*\.py"')
 _AROUND, _FRAMES = 200, 3
 
 
 def death(logs: RankLogs, pid: int | None) -> Death | None:
-    """How the process `pid` of this host died, or any rank there of which that is known (pid None)."""
+    """Returns how the process `pid` of this host ended. If `pid` is None, it returns the first known end of any
+    rank there."""
     by_kernel = _killed(logs.kernel.splitlines(), pid)
     if by_kernel:
         return by_kernel
@@ -104,13 +110,14 @@ def death(logs: RankLogs, pid: int | None) -> Death | None:
 
 
 def last_lines(log: RankLog) -> tuple[str, ...]:
-    """The end of what a rank wrote: where it was."""
+    """Returns the last lines of a rank: they show what it did."""
     lines = [line for line in log.text.splitlines() if line.strip() and not line.startswith(":")]
-    return tuple(f"its last words: {line}" for line in lines[-2:])
+    return tuple(f"its last line: {line}" for line in lines[-2:])
 
 
 def _killed(kernel: Sequence[str], pid: int | None) -> Death | None:
-    """The kernel counts pids of the machine, a container its own: the name counts as well."""
+    """Finds a kill by the kernel. The kernel uses pids of the whole machine, a container its own: so the name
+    counts as well."""
     for line in reversed(kernel):
         kill = _OUT_OF_MEMORY.search(line)
         if kill and (int(kill["pid"]) == pid or kill["name"].startswith(_NAMES)):

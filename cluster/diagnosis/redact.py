@@ -1,4 +1,5 @@
-"""Takes secrets out of whatever is kept or sent on: those of an inventory, and whatever looks like one."""
+"""Removes secrets from all texts that are stored or sent: those of an inventory, and all that look like a
+secret."""
 
 from __future__ import annotations
 
@@ -9,18 +10,20 @@ from cluster.remote.common import redact as patterns
 
 
 def secret_values(inventory: Inventory) -> tuple[str, ...]:
-    """The secrets that the inventory names or leads to."""
+    """Returns the secrets that the inventory holds or refers to."""
     key = inventory.serve.api_key
     secrets = {value for spec in inventory.hosts for name, value in spec.environment if is_secret(name, value)}
     return tuple(secrets | ({key.get_secret_value()} if key else set()))
 
 
 def redact(text: str, values: tuple[str, ...]) -> str:
-    """The text without `values`, what stands behind a name of a secret, and whatever looks like one."""
+    """Returns the text without `values`, without the values of secret names, and without all that looks like a
+    secret."""
     return patterns.redact(without(text, values), (), SECRET_NAMES)
 
 
 def without(text: str, values: tuple[str, ...]) -> str:
-    """The text without `values`, however they are written: a host has redacted it already, and knows less."""
+    """Returns the text without `values`, in any spelling. The host has redacted it already, but knows fewer
+    secrets."""
     written = {json.dumps(value)[1:-1] for value in values}
     return patterns.without_values(text, (*values, *written))

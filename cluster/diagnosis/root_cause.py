@@ -1,4 +1,5 @@
-"""Why an engine died: the first real traceback of all its processes, and the cause where the pattern is known."""
+"""The root cause of a failed engine: the first real traceback of all its processes, explained where its pattern is
+known."""
 
 from __future__ import annotations
 
@@ -13,22 +14,22 @@ from cluster.diagnosis.rank_logs import Death, RankLogs, death, last_lines
 from cluster.engine.vllm_log import FATAL
 
 _TRACEBACK = "Traceback (most recent call last):"
-#: Tracebacks that are read, and lines of the log for each: the first that is real is the cause.
+#: The number of tracebacks that are read, and of log lines for each: the first real traceback is the cause.
 _TRACEBACKS, _TRACEBACK_LINES = 100, 2500
-#: Characters of an exception that are read, and of a frame; and frames.
+#: The number of characters that are read of an exception and of a frame; and of frames.
 _READ, _READ_OF_FRAME, _FRAMES = 4000, 300, 300
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Timeout|Failure)\b|[a-z_]+(?:\.\w+)+: ")
 
-#: Lines of a message at most, and what follows it and is no part of it.
+#: The number of lines of a message, and the start of a text that no longer belongs to it.
 _PARAGRAPH = 4
 _NEXT = re.compile(rf"{re.escape(_TRACEBACK)}|During handling of|The above exception")
 
-#: Ray hands over an exception of a rank: its own traceback follows, with the exception at the end.
+#: Ray passes on an exception of a rank: its own traceback follows, with the exception at the end.
 _REMOTE = re.compile(
     r"RayTaskError\(\w{1,80}\): ray::(?P<kind>\w+).{0,400}?\(pid=(?P<pid>\d{1,9}), ip=(?P<ip>[\w.:]+)"
 )
 
-#: The executor says which rank died, Ray where, and with which pid.
+#: The executor logs which rank failed, Ray its host and its pid.
 _DIED = re.compile(r"RayWorkerProc rank=\[(?P<rank>\d{1,9}).{0,400}")
 _DIED_AT = re.compile(
     r"A worker died (?>.{0,600}? Worker IP address: )(?P<ip>[\w.:]+) (?>.{0,100}?Worker PID: )(?P<pid>\d{1,9})"
@@ -39,10 +40,10 @@ _ACTOR_DIED = re.compile(
     re.MULTILINE,
 )
 
-#: Processes whose tracebacks count before those of the API server, which only hears of it.
+#: Tracebacks of these processes count before those of the API server, which only reports them.
 _ENGINE = re.compile(r"EngineCore|RayWorkerProc|Worker")
 
-#: Printed by the tear-down after the real failure.
+#: The shutdown prints these after the real failure.
 _NOISE = (
     "ActorHandleNotFoundError",
     "EngineDeadError",
@@ -50,14 +51,14 @@ _NOISE = (
     "Failed core proc",
     "Executor failed",
 )
-#: Lines that say themselves why: of Ray, of a parser of arguments, of a program that has said nothing before.
+#: Lines that explain themselves: from Ray, from a parser of arguments, or from a program without other output.
 _PLAIN = (
     r"Started a local Ray instance|Cannot provide a placement group|Waiting for creating a placement group",
     r"^[\w ]*: error: ",
     r"^[\w.]*Error: ",
 )
 
-#: What a process says when another one has gone: never the cause where there is any other.
+#: A process prints these when another one has failed: they are the cause only if there is no other.
 _OF_ANOTHER = re.compile(
     r"ActorDiedError|ActorUnavailableError|RayActorError|WorkerCrashedError|NodeDiedError|OwnerDiedError"
     r"|Connection (?:closed by peer|reset by peer|was likely closed)|Socket closed|Broken pipe"
@@ -67,7 +68,7 @@ _OF_ANOTHER = re.compile(
 
 @dataclass(frozen=True)
 class RootCause:
-    """What killed the engine: the process that wrote it or died of it, its rank where known, and the exception."""
+    """The root cause: the process that logged it or crashed with it, its rank where known, and the exception."""
 
     process: Process
     what: str
@@ -78,9 +79,9 @@ class RootCause:
 
 
 def root_cause(log: str, elsewhere: Mapping[str, RankLogs] | None = None) -> RootCause | None:
-    """What the engine died of; None where there is neither a traceback nor a fatal line.
+    """Returns the root cause; None where the log holds neither a traceback nor a fatal line.
 
-    `elsewhere` is what hosts have to say of their ranks, by address, empty for the host that vLLM runs on.
+    `elsewhere` are the logs of the ranks by the address of their host. The address is empty for the host of vLLM.
     """
     lines = split(log)
     tracebacks = [cause for cause in _tracebacks(lines) if not any(noise in cause.what for noise in _NOISE)]
@@ -99,7 +100,7 @@ def root_cause(log: str, elsewhere: Mapping[str, RankLogs] | None = None) -> Roo
 
 
 def _tracebacks(lines: Sequence[Line]) -> Iterator[RootCause]:
-    """All tracebacks that are whole, in order."""
+    """Yields all complete tracebacks, in order."""
     begins = (number for number, line in enumerate(lines) if line.text.startswith(_TRACEBACK))
     for number in islice(begins, _TRACEBACKS):
         first, after = lines[number], lines[number : number + _TRACEBACK_LINES]
@@ -108,7 +109,7 @@ def _tracebacks(lines: Sequence[Line]) -> Iterator[RootCause]:
 
 
 def _traceback(process: Process, lines: Sequence[str]) -> RootCause | None:
-    """The traceback up to and with its exception; None where the log ends before."""
+    """Returns the traceback with its exception; None where the log ends before it."""
     handed: RootCause | None = None
     for number, line in enumerate(lines[1:], 1):
         if not _EXCEPTION.match(line):
@@ -122,8 +123,11 @@ def _traceback(process: Process, lines: Sequence[str]) -> RootCause | None:
 
 
 def _what(line: str, after: Sequence[str]) -> str:
-    """The exception. pydantic counts problems: the first of them. NCCL has a last error as well. A message that
-    begins on a later line: its first paragraph."""
+    """Returns the text of the exception.
+
+    pydantic counts its problems: the first one is used. NCCL adds a last error. If the message starts on a later
+    line, its first paragraph is used.
+    """
     if "validation error" in line and after and after[0].startswith("  "):
         return after[0].strip().removeprefix("Value error, ").partition(" [type=")[0]
     for number, follows in enumerate(after[:4]):
@@ -135,13 +139,13 @@ def _what(line: str, after: Sequence[str]) -> str:
 
 
 def _first_paragraph(lines: Sequence[str]) -> Iterator[str]:
-    """The first lines that are not empty, up to the next traceback."""
+    """Yields the first lines that are not empty, up to the next traceback."""
     stripped = [line.strip() for line in takewhile(lambda line: not _NEXT.match(line), lines)]
     yield from islice(takewhile(bool, dropwhile(lambda line: not line, stripped)), _PARAGRAPH)
 
 
 def _deaths(lines: Sequence[Line], elsewhere: Mapping[str, RankLogs]) -> Iterator[RootCause]:
-    """Ranks that ended without a traceback, with what their own hosts know of it."""
+    """Yields ranks that exited without a traceback, with the evidence of their own hosts."""
     text = "\n".join(line.text for line in lines)
     actor, died = _ACTOR_DIED.search(text), _DIED.search(text)
     where, numbered = _DIED_AT.search(text) or actor, died or actor
@@ -162,14 +166,14 @@ def _deaths(lines: Sequence[Line], elsewhere: Mapping[str, RankLogs]) -> Iterato
 
 
 def _fatal_lines(lines: Sequence[Line], signs: Sequence[str]) -> Iterator[RootCause]:
-    """Lines that mean an end, though no traceback is with them."""
+    """Yields fatal lines without a traceback."""
     for line in lines:
         if any(re.search(sign, line.text) for sign in signs):
             yield RootCause(line.process, line.text.strip())
 
 
 def _numbered(cause: RootCause, lines: Sequence[Line]) -> RootCause:
-    """The cause with the number of its rank, where its process wrote that."""
+    """Returns the cause with the number of its rank, where its process logged it."""
     ranks, process = rank_numbers(lines), cause.process
     number = ranks.get((process.address, process.pid), ranks.get(("", process.pid)))
     return cause if number is None or cause.rank is not None else replace(cause, rank=number)

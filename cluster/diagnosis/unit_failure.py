@@ -1,4 +1,4 @@
-"""Why a unit on a host has failed, and what to do: from what is left there."""
+"""The failure of a unit on a host, and its fix, from the evidence there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cluster.transport.host import Host
 from cluster.values import Presence, UnitState
 from cluster.views import HostView
 
-_ANEW = "`up` launches it anew"
+_ANEW = "`up` starts it again"
 
 
 class UnitFailure(NamedTuple):
@@ -26,14 +26,14 @@ NONE = UnitFailure("", "")
 
 
 def unit_failure(inventory: Inventory, host: Host, view: HostView) -> UnitFailure:
-    """What has failed on a host as it was seen; reads the log of each unit that died."""
+    """Returns the failures on a host by its view; reads the log of each failed unit."""
     if view.facts is None:
         problem = view.problem
         return UnitFailure(problem.reason, problem.cure) if problem else NONE
     if taken := obstacle_of(inventory, view.name, view.facts):
         return UnitFailure(taken.cause, taken.cure)
     if view.facts.gpu_problem:
-        return UnitFailure(view.facts.gpu_problem, "see what nvidia-smi says there")
+        return UnitFailure(view.facts.gpu_problem, "run nvidia-smi on that host")
     units: list[tuple[unit.Name, UnitState]] = [("ray", view.ray), ("vllm", view.vllm)]
     state = view.facts.state
     dead = [(name, unit_state) for name, unit_state in units if unit_state.presence is Presence.DEAD]
@@ -43,17 +43,19 @@ def unit_failure(inventory: Inventory, host: Host, view: HostView) -> UnitFailur
 
 
 def exit_cause(inventory: Inventory, host: Host, name: unit.Name, dead: UnitState, state: str) -> UnitFailure:
-    """Why a unit has died, in one line, by its log; `state` is the cluster's folder there. The cure is what to do
-    besides launching it anew."""
-    remaining = f", but {len(dead.pids)} of its processes live" if dead.pids else ""
+    """Returns why a unit failed, in one line, from its log.
+
+    `state` is the cluster's folder there. The fix is an action besides a new launch.
+    """
+    remaining = f", but {len(dead.pids)} of its processes still run" if dead.pids else ""
     if not dead.argv:
-        return UnitFailure(f"the record of {name} is gone{remaining}", "")
+        return UnitFailure(f"the record of {name} is missing{remaining}", "")
     try:
         status = host.ask(unit.status(name, state, inventory.runtime.venv))
     except HostError as error:
-        return UnitFailure(f"{name} has ended{remaining}; its log could not be read: {error.reason}", error.cure)
+        return UnitFailure(f"{name} has exited{remaining}; its log could not be read: {error.reason}", error.cure)
     if dead.status is None and dead.pids and not (status.alive or status.lost):
-        return UnitFailure(f"the keeper of {name} is gone{remaining}", "")
+        return UnitFailure(f"the keeper of {name} has exited{remaining}", "")
     if name == "ray":
         return _ray_failure(dead, ray.exit_cause(status.text, status.lost), remaining)
     death = engine_failed(inventory, status, status.text)
@@ -61,7 +63,7 @@ def exit_cause(inventory: Inventory, host: Host, name: unit.Name, dead: UnitStat
 
 
 def _on_one_line(error: EngineDied, host: Host) -> str:
-    """The cause, with its host where that is not `host`."""
+    """Returns the cause, with its host where that is not `host`."""
     cause = error.cause.replace("\n", ": ")
     if error.host == host.name:
         return cause
@@ -73,4 +75,4 @@ def _on_one_line(error: EngineDied, host: Host) -> str:
 def _ray_failure(dead: UnitState, why: Hint, remaining: str) -> UnitFailure:
     status = "" if dead.status is None else f" (exit status {dead.status})"
     cause = f": {why.cause}" if why.cause else ""
-    return UnitFailure(f"Ray has ended{status}{cause}{remaining}", why.cure if why.cause else "")
+    return UnitFailure(f"Ray has exited{status}{cause}{remaining}", why.cure if why.cause else "")

@@ -34,7 +34,7 @@ STATE_HINTS = (
         "run `orchestrator check`, or choose another directory under `runtime: state_directory:`",
     ),
     Hint(
-        "is a symbolic link of|is not a folder, and|may be written by other users",
+        "is a symbolic link of|is not a folder, and|is writable by other users",
         "the state directory is not private to this user",
         "run `orchestrator check`, or choose another directory under `runtime: state_directory:`",
     ),
@@ -53,7 +53,7 @@ STATE_HINTS = (
 
 _HINTS = (
     *STATE_HINTS,
-    Hint("runs already", "another launch has started this unit", "run the same command again"),
+    Hint("already runs", "another launch has started this unit", "run the same command again"),
     Hint(
         "No such file or directory",
         "the venv of this host does not have the program",

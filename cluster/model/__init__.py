@@ -1,8 +1,9 @@
-"""The weight of a model, and whether it fits: config.json -> architecture -> tensors -> bytes on each GPU.
+"""The size of a model, and whether it fits: config.json -> architecture -> tensors -> bytes on each GPU.
 
-`readers` read what a model says of itself, `known` has the models that we know without it, `tensors` lists what
-vLLM allocates for an architecture, `layout` cuts it into ranks, `fit` weighs the largest rank against a GPU, and
-`levers` looks for what would fit where this does not. Pure, all of it: no host, no torch, no vLLM.
+`readers` read the config.json of a model, and `known` has the models that need none. `tensors` lists the tensors
+that vLLM allocates, and `layout` splits them into ranks. `fit` compares the largest rank with a GPU, and `levers`
+finds changes that would make it fit.
+All functions are pure: they use no host, no torch and no vLLM.
 """
 
 from cluster.model.architecture import Architecture

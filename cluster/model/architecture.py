@@ -1,4 +1,4 @@
-"""The shape of a model, as far as its size depends on it. Frozen, all of it."""
+"""The shape of a model, as far as its size depends on it. All values are frozen."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Literal
 
 from cluster.model.heads import Heads
 
-#: Where a matrix is that belongs to no layer: on one pipeline stage, or on all of them.
+#: The place of a matrix outside the layers: on one pipeline stage, or on all of them.
 Place = Literal["first", "last", "first and last", "every"]
 
 
 @dataclass(frozen=True)
 class Experts:
-    """Experts of one kind in the layers from `first` to `last`; `size` is the width of each one's FFN."""
+    """Experts of one kind in the layers from `first` to `last`; `size` is the width of the FFN of each expert."""
 
     kind: str
     number: int
@@ -24,11 +24,12 @@ class Experts:
 
 @dataclass(frozen=True)
 class Moe:
-    """Layers with experts: every `interval`-th from the first to the last that any kind names, but for `dense`.
+    """Layers with experts: every `interval`-th from the first to the last layer of any kind, except those in
+    `dense`.
 
     `shared` is the width of all shared experts together, 0 where there are none. `gate_bytes` is the size of an
-    element of a router, 0 where that has the model's own type; `gate_quantized` tells whether quantization goes
-    over it; `biased` whether each kind has a bias that corrects its choice.
+    element of a router, 0 where it has the model's own type. `gate_quantized` is whether quantization includes the
+    router. `biased` is whether each kind has a bias that corrects its choice.
     """
 
     kinds: tuple[Experts, ...]
@@ -41,17 +42,17 @@ class Moe:
     biased: bool = False
 
     def holds(self, layer: int) -> bool:
-        """Whether this layer has experts."""
+        """Returns whether this layer has experts."""
         inside = min(kind.first for kind in self.kinds) <= layer <= max(kind.last for kind in self.kinds)
         return inside and (layer + 1) % self.interval == 0 and layer not in self.dense
 
 
 @dataclass(frozen=True)
 class Vision:
-    """The vision tower, and the resampler that takes its output to the language model.
+    """The vision tower, and the resampler that passes its output to the language model.
 
-    `pixels` is the width that the resampler is given, `spatial` and `temporal` are how many neighbours it joins;
-    `temporal` 0 where it joins none in time.
+    `pixels` is the width of the resampler's input. `spatial` and `temporal` are the numbers of neighbours that it
+    joins; `temporal` is 0 where it joins none in time.
     """
 
     depth: int
@@ -66,11 +67,12 @@ class Vision:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A decoder, and what stands before it.
+    """A decoder, with the parts before it.
 
     `dtype` is the type in which its checkpoint is published. `ffn` is the width of a layer without experts.
-    `biases` are the matrices that have one: qkv, o, ffn. `rotary` is how many positions the cosines and sines of
-    the rotary embedding are kept for, once for the whole model or, with `rotary_each`, in every layer.
+    `biases` are the matrices with a bias: qkv, o, ffn.
+    `rotary` is the number of positions of the rotary cache. It exists once for the whole model, or in every layer
+    with `rotary_each`.
     """
 
     name: str

@@ -6,17 +6,17 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-#: Far above any model, and small enough that nothing here takes long.
+#: Far above any model, and small enough to keep all computations short.
 Size = Annotated[int, Field(ge=1, le=10_000_000)]
 Count = Annotated[int, Field(ge=1, le=4096)]
 
 
 class UnknownModel(ValueError):
-    """The size of a model cannot be known; the message says why, for an operator."""
+    """The size of a model is unknown; the message is the reason, in the operator's words."""
 
 
 class Config(BaseModel):
-    """The keys that decoders of all kinds have; a key that does not concern the size is ignored."""
+    """The keys of all kinds of decoders. A key that does not affect the size is ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
@@ -33,7 +33,7 @@ class Config(BaseModel):
 
     @property
     def common(self) -> dict[str, Any]:
-        """The fields of an architecture that are the same for all."""
+        """Returns the fields of an architecture that are the same for all."""
         return {
             "dtype": self.dtype or self.torch_dtype or "float32",
             "layers": self.num_hidden_layers,

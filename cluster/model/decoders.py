@@ -1,4 +1,4 @@
-"""Plain decoders, dense or with experts: Llama and its like, Mixtral, Qwen, and ERNIE-4.5 for text."""
+"""Plain decoders, dense or with experts: Llama and similar models, Mixtral, Qwen, and ERNIE-4.5 for text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field
 from cluster.model.architecture import Architecture, Experts, Moe, Place
 from cluster.model.config import Config, Count, Size, UnknownModel
 
-#: Other kinds of scaling change the context, or the size of what is kept for it.
+#: Other kinds of scaling change the context, or the size of the rotary cache.
 _PLAIN_ROPE = (None, "default", "llama3")
 
 
@@ -109,7 +109,7 @@ def _dense(name: str, config: _Decoder, **more: Any) -> Architecture:
 
 
 def _with_experts(name: str, config: _Decoder, moe: Moe, **more: Any) -> Architecture:
-    """These build embeddings and logits on every pipeline stage, whether or not it uses them."""
+    """Returns a decoder with experts. It has embeddings and logits on every pipeline stage, used or not."""
     return _decoder(name, config, "every", "every", moe=moe, **more)
 
 
@@ -128,11 +128,11 @@ def _decoder(name: str, config: _Decoder, embedded: Place, headed: Place, **more
 
 def _refuse_what_changes_the_cache(config: _Decoder) -> None:
     if config.use_sliding_window and config.sliding_window is not None:
-        raise UnknownModel("its attention slides, and what that needs of the KV cache is not known here")
+        raise UnknownModel("its attention slides, and the size of its KV cache is then unknown")
     rope = config.rope_scaling or config.rope_parameters or {}
     kind = rope.get("rope_type", rope.get("type"))
     if kind not in _PLAIN_ROPE:
-        raise UnknownModel(f"its context is scaled ({kind}), and how long that makes it is not known here")
+        raise UnknownModel(f"its context is scaled ({kind}), and the length of its context is then unknown")
 
 
 _READERS: dict[str, Callable[[str, Mapping[str, Any]], Architecture]] = {
@@ -150,5 +150,5 @@ NAMES = tuple(_READERS)
 
 
 def read(name: str, raw: Mapping[str, Any]) -> Architecture:
-    """Raises pydantic's ValidationError for what it cannot read, UnknownModel for what it must not guess."""
+    """Reads a decoder. Raises pydantic's ValidationError for a wrong value, UnknownModel for an unknown size."""
     return _READERS[name](name, raw)

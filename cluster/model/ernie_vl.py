@@ -1,6 +1,7 @@
-"""ERNIE-4.5-VL: text and vision experts side by side in each layer, and a vision tower in front.
+"""ERNIE-4.5-VL: text and vision experts side by side in each layer, and a vision tower before the layers.
 
-The flat form of the published checkpoints' remote code, with a value for text and one for vision in a list.
+It reads the flat form of the published checkpoints' remote code: a list holds one value for text and one for
+vision.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from cluster.model.config import Config, Count, Size, UnknownModel
 
 NAMES = ("Ernie4_5_VLMoeForConditionalGeneration",)
 
-#: vLLM keeps cosines and sines for so many times the context: the position of a video's frame may be that high.
+#: vLLM keeps cosines and sines for this multiple of the context: the position of a video's frame may be that high.
 _POSITIONS = 4
 
 Pair = Annotated[list[Count], Field(min_length=2, max_length=2)]
@@ -53,10 +54,10 @@ class _Ernie(Config):
 
 
 def read(name: str, raw: Mapping[str, Any]) -> Architecture:
-    """Raises pydantic's ValidationError for what it cannot read."""
+    """Reads the model. Raises pydantic's ValidationError for a wrong value."""
     config = _Ernie.model_validate(raw)
     if config.moe_num_experts[0] != config.moe_num_experts[1]:
-        raise UnknownModel("vLLM takes as many experts for vision as for text, and no other number")
+        raise UnknownModel("vLLM needs the same number of experts for vision as for text")
     return Architecture(
         name=name,
         **config.common,
@@ -69,7 +70,7 @@ def read(name: str, raw: Mapping[str, Any]) -> Architecture:
         moe=_moe(config) if config.use_moe else None,
         vision=_vision(config),
         remote_code=True,
-        # Its own tie_weights meets a layer that is not there (vLLM 0.32: AttributeError on the first rank).
+        # Its own tie_weights needs a layer that another stage holds (vLLM 0.32: AttributeError on the first rank).
         splits_when_tied=False,
     )
 

@@ -1,4 +1,4 @@
-"""Whether a model fits: the weights of each rank, what it needs beside them, and what is left for the KV cache."""
+"""Whether a model fits: the weights of each rank, its other memory, and the memory left for the KV cache."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from cluster.model.layout import Layout, layers_of_stages, tensors_on_stage
 from cluster.model.overhead import Service, Share, overhead
 from cluster.model.tensors import ROTARY, Tensor
 
-#: What nvidia-smi counts of a GPU and CUDA does not give: an H100 has 81,559 MiB for the one, 79.1 GiB for the
-#: other.
+#: The memory that nvidia-smi counts and CUDA does not give: an H100 has 81,559 MiB by nvidia-smi, and 79.1 GiB by
+#: CUDA.
 _RESERVED = 600 << 20
 
 
 @dataclass(frozen=True)
 class PipelineStage:
-    """A GPU of one pipeline stage, which is like all others of it. Bytes.
+    """A GPU of one pipeline stage; all GPUs of the stage are alike. All values are bytes.
 
-    `weights` is what vLLM's `Model loading took` says, parameters and caches of the rotary embedding, less what is
-    offloaded; `parts` are the parts of both. `beside` is what else is needed. `left` is the room for a KV cache,
-    below 0 where even the rest has none; None where the memory of the GPU is not known.
+    `weights` is the number in vLLM's `Model loading took`: parameters and rotary caches, less the offloaded part.
+    `parts` are the parts of both. `beside` is the other memory.
+    `left` is the memory for a KV cache. It is below 0 where even the rest does not fit, and None where the memory
+    of the GPU is unknown.
     """
 
     layers: range
@@ -37,8 +38,11 @@ class PipelineStage:
 
 @dataclass(frozen=True)
 class Fit:
-    """A model in a layout. `memory` is of each GPU in bytes as nvidia-smi counts, None where it is not known;
-    `budget` is what vLLM may take of it."""
+    """A model in a layout.
+
+    `memory` is that of each GPU in bytes as nvidia-smi counts, or None where it is unknown. `budget` is the part
+    that vLLM may use.
+    """
 
     layout: Layout
     service: Service
@@ -48,12 +52,12 @@ class Fit:
 
     @property
     def largest(self) -> PipelineStage:
-        """The stage with the most weights."""
+        """Returns the stage with the most weights."""
         return max(self.stages, key=lambda stage: stage.weights)
 
     @property
     def blocks(self) -> int | None:
-        """The blocks of the KV cache: as many as the stage has that can have the fewest."""
+        """Returns the blocks of the KV cache: the smallest number of all stages."""
         rooms = [self._room(stage) for stage in self.stages]
         if None in rooms:
             return None
@@ -62,29 +66,29 @@ class Fit:
 
     @property
     def kv_tokens(self) -> int | None:
-        """The tokens of the whole KV cache as vLLM counts them: what requests of full length would take, in whole
+        """Returns the tokens of the whole KV cache as vLLM counts them: those of requests of full length, in whole
         blocks."""
         return None if self.requests is None else int(self.requests * self.service.max_model_len)
 
     @property
     def requests(self) -> float | None:
-        """How many requests of full length fit at once."""
+        """Returns the number of requests of full length that fit at once."""
         return None if self.blocks is None else self.blocks / self._blocks_a_request
 
     @property
     def lacking(self) -> int | None:
-        """Bytes that are lacking on the GPU that lacks the most."""
+        """Returns the missing bytes on the GPU that lacks the most."""
         lacks = [self._lacks(stage, stage.left) for stage in self.stages if stage.left is not None]
         return max(lacks, default=None)
 
     @property
     def fits(self) -> bool | None:
-        """Whether a request of full length does beside the rest: vLLM does not start otherwise."""
+        """Returns whether a request of full length fits beside the rest: otherwise vLLM does not start."""
         return None if self.lacking is None else self.lacking == 0
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest request that would fit; 0 where the weights alone do not."""
+        """Returns the tokens of the longest request that would fit; 0 where the weights alone do not."""
         return max(0, (self.blocks or 0) - 1) * self.service.block
 
     @property
@@ -96,18 +100,19 @@ class Fit:
         return min(rooms, default=None)
 
     def _lacks(self, stage: PipelineStage, left: int) -> int:
-        """vLLM keeps one block to itself. A cache of a given size must be there whether or not it is needed."""
+        """Returns the missing bytes. vLLM keeps one block to itself. A cache of a given size must fit, needed or
+        not."""
         needed = (self._blocks_a_request + 1) * self.service.block * stage.kv_per_token
         room = left if self.service.cache is None else min(left, self.service.cache)
         return max(0, needed - room, (self.service.cache or 0) - left)
 
 
 def fit(shape: Architecture, layout: Layout, service: Service, memory: int | None) -> Fit:
-    """Weighs a model. `memory` is as in `Fit`.
+    """Computes the memory of a model. `memory` is as in `Fit`.
 
-    A layout that vLLM would refuse is weighed as if it could be cut so.
+    A layout that vLLM would refuse is computed as if the model could be split so.
     """
-    # With a cache of a given size vLLM looks at no budget: there is only what the GPU has.
+    # If the cache has a given size, vLLM ignores its budget: only the GPU's memory counts.
     share = service.utilization if service.cache is None else 1.0
     budget = None if memory is None else int((memory - _RESERVED) * share)
     stages = tuple(
@@ -143,7 +148,7 @@ def parameters(shape: Architecture) -> Mapping[str, int]:
 
 
 def checkpoint_bytes(shape: Architecture, element: int) -> int:
-    """Returns about what its files take on a disk: all of it in one type."""
+    """Returns the approximate size of its files on a disk: all in one type."""
     return sum(parameters(shape).values()) * element
 
 

@@ -14,20 +14,20 @@ class Heads(NamedTuple):
     key_value: int
 
     def splits_queries(self, tensor_parallel_size: int) -> bool:
-        """Whether every GPU gets as many heads of queries."""
+        """Returns whether every GPU gets the same number of query heads."""
         return self.query % tensor_parallel_size == 0
 
     def splits_keys_and_values(self, tensor_parallel_size: int) -> bool:
-        """Whether they are split evenly, or repeated evenly where there are more GPUs than heads."""
+        """Returns whether they are split evenly, or repeated evenly where there are more GPUs than heads."""
         smaller, larger = sorted((tensor_parallel_size, self.key_value))
         return larger % smaller == 0
 
     def keys_on_gpu(self, tensor_parallel_size: int) -> int:
-        """Returns the heads of keys on one GPU, which are as many as those of values."""
+        """Returns the key heads on one GPU; there are as many value heads."""
         return max(1, self.key_value // tensor_parallel_size)
 
     def divides(self, tensor_parallel_size: int) -> bool:
-        """Whether vLLM can split these heads so."""
+        """Returns whether vLLM can split these heads so."""
         return self.splits_queries(tensor_parallel_size) and self.splits_keys_and_values(tensor_parallel_size)
 
 

@@ -1,7 +1,7 @@
-"""The config.json of models whose size must be known before any host, or any download, is there.
+"""The config.json of models with a size that must be known before any host or download exists.
 
-ERNIE-4.5-VL as its model cards, the tensors of the text model of the same family and vLLM's code describe it; the
-sum of the 424B, 423.5 billion parameters, is its name. A config.json that can be read goes before.
+ERNIE-4.5-VL follows its model cards, the tensors of the text model of the same family, and vLLM's code. The
+parameters of the 424B add up to 423.5 billion, as its name says. A readable config.json counts before these.
 """
 
 from __future__ import annotations
@@ -58,5 +58,5 @@ _KNOWN = {
 
 
 def known_config(model_id: str) -> dict[str, Any] | None:
-    """Returns it for a repository id, or the name of a folder; None for a model that we do not know."""
+    """Returns the config for a repository id or the name of a folder; None for an unknown model."""
     return _KNOWN.get(model_id.rpartition("/")[2])

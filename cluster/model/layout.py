@@ -1,4 +1,4 @@
-"""How a model is cut into ranks: tensor and pipeline parallelism, types, and what cannot be cut so."""
+"""The layout of a model on ranks: tensor and pipeline parallelism, types, and the obstacles to a split."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from cluster.model import tensors
 from cluster.model.architecture import Architecture
 from cluster.model.tensors import Tensor
 
-#: Bytes of an element, by the names that checkpoints and `--dtype` use.
+#: Bytes of an element, by the names in checkpoints and `--dtype`.
 BYTES = {"bfloat16": 2, "float16": 2, "half": 2, "float32": 4, "float": 4}
 
-#: Quantization while the weights are loaded, to a byte an element. One scale a matrix or a row is left out: less
-#: than a thousandth.
+#: Quantization during the load, to one byte for each element. The scales of a matrix or row are left out: they are
+#: less than a thousandth.
 ONLINE_FP8 = ("fp8", "fp8_per_tensor", "fp8_per_channel")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """`element` and `kv_element` are bytes of a weight and of a cached key or value; `fp8` quantizes weights as
-    they are loaded; `text_only` leaves the vision part out, `by_expert` cuts experts by number, not by width."""
+    """A layout.
+
+    `element` and `kv_element` are bytes of a weight and of a cached key or value. `fp8` quantizes weights during
+    the load. `text_only` leaves out the vision part. `by_expert` splits experts by number, not by width.
+    """
 
     tensor_parallel_size: int
     pipeline_parallel_size: int = 1
@@ -44,7 +47,7 @@ class Layout:
 def layers_of_stages(layers: int, number: int) -> tuple[range, ...]:
     """Returns the layers of each of `number` pipeline stages, as vLLM's `get_pp_indices` does.
 
-    They are as even as can be; the rest goes to the stages before the last.
+    They are as even as possible; the rest goes to the stages before the last.
     """
     sizes = [layers // number] * number
     for place in range(2, layers % number + 2):
@@ -74,26 +77,26 @@ def _placed(place: str, first: bool, last: bool) -> bool:
 
 
 def obstacles(shape: Architecture, layout: Layout) -> Iterator[str]:
-    """Why vLLM would refuse this layout, whatever the GPUs; in a person's words."""
+    """Yields, in the operator's words, why vLLM would refuse this layout, whatever the GPUs."""
     ways, stages = layout.tensor_parallel_size, layout.pipeline_parallel_size
     yield from _heads(shape, ways)
     for what, size in _widths(shape, layout):
         if size % ways:
-            yield f"{what} ({size:,}) cannot be cut into {ways} equal parts"
+            yield f"{what} ({size:,}) cannot be split into {ways} equal parts"
     if stages > shape.layers:
         yield f"{stages} stages, but the model has {shape.layers} layers"
     if stages > 1 and shape.tied and not shape.splits_when_tied:
-        yield f"vLLM cannot build {shape.name} over pipeline stages when its embeddings are its logits as well"
+        yield f"vLLM cannot build {shape.name} over pipeline stages because its embeddings are its logits as well"
 
 
 def _heads(shape: Architecture, ways: int) -> Iterator[str]:
     if not shape.attention.splits_queries(ways):
-        yield f"{shape.heads} attention heads cannot be cut into {ways} equal parts"
+        yield f"{shape.heads} attention heads cannot be split into {ways} equal parts"
     if not shape.attention.splits_keys_and_values(ways):
-        yield f"{shape.kv_heads} heads of keys and values can neither be cut into {ways} nor repeated evenly"
-    # They are built, and checked, even where only language is served.
+        yield f"{shape.kv_heads} heads of keys and values cannot be split or repeated evenly over {ways} GPUs"
+    # They are built and checked even where only language is served.
     if shape.vision and shape.vision.heads % ways:
-        yield f"{shape.vision.heads} heads of the vision tower cannot be cut into {ways} equal parts"
+        yield f"{shape.vision.heads} heads of the vision tower cannot be split into {ways} equal parts"
 
 
 def _widths(shape: Architecture, layout: Layout) -> Iterator[tuple[str, int]]:

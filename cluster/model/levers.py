@@ -1,4 +1,4 @@
-"""The changes that would make a model fit which does not: each lever computed, alone, with all else as it is."""
+"""The changes that would make a model fit. Each lever is computed alone, with all else unchanged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cluster.model.fit import Fit, fit
 from cluster.model.layout import Layout, obstacles
 from cluster.model.overhead import Service
 
-#: So many times the GPUs, at most, and so many pipeline stages: what people build.
+#: The largest multiple of the GPUs, and of the pipeline stages, that is tried.
 _MOST = 16
 _STAGES = (1, 2, 4)
 _GIB = 1 << 30
@@ -18,7 +18,7 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Lever:
-    """One change, in words and as what to write, and what comes of it."""
+    """One change, in words and as the setting to write, with its result."""
 
     what: str
     change: str
@@ -26,7 +26,7 @@ class Lever:
 
 
 def levers(shape: Architecture, planned: Fit, memory: int, gpus_a_host: int) -> tuple[Lever, ...]:
-    """Returns all that there are for this model and layout, whether or not they suffice. `memory` as in `fit`."""
+    """Returns all levers for this model and layout, whether or not they suffice. `memory` is as in `fit`."""
     layout, service = planned.layout, planned.service
     return tuple(
         lever
@@ -48,7 +48,8 @@ def _quantized(shape: Architecture, layout: Layout, service: Service, memory: in
 
 
 def _more(shape: Architecture, layout: Layout, service: Service, memory: int, host: int) -> Iterator[Lever]:
-    """The fewest on which it fits, in whole hosts where hosts are whole; tensor parallelism first."""
+    """Yields the smallest number of GPUs on which it fits, in whole hosts where possible; tensor parallelism
+    first."""
     step = host if host >= 8 or service.hosts > 1 else 1
     for gpus in range(layout.gpus // step * step + step, _MOST * layout.gpus + 1, step):
         for stages in (number for number in _STAGES if gpus % number == 0):
@@ -63,7 +64,7 @@ def _more(shape: Architecture, layout: Layout, service: Service, memory: int, ho
 
 
 def _shorter(shape: Architecture, planned: Fit, memory: int) -> Iterator[Lever]:
-    # vLLM refuses more than the model was made for, whatever would fit.
+    # vLLM refuses more than the model allows, even where more would fit.
     longest = min(planned.longest, shape.context)
     longest -= longest % 1024 if longest >= 1024 else 0
     if 0 < longest < planned.service.max_model_len:
@@ -73,7 +74,7 @@ def _shorter(shape: Architecture, planned: Fit, memory: int) -> Iterator[Lever]:
 
 
 def _offloaded(shape: Architecture, planned: Fit, memory: int, host: int) -> Iterator[Lever]:
-    """Offloads weights, but not with FP8: vLLM 0.32 moves weights to the host that are not there yet."""
+    """Offloads weights, but not with FP8: vLLM 0.32 would move weights to the host before they exist."""
     if not planned.layout.fp8 and planned.lacking:
         whole = -(-(planned.service.offload + planned.lacking) // _GIB)
         weighed = fit(shape, planned.layout, replace(planned.service, offload=whole * _GIB), memory)
@@ -82,8 +83,9 @@ def _offloaded(shape: Architecture, planned: Fit, memory: int, host: int) -> Ite
 
 
 def _fewer_positions(shape: Architecture, layout: Layout, service: Service, memory: int) -> Iterator[Lever]:
-    """Helps where every layer keeps its own cosines and sines, for the whole context whatever is asked of it."""
+    """Helps where every layer keeps its own cosines and sines: their size follows the model's context, not the
+    requested one."""
     if shape.rotary_each and service.max_model_len < shape.context:
         smaller = replace(shape, rotary=shape.rotary * service.max_model_len // shape.context)
         change = f'--hf-overrides {{"max_position_embeddings": {service.max_model_len}}}'
-        yield Lever("rotary caches for no more than the context", change, fit(smaller, layout, service, memory))
+        yield Lever("rotary caches only for the context", change, fit(smaller, layout, service, memory))

@@ -1,8 +1,9 @@
-"""What a GPU needs beside weights and KV cache while vLLM serves: read in its code, assumed where that is silent.
+"""The memory of a GPU besides weights and KV cache while vLLM serves: read in its code, assumed where the code is
+silent.
 
-Activations are those of vLLM's own profile run: a batch of `--max-num-batched-tokens` through the encoder, then
-through the layers, then `--max-num-seqs` tokens through the sampler. The largest of the three counts, and the
-workspace of the experts, which stays.
+Activations are those of vLLM's own profile run. A batch of `--max-num-batched-tokens` passes the encoder, then the
+layers; then `--max-num-seqs` tokens pass the sampler. The largest of the three counts, plus the workspace of the
+experts, which stays.
 """
 
 from __future__ import annotations
@@ -15,23 +16,23 @@ from cluster.model.layout import Layout
 
 _MIB = 1 << 20
 
-#: CUDA's context, cuBLAS and the modules of kernels. Assumed, as CUDA graphs and NCCL's buffers are.
+#: CUDA's context, cuBLAS and the modules of kernels. It is assumed, like CUDA graphs and NCCL's buffers.
 _CONTEXT = 768 * _MIB
 _GRAPHS = 768 * _MIB
 _NCCL_IN_A_HOST, _NCCL_BETWEEN_HOSTS = 512 * _MIB, 1024 * _MIB
 
 #: Copies of the hidden states that a layer has at once: residual, input and output.
 _HIDDEN_COPIES = 3
-#: Of what attention is given: as projected, and as rotated.
+#: Copies of the input of attention: as projected, and as rotated.
 _QKV_COPIES = 2
-#: Copies of a patch's width in the vision tower: its input; queries, keys and values as computed, as gathered from
-#: all GPUs and as put in order (3 x 3); and both that are rotated, in 32 bits.
+#: Copies of a patch's width in the vision tower. They are its input, and queries, keys and values: as computed, as
+#: gathered from all GPUs and as put in order (3 x 3). Two rotated ones in 32 bits are added.
 _PATCH_COPIES = 14
 
 
 @dataclass(frozen=True)
 class Share:
-    """`size` bytes of one GPU, for `what`; `assumed` where no code says so."""
+    """`size` bytes of one GPU, for `what`; `assumed` where no code shows the size."""
 
     what: str
     size: int
@@ -40,8 +41,11 @@ class Share:
 
 @dataclass(frozen=True)
 class Service:
-    """How vLLM is told to use a GPU. `block` is tokens in a block of the KV cache; `graphs` is off with
-    `--enforce-eager`; `offload` and `cache` (`--kv-cache-memory-bytes`, None: what is left) are bytes a GPU."""
+    """vLLM's use of a GPU.
+
+    `block` is the number of tokens in a block of the KV cache. `graphs` is off with `--enforce-eager`. `offload`
+    and `cache` are bytes for each GPU; `cache` is `--kv-cache-memory-bytes`, and None means all that is left.
+    """
 
     max_model_len: int
     utilization: float = 0.92
@@ -55,7 +59,7 @@ class Service:
 
 
 def overhead(shape: Architecture, layout: Layout, service: Service, stage: int) -> tuple[Share, ...]:
-    """Returns what a GPU of this pipeline stage needs, by purpose."""
+    """Returns the memory that a GPU of this pipeline stage needs, by purpose."""
     return tuple(share for share in _shares(shape, layout, service, stage) if share.size)
 
 
@@ -82,7 +86,8 @@ def _nccl(layout: Layout, service: Service) -> int:
 
 
 def _workspace(shape: Architecture, moe: Moe, layout: Layout, tokens: int) -> int:
-    """Triton's: the input and the output of every chosen expert (vLLM's `TritonExperts.workspace_shapes`)."""
+    """Returns Triton's workspace: input and output of every chosen expert (vLLM's
+    `TritonExperts.workspace_shapes`)."""
     widest = max(2 * kind.size // (1 if layout.by_expert else layout.tensor_parallel_size) for kind in moe.kinds)
     inner = max(shape.hidden, widest // 2) + max(shape.hidden, widest)
     return tokens * moe.top_k * inner * layout.element

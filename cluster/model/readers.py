@@ -1,4 +1,4 @@
-"""config.json of a model -> its architecture. What is not known is said to be unknown, never guessed."""
+"""config.json of a model -> its architecture. An unknown value is reported as unknown, never guessed."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _READERS: dict[str, Callable[[str, Mapping[str, Any]], Architecture]] = {
 
 
 def architecture(config: Mapping[str, Any]) -> Architecture:
-    """The architecture that a config.json describes. Raises UnknownModel with what is in the way."""
+    """Returns the architecture that a config.json describes. Raises UnknownModel with the reason."""
     name = _name(config)
     read = _READERS.get(name)
     if read is None:
-        raise UnknownModel(f"the architecture {name} is not one whose size is known here")
+        raise UnknownModel(f"the size of the architecture {name} is unknown")
     if config.get("quantization_config") or config.get("compression_config"):
-        raise UnknownModel("the checkpoint is quantized already, and what that takes on a GPU is not known here")
+        raise UnknownModel("the checkpoint is already quantized, and its size on a GPU is unknown")
     try:
         return read(name, config)
     except ValidationError as error:

@@ -1,7 +1,7 @@
-"""What vLLM allocates for a model, tensor by tensor, and how tensor parallelism cuts each of them.
+"""The tensors that vLLM allocates for a model, and how tensor parallelism splits each of them.
 
-Read in vLLM 0.32 (`models/ernie45_vl*.py`, `llama.py`, `qwen*.py`, `mixtral.py`, `layers/linear.py`,
-`layers/vocab_parallel_embedding.py`), and compared to the byte with what its own classes build.
+They were read in vLLM 0.32 (`models/ernie45_vl*.py`, `llama.py`, `qwen*.py`, `mixtral.py`, `layers/linear.py`,
+`layers/vocab_parallel_embedding.py`). They were compared to the byte with the tensors that its own classes build.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Literal
 
 from cluster.model.architecture import Architecture, Experts, Moe, Vision
 
-#: none: every GPU has all of it. rows, columns: cut evenly. kv: cut by heads, and repeated where there are more
-#: GPUs than heads. vocabulary: padded to a multiple of 64, then cut.
+#: none: every GPU has all of it. rows, columns: split evenly. kv: split by heads, and repeated where there are
+#: more GPUs than heads. vocabulary: padded to a multiple of 64, then split.
 Split = Literal["none", "rows", "columns", "kv", "vocabulary"]
 
-#: What vLLM pads a vocabulary to (`DEFAULT_VOCAB_PADDING_SIZE`).
+#: vLLM pads a vocabulary to a multiple of this (`DEFAULT_VOCAB_PADDING_SIZE`).
 _VOCABULARY_MULTIPLE = 64
 
 ROTARY = "rotary caches"
@@ -24,10 +24,11 @@ ROTARY = "rotary caches"
 
 @dataclass(frozen=True)
 class Tensor:
-    """`number` equal tensors. `bytes_each`: of an element where the model's own type does not hold, otherwise 0.
+    """`number` equal tensors. `bytes_each` is the size of an element that does not have the model's own type,
+    otherwise 0.
 
-    `quantized`: whether quantization during the load goes over it. `unit` is what a cut must not go through: rows
-    of a head for `kv`.
+    `quantized` is whether quantization during the load includes it. `unit` is a group that must stay whole: the
+    rows of a head for `kv`.
     """
 
     part: str
@@ -41,11 +42,12 @@ class Tensor:
 
     @property
     def parameters(self) -> int:
-        """Elements in a checkpoint; the rotary caches are in none."""
+        """Returns the elements in a checkpoint; rotary caches are in no checkpoint."""
         return 0 if self.part == ROTARY else self.number * self.rows * self.columns
 
     def on_gpu(self, ways: int) -> int:
-        """Elements on one of `ways` GPUs that share it; a fair share of one that cannot be cut so."""
+        """Returns the elements on one of `ways` GPUs that share it; an equal share of a tensor that cannot be
+        split so."""
         if self.split == "none":
             return self.number * self.rows * self.columns
         rows = self.rows
@@ -83,7 +85,7 @@ def _attention(shape: Architecture) -> Iterator[Tensor]:
 
 
 def _ffn(part: str, hidden: int, width: int, biased: bool = False, number: int = 1) -> Iterator[Tensor]:
-    """Gate, up and down of a gated FFN; what the down projection adds is on every GPU."""
+    """Yields gate, up and down of a gated FFN; the bias of the down projection is on every GPU."""
     yield Tensor(part, 2 * width, hidden, "rows", True, number=number)
     yield Tensor(part, hidden, width, "columns", True, number=number)
     if biased:
@@ -114,17 +116,17 @@ def _rotary(shape: Architecture) -> Tensor:
 
 
 def embedding(shape: Architecture, part: str = "embeddings") -> Tensor:
-    """The embeddings, or the matrix of logits, which is as large."""
+    """Returns the embeddings, or the matrix of logits, which has the same size."""
     return Tensor(part, shape.vocabulary, shape.hidden, "vocabulary")
 
 
 def last(shape: Architecture) -> Tensor:
-    """The norm behind the last layer, before the logits."""
+    """Returns the norm behind the last layer, before the logits."""
     return Tensor("norms", shape.hidden)
 
 
 def everywhere(shape: Architecture) -> Iterator[Tensor]:
-    """Yields what belongs to no layer, and to every pipeline stage."""
+    """Yields the tensors outside the layers, on every pipeline stage."""
     if not shape.rotary_each:
         yield _rotary(shape)
 

@@ -1,8 +1,8 @@
-"""What an `up` would run, and whether the model fits: from the inventory alone, or with what hosts say as well.
+"""The plan of an `up`, and whether the model fits: from the inventory alone, or with facts of the hosts as well.
 
-`query` is the one round trip that asks hosts, `sources` is where the model's shape comes from, `arguments` and
-`vllm_settings` read what vLLM is told, `lint` finds what ends badly there, `units` are the commands, of the very
-builders that `up` uses. `plan` puts it all together into `results`.
+`query` is the one round trip to the hosts. `sources` finds the shape of the model. `arguments` and `vllm_settings`
+read the arguments of vLLM, and `lint` finds wrong ones. `units` are the commands, from the same builders that `up`
+uses. `plan` puts all of it together into `results`.
 """
 
 from cluster.plan.plan import expected, plan

@@ -1,4 +1,4 @@
-"""The plan: what the inventory wants, what the model is, what the GPUs have, and what comes of it."""
+"""The plan, from the inventory, the shape of the model, and the memory of the GPUs."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from cluster.plan.vllm_settings import Card
 from cluster.values import Facts, Finding
 from cluster.views import Observed
 
-_NO_MEMORY = "how much memory a GPU has: say `min_gpu_memory_mib:` in the inventory"
+_NO_MEMORY = "the memory of a GPU: write `min_gpu_memory_mib:` in the inventory"
 
 
 def expected(inventory: Inventory, seen: Observed) -> Plan:
-    """The plan that a look at the hosts allows; the head's vLLM was not asked for its options."""
+    """Returns the plan from the facts of the hosts; the options of the head's vLLM were not read."""
     head = seen.get(inventory.head.name)
     config = _read(head.facts.model.config) if head and head.facts else None
     not_asked = VllmOptions(
-        config=config, problem="it was not seen there", options=None, options_problem="it was not asked"
+        config=config, problem="it was not read there", options=None, options_problem="the head was not asked"
     )
     return plan(inventory, Answers(seen, not_asked))
 
@@ -53,7 +53,8 @@ class _Weighed:
 
 
 def plan(inventory: Inventory, answers: Answers | None = None) -> Plan:
-    """`answers` None: no host was asked, and UID and INTERFACE stand for what depends on hosts."""
+    """Returns the plan. `answers` None: no host was asked, and UID and INTERFACE stand for values that only a host
+    knows."""
     arguments = Arguments(inventory.serve.arguments)
     seen = answers.seen if answers else {}
     weighed = _weigh(inventory, arguments, answers)
@@ -79,14 +80,14 @@ def plan(inventory: Inventory, answers: Answers | None = None) -> Plan:
 
 
 def _options(arguments: Arguments, answers: Answers | None) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
-    """Options that vLLM does not take, and why nobody knows."""
+    """Returns the options that vLLM does not know, and why this is unknown."""
     if answers is None:
-        return (), ("whether the vLLM of the head takes these options: ask it with --hosts",)
+        return (), ("whether the vLLM of the head knows these options: use --hosts to ask it",)
     answer = answers.vllm_options
     if not isinstance(answer, VllmOptions):
-        return (), (f"whether the vLLM of the head takes these options: {answer.reason}",)
+        return (), (f"whether the vLLM of the head knows these options: {answer.reason}",)
     if answer.options is None:
-        return (), (f"whether the vLLM of the head takes these options: {answer.options_problem}",)
+        return (), (f"whether the vLLM of the head knows these options: {answer.options_problem}",)
     return tuple(lint.unknown(arguments, answer.options)), ()
 
 
@@ -108,7 +109,7 @@ def _weigh(inventory: Inventory, arguments: Arguments, answers: Answers | None) 
         return _Weighed(model, unknown=(str(problem),))
     except ValueError as problem:
         return _Weighed(
-            model, findings=(Finding("argument", "", "blocking", str(problem), "a value that vLLM takes"),)
+            model, findings=(Finding("argument", "", "blocking", str(problem), "a value that vLLM accepts"),)
         )
     findings = (
         *_room(model),
@@ -117,17 +118,17 @@ def _weigh(inventory: Inventory, arguments: Arguments, answers: Answers | None) 
         *lint.quantization(arguments),
         *lint.length(inventory, shape, fitted),
     )
-    no_memory = _NO_MEMORY if answers else f"{_NO_MEMORY}, or ask the hosts with --hosts"
+    no_memory = _NO_MEMORY if answers else f"{_NO_MEMORY}, or use --hosts to ask the hosts"
     unknown = (*([] if card.memory else [no_memory]), *vllm_settings.padded(shape, fitted.layout, card))
     return _Weighed(model, fitted, card.measured, findings, _levers(inventory, shape, fitted), unknown)
 
 
 def _shape(origin: Source, arguments: Arguments) -> Architecture:
-    """Raises ValueError with what is in the way."""
+    """Returns the architecture. Raises ValueError with the reason why it is unknown."""
     if origin.config is None:
         raise UnknownModel(origin.problem)
     if not isinstance(origin.config, dict):
-        raise UnknownModel(f"{origin.name} is no JSON object")
+        raise UnknownModel(f"{origin.name} is not a JSON object")
     return architecture(vllm_settings.overridden(origin.config, arguments))
 
 
@@ -142,7 +143,8 @@ def _fitted(inventory: Inventory, shape: Architecture, arguments: Arguments, see
 
 
 def _card(inventory: Inventory, seen: Observed) -> Card:
-    """The smallest GPU of all hosts as they report them; what the inventory declares where one does not."""
+    """Returns the smallest GPU of all hosts as they report it; the inventory's value counts for a host without a
+    report."""
     views = [seen[spec.name].facts if spec.name in seen else None for spec in inventory.hosts]
     cards = [
         card
@@ -163,12 +165,12 @@ def _blackwell(views: Sequence[Facts | None]) -> bool:
 
 
 def _room(model: PlannedModel) -> Iterator[Finding]:
-    """Warns of the fullest disk of those that lack the model."""
+    """Warns of the fullest disk of the hosts without the model."""
     if model.free is not None and model.checkpoint is not None and model.free < model.checkpoint:
         yield Finding(
-            "disk", "", "warning", f"{model.free >> 30} GiB for the model on the fullest disk that lacks it",
+            "disk", "", "warning", f"{model.free >> 30} GiB for the model on the fullest disk without it",
             f"{model.checkpoint >> 30} GiB",
-            why="each host reads the model from its own disk; a download that fills it fails after hours",
+            why="each host reads the model from its own disk; a download that fills the disk fails after hours",
             cure="free space there, or set HF_HOME to a larger disk under `environment:`",
         )  # fmt: skip
 
@@ -176,10 +178,10 @@ def _room(model: PlannedModel) -> Iterator[Finding]:
 def _obstacles(shape: Architecture, fitted: Fit) -> Iterator[Finding]:
     for obstacle in obstacles(shape, fitted.layout):
         yield Finding(
-            "layout", "", "blocking", obstacle, "a layout that the model can be cut into",
+            "layout", "", "blocking", obstacle, "a layout that the model allows",
             why="every rank would fail while it builds the model",
-            cure="another tensor_parallel_size or pipeline_parallel_size",
-            source="vLLM 0.32, as its own classes are built",
+            cure="use another tensor_parallel_size or pipeline_parallel_size",
+            source="vLLM 0.32, built with its own classes",
         )  # fmt: skip
 
 
@@ -187,9 +189,9 @@ def _too_many_stages(inventory: Inventory, shape: Architecture) -> Finding:
     return Finding(
         "layout", "", "blocking",
         f"{inventory.serve.pipeline_parallel_size} stages, but the model has {shape.layers} layers",
-        f"{shape.layers} pipeline stages at most",
-        why="each stage computes whole layers: one without a layer has nothing to do",
-        cure="a smaller `serve: pipeline_parallel_size:`, and a larger tensor_parallel_size or fewer GPUs",
+        f"at most {shape.layers} pipeline stages",
+        why="each stage computes whole layers: a stage without a layer has no work",
+        cure="use a smaller `serve: pipeline_parallel_size:`, and a larger tensor_parallel_size or fewer GPUs",
     )  # fmt: skip
 
 

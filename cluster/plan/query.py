@@ -1,4 +1,5 @@
-"""What hosts are asked for a plan: each for its facts, the head for the model and its vLLM, all at once."""
+"""The questions to the hosts for a plan: facts from each, the model and vLLM's options from the head, all at
+once."""
 
 from __future__ import annotations
 
@@ -13,13 +14,15 @@ from cluster.transport.fleet import Fleet, both
 from cluster.values.base import Fact
 from cluster.views import Observed
 
-#: Seconds: the program gives `vllm serve --help` two minutes.
+#: Seconds: the program allows two minutes for `vllm serve --help`.
 _LIMIT = 150.0
 
 
 class VllmOptions(Fact):
-    """config.json of the model on the head as it is, and the options that its vLLM takes; None where they could
-    not be had, and the problems say why."""
+    """The config.json of the model on the head, and the options of its vLLM.
+
+    They are None where they could not be read; the problems are the reasons.
+    """
 
     config: Any
     problem: str
@@ -29,14 +32,14 @@ class VllmOptions(Fact):
 
 @dataclass(frozen=True)
 class Answers:
-    """`vllm_options` is the error that kept us from asking where the head could not be asked."""
+    """The answers of the hosts. `vllm_options` is the error where the head could not be asked."""
 
     seen: Observed
     vllm_options: VllmOptions | HostError
 
 
 def ask(inventory: Inventory, fleet: Fleet) -> Answers:
-    """Starts nothing and leaves nothing. A host that cannot be asked is an answer, too."""
+    """Asks the hosts. It starts no unit and leaves no file. A host that does not answer is an answer too."""
     head = inventory.head.name
     seen, options = both(
         lambda: observe(inventory, fleet),
@@ -46,7 +49,7 @@ def ask(inventory: Inventory, fleet: Fleet) -> Answers:
 
 
 def vllm_options(inventory: Inventory) -> Probe[VllmOptions]:
-    """Asks the head. Takes as long as the import of vLLM: 8 to 30 seconds."""
+    """Asks the head. It takes as long as the import of vLLM: 8 to 30 seconds."""
     venv, environment = inventory.runtime.venv, dict(inventory.head.environment)
     model = {
         "id": inventory.model.id,
@@ -55,6 +58,6 @@ def vllm_options(inventory: Inventory) -> Probe[VllmOptions]:
         "hf_hub_cache": environment.get("HF_HUB_CACHE", ""),
     }
     payload = {"venv": venv, "model": model}
-    title = "ask for the model and the options of vLLM"
+    title = "read the model and the options of vLLM"
     command = program("facts.vllm_options", payload, title=title, venv=venv, timeout=_LIMIT)
     return Probe(command, lambda output: VllmOptions.model_validate(last_json(output)))

@@ -1,4 +1,4 @@
-"""What a plan says: how large a model is, whether it fits, and what would be run. Renderers read these values."""
+"""The result of a plan: the size of the model, whether it fits, and the commands. Renderers read these values."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from cluster.values import Finding
 
 @dataclass(frozen=True)
 class PlannedModel:
-    """`source` is where its shape is known from, empty where it is not; `problem` says why not and what to do.
+    """The model of a plan. `source` is the origin of its shape, or empty where the shape is unknown. `problem` is
+    the reason and the fix.
 
-    `parameters` by part; `checkpoint` is what its files take on the disk of each host, `free` the least that any
-    host has there, None where nobody looked.
+    `parameters` are by part. `checkpoint` is the size of its files on each host. `free` is the least free space of
+    all hosts for it, or None where it is unknown.
     """
 
     id: str
@@ -28,7 +29,7 @@ class PlannedModel:
 
 @dataclass(frozen=True)
 class PlannedUnit:
-    """What would be launched. Unlike a `Unit` it has the names of secrets alone: plans are shown and kept."""
+    """A unit to launch. Unlike a `Unit` it has only the names of secrets: plans are shown and stored."""
 
     name: str
     command: tuple[str, ...]
@@ -38,7 +39,10 @@ class PlannedUnit:
 
 @dataclass(frozen=True)
 class PlannedHost:
-    """`problem` says why a host that was asked is shown as one that was not, `cure` what to do about it."""
+    """One host of a plan.
+
+    `problem` is the reason why a host that was asked is shown like one that was not asked. `cure` is the fix.
+    """
 
     name: str
     role: str
@@ -49,10 +53,10 @@ class PlannedHost:
 
 @dataclass(frozen=True)
 class Plan:
-    """`measured`: the hosts told the memory of their GPUs; otherwise it is what the inventory declares.
+    """The plan. `measured`: the hosts reported the memory of their GPUs; otherwise it is the inventory's value.
 
-    `findings` are about arguments and layout; `unknown` is what could not be computed, and why. Not `exact`: some
-    arguments are in none of the figures that they would change.
+    `findings` are about arguments and layout. `unknown` lists what could not be computed, with the reason. A plan
+    that is not `exact` has arguments that change figures in unknown ways.
     """
 
     cluster: str
@@ -71,11 +75,11 @@ class Plan:
 
     @property
     def silent(self) -> tuple[PlannedHost, ...]:
-        """The hosts that were asked and could not be."""
+        """Returns the hosts that were asked and did not answer."""
         return tuple(host for host in self.hosts if host.problem)
 
     @property
     def runs(self) -> bool:
-        """False where it is known that it cannot."""
+        """Returns False where it is known that the cluster cannot run."""
         blocked = any(finding.blocking for finding in self.findings)
         return not blocked and (self.fit is None or self.fit.fits is not False)

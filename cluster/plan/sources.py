@@ -1,6 +1,6 @@
-"""The model of a plan: where its shape is known from, and what is said of it, known or not.
+"""The model of a plan, known or unknown, and the origin of its shape.
 
-Its config.json is looked for on the head, then here, then among those that we know without it.
+Its config.json is searched on the head, then here, then among the models that are known without it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cluster.views import Observed
 
 @dataclass(frozen=True)
 class Source:
-    """`config` None: nobody has it; then `problem` says what was tried."""
+    """A source of the config. `config` None: no source has it, and `problem` lists the attempts."""
 
     config: Any
     name: str = ""
@@ -31,7 +31,8 @@ class Source:
 
 
 def source(inventory: Inventory, answers: Answers | None) -> Source:
-    """The first that has it: what will be served goes before what lies here, and both before what is known."""
+    """Returns the first source that has it: the head's files count before the files here, and both before known
+    models."""
     problems = []
     for candidate in _candidates(inventory, answers):
         if candidate.config is not None:
@@ -49,7 +50,7 @@ def _candidates(inventory: Inventory, answers: Answers | None) -> Iterator[Sourc
     )
     yield Source(config, "config.json on this machine", f"here: {problem}")
     known = known_config(inventory.model.id)
-    yield Source(known, "known without its config.json", "it is none of the models that are known without it")
+    yield Source(known, "known without its config.json", "the model is not known without it")
 
 
 def _head(head: str, answer: VllmOptions | HostError) -> Source:
@@ -58,12 +59,12 @@ def _head(head: str, answer: VllmOptions | HostError) -> Source:
     return Source(answer.config, f"config.json on {head}", f"{head}: {answer.problem}")
 
 
-_ADVICE = "give config.json: put the model's folder or its cache here"
+_ADVICE = "provide config.json: copy the model's folder or its cache to this machine"
 
 
 def unknown_model(inventory: Inventory, source: Source, problem: str, hosts_asked: bool) -> PlannedModel:
-    """A model whose shape nobody could read."""
-    advice = _ADVICE if hosts_asked else f"{_ADVICE}, or ask the head with --hosts"
+    """Returns a model of unknown shape."""
+    advice = _ADVICE if hosts_asked else f"{_ADVICE}, or use --hosts to ask the head"
     reason = f"{problem} ({advice})" if source.config is None else problem
     return PlannedModel(inventory.model.id, "", source.name, "", (), None, problem=reason)
 
@@ -82,7 +83,7 @@ def known_model(inventory: Inventory, source: Source, shape: Architecture, seen:
 
 
 def _free(facts: Iterable[Facts | None]) -> int | None:
-    """The least room of any host that has the model not yet."""
+    """Returns the least free space of all hosts that do not have the model yet."""
     hubs = [host.machine.hub for host in facts if host and host.model.problem]
     rooms = [hub.free_mib + hub.held_mib for hub in hubs if hub and hub.free_mib is not None]
     return min(rooms) << 20 if rooms else None

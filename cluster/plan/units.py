@@ -1,4 +1,4 @@
-"""What would be launched on each host, by the very builders that `up` uses."""
+"""The units to launch on each host, by the same builders that `up` uses."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from cluster.plan.results import PlannedHost, PlannedUnit
 from cluster.values import LaunchTarget
 from cluster.views import Observed
 
-#: What only the host knows: the user's number there, and the interface that holds its cluster address.
+#: Only the host knows these: the user's number there, and the interface with its cluster address.
 UID, INTERFACE = "UID", "INTERFACE"
 
 
 @dataclass(frozen=True)
 class Unseen:
-    """Stands in for the facts of a host that nobody asked."""
+    """Stands for the facts of a host that was not asked."""
 
     state: str
     python: str = ""
@@ -29,14 +29,14 @@ class Unseen:
 
 
 def planned_hosts(inventory: Inventory, seen: Observed) -> tuple[PlannedHost, ...]:
-    """`seen` is empty where no host was asked."""
+    """Returns the hosts of the plan. `seen` is empty where no host was asked."""
     return tuple(_host(inventory, spec, seen) for spec in inventory.hosts)
 
 
 def _host(inventory: Inventory, spec: HostSpec, seen: Observed) -> PlannedHost:
     view = seen.get(spec.name)
     target: LaunchTarget = view.facts if view and view.facts else _unseen(inventory, spec)
-    # Why the host could not be asked, and what to do.
+    # The reason why the host could not be asked, and the fix.
     problem, cure = (view.problem.reason, view.problem.cure) if view and view.problem else ("", "")
     units = [ray.unit(inventory, spec, target)] if inventory.uses_ray else []
     if spec.role == "head":

@@ -1,4 +1,4 @@
-"""Settings of vLLM that the memory of a GPU depends on, as the inventory has them."""
+"""The settings of vLLM in the inventory that affect the memory of a GPU."""
 
 from __future__ import annotations
 
@@ -14,32 +14,34 @@ from cluster.plan.arguments import Arguments
 
 _GIB = 1 << 30
 
-#: Bytes of a cached key or value, by what `--kv-cache-dtype` says.
+#: Bytes of a cached key or value, by the value of `--kv-cache-dtype`.
 _KV_BYTES = {"fp8": 1, "fp8_e4m3": 1, "fp8_e5m2": 1, "bfloat16": 2, "float16": 2}
 
-#: Widths of experts that FlashInfer's kernels for Blackwell take (vLLM 0.32, oracle/unquantized.py).
+#: Widths of experts that FlashInfer's kernels for Blackwell accept (vLLM 0.32, oracle/unquantized.py).
 _KERNEL = 128
 
-#: Options that change what a GPU needs in ways that are not computed here.
+#: Options that change the memory of a GPU in ways that are not computed here.
 _UNWEIGHED = {
-    "--config": "what the file says",
-    "--decode-context-parallel-size": "the KV cache that it shares out",
+    "--config": "the settings in the file",
+    "--decode-context-parallel-size": "the KV cache that it divides",
     "--enable-eplb": "copies of experts",
     "--enable-lora": "adapters",
     "--hf-config-path": "the configuration there",
     "--kv-transfer-config": "its buffers",
-    "--num-gpu-blocks-override": "that number",
-    "--offload-group-size": "what it moves to the host",
-    "--prefill-context-parallel-size": "what it shares out",
-    "--quantization-config": "what it quantizes",
+    "--num-gpu-blocks-override": "the number of KV cache blocks",
+    "--offload-group-size": "the weights that it moves to the host",
+    "--prefill-context-parallel-size": "the work that it divides",
+    "--quantization-config": "the weights that it quantizes",
     "--speculative-config": "the draft model",
 }
 
 
 @dataclass(frozen=True)
 class Card:
-    """A GPU as it is known: bytes of memory as nvidia-smi counts, None where nobody said; its name, and whether it
-    is of Blackwell's kind (compute capability 10)."""
+    """A GPU as far as it is known: its memory in bytes as nvidia-smi counts, or None; its name.
+
+    `blackwell` is whether it is of that kind (compute capability 10).
+    """
 
     memory: int | None
     measured: bool = False
@@ -48,7 +50,7 @@ class Card:
 
 
 def overridden(config: Mapping[str, Any], arguments: Arguments) -> dict[str, Any]:
-    """config.json with what `--hf-overrides` puts over it. Raises ValueError."""
+    """Returns config.json with the values of `--hf-overrides` in it. Raises ValueError."""
     return _merged(config, arguments.mapping("--hf-overrides"))
 
 
@@ -62,10 +64,10 @@ def _merged(into: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def layout(inventory: Inventory, shape: Architecture, arguments: Arguments) -> Layout:
-    """Raises UnknownModel where the size of a weight or of a cached value is not known."""
+    """Returns the layout. Raises UnknownModel where the size of a weight or of a cached value is unknown."""
     serve, quantization = inventory.serve, arguments.text("--quantization")
     if quantization not in (None, *ONLINE_FP8):
-        raise UnknownModel(f"what --quantization {quantization} leaves of the weights is not known here")
+        raise UnknownModel(f"the size of the weights with --quantization {quantization} is unknown")
     element = _element(arguments.text("--dtype") or "auto", shape.dtype)
     return Layout(
         tensor_parallel_size=serve.tensor_parallel_size,
@@ -79,17 +81,17 @@ def layout(inventory: Inventory, shape: Architecture, arguments: Arguments) -> L
 
 
 def text_only(arguments: Arguments) -> bool:
-    """Whether the vision part is left out."""
+    """Returns whether the vision part is left out."""
     limits = arguments.mapping("--limit-mm-per-prompt")
     none = all(limits.get(kind) in (0, "0") for kind in ("image", "video"))
     return none or arguments.has("--language-model-only")
 
 
 def _element(dtype: str, published: str) -> int:
-    """Bytes of an element. A model that is published in 32 bits is served in 16, unless it is asked for."""
+    """Returns the bytes of an element. A model published in 32 bits is served in 16, unless 32 are requested."""
     name = published if dtype == "auto" else dtype
     if name not in BYTES:
-        raise UnknownModel(f"how large an element of type {name} is, is not known here")
+        raise UnknownModel(f"the size of an element of type {name} is unknown")
     return min(2, BYTES[name]) if dtype == "auto" else BYTES[name]
 
 
@@ -97,12 +99,12 @@ def _kv_element(dtype: str, element: int) -> int:
     if dtype == "auto":
         return element
     if dtype not in _KV_BYTES:
-        raise UnknownModel(f"what --kv-cache-dtype {dtype} takes is not known here")
+        raise UnknownModel(f"the size of a value with --kv-cache-dtype {dtype} is unknown")
     return _KV_BYTES[dtype]
 
 
 def service(inventory: Inventory, shape: Architecture, arguments: Arguments, card: Card) -> Service:
-    """Raises ValueError for what is no number, or none that vLLM takes."""
+    """Returns vLLM's use of a GPU. Raises ValueError for a value that is not a number, or that vLLM refuses."""
     length = arguments.number("--max-model-len") if not auto_length(arguments) else None
     tokens, sequences = _defaults(card)
     length = _positive("--max-model-len", length) or shape.context
@@ -123,12 +125,12 @@ def service(inventory: Inventory, shape: Architecture, arguments: Arguments, car
 
 
 def auto_length(arguments: Arguments) -> bool:
-    """Whether vLLM shall take the longest context that fits."""
+    """Returns whether vLLM must use the longest context that fits."""
     return (arguments.text("--max-model-len") or "").lower() in ("auto", "-1")
 
 
 def _defaults(card: Card) -> tuple[int, int]:
-    """Tokens and requests in a batch, by the GPU (vLLM's `get_batch_defaults`)."""
+    """Returns the tokens and requests in a batch, by the GPU (vLLM's `get_batch_defaults`)."""
     if card.memory is not None and card.memory >= 160 * _GIB:
         return 16_384, 1024
     if card.memory is None or (card.memory >= 70 * _GIB and "A100" not in card.name.upper()):
@@ -145,7 +147,7 @@ def _positive(name: str, value: int | None) -> int | None:
 def _share(arguments: Arguments) -> float:
     share = arguments.fraction("--gpu-memory-utilization")
     if share is not None and not 0 < share <= 1:
-        raise ValueError(f"--gpu-memory-utilization is {share:g}, which is no share of a GPU")
+        raise ValueError(f"--gpu-memory-utilization is {share:g}, but must be above 0 and at most 1")
     return 0.92 if share is None else share
 
 
@@ -157,7 +159,7 @@ def _offload(arguments: Arguments) -> int:
 
 
 def padded(shape: Architecture, layout: Layout, card: Card) -> Iterator[str]:
-    """Names what vLLM may add, whose kernels take experts with a width that is a multiple of 128."""
+    """Names the padding that vLLM may add: its kernels take experts with a width that is a multiple of 128."""
     narrow = [
         kind
         for kind in (shape.moe.kinds if shape.moe else ())
@@ -166,13 +168,13 @@ def padded(shape: Architecture, layout: Layout, card: Card) -> Iterator[str]:
     if card.blackwell and narrow and not layout.fp8:
         kinds = " and ".join(kind.kind for kind in narrow)
         what = f"to a multiple of {_KERNEL} on each GPU"
-        yield f"on Blackwell vLLM may pad the {kinds} {what}: that is not counted"
+        yield f"on Blackwell vLLM may pad the {kinds} {what}: the figures do not include that"
 
 
 def unweighed(inventory: Inventory, arguments: Arguments) -> Iterator[str]:
-    """Names what is in no figure, although it was asked for."""
+    """Names the requested settings that no figure includes."""
     for option, what in _UNWEIGHED.items():
         if option in arguments.options or arguments.text(option) is not None:
-            yield f"{option}: {what} is in none of these figures"
+            yield f"{option}: the figures do not include {what}"
     if "VLLM_PP_LAYER_PARTITION" in dict(inventory.head.environment):
-        yield "VLLM_PP_LAYER_PARTITION: layers are counted as vLLM would cut them without it"
+        yield "VLLM_PP_LAYER_PARTITION: layers are counted as vLLM splits them without it"

@@ -1,6 +1,8 @@
-"""Programs that run on a host. Standard library only (the gate imports ray as well), nothing of this project.
+"""Programs that run on a host. They use the standard library only (`verify_gpus` also imports ray), and no other
+part of this project.
 
-Each is sent over the channel's stdin, after the parts it needs (`processes` first), and then reads one line of
-JSON: its data. `cluster.command.program` puts them together. They run on whatever Python the host has from 3.9
-on: what they import from each other is named in quotes. The imports under TYPE_CHECKING are for the linters alone.
+Each is sent over the channel's stdin, after the parts that it needs (`processes` first). It then reads one line of
+JSON: its data. `cluster.command.program` puts them together.
+They run on the host's own Python, from 3.9 on. So types that they import from each other are named in quotes. The
+imports under TYPE_CHECKING are only for the linters.
 """

@@ -107,7 +107,7 @@ def test_a_rank_killed_on_the_other_host_is_named_within_five_seconds(pair: Host
     assert (datetime.fromisoformat(failed["time"]).timestamp() - killed) * watch.share < _SOON
     assert error["host"] == "node1"
     assert error["cause"].startswith("rank ")
-    assert "its process has died without a word" in error["cause"]
+    assert "its process exited without an error message" in error["cause"]
     pair.assert_idle(*HOSTS)
 
 

@@ -1,4 +1,4 @@
-"""Why a start does not move: what every rank is at, and what that means."""
+"""The cause of a start that stalls: what every rank does, and what that means."""
 
 from cluster.diagnosis.stall.evidence import Rank, StallEvidence, evidence, request
 from cluster.diagnosis.stall.patterns import StallCause, explain

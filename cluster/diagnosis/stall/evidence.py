@@ -1,4 +1,4 @@
-"""What the processes of a start are at on every host, when nothing moves any more."""
+"""The state of all processes of a start, on every host, when it stalls."""
 
 from __future__ import annotations
 
@@ -18,49 +18,54 @@ from cluster.values.base import shaped
 
 T = TypeVar("T")
 
-#: As Ray and vLLM name the processes of ranks.
+#: Ray and vLLM name the processes of ranks like this.
 _RANK = re.compile(r"^(?:ray::RayWorkerProc|ray::RayWorkerWrapper|VLLM::Worker)")
 
-#: Calls in which a rank waits for the others, as py-spy names them, with their classes.
+#: Calls in which a rank waits for the others, as py-spy prints them, with their classes.
 _TOGETHER = re.compile(
     r"^(?:[\w<>]+\.)*_?(?:barrier|monitored_barrier|all_reduce|all_gather|gather|broadcast|reduce|scatter|send|recv"
     r"|new_group|new_process_group|init_process_group|init_distributed_environment|create_group|split_group"
     r"|rendezvous|synchronize|wait)\w* \((?P<file>[^)]*)\)"
 )
 _OF_TORCH = re.compile(r"torch/distributed|distributed/parallel_state|device_communicators/(?!shm_)|torch/cuda")
-#: A rank without work waits for the next word of the engine.
+#: A rank without work waits for the next message of the engine.
 _IDLE = re.compile(r"^(?:[\w<>]+\.)*worker_busy_loop \(")
 _READS = re.compile(r"^(?:MessageQueue\.)?dequeue \(")
-#: Frames that say nothing of what a program does.
+#: Frames that do not show what a program does.
 _DULL = re.compile(
     r"\((?:threading|selectors|queue|socket|ssl|contextlib|functools|zmq/|<string>)|c10d_logger"
     r"|[Ww]rapper \(|inner \("
 )
 
-#: Of a process that does not run, in the kernel's letters.
-STATES = {"T": "stopped", "t": "stopped by a debugger", "D": "waiting for a disk or a driver", "Z": "dead"}
+#: States of a process that does not run, by the kernel's letters.
+STATES = {
+    "T": "stopped",
+    "t": "stopped by a debugger",
+    "D": "waiting for a disk or a driver",
+    "Z": "a zombie process",
+}
 HALTED = "TtZ"
 
 
 def telling_frame(frames: Sequence[str]) -> str:
-    """The innermost frame that says what a program does; empty where none does."""
+    """Returns the innermost frame that shows what a program does; empty where there is none."""
     return next((frame for frame in frames if not _DULL.search(frame)), "")
 
 
 class Said(BaseModel):
-    """Part of what a host says of its processes; what else is in it is for people."""
+    """Part of a host's answer about its processes; further keys are for readers."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class Thread(Said):
-    """`frames`: where it is in its code, innermost first."""
+    """One thread. `frames` are its position in the code, innermost first."""
 
     frames: tuple[str, ...]
 
 
 class Process(Said):
-    """One of ours, its main thread first; none where nobody could look."""
+    """One process of the cluster, its main thread first; the threads are empty where they could not be read."""
 
     pid: int
     command: str
@@ -72,12 +77,12 @@ class Process(Said):
 
     @property
     def frames(self) -> tuple[str, ...]:
-        """The stack of its main thread."""
+        """Returns the stack of its main thread."""
         return self.threads[0].frames if self.threads else ()
 
 
 class Socket(Said):
-    """One TCP connection, or one that is waited for, and its ends as address:port."""
+    """One TCP connection, open or in setup, with its ends as address:port."""
 
     pid: int
     state: str
@@ -93,7 +98,7 @@ class Node(Said):
 
 
 class RayState(Said):
-    """What Ray knows. `free_gpus` is None where it did not answer."""
+    """The state of Ray. `free_gpus` is None where Ray did not answer."""
 
     nodes: tuple[Node, ...] = ()
     free_gpus: float | None = None
@@ -101,7 +106,7 @@ class RayState(Said):
 
 @dataclass(frozen=True)
 class Rank:
-    """One rank as a host shows it: `at` are frames of its main thread, innermost first."""
+    """One rank as a host shows it. `at` are frames of its main thread, innermost first."""
 
     host: str
     pid: int
@@ -118,22 +123,22 @@ class Rank:
 
     @property
     def where(self) -> str:
-        """What it is at, in a word."""
+        """Returns what it does, in a few words."""
         if self.state in HALTED:
             return STATES[self.state]
         if self.idle:
             return "waiting for the engine"
-        return telling_frame(self.at) or ("at work" if self.cpu > 0.5 else "where nobody could look")
+        return telling_frame(self.at) or ("at work" if self.cpu > 0.5 else "in an unknown place")
 
     @property
     def idle(self) -> bool:
-        """Whether it has no work, and waits for some."""
+        """Returns whether it has no work and waits for some."""
         reads = next((at for at, frame in enumerate(self.at) if _READS.match(frame)), None)
         return reads is not None and any(_IDLE.match(frame) for frame in self.at[reads + 1 : reads + 3])
 
     @property
     def waits_for_others(self) -> str:
-        """The call in which it does; empty where it is at something of its own."""
+        """Returns the call in which it waits for other ranks; empty where it does not."""
         for frame in self.at[:12]:
             call = _TOGETHER.match(frame)
             if call and _OF_TORCH.search(call["file"]):
@@ -143,8 +148,8 @@ class Rank:
 
 @dataclass(frozen=True)
 class StallEvidence:
-    """What the hosts that answered show: ranks, the stack of the engine, the ends of all connections, and
-    what Ray knows."""
+    """The evidence of the hosts that answered: ranks, the stack of the engine, all connections, and the state of
+    Ray."""
 
     ranks: tuple[Rank, ...]
     engine: tuple[str, ...]
@@ -154,7 +159,7 @@ class StallEvidence:
 
 
 def request(inventory: Inventory, host: str, state: str, since: float, seconds: float) -> CollectRequest:
-    """What a host is asked about a launch `since` seconds ago; `state` is the cluster's folder there."""
+    """Returns the request about a launch `since` seconds ago; `state` is the cluster's folder on the host."""
     of_ranks = rank_logs.request(since, seconds)
     knows_ray = inventory.uses_ray and host == inventory.head.name
     ray = {"address": ray_address(inventory), "authentication": authentication(state)} if knows_ray else None
@@ -172,7 +177,7 @@ def evidence(collected: Mapping[str, Collected]) -> StallEvidence:
 
 
 def _rows(collected: Collected, name: str, kind: type[T]) -> tuple[T, ...]:
-    """None where the host did not say them, or something else."""
+    """Returns the rows, or None where the host brought none or another shape."""
     try:
         return shaped(tuple[kind, ...], json.loads(collected.texts.get(name, "[]")))  # type: ignore[valid-type]
     except (ValueError, RecursionError):

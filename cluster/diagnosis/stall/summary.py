@@ -1,4 +1,4 @@
-"""What the ranks are at, in the operator's words."""
+"""What the ranks do, in the operator's words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cluster.inventory import Inventory
 
 
 def summarize(inventory: Inventory, evidence: StallEvidence) -> list[str]:
-    """A line a host, or a few: which of its ranks are at what."""
+    """Returns one or more lines for each host: what its ranks do."""
     return [line for spec in inventory.hosts for line in _host_lines(spec.name, evidence)]
 
 
@@ -22,7 +22,7 @@ def _host_lines(host: str, evidence: StallEvidence) -> Iterator[str]:
         if rank.host == host:
             places.setdefault(rank.where, []).append(rank)
     if not places:
-        yield f"{host}: no ranks"
+        yield f"{host}: no ranks run"
     for where, ranks in places.items():
         yield f"{host}: {_names(ranks)} {'in ' if where.endswith(')') else ''}{where}"
 

@@ -1,9 +1,16 @@
-"""Runs a benchmark client, reads the server's counters meanwhile, and sends the results. It leaves no file.
+"""Runs a benchmark client, counts at the server meanwhile, and sends the results. No file of it stays.
 
-Data: state (the state folder), argv, env, result (the file that it writes), url (of the server's /metrics).
-families maps names to metrics; every and silence are in seconds. Prints JSON lines: before, sampled, and at the
-end after, status, log, and result in pieces. It ends with all its processes when its stdin ends, falls silent, or
-asks for it; then it prints `gone`.
+Data:
+- state: a folder of the cluster
+- argv and env of the client
+- result: the file that the client writes
+- url: the server's /metrics
+- families: our name -> the metric's name
+- every and silence, in seconds
+
+Prints JSON lines: `before`, `sampled`, and at the end `after`, `status`, `log`, and `result` in pieces.
+
+It ends with all its processes when its stdin ends, falls silent, or asks for the end. It then prints `gone`.
 """
 
 import base64
@@ -31,12 +38,12 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 RESULT_PIECE = 192 << 10
 LOG = 100 << 10
-#: Seconds for the server to have counted the last request, after it was answered.
+#: Seconds for the server to count the last request, after its answer.
 SETTLING = 5.0
 
 
 class Client:
-    """The benchmark client, and the folder that it works in."""
+    """The benchmark client, and its folder."""
 
     def __init__(self, data: dict[str, Any], state: "OpenFolder") -> None:
         self.data = data
@@ -47,7 +54,7 @@ class Client:
         self.ending = threading.Lock()
 
     def launch(self) -> None:
-        """The client ends with this program, however it ends."""
+        """Starts the client. The client ends with this program in every case."""
         libc = ctypes.CDLL(None)
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         place = f"/proc/self/fd/{self.folder.file}"
@@ -58,14 +65,14 @@ class Client:
             )  # fmt: skip
 
     def end(self) -> None:
-        """Kills it with all that it started, and removes what it wrote."""
+        """Kills the client with all its processes, and removes its files."""
         with self.ending:
             if self.process:
                 kill(self.process)
             list(remove(self.state, self.folder.name))
 
     def read(self, name: str, last: int = -1) -> bytes:
-        """A file whole, or so many of its last bytes."""
+        """Returns a whole file, or its last bytes."""
         try:
             with open(self.folder.open(name), "rb") as file:
                 if last >= 0:
@@ -76,13 +83,14 @@ class Client:
 
 
 def environment(data: dict[str, Any]) -> dict[str, str]:
-    """The session's own, ours over it. The server is never behind a proxy."""
+    """Returns the session's environment with the data's own values over it. The server is never behind a proxy."""
     path = f"{os.path.dirname(data['argv'][0])}:{os.environ.get('PATH') or os.defpath}"
     return {**os.environ, "PATH": path, **data["env"], "no_proxy": "*", "NO_PROXY": "*"}
 
 
 def kill(leader: "subprocess.Popen[bytes]") -> None:
-    """We are the parent of its orphans: what descends from us is it."""
+    """Kills the client: this program is the parent of its orphans, so all its own descendants belong to the
+    client."""
     while True:
         left = below(processes(), {os.getpid()}) - {os.getpid()}
         for pid in left:
@@ -102,7 +110,7 @@ def say(**words: Any) -> None:
 
 
 def counted(data: dict[str, Any]) -> "dict[str, float | None] | None":
-    """Each family added up, None for one that is not there; None for all where the server does not answer."""
+    """Returns each family added up, None for a missing one; returns None where the server does not answer."""
     status, page = http_exchange(data["url"], None, "", 5.0)
     if status != 200:
         return None
@@ -113,7 +121,7 @@ def counted(data: dict[str, Any]) -> "dict[str, float | None] | None":
 
 
 def total(page: str, family: str) -> "float | None":
-    """Raises ValueError for a value that is not a finite number."""
+    """Returns the total. Raises ValueError where it is infinite or not a number."""
     values = re.findall(rf"^{re.escape(family)}(?:\{{.*\}})? (\S+)$", page, re.MULTILINE)
     number = sum(map(float, values))
     if not math.isfinite(number):
@@ -122,7 +130,7 @@ def total(page: str, family: str) -> "float | None":
 
 
 def settled(data: dict[str, Any]) -> "dict[str, float | None] | None":
-    """The counters once nothing is under way any more and no count moves."""
+    """Returns the counters once no request runs and no count changes."""
     end = time.monotonic() + SETTLING
     last = counted(data)
     while time.monotonic() < end:
@@ -135,7 +143,7 @@ def settled(data: dict[str, Any]) -> "dict[str, float | None] | None":
 
 
 def watch_owner(client: Client) -> None:
-    """In a thread of its own: whoever reads what we say may keep us waiting for as long as they like."""
+    """Watches stdin. It has its own thread: a slow reader of our output may block the main thread for any time."""
     heard = time.monotonic()
     while True:
         if select.select([0], [], [], 0.2)[0]:
@@ -172,7 +180,7 @@ def send(client: Client, status: int) -> None:
 
 
 def sweep(state: "OpenFolder") -> None:
-    """One run at a time: whatever else is called so was left by one that was killed."""
+    """Removes the folders of earlier runs that were killed: only one run exists at a time."""
     for name in state.names():
         if name.startswith("bench-"):
             list(remove(state, name))

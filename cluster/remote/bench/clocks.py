@@ -1,7 +1,7 @@
 """The clocks of this host's GPUs at this moment.
 
-Data: none. Says, as JSON: clocks, the present and the highest clock of the multiprocessors in MHz by uuid; empty
-where nvidia-smi does not tell.
+Data: none. Prints one line of JSON: clocks, by uuid the present and the highest clock of the multiprocessors in
+MHz. It is empty where nvidia-smi does not report them.
 """
 
 import json

@@ -1,8 +1,13 @@
 """Asks an endpoint over HTTP from the host itself, for operators whose own machine cannot reach it.
 
-Data: url, body (JSON to post, or null to get), key (bearer, or empty), timeout (seconds). unit is optional: the
-folder of the unit that must listen there, or nothing is sent. Prints status and text, and stranger where nothing
-was sent.
+Data:
+- url
+- body: JSON to post, or null for a GET
+- key: a bearer token, or empty
+- timeout, in seconds
+- unit, optional: the folder of the unit that must listen there; otherwise no request is sent
+
+Prints status and text, and stranger where no request was sent.
 """
 
 import json
@@ -21,10 +26,15 @@ def ask(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def somebody_else(data: dict[str, Any]) -> str:
-    """Who listens where the unit should; empty where no process does, or where it does not matter."""
+    """Returns which other users listen on the unit's port; empty where there are none, or where it does not
+    matter."""
     port = urllib.parse.urlsplit(data["url"]).port
     users = strangers(port, data["unit"]) if data.get("unit") and port else []
-    return f"port {port} of this host is not our engine's: {' and '.join(users)} listens on it" if users else ""
+    return (
+        f"port {port} of this host does not belong to this engine: {' and '.join(users)} listens on it"
+        if users
+        else ""
+    )
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Whether a log shows that an engine has crashed: one rule for hosts and for the program."""
+"""The rule that decides from its log whether an engine has failed. It is the same on a host and in the program."""
 
 import re
 from typing import Iterable, NamedTuple
@@ -7,9 +7,9 @@ from typing import Iterable, NamedTuple
 class Signs(NamedTuple):
     """The regular expressions that decide.
 
-    `fatal` mean that the engine will not come up. `ready` is the text that says that it has; from then on its log
-    holds what clients wrote, and only `dead` means an end. `wait` is a wait for GPUs, which counts between
-    `reserving` and the first of `reserved`.
+    `fatal` means that the engine cannot become ready. `ready` means that it is ready. From then on its log holds
+    text of clients, and only `dead` means an end. `wait` is a wait for GPUs, which counts between `reserving` and
+    the first of `reserved`.
     """
 
     fatal: "list[str]"
@@ -21,8 +21,11 @@ class Signs(NamedTuple):
 
 
 def engine_died(lines: "Iterable[str]", signs: Signs) -> bool:
-    """Whether the lines of a log say that the engine cannot start, or has crashed. One ended wait for GPUs does
-    not count; a second one is. Lines that clients cause in the log of a serving engine do not count."""
+    """Returns whether the lines of a log show that the engine has failed.
+
+    One wait for GPUs that has ended does not count, a second one does. Text of clients in the log of a serving
+    engine does not count.
+    """
     waits, reserving, reserved = 0, False, False
     rest = iter(lines)
     for line in rest:

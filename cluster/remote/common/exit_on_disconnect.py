@@ -1,4 +1,4 @@
-"""A program that must not outlive whoever asked for it."""
+"""The exit of a program that must not outlive its operator's session."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 
 def end_with_the_operator(first: Callable[[], Any] = lambda: None) -> None:
-    """Exits when stdin ends, which means that the caller has exited; `first` is done before."""
+    """Exits when stdin ends, because the session has ended; calls `first` before."""
     threading.Thread(target=part, args=(first,), daemon=True).start()
 
 

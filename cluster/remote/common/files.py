@@ -1,4 +1,4 @@
-"""Logs, leases and other files in private folders, for the programs that write on a host."""
+"""Logs, leases and other files in the cluster's folders, for the programs that write on a host."""
 
 import errno
 import os
@@ -10,15 +10,16 @@ if TYPE_CHECKING:
     from cluster.remote.common.owned_folder import OpenFolder
 
 LOGS_KEPT = 5
-#: A log that is cut short keeps its beginning: what the start of an engine said is looked at as long as it runs.
+#: A log that is cut keeps its beginning: the messages of the engine's start are read as long as it runs.
 LOG_HEAD = 1 << 20
 
 
 def write_private(folder: "OpenFolder", name: str, text: str) -> None:
-    """Writes all or nothing, readable by this user alone from the first byte on. Several may write the same file.
+    """Writes all or nothing, readable only by this user from the first byte on. Several programs may write the
+    same file.
 
-    It does not sync. What these files describe ends with the host, and readers treat an empty file as missing. On
-    a disk that is busy with a checkpoint, a sync may take long.
+    It does not sync. A sync may take long on a disk that is busy with a checkpoint. These files describe
+    processes, which end with the host. Readers treat an empty file as missing.
     """
     scratch = f"{name}.{os.getpid()}.new"
     folder.discard(scratch)
@@ -32,10 +33,9 @@ def write_private(folder: "OpenFolder", name: str, text: str) -> None:
 
 
 def open_lease(folder: "OpenFolder", flags: int) -> int:
-    """Opens what the lease of this folder locks: a file, read-only where it cannot be written.
+    """Returns the file that the lease of this folder locks. It is opened for reading where it cannot be written.
 
-    On a read-only disk without the file, it is the folder itself. If `flags` has O_CREAT, a missing file is
-    created.
+    On a read-only disk without the file, it is the folder itself. O_CREAT in `flags` creates a missing file.
     """
     try:
         return open_or_make(folder, "lease", flags)
@@ -52,8 +52,8 @@ def open_lease(folder: "OpenFolder", flags: int) -> int:
 
 
 def open_or_make(folder: "OpenFolder", name: str, flags: int) -> int:
-    """Opens or creates a file. Another program of this user may create or remove it meanwhile; the caller then
-    opens again."""
+    """Opens the file, or creates it. Another program of this user may create or remove it at the same moment: the
+    caller opens it again."""
     while True:
         try:
             return folder.open(name, flags & ~os.O_CREAT)
@@ -74,14 +74,14 @@ def read_only(folder: "OpenFolder") -> bool:
 
 
 def is_lease(file: int, folder: "OpenFolder") -> bool:
-    """Whether it still is what others lock: a holder that leaves removes the file."""
+    """Returns whether it is still the file that others lock: a holder that exits removes the file."""
     if stat.S_ISDIR(os.fstat(file).st_mode):
         return folder.parent is None or has_name(file, folder.parent, folder.name)
     return has_name(file, folder, "lease")
 
 
 def has_name(file: int, folder: "OpenFolder", name: str) -> bool:
-    """Whether the file that is open still has this name."""
+    """Returns whether the open file still has this name."""
     try:
         return os.path.samestat(os.fstat(file), folder.status(name))
     except FileNotFoundError:
@@ -89,23 +89,23 @@ def has_name(file: int, folder: "OpenFolder", name: str) -> bool:
 
 
 def shift(folder: "OpenFolder", log: str) -> None:
-    """Makes room for a log.1: what has this name becomes log.2, and so on."""
+    """Makes way for a log.1: the file with this name becomes log.2, and so on."""
     for number in range(LOGS_KEPT - 1, 1, -1):
         if folder.has(f"{log}.{number - 1}"):
             folder.rename(f"{log}.{number - 1}", f"{log}.{number}")
 
 
 def rotate(folder: "OpenFolder", log: str) -> None:
-    """The log of this launch begins empty; those of the launches before it are log.1, log.2 and so on."""
+    """Starts an empty log for this launch; the logs of earlier launches become log.1, log.2 and so on."""
     shift(folder, log)
     if folder.has(log):
         folder.rename(log, f"{log}.1")
 
 
 def cut(folder: "OpenFolder", log: str) -> None:
-    """Copies the log to log.1 and truncates it; writers append, and so continue at the new end.
+    """Copies the log to log.1 and cuts it. The writer appends, so it continues at the new end.
 
-    Bytes that arrive between the last copied byte and the truncation are lost. On a full disk nothing changes.
+    Text written between the copy and the cut is dropped. On a full disk all stays unchanged.
     """
     copy = f"{log}.copy"
     folder.discard(copy)

@@ -1,4 +1,4 @@
-"""One request over HTTP and its answer, within one time and one size, whoever answers."""
+"""One request over HTTP and its answer, within one time limit and one size limit, from any server."""
 
 import http.client
 import io
@@ -8,13 +8,13 @@ import time
 import urllib.parse
 from typing import Any
 
-#: Bytes of an answer, its headers among them: a page of metrics of many engines has some hundred KiB.
+#: Bytes of an answer, including its headers. A page of metrics of many engines has some hundred KiB.
 LONGEST_ANSWER = 4 << 20
 PIECE = 1 << 16
 
 
 class BoundedReader(io.RawIOBase):
-    """Reads from a socket: every read has what is left until `end`, and all of them one size."""
+    """Reads from a socket: all reads share the time until `end`, and one size."""
 
     def __init__(self, connected: socket.socket, end: float) -> None:
         self.connected = connected
@@ -34,7 +34,8 @@ class BoundedReader(io.RawIOBase):
 
 
 class BoundedSocket:
-    """What http.client takes for a socket. It closes its own before it has read all; ours is closed by us."""
+    """Stands for a socket in http.client, which closes its socket before it has read all. The caller closes the
+    real one."""
 
     def __init__(self, connected: socket.socket, end: float) -> None:
         self.connected = connected
@@ -48,11 +49,11 @@ class BoundedSocket:
         self.connected.sendall(data)
 
     def close(self) -> None:
-        """Nothing is ours here."""
+        """Does nothing: the caller closes the socket."""
 
 
 def hurry(connected: socket.socket, end: float) -> None:
-    """Raises OSError where the time is over."""
+    """Sets the rest of the time. Raises OSError where it is over."""
     left = end - time.monotonic()
     if left <= 0:
         raise OSError("timed out")
@@ -60,9 +61,10 @@ def hurry(connected: socket.socket, end: float) -> None:
 
 
 def http_exchange(url: str, body: Any, key: str, seconds: float) -> tuple[int, str]:
-    """The status and the text of the answer; 0 and why where there is none. `body` is posted as JSON unless None.
+    """Returns the status and the text of the answer; without an answer 0 and the reason. `body` is posted as JSON
+    unless None.
 
-    A redirect is an answer like any other: followed, it would take the key elsewhere.
+    A redirect is an answer like any other: following it would send the key elsewhere.
     """
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
     method, data = ("GET", None) if body is None else ("POST", json.dumps(body).encode())
@@ -81,7 +83,7 @@ def exchanged(
         connection.sock = BoundedSocket(connected, end)
         connection.request(method, url._replace(scheme="", netloc="").geturl(), data, headers)
         answer = connection.getresponse()
-        # At once it would ask for the memory that the other end says that it needs.
+        # In one read it would reserve the memory that the other end announces.
         text = b"".join(iter(lambda: answer.read(PIECE), b""))
         if answer.length:
             raise http.client.IncompleteRead(text, answer.length)

@@ -1,7 +1,8 @@
-"""The one way to a private folder on a host. It is opened step by step, never through a link, and its owner is
-checked on the descriptor. All work in the folder uses that descriptor.
+"""The only way to a folder of the cluster on a host. It is opened step by step, never through a link, and its
+owner is checked on the descriptor.
 
-These folders lie where any user of the host may create the same name, and swap it at any moment.
+All work in the folder uses that descriptor. Any user of the host may create something under the same name, and
+replace it at any moment.
 """
 
 import errno
@@ -12,12 +13,12 @@ import pwd
 import stat
 from typing import Any, Iterator, NamedTuple, Union
 
-#: Finds what has a name and opens nothing: it follows no link, waits for no pipe and wakes no device.
+#: Finds a name without opening it: it follows no link, waits for no pipe and wakes no device.
 LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-#: What the shared folder and ours in it are called; one below these goes by its own name.
+#: The names of the shared folder and of the user's folder in it; a folder below these has its own name.
 LEVELS = ("parent", "user", "cluster")
 
-#: Another program of ours may remove an empty folder before there is anything in it.
+#: Another program of this user may remove an empty folder before it gets a first file.
 TRIES = 50
 
 
@@ -28,7 +29,10 @@ class Absent(NamedTuple):
 
 
 class NotOurs(NamedTuple):
-    """The object at this path is not a private folder: its `kind`, its owner, and which folder it should be."""
+    """The path does not belong to a private folder of this user.
+
+    It holds the `kind` of the obstacle, its owner, and which folder of the cluster it would be.
+    """
 
     path: str
     kind: str
@@ -36,36 +40,39 @@ class NotOurs(NamedTuple):
     level: str
 
     def told(self) -> "dict[str, Any]":
-        """For the operator's program."""
+        """Returns the obstacle for the operator's program."""
         return {"level": self.level, "kind": self.kind, "owner": self.owner}
 
     def words(self) -> str:
         return f"{self.path} {OBJECTIONS[self.kind].format(self.owner)}"
 
 
-#: Why something is not a private folder, by kind, with whoever owns it.
+#: The reason why a folder is not private, by kind, with its owner.
 OBJECTIONS = {
     "link": "is a symbolic link of {}",
     "no folder": "is not a folder, and belongs to {}",
     "owner": "belongs to another user, {}",
-    "writable": "may be written by other users",
+    "writable": "is writable by other users",
 }
 
 
 class NotPlain(OSError):
-    """The object with the name of a file is not a private plain file. It is a link, a pipe, a device, a file of
-    another user, or a file with a second name."""
+    """The name of a file of this user belongs to something else.
+
+    It is a link, a pipe, a device, a file of another user, or a file with a second name.
+    """
 
 
 class OpenFolder:
-    """An open folder: a private one, or the shared one above it."""
+    """An open folder: one of this user, or the shared one that holds it."""
 
     def __init__(self, path: str, file: int, parent: "OpenFolder | None" = None) -> None:
         self.path = path
         self.file = file
         self.parent = parent
         mode = os.fstat(file).st_mode
-        #: Nobody else gets to what lies in here, whatever its own mode. Ray opens its folder to everybody.
+        #: No other user can reach the content of this folder, whatever its own mode. Ray opens its folder to all
+        #: users.
         self.sheltered: bool = parent is not None and (parent.sheltered or not mode & 0o011)
 
     def __del__(self) -> None:
@@ -76,15 +83,16 @@ class OpenFolder:
         return os.path.basename(self.path)
 
     def real_path(self) -> str:
-        """The path as other processes see it that have it open."""
+        """Returns the path as other processes have it that have the folder open."""
         return os.readlink(f"/proc/self/fd/{self.file}")
 
     def folder(self, name: str, any_mode: bool = False) -> "Found":
-        """The folder of this name; with `any_mode` also one that others may write in."""
+        """Returns the folder of this name; `any_mode` also accepts one that other users may write in."""
         return self._open(name, any_mode or self.sheltered)
 
     def make(self, name: str) -> "OpenFolder":
-        """The folder of this name for us alone, made where there is none. Raises SystemExit where it is not."""
+        """Returns the private folder of this name, created where it is missing. Raises SystemExit where it is not
+        private."""
         try:
             os.mkdir(name, 0o700, dir_fd=self.file)
         except FileExistsError:
@@ -94,7 +102,7 @@ class OpenFolder:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder.path)
         if isinstance(folder, NotOurs):
             raise SystemExit(folder.words())
-        # One that is private already may lie on a disk that has become read-only.
+        # A folder that is already private may lie on a disk that has become read-only.
         if stat.S_IMODE(os.fstat(folder.file).st_mode) != 0o700:
             os.fchmod(folder.file, 0o700)
         return folder
@@ -121,7 +129,7 @@ class OpenFolder:
         return sorted(os.listdir(self.file))
 
     def status(self, name: str) -> os.stat_result:
-        """The status of the name itself: a link is not followed."""
+        """Returns the status of the name itself: a link is not followed."""
         return os.stat(name, dir_fd=self.file, follow_symlinks=False)
 
     def has(self, name: str) -> bool:
@@ -131,7 +139,7 @@ class OpenFolder:
             return False
 
     def open(self, name: str, flags: int = os.O_RDONLY) -> int:
-        """Opens this user's plain file of this name. Raises NotPlain for anything else."""
+        """Opens the plain file of this user with this name. Raises NotPlain for anything else."""
         path = os.path.join(self.path, name)
         look = self._named(name, LOOK)
         try:
@@ -146,11 +154,11 @@ class OpenFolder:
             os.close(look)
 
     def create(self, name: str, flags: int = os.O_WRONLY) -> int:
-        """Makes a file that only we can read. Raises FileExistsError where anything has this name."""
+        """Creates a file that only this user can read. Raises FileExistsError where the name exists."""
         return self._named(name, flags | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
 
     def _named(self, name: str, flags: int) -> int:
-        """An error names the whole path."""
+        """Opens a name; an error then holds the whole path."""
         try:
             return os.open(name, flags, 0o600, dir_fd=self.file)
         except OSError as problem:
@@ -158,7 +166,7 @@ class OpenFolder:
             raise
 
     def read(self, name: str, most: int = 1 << 20) -> bytes:
-        """Reads at most this number of bytes from the start of a plain file of this user."""
+        """Returns at most so many bytes from the start of a plain file of this user."""
         with open(self.open(name), "rb") as file:
             return file.read(most)
 
@@ -170,11 +178,11 @@ class OpenFolder:
             raise
 
     def unlink(self, name: str) -> None:
-        """Takes away the name; what a link leads to stays."""
+        """Removes the name; the target of a link stays."""
         os.unlink(name, dir_fd=self.file)
 
     def discard(self, name: str) -> None:
-        """Removes a file, if it is there and can be removed."""
+        """Removes a file if it exists and can be removed."""
         try:
             self.unlink(name)
         except OSError:
@@ -187,13 +195,14 @@ class OpenFolder:
             pass
 
     def leave(self) -> None:
-        """Removes this folder and those above it that are ours, as far as they are empty."""
+        """Removes this folder and those above it that belong to this user, as far as they are empty."""
         if self.parent:
             self.parent.remove_if_empty(self.name)
             self.parent.leave()
 
     def matching(self, pattern: str) -> "Iterator[tuple[str, OpenFolder, str]]":
-        """What fits the pattern below here: its name from here, the folder that it lies in, and its name there."""
+        """Yields the matches of a pattern below this folder: the name from here, the folder of the file, and its
+        name there."""
         first, _, rest = pattern.partition("/")
         for name in self.names():
             if not fnmatch.fnmatchcase(name, first) or name.startswith(".") > first.startswith("."):
@@ -206,8 +215,8 @@ class OpenFolder:
                 yield f"{name}/{below}", folder, last
 
     def beside(self, name: str) -> "Found":
-        """The folder of this name. Ray's link to its last session names one beside it: that name is taken, and the
-        link is not followed."""
+        """Returns the folder of this name. Ray's link to its last session names a folder beside it. Only that name
+        is used: the link is not followed."""
         try:
             name = os.path.basename(os.readlink(name, dir_fd=self.file))
         except OSError:
@@ -219,7 +228,7 @@ Found = Union[OpenFolder, Absent, NotOurs]
 
 
 def objection(status: os.stat_result, any_mode: bool) -> str:
-    """The kind of object where it is not a private folder; empty where it is one."""
+    """Returns the kind of the obstacle where the folder is not private; otherwise an empty text."""
     if stat.S_ISLNK(status.st_mode):
         return "link"
     if not stat.S_ISDIR(status.st_mode):
@@ -230,7 +239,7 @@ def objection(status: os.stat_result, any_mode: bool) -> str:
 
 
 def is_plain(status: os.stat_result) -> bool:
-    """Whether it is a file of this user with one name only: a second name could lie anywhere."""
+    """Returns whether it is a file of this user with only one name: a second name could be anywhere."""
     return stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid() and status.st_nlink == 1
 
 
@@ -242,7 +251,8 @@ def user_name(user: int) -> str:
 
 
 def shared_folder(root: str) -> Found:
-    """The folder that private folders lie in: only root and this user may remove this user's entries there."""
+    """Returns the folder that holds the users' folders: only root and this user may remove this user's folder
+    there."""
     try:
         file = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
@@ -257,8 +267,7 @@ def shared_folder(root: str) -> Found:
 
 
 def others_may_write(status: os.stat_result) -> bool:
-    """Whether other users may write. A group of this user alone, as many systems create for each user, does not
-    count."""
+    """Returns whether other users may write. A group with only this user, as many systems make, does not count."""
     if status.st_mode & 0o002 or not status.st_mode & 0o020:
         return bool(status.st_mode & 0o002)
     try:
@@ -269,7 +278,7 @@ def others_may_write(status: os.stat_result) -> bool:
 
 
 def opened(root: str, *names: str) -> Found:
-    """The folder of these names below the shared one."""
+    """Returns the folder of these names below the shared one."""
     folder = shared_folder(root)
     for name in names:
         folder = inside(folder, name)
@@ -277,7 +286,8 @@ def opened(root: str, *names: str) -> Found:
 
 
 def made(root: str, *names: str) -> OpenFolder:
-    """The same, made where there is none. Raises SystemExit where anything on the way is not ours alone."""
+    """Returns the same folder, created where it is missing. Raises SystemExit where a folder on the path is not
+    private."""
     os.makedirs(root, 0o755, exist_ok=True)
     for _ in range(TRIES):
         try:
@@ -299,7 +309,7 @@ def _made(root: str, *names: str) -> OpenFolder:
 
 
 def in_the_way(folder: Found, *units: str) -> "NotOurs | None":
-    """The object at the path of a private folder, or of one of these folders in it, that is not private."""
+    """Returns the obstacle at the path of this folder, or of one of these folders in it."""
     folders = [folder, *(inside(folder, unit) for unit in units)]
     return next((each for each in folders if isinstance(each, NotOurs)), None)
 
@@ -309,24 +319,25 @@ def own_name() -> str:
 
 
 def user_folder(root: str, *names: str) -> Found:
-    """That of this user, with the clusters in it; or the folder of these names below it."""
+    """Returns this user's folder, which holds the clusters; or the folder of these names below it."""
     return opened(root, own_name(), *names)
 
 
 def path_of(root: str, name: str) -> str:
-    """The path of this cluster's folder, as units are launched with it, whether or not it exists."""
+    """Returns the path of this cluster's folder, existing or not: programs that are launched there get this
+    path."""
     return os.path.join(root, own_name(), name)
 
 
 def inside(folder: Found, name: str) -> Found:
-    """The folder of this name in one that may not be ours, or not be there."""
+    """Returns the folder of this name in a folder that may be missing or not private."""
     if isinstance(folder, Absent):
         return Absent(os.path.join(folder.path, name))
     return folder.folder(name) if isinstance(folder, OpenFolder) else folder
 
 
 def split(path: str, names: int) -> "tuple[Any, ...]":
-    """The shared folder, and the names below it."""
+    """Returns the shared folder, and the names below it."""
     root, *rest = os.path.normpath(path).rsplit("/", names)
     return (root or "/", *rest)
 

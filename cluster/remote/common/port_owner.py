@@ -1,4 +1,4 @@
-"""The users who listen on this port, on any address, with sockets that no process of the unit in `folder` has."""
+"""The other users that listen on a port of a unit on this host."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def strangers(port: int, folder: str) -> "list[str]":
-    """The users who listen on this port, on any address, on sockets outside of the unit in `folder`."""
+    """Returns the users that listen on this port, on any address, with sockets outside the unit in `folder`."""
     rows = [each for each in tcp_sockets() if each.state == "LISTEN"]
     listening = {each.inode: each.user for each in rows if int(each.local.rpartition(":")[2], 16) == port}
     held = {link for pid in unit_pids(unit_folder(folder), processes()) for link, _ in links(f"/proc/{pid}/fd")}

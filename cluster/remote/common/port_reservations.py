@@ -1,12 +1,14 @@
-"""Reservations of ports, before any process listens: locks on files in this user's private folder, which no other
-user can take. A lock ends with its holder.
+"""The owner of a port on this host before a process listens on it.
 
-A starting Ray binds its ports one after the other, for seconds. If a check listens on one of them at that moment,
-its raylet exits. `ray start` reports half a minute later that it did not come up (measured). So a unit has a
-shared lock on each of its ports, and a check has an exclusive one.
+Each is a lock on a file in this user's own folder, so other users cannot take it. A lock ends with its holder in
+every case.
 
-Earlier versions use names of abstract sockets in place of locks. This version takes and reads them as well. Any
-user can take such a name, so only a name of this user's processes counts.
+A starting Ray binds its ports for seconds, one after the other. If a check listens on one of them at that moment,
+its raylet crashes. `ray start` reports half a minute later that the raylet did not start (measured).
+So a unit holds a shared lock on each of its ports, and a check holds an exclusive one.
+
+Programs of older versions have names of abstract sockets instead of locks. These names are also taken and checked.
+Any user can take such a name, so only names of this user count.
 """
 
 import fcntl
@@ -21,14 +23,14 @@ if TYPE_CHECKING:
     from cluster.remote.common.owned_folder import TRIES, OpenFolder
     from cluster.remote.common.processes import is_ours, links
 
-#: Seconds for a check to be done with a port.
+#: Seconds for a check to finish with a port.
 CHECKED = 10.0
-#: Where the locks lie, below the folder of this user.
+#: The folder of the locks, below the folder of this user.
 PORTS = "ports"
 
 
 class Claim:
-    """What a port is claimed by, for as long as it is kept."""
+    """The reservation of a port, which lasts as long as it is kept."""
 
     def __init__(self, ours: Any, port: int) -> None:
         self.ours = ours
@@ -37,16 +39,17 @@ class Claim:
         self.name: Any = None
 
     def take(self, how: int) -> None:
-        """Raises BlockingIOError where another program of this user has it, unless `how` says to wait."""
+        """Takes the lock. Raises BlockingIOError where another program of this user holds it, unless `how`
+        waits."""
         for _ in range(TRIES if self.ours else 0):
             try:
                 if self.lock(how):
                     return
             except FileNotFoundError:
-                continue  # an empty folder that somebody of ours has removed
+                continue  # another program of this user has removed an empty folder
 
     def lock(self, how: int) -> bool:
-        """Whether it is ours now; whoever had it last may remove the file meanwhile."""
+        """Returns whether the lock is now held; its last holder may remove the file meanwhile."""
         ports = self.ours.make(PORTS)
         self.file = open_or_make(ports, str(self.port), os.O_RDWR | os.O_CREAT)
         try:
@@ -74,8 +77,11 @@ class Claim:
 
 
 def for_unit(ports: "list[int]", ours: "OpenFolder") -> "list[Claim]":
-    """The claims of these ports. No check listens on any of them then, except one that hangs. Other units may
-    have claimed the same ports; preflight compares them."""
+    """Returns the reservations of these ports.
+
+    No check then listens on any of them, except one that hangs. Other units may have reserved the same ports:
+    another check compares that.
+    """
     claims = [Claim(ours, port) for port in dict.fromkeys(ports)]
     for claim in claims:
         claim.give_name("unit")
@@ -100,8 +106,10 @@ def waited_for(claim: Claim) -> None:
 
 
 def for_check(port: int, ours: Any) -> "Claim | None":
-    """The claim of this port; None where a unit or another check has it. Where no private folder can exist, no
-    unit can start either."""
+    """Returns the reservation of this port; None where a unit or another check holds it.
+
+    Where no folder of this user can exist, no unit of this user can start either.
+    """
     claim = Claim(ours, port)
     try:
         claim.take(fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -117,7 +125,7 @@ def for_check(port: int, ours: Any) -> "Claim | None":
 
 
 def remove_claims(ours: "OpenFolder") -> None:
-    """Removes claims without a holder."""
+    """Removes the files of locks that no program holds."""
     ports = ours.folder(PORTS)
     if isinstance(ports, OpenFolder):
         for port in ports.names():
@@ -140,7 +148,8 @@ def remove_claim(ports: "OpenFolder", port: str) -> None:
 
 
 def name(words: str) -> "socket.socket | None":
-    """A name within this host's network, as its ports are. None where it is given already."""
+    """Takes a name within this host's network, which also holds its ports. Returns None where the name is
+    taken."""
     endpoint = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
         endpoint.bind(f"\0orchestrator {words}")
@@ -151,7 +160,7 @@ def name(words: str) -> "socket.socket | None":
 
 
 def given_by_us(words: str) -> bool:
-    """Whether a process of this user has given the name."""
+    """Returns whether a process of this user holds the name."""
     try:
         with open("/proc/net/unix", errors="replace") as table:
             rows = [line.split(None, 7) for line in table]

@@ -1,4 +1,4 @@
-"""What /proc says of processes."""
+"""Facts about processes from /proc."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from typing import Any, Iterator, NamedTuple
 
 
 class Process(NamedTuple):
-    """One line of /proc/PID/stat. `ticks` is the start time, which with the pid survives the pid's reuse."""
+    """One line of /proc/PID/stat. `ticks` is the start time: with it, the pid stays unique after its reuse."""
 
     pid: int
     state: str
@@ -17,7 +17,7 @@ class Process(NamedTuple):
 
 
 def payload() -> dict[str, Any]:
-    """The data that came after the program's own text."""
+    """Returns the data that came after the program's own text."""
     data: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
     return data
 
@@ -37,7 +37,7 @@ def process(pid: int) -> "Process | None":
 
 
 def processes() -> dict[int, Process]:
-    """Every process that is alive; zombies are not."""
+    """Returns every running process; zombies do not count."""
     everything = (process(int(name)) for name in os.listdir("/proc") if name.isdigit())
     return {entry.pid: entry for entry in everything if entry and entry.state not in "ZX"}
 
@@ -51,7 +51,7 @@ def command_line(pid: int) -> str:
 
 
 def process_name(pid: int) -> str:
-    """The name as the kernel keeps it: at most 15 characters."""
+    """Returns the name as the kernel keeps it: at most 15 characters."""
     try:
         with open(f"/proc/{pid}/comm", errors="replace") as file:
             return file.read().rstrip("\n")
@@ -67,7 +67,7 @@ def is_ours(pid: int) -> bool:
 
 
 def below(table: dict[int, Process], roots: set[int]) -> set[int]:
-    """`roots` that are alive, and everything that descends from them."""
+    """Returns the running processes of `roots`, and all their descendants."""
     pids = {pid for pid in roots if pid in table}
     while True:
         more = {entry.pid for entry in table.values() if entry.parent in pids} - pids
@@ -77,7 +77,8 @@ def below(table: dict[int, Process], roots: set[int]) -> set[int]:
 
 
 def links(folder: str) -> "Iterator[tuple[str, bool]]":
-    """What each descriptor points to, and whether for writing; one that closes meanwhile does not hide others."""
+    """Yields the target of each descriptor, and whether it is open for writing. One that closes meanwhile is
+    skipped."""
     try:
         names = os.listdir(folder)
     except OSError:

@@ -1,4 +1,4 @@
-"""What a keeper wrote of its unit, and whether it is the keeper of that unit that lives."""
+"""The keeper's record of its unit, and whether that keeper still runs."""
 
 import json
 import math
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from cluster.remote.common.owned_folder import NotOurs, OpenFolder
     from cluster.remote.common.processes import boot_id, is_ours, links, process, process_name
 
-#: What a record must hold to be of any use.
+#: A record without these fields is not usable.
 RECORDED = {"argv", "fingerprint", "launched", "keeper", "ticks", "boot", "status"}
-#: Of a record, in bytes: the environment of a unit is some thousand.
+#: Bytes of a record: the environment of a unit takes some thousand.
 LONGEST_RECORD = 1 << 20
-#: Beyond every pid, exit status and start time.
+#: Above every pid, exit status and start time.
 LARGEST_NUMBER = 1 << 62
 
 
 def read_record(unit: Any) -> "dict[str, Any] | None":
-    """The keeper's record of the unit in this folder; None without a complete record of this user."""
+    """Returns the keeper's record of the unit in this folder; None where this user has no complete one."""
     if not isinstance(unit, OpenFolder):
         return None
     try:
@@ -32,7 +32,7 @@ def read_record(unit: Any) -> "dict[str, Any] | None":
 
 
 def is_record(record: Any) -> bool:
-    """Whether every field has its type; otherwise another program wrote it, or it is incomplete."""
+    """Returns whether every field has its type: otherwise it comes from another program, or was never complete."""
     if not (isinstance(record, dict) and set(record) >= RECORDED):
         return False
     argv, texts = record["argv"], (record["fingerprint"], record["boot"], record.get("cluster", ""))
@@ -53,15 +53,15 @@ def is_number(value: Any) -> bool:
 
 
 def runs(record: "dict[str, Any]", unit: "OpenFolder") -> bool:
-    """Whether the keeper of this record is the one that lives, and its leader has not ended."""
+    """Returns whether the keeper of this record still runs, and its leader has not exited."""
     return record["status"] is None and not record.get("stopping") and keeper_lives(record, unit)
 
 
 def keeper_lives(record: "dict[str, Any]", unit: "OpenFolder") -> bool:
-    """Whether the process of this record runs and keeps this unit.
+    """Returns whether the process of this record runs and keeps this unit.
 
-    A killed process stays as a zombie where its parent does not collect it, as under the first process of a
-    container.
+    A killed keeper stays as a zombie where its parent does not collect it, for example under the first process of
+    a container.
     """
     keeper = process(record["keeper"]) if record["boot"] == boot_id() else None
     lives = keeper is not None and keeper.ticks == record["ticks"] and keeper.state not in "ZX"
@@ -69,8 +69,10 @@ def keeper_lives(record: "dict[str, Any]", unit: "OpenFolder") -> bool:
 
 
 def is_keeper(pid: int, unit: Any) -> bool:
-    """Whether it is the keeper of this very unit: by its user, by the name that only keepers take, and by its
-    open files."""
+    """Returns whether it is the keeper of this very unit.
+
+    Its user decides, the name that only keepers give themselves, and the files that it has open there.
+    """
     if (
         isinstance(unit, NotOurs)
         or not is_ours(pid)
@@ -82,5 +84,5 @@ def is_keeper(pid: int, unit: Any) -> bool:
 
 
 def folder_path(unit: Any) -> str:
-    """The path as processes have it that have something open there; also of one that was removed under them."""
+    """Returns the path as processes have it that have a file open there, also after the folder was removed."""
     return unit.real_path() if isinstance(unit, OpenFolder) else os.path.realpath(unit.path)

@@ -1,4 +1,4 @@
-"""Takes secrets out of the output of a host: on the host before it leaves, and once more by whoever keeps it."""
+"""Removes secrets from the output of a host: on the host before it leaves, and once more where it is stored."""
 
 import os
 import re
@@ -6,10 +6,10 @@ from functools import lru_cache
 from typing import Callable, Iterable, Iterator, Mapping
 
 REDACTED = "**********"
-#: Shorter values are words of their own; to take those out would leave nothing to read.
+#: Shorter values are ordinary words: removing them would make the text unreadable.
 SHORTEST = 6
 
-#: What looks like a secret whatever stands before it: tokens of well-known services, and keys in PEM.
+#: Texts that look like a secret in any place: tokens of well-known services, and keys in PEM.
 SHAPES = re.compile(
     r"\b(?:hf_[A-Za-z0-9]{12,}|[srp]k-[\w-]{12,}|gh[pousr]_[A-Za-z0-9]{12,}|github_pat_\w{12,}|glpat-[\w-]{12,}"
     r"|nvapi-[\w-]{12,}|AKIA[0-9A-Z]{16}|xox[baprs]-[\w-]{8,})"
@@ -21,14 +21,14 @@ WEB_TOKEN = re.compile(
     r"(?<![\w-])(?=[\w-]{11})(?=(?P<before>[\w-]*?)\beyJ[\w-]{8})"
     r"(?=(?P<first>[\w-]+))(?P=first)\.[\w-]{8,}\.[\w-]*"
 )
-#: user:password@ in a URL, and what follows Bearer or Basic.
+#: user:password@ in a URL, and the text after Bearer or Basic.
 IN_URLS = re.compile(r"(?<=://)[^/\s:@'\"]*:[^/\s@'\"]+(?=@)")
 AFTER_BEARER = re.compile(r"([bB](?<!\w[bB])(?i:earer|asic))(\s+|%20)(?!(?i:auth|token)|\*)[\w.~+/=-]{6,}")
 #: Where a value begins: what separates it from its name in environments, dicts and YAML, and on command lines.
 _VALUE = r"(?P<quote>[bB]?[\"']|\\\")?(?(quote)|(?=[^\s,;'\"\]})]))"
 PAIR = rf"\\?[\"']?(?:[^\S\n]*(?:=>|:)[^\S\n]*|[^\S\n]+=[^\S\n]+|=)\[?{_VALUE}"
 FLAG = rf"(?:[^\S\n]+|\\?[\"'],?[^\S\n]*|=){_VALUE}"
-#: Where it ends, with and without a quote before it.
+#: The end of a value, with and without a quote before it.
 END_OF_VALUE = {True: re.compile(r"[\"'\\\n]"), False: re.compile(r"[\s,;'\"\]})]")}
 _ENDS = r"(?(quote)(?=[\"'\\\n]|\Z)|(?=[\s,;'\"\]})]|\Z))"
 #: Characters of a value that a pattern reads: a value may be as long as the text, and stand behind many names.
@@ -53,7 +53,7 @@ MORE_NAMES = "|passphrase|authorization|api-key|access-key|private-key"
 
 
 def secrets_of(variables: "Mapping[str, str]", names: str) -> "list[str]":
-    """The values that must not be shown of an environment; `names` is a pattern of secret names."""
+    """Returns the secret values of an environment; `names` is a pattern of secret names."""
     return [
         value
         for name, value in variables.items()
@@ -65,9 +65,10 @@ def secrets_of(variables: "Mapping[str, str]", names: str) -> "list[str]":
 
 
 def redact(text: str, values: "Iterable[str]", names: str) -> str:
-    """`text` without `values`, without what follows a name like `names`, without what looks like a secret.
+    """Returns `text` without `values`, without the values of names like `names`, and without texts that look like
+    a secret.
 
-    Anybody writes the text, so it takes time in proportion to its length: no pattern reads a word twice.
+    Any program may write the text, so the time grows only with its length: no pattern reads a word twice.
     """
     text = without_values(text, values)
     text = without_spans(text, [*shapes_in(text)])
@@ -83,7 +84,7 @@ def without_values(text: str, values: "Iterable[str]") -> str:
 
 
 def shapes_in(text: str) -> "Iterator[tuple[int, int]]":
-    """Where something stands that looks like a secret."""
+    """Yields the positions of texts that look like a secret."""
     yield from (match.span() for match in SHAPES.finditer(text))
     if "eyJ" in text:
         yield from ((match.end("before"), match.end()) for match in WEB_TOKEN.finditer(text))
@@ -125,7 +126,7 @@ def after_names(
 
 
 def without_spans(text: str, spans: "list[tuple[int, int]]") -> str:
-    """Spans may overlap: those that do are hidden as one."""
+    """Returns the text without the spans. Overlapping spans are hidden as one."""
     shown, done = [], 0
     for start, end in sorted(spans):
         if end > done:
@@ -135,7 +136,7 @@ def without_spans(text: str, spans: "list[tuple[int, int]]") -> str:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a name sounds like a secret. In capitals it is that of a variable."""
+    """Returns whether a name sounds like a secret. A name in capitals is that of a variable."""
     if name.upper() == name:
         return not name.endswith(NO_SECRET)
     return bool(SMALL_NAME.match(name.lower())) and not OF_TOKENIZERS.match(name.lower())

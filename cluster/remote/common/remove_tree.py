@@ -1,4 +1,4 @@
-"""Removes the content of a private folder, and nothing that lies anywhere else."""
+"""Removes the content of a folder of this user, and nothing elsewhere."""
 
 import os
 import stat
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Iterator
 if TYPE_CHECKING:
     from cluster.remote.common.owned_folder import NotOurs, OpenFolder
 
-#: Folders in one another, of which each is held open: no program of ours makes nearly as many.
+#: The depth of nested folders, each of which is held open: no program of the cluster makes nearly as many.
 DEEPEST = 200
 
 
 def remove(folder: "OpenFolder", name: str, depth: int = 0) -> "Iterator[str]":
-    """Removes a name, and yields why things stay. A link or a pipe loses its name. A folder of another user, or
-    on another disk, is not entered."""
+    """Yields the reasons why files stay.
+
+    A link or a pipe loses only its name. A folder of another user, or on another disk, is not entered.
+    """
     try:
         if not stat.S_ISDIR(folder.status(name).st_mode):
             folder.unlink(name)

@@ -1,8 +1,8 @@
-"""The TCP sockets of this host's network, out of the kernel's own tables."""
+"""The TCP sockets of this host's network, from the kernel's own tables."""
 
 from typing import Iterator, NamedTuple
 
-#: By their numbers in the tables.
+#: The states by their numbers in the tables.
 TCP_STATES = {
     "01": "ESTABLISHED", "02": "SYN_SENT", "03": "SYN_RECV", "04": "FIN_WAIT1", "05": "FIN_WAIT2",
     "06": "TIME_WAIT", "07": "CLOSE", "08": "CLOSE_WAIT", "09": "LAST_ACK", "0A": "LISTEN", "0B": "CLOSING",

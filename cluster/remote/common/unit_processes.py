@@ -1,4 +1,4 @@
-"""Which processes belong to a unit."""
+"""The processes that belong to a unit of this user."""
 
 import os
 from typing import TYPE_CHECKING, Any, Iterator
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def unit_pids(unit: Any, table: "dict[int, Process]") -> "set[int]":
-    """The running processes of the unit in this folder: keeper, leader and all descendants; empty where the
-    folder is not private.
+    """Returns the running processes of the unit in this folder: keeper, leader and all descendants.
 
-    Three traces count, since each can be lost. The first is the tree below the keeper: it is a child subreaper,
-    so orphans stay below it. The second is its session. The third counts without a keeper or record: processes
-    that write to a file of the unit.
+    It is empty where the folder is not private. There are three traces, because each can be missing. The first is
+    the tree below the keeper, a child subreaper, so orphans stay below it. The second is its session. The third
+    are the processes that write to a file of the unit; it counts once the keeper has exited or its record is
+    missing.
     """
     if isinstance(unit, NotOurs):
         return set()
@@ -29,20 +29,20 @@ def unit_pids(unit: Any, table: "dict[int, Process]") -> "set[int]":
 
 
 def session(keeper: int, table: "dict[int, Process]", writing: "set[int]") -> "set[int]":
-    """The rest of the session of a keeper that has exited. Its pid may be that of another session by now, in
-    which no process writes to a file of the unit.
+    """Returns the rest of the session of a keeper that has exited.
 
-    The kernel does not reuse the pid of a session while it has members.
+    Its pid may now belong to another session; no process of that session writes to a file of the unit. The kernel
+    does not reuse a pid that is a session's id while the session has members.
     """
     members = {entry.pid for entry in table.values() if entry.session == keeper and is_ours(entry.pid)}
     return members if keeper not in table and members & writing else set()
 
 
 def writers(unit: Any) -> "Iterator[int]":
-    """Processes of this user that hold a file below the folder open for writing.
+    """Yields the processes of this user that have a file below the folder open for writing.
 
-    Where the folder was removed meanwhile, any user may have created one of this name. There, a process counts by
-    the keeper's name, or if it started in the folder, as a leader and its descendants do.
+    If the folder was removed under them, any user may have made one of this name. Then a process must be the
+    keeper by its name, or must have started in the folder, as a leader and its descendants do.
     """
     top = folder_path(unit) + "/"
     for name in os.listdir("/proc"):

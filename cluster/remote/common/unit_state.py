@@ -1,4 +1,4 @@
-"""Whether a unit lives: its keeper and its leader do, and it has all that it cannot do without."""
+"""The state of a unit: it runs if its keeper, its leader and all processes that it needs run."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -8,16 +8,16 @@ if TYPE_CHECKING:
     from cluster.remote.common.records import read_record, runs
     from cluster.remote.common.unit_processes import unit_pids
 
-#: `ray start` says it once everything of a Ray runs.
+#: `ray start` prints it once all processes of a Ray run.
 STARTED = "Ray runtime started"
-#: Characters that a word about who launched a unit may have.
+#: The number of characters in a word about the operator who launched a unit.
 WORD = 256
-#: Where in its log it says so, in bytes.
+#: Bytes of its log in which this line is searched.
 START_OF_LOG = 8 << 20
 
 
 def presence(unit: Any) -> "dict[str, Any]":
-    """The state of the unit in this folder: presence, exit status, and what it has lost."""
+    """Returns the state of the unit in this folder: presence, exit status, and missing processes."""
     record = read_record(unit)
     if record is None:
         pids = unit_pids(unit, processes())
@@ -28,7 +28,7 @@ def presence(unit: Any) -> "dict[str, Any]":
 
 
 def launcher(record: dict[str, Any]) -> "dict[str, str] | None":
-    """Who launched the unit; None where the record does not say, or not in words of sensible length."""
+    """Returns who launched the unit; None where the record does not hold it, or holds words that are too long."""
     by = record.get("launched_by")
     if not isinstance(by, dict):
         return None
@@ -38,10 +38,10 @@ def launcher(record: dict[str, Any]) -> "dict[str, str] | None":
 
 
 def lost_of_ray(unit: "OpenFolder", argv: "list[str]") -> "list[str]":
-    """What a started Ray no longer has.
+    """Returns the processes that a started Ray no longer has.
 
-    `ray start --block` keeps running when its raylet exits with status 0, as it does after its agent has exited
-    (seen with Ray 2.60). No client can connect then, or find a GPU.
+    `ray start --block` keeps running when its raylet exits with status 0, which happens after a crash of its agent
+    (seen with Ray 2.60). Ray then accepts no connection and gives no GPU.
     """
     if argv[1:2] != ["start"] or not says_started(unit):
         return []

@@ -1,1 +1,1 @@
-"""Programs that bring what a host knows of a failure."""
+"""Programs that bring a host's evidence of a failure."""

@@ -1,12 +1,22 @@
-"""Collects evidence about a failed start from a host: logs, records, processes, connections, GPUs, kernel.
+"""Brings a host's evidence about a failed start: logs, records, processes, connections, GPUs, kernel.
 
-Data: state (root of the state directory), folder (of this cluster and host below it), files (each with pattern,
-head, tail and within). commands has argv by name. processes and versions say whether to collect them. kernel is a
-pattern, empty to skip it, and kernel_within is in seconds. ray_state is a program and its data, or nothing.
-secret_names is a pattern. seconds is the time for everything, most the limit of bytes.
+Data:
+- state: the root of the state directory
+- folder: that of this cluster and host below it
+- files: each with pattern, head, tail and within
+- commands: words by name
+- processes: whether to read ours
+- versions: whether to list the installed packages
+- kernel: a pattern, empty to leave it out
+- kernel_within, in seconds
+- ray_state: a program and its data, or null
+- secret_names: a pattern
+- seconds: the time limit
+- most: the limit in bytes
 
-Prints a line of JSON for each item at once: name, and text, packed and without secrets. So a caller with a
-shorter timeout still has something. The last line names what did not fit into the time or the bytes.
+Prints a line of JSON for each text as soon as it has it: a caller that stops waiting keeps the texts so far.
+A line has a name, and the text, packed and without secrets. The last line names the texts that did not fit into
+the limits.
 """
 
 import json
@@ -27,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def both_ends(opened_file: int, head: int, tail: int) -> str:
-    """The first and the last bytes of a file, on whole lines: a secret must not be cut in two."""
+    """Returns the first and the last bytes of a file, on whole lines: a secret must not be cut into two."""
     with open(opened_file, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size <= head + tail:
@@ -41,7 +51,7 @@ def both_ends(opened_file: int, head: int, tail: int) -> str:
 
 
 def say_files(teller: Teller, base: "OpenFolder", files: "list[dict[str, Any]]") -> None:
-    """Each once, by its name below `base`."""
+    """Tells each file once, by its name below `base`."""
     done = set()
     for wanted in files:
         youngest = sorted(base.matching(wanted["pattern"]), key=lambda match: (age(*match[1:]), match[0]))
@@ -56,7 +66,7 @@ def say_files(teller: Teller, base: "OpenFolder", files: "list[dict[str, Any]]")
 
 
 def age(folder: "OpenFolder", name: str) -> float:
-    """Seconds since the last write to it."""
+    """Returns the seconds since the last write to it."""
     try:
         return time.time() - folder.status(name).st_mtime
     except OSError:
@@ -64,7 +74,7 @@ def age(folder: "OpenFolder", name: str) -> float:
 
 
 def say_file(teller: Teller, name: str, folder: "OpenFolder", last: str, wanted: "dict[str, Any]") -> None:
-    """One that takes longer than its slice of the time is left out: whoever wrote it may mean no good."""
+    """Tells one file. A file that exceeds its slice of the time is left out: its writer may be hostile."""
     try:
         with at_most(teller.slice()):
             text = both_ends(folder.open(last), wanted["head"], wanted["tail"])
@@ -106,7 +116,7 @@ def main() -> None:
 
 
 def secrets_here(base: Any, names: str) -> "list[str]":
-    """The secrets of the session, and Ray's token."""
+    """Returns the secrets of the session, and Ray's token."""
     values = secrets_of(os.environ, names)
     try:
         if isinstance(base, OpenFolder):

@@ -1,4 +1,4 @@
-"""What other programs of a host say, and its kernel: none is waited for longer than there is time."""
+"""The output of other programs of a host, and of its kernel, within the time limit."""
 
 import json
 import re
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def say_commands(teller: "Teller", commands: "dict[str, list[str]]") -> None:
-    """What each has said; all at once, and none for longer than there is time."""
+    """Tells the output of each command; all run at once, and none exceeds the time limit."""
     children = {name: begun(words) for name, words in commands.items()}
     for name, child in children.items():
         if isinstance(child, str):
@@ -28,7 +28,7 @@ def say_commands(teller: "Teller", commands: "dict[str, list[str]]") -> None:
 
 
 def begun(words: "list[str]", stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes] | str":
-    """Why it does not run, in a word."""
+    """Returns the started program, or in a word why it does not run."""
     try:
         return subprocess.Popen(words, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except OSError as problem:
@@ -36,7 +36,7 @@ def begun(words: "list[str]", stdin: int = subprocess.DEVNULL) -> "subprocess.Po
 
 
 def ask_ray(request: "dict[str, Any] | None") -> "subprocess.Popen[bytes] | str | None":
-    """Begun before all else, since it takes the longest."""
+    """Starts the question to Ray, before all others, because it takes longest."""
     if not request:
         return None
     child = begun([sys.executable, "-I", "-c", request["program"]], subprocess.PIPE)
@@ -59,14 +59,14 @@ def say_ray(teller: "Teller", child: "subprocess.Popen[bytes] | str | None") -> 
     teller.say("ray_state.json", lines[-1] if lines[-1][:1] == "{" else json.dumps({"problem": lines[-1][:500]}))
 
 
-#: As /dev/kmsg has it: the level, a number, microseconds since the boot, flags; then the text.
+#: The form of a line in /dev/kmsg: the level, a number, microseconds since the boot, flags; then the text.
 STAMPED = re.compile(r"\d+,\d+,(\d+),[^;]*;(.*)", re.DOTALL)
 
 
 def kernel_said(sign: str, within: float) -> "Iterator[str]":
-    """Lines of so many last seconds, where they say how old they are."""
+    """Yields the lines of the last `within` seconds, where they show their age."""
     lines = kernel_log(sign)
-    for line in ["[may not be read by this user]"] if lines is None else lines:
+    for line in ["[this user has no permission to read the kernel log]"] if lines is None else lines:
         stamped = STAMPED.match(line)
         if stamped is None:
             yield line
@@ -77,7 +77,7 @@ def kernel_said(sign: str, within: float) -> "Iterator[str]":
 
 
 def installed() -> str:
-    """Every distribution of the venv."""
+    """Returns every distribution of the venv."""
     from importlib import metadata
 
     distributions = {

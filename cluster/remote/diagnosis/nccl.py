@@ -1,4 +1,4 @@
-"""The lines of the ranks' NCCL logs that name the network, of the launch whose Ray or vLLM runs now.
+"""The lines about the network in the ranks' NCCL logs, of the launch with the running Ray or vLLM.
 
 Data: state (the folder with the logs).
 """
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from cluster.remote.common.owned_folder import OpenFolder, cluster_folder
     from cluster.remote.common.processes import payload, processes
 
-#: Of a line that goes on for ever, in bytes.
+#: Bytes of a line that never ends.
 LONGEST_LINE = 1 << 16
 SIGN = re.compile(r"Using network|NET/(IB|Socket) ?:|via NET/")
 
 
 def lines(state: "OpenFolder") -> Iterator[str]:
-    """The lines of processes that are alive: a log that a former rank left says nothing of this launch."""
+    """Yields the lines of running processes: the log of an earlier rank shows nothing about this launch."""
     alive = processes()
     for name, _, _ in state.matching("nccl.*.log"):
         pid = name.rsplit(".", 2)[1]

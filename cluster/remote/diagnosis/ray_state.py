@@ -1,5 +1,6 @@
-"""What the Ray on the head knows of its hosts, its placement groups and its available GPUs. It is a program of
-its own, since it may hang with that Ray: its caller does not wait for long.
+"""The hosts, placement groups and free GPUs in the Ray on the head.
+
+It is a program of its own, because it may hang with the Ray that it asks: its caller does not wait for long.
 
 Data: address (head:port), authentication (environment). Prints one line of JSON.
 """
@@ -43,7 +44,7 @@ def tell() -> None:
     ray.init(address=data["address"], log_to_driver=False, configure_logging=False)
     free = ray.available_resources().get("GPU", 0)
     print(json.dumps({"nodes": nodes(ray), "placement_groups": groups(ray), "free_gpus": free}), flush=True)
-    # A driver's orderly exit takes seconds that nobody needs.
+    # A driver's orderly exit takes seconds for no use.
     os._exit(0)
 
 

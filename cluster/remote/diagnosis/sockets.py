@@ -1,4 +1,4 @@
-"""The TCP connections of our processes."""
+"""The TCP connections of the cluster's processes."""
 
 import ipaddress
 import sys
@@ -8,12 +8,12 @@ if TYPE_CHECKING:
     from cluster.remote.common.processes import links
     from cluster.remote.common.tcp import tcp_sockets
 
-#: A host of eight ranks has a few hundred; a table of all on a busy host would be no help.
+#: A host of eight ranks has a few hundred; a table of all on a busy host would not help.
 MOST_SOCKETS = 4000
 
 
 def sockets(pids: "set[int]") -> "list[dict[str, Any]]":
-    """The sockets of these processes: pid, state, both ends, bytes that wait to be sent and to be read."""
+    """Returns the sockets of these processes: pid, state, both ends, and the bytes that wait in each direction."""
     owners = {}
     for pid in pids:
         for target, _ in links(f"/proc/{pid}/fd"):
@@ -35,7 +35,7 @@ def sockets(pids: "set[int]") -> "list[dict[str, Any]]":
 
 
 def end_of(words: str) -> str:
-    """10.0.0.2:6379, out of numbers in the order of this machine's bytes."""
+    """Returns 10.0.0.2:6379, from numbers in the byte order of this host."""
     address, port = words.split(":")
     raw = bytes.fromhex(address)
     if sys.byteorder == "little":

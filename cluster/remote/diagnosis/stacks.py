@@ -1,4 +1,4 @@
-"""What the processes of our units are at: their state, what they use, and where in their code they are."""
+"""The state of the units' processes: their use of the host, and their position in the code."""
 
 import json
 import os
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cluster.remote.common.processes import Process, command_line
 
-#: Seconds over which it is seen what a process uses.
+#: Seconds in which the use of a process is measured.
 MOMENT = 0.5
-#: Processes of which a stack is taken at most; a host of sixteen GPUs has a few more than that.
+#: The number of processes with a stack: a host of sixteen GPUs has a few more.
 MOST_STACKS = 40
 
 
 def under_way(pids: "set[int]", table: "dict[int, Process]", end: float) -> "list[dict[str, Any]]":
-    """All of them, those of Python with their stack where py-spy is there and may look."""
+    """Returns all processes; those of Python with their stack, where py-spy exists and has permission."""
     before, began = {pid: used(pid) for pid in pids}, time.monotonic()
     entries = [entry for entry in (described(pid, table) for pid in sorted(pids)) if entry]
     stacks_by_pid = stacks([entry["pid"] for entry in entries if runs_python(entry["pid"])][:MOST_STACKS], end)
@@ -47,7 +47,7 @@ def described(pid: int, table: "dict[int, Process]") -> "dict[str, Any] | None":
 
 
 def used(pid: int) -> "tuple[int, int]":
-    """Ticks of the processor, and bytes read."""
+    """Returns the ticks of the processor, and the bytes read."""
     ticks = read = 0
     try:
         with open(f"/proc/{pid}/stat", errors="replace") as file:
@@ -81,19 +81,19 @@ def runs_python(pid: int) -> bool:
 
 
 def py_spy() -> "str | None":
-    """That of the venv, which Ray brings, or any other."""
+    """Returns the py-spy of the venv, which Ray installs, or any other."""
     beside = os.path.join(os.path.dirname(sys.executable), "py-spy")
     return beside if os.access(beside, os.X_OK) else shutil.which("py-spy")
 
 
 def stacks(pids: "list[int]", end: float) -> "dict[int, dict[str, Any]]":
-    """By pid: the stack of each thread, innermost first, or why there is none.
+    """Returns by pid the stack of each thread, innermost first, or the reason why it is missing.
 
-    Nothing is paused for it: a rank that works must not feel it, and one that is stuck cannot.
+    No process is paused for it: a working rank must not be slowed, and a stuck rank cannot be paused.
     """
     program = py_spy()
     if program is None:
-        return {pid: {"stack_problem": "no py-spy on this host"} for pid in pids}
+        return {pid: {"stack_problem": "py-spy is missing on this host"} for pid in pids}
     taken = {}
     children = {pid: ask_for_stack(program, pid) for pid in pids}
     for pid, child in children.items():
@@ -109,7 +109,7 @@ def stacks(pids: "list[int]", end: float) -> "dict[int, dict[str, Any]]":
 
 
 def end_it(child: "subprocess.Popen[str]") -> None:
-    """One that hangs in the kernel is left to it."""
+    """Ends the child. One that hangs in the kernel is left."""
     child.kill()
     try:
         child.communicate(timeout=0.5)
@@ -126,11 +126,11 @@ def ask_for_stack(program: str, pid: int) -> "subprocess.Popen[str]":
 
 def last(output: str) -> str:
     lines = output.strip().splitlines()
-    return lines[-1][:200] if lines else "py-spy said nothing"
+    return lines[-1][:200] if lines else "py-spy printed nothing"
 
 
 def threads(output: str) -> "list[dict[str, Any]]":
-    """The main thread comes first."""
+    """Returns the threads; the main thread comes first."""
     entries = [
         {
             "thread": thread.get("thread_name") or str(thread.get("os_thread_id")),

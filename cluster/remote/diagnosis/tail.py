@@ -1,4 +1,4 @@
-"""The last lines of log files, and new lines as they come.
+"""The last lines of log files, and the next lines as they come.
 
 Data: state (root of the state directory), folder (of this cluster and host below it), lines (of each file to
 begin with), follow, silence (seconds). files are pairs of a pattern below that and a label; a file without a
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from cluster.remote.common.processes import payload
 
 BLOCK = LONGEST = 1 << 16
-#: Of a file, in bytes, that is looked through for where its last lines begin.
+#: Bytes of a file in which its last lines are searched.
 FARTHEST = 8 << 20
 #: Bytes of all files at the first look, and for each line. As JSON a byte takes six, and our reader takes eight
 #: times as many.
 ROOM, ROOM_OF_LINE = 1 << 20, 2 << 10
 PAUSE = 0.2
-#: A log that has become too long is cut to this length by its keeper, which keeps all of it as log.1.
+#: The keeper cuts a log that is too long to this length; log.1 keeps all of it.
 CUT_TO = 1 << 20
-#: Ray's own marks in the files of its workers: who writes from here on.
+#: Ray's own marks in the files of its workers: they name the writer of the next lines.
 OF_RAY = (b":job_id:", b":actor_name:", b":task_name:")
-#: Of these only the process and the stream are of use.
+#: Only the process and the stream in these are useful.
 LONG_NAMES = re.compile(r"(worker)-[\w-]+-(\d+)\.(out|err)$|(nccl)\.\S+\.(\d+)\.log$")
 
 
 class Tail:
-    """One file that is being read, and the line in it that has not ended yet."""
+    """One file that is being read, and its last line without an end."""
 
     def __init__(self, place: "Place", file: BinaryIO) -> None:
         self.place = place
@@ -44,14 +44,14 @@ class Tail:
         self.older = place.older().inode()
 
     def replaced(self, place: "Place") -> bool:
-        """Whether another file is there by now: each launch begins a log of its own."""
+        """Returns whether another file has its place now: each launch starts a new log."""
         try:
             return not os.path.samestat(place.status(), os.fstat(self.file.fileno()))
         except OSError:
             return True
 
     def news(self) -> Iterator[bytes]:
-        """The lines that have ended since the last look; one without an end is cut up."""
+        """Yields the lines that ended since the last call; a line without an end is cut."""
         size, at = os.fstat(self.file.fileno()).st_size, self.file.tell()
         if size < at:
             yield from self.before_the_cut(at)
@@ -60,7 +60,7 @@ class Tail:
         yield from self.lines(self.file)
 
     def before_the_cut(self, at: int) -> Iterator[bytes]:
-        """What was not read when the log was cut short, where it was kept since the last look."""
+        """Yields the unread lines of a log that was cut since the last call, from its copy."""
         place = self.place.older()
         older = place.open() if place.inode() != self.older else None
         if older:
@@ -87,7 +87,7 @@ class Tail:
             self.say(line)
 
     def say_all(self) -> None:
-        """For the last time."""
+        """Prints the rest, for the last time."""
         self.say_news()
         if rest := self.take_rest():
             self.say(rest)
@@ -106,7 +106,7 @@ def rewind(file: BinaryIO, count: int, room: int) -> None:
         end, start = start, max(start - BLOCK, farthest)
         file.seek(start)
         block = file.read(end - start)
-        # The newline at the very end begins no line.
+        # The newline at the very end starts no line.
         at = block.rfind(b"\n", 0, len(block) - (end == size))
         while at >= 0:
             count -= 1
@@ -118,21 +118,21 @@ def rewind(file: BinaryIO, count: int, room: int) -> None:
 
 
 class Place(NamedTuple):
-    """Where a log lies, and what it goes by."""
+    """The place of a log, and the name that is shown for it."""
 
     folder: "OpenFolder"
     name: str
     source: str
 
     def older(self) -> "Place":
-        """What it is called once another log has its name."""
+        """Returns its place once another log has its name."""
         return self._replace(name=f"{self.name}.1")
 
     def status(self) -> os.stat_result:
         return self.folder.status(self.name)
 
     def inode(self) -> int:
-        """0 where there is no such file."""
+        """Returns the inode, or 0 where the file is missing."""
         try:
             return self.status().st_ino
         except OSError:
@@ -152,7 +152,7 @@ class Place(NamedTuple):
             return 0
 
     def open(self) -> "BinaryIO | None":
-        """None where there is nothing of this user to read."""
+        """Opens it; None where this user has no file there."""
         try:
             return open(self.folder.open(self.name), "rb", buffering=0)
         except OSError:
@@ -160,7 +160,7 @@ class Place(NamedTuple):
 
 
 def found(base: Any, files: "list[list[str]]") -> "dict[str, Place]":
-    """Where each file is that there is, by its path."""
+    """Returns the place of each existing file, by its path."""
     if not isinstance(base, OpenFolder):
         return {}
     return {
@@ -181,7 +181,7 @@ def shares(files: "dict[str, Place]", room: int) -> "dict[str, int]":
 
 
 def short_name(name: str) -> str:
-    """worker 1648 out, nccl 1648; any other as it is called."""
+    """Returns worker 1648 out, nccl 1648; for any other file its name."""
     long = LONG_NAMES.match(name)
     return " ".join(filter(None, long.groups())) if long else name
 
@@ -217,14 +217,14 @@ class Tails:
 
 
 class Owner:
-    """Whoever reads us; alive for as long as our stdin is heard from."""
+    """The reader of the output; it is alive as long as stdin brings its heartbeat."""
 
     def __init__(self, silence: float) -> None:
         self.silence = silence
         self.heard = time.monotonic()
 
     def parted(self) -> bool:
-        """Takes a pause to see."""
+        """Waits for a short time; returns whether the reader has left."""
         if select.select([0], [], [], PAUSE)[0]:
             if not os.read(0, BLOCK):
                 return True

@@ -1,4 +1,4 @@
-"""Says what was collected, piece by piece, packed and without secrets."""
+"""Prints collected texts piece by piece, packed and without secrets."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ SHORTEST_SLICE = 0.2
 
 @contextmanager
 def at_most(seconds: float) -> "Iterator[None]":
-    """Raises TimeoutError in what takes longer, a search by a regular expression among it."""
+    """Raises TimeoutError in code that takes longer, also in a search by a regular expression."""
 
     def late(*_: Any) -> None:
         raise TimeoutError
@@ -33,7 +33,7 @@ def at_most(seconds: float) -> "Iterator[None]":
 
 
 class Teller:
-    """Says things until time or room is out, and remembers what it could not say."""
+    """Prints texts until time or space has run out, and records the texts that did not fit."""
 
     def __init__(self, data: "dict[str, Any]", values: "list[str]") -> None:
         self.names = data["secret_names"]
@@ -46,19 +46,19 @@ class Teller:
         return bool(time.monotonic() > self.end)
 
     def slice(self) -> float:
-        """Seconds for one thing of many: those that are left are for all that come after it as well."""
+        """Returns the seconds for one text of many: later texts share the rest."""
         return max(SHORTEST_SLICE, (self.end - time.monotonic()) / 4)
 
     def say(self, name: str, text: str) -> None:
         self.tell(name, text, self.shown(text))
 
     def shown(self, text: str) -> bytes:
-        """Without secrets; nothing where there is no room for it."""
+        """Returns the text without secrets; empty where there is no space for it."""
         fits = len(text) <= self.room
         return redact(text, self.values, self.names).encode(errors="replace") if fits else b""
 
     def tell(self, name: str, text: str, shown: bytes) -> None:
-        """`shown` is what may be seen of `text`."""
+        """Prints a text; `shown` is the part of `text` that may be seen."""
         if len(text) > self.room or len(shown) > self.room:
             self.left_out.append(name)
             return

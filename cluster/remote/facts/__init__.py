@@ -1,1 +1,1 @@
-"""The program that brings all facts of a host, by subject."""
+"""The program that reads all facts of a host, by subject."""

@@ -1,7 +1,13 @@
-"""All facts about a host that a start needs, in one JSON document.
+"""All facts of a host that are needed before a start, in one JSON document.
 
-Data: venv, state (root of the state directory), folder (of this cluster and host below it), ports, head (whether
-this is the head). model has id, revision and hf_home. signs are the words by which a log of vLLM shows a crash.
+Data:
+- venv
+- state: the root of the state directory
+- folder: that of this cluster and host below it
+- ports
+- head: whether this is the head
+- model: id, revision, hf_home
+- the signs in a log of vLLM that the engine has failed
 """
 
 import getpass
@@ -39,20 +45,20 @@ if TYPE_CHECKING:
     from cluster.remote.facts.software import software, versions
 
 UNITS = ("ray", "vllm")
-#: Bytes of a log that has grown for months: an engine that dies says so last.
+#: Bytes of a log that has grown for months: a crashing engine writes its failure last.
 LOG_END = 1 << 20
-#: How an engine came up, and what counts of a line, in bytes.
+#: Bytes of a log with the start of the engine, and bytes of a line that count.
 LOG_START, LONGEST_LINE = 64 << 20, 64 << 10
 
 
 def ours(folder: "Found") -> set[int]:
-    """The processes of both units."""
+    """Returns the processes of both units."""
     table = processes()
     return {pid for unit in UNITS for pid in unit_pids(inside(folder, unit), table)}
 
 
 def unit_state(unit: "Found", died: bool = False) -> dict[str, Any]:
-    """The state of a unit; if `died` is set, its state is `dead`, whether or not its process has exited."""
+    """Returns the state of a unit; one that has `died` counts as `dead`, even if its process still runs."""
     seen = {**presence(unit), "pids": sorted(unit_pids(unit, processes()))}
     record = read_record(unit)
     if record is None:
@@ -65,16 +71,16 @@ def unit_state(unit: "Found", died: bool = False) -> dict[str, Any]:
 
 
 def units(data: dict[str, Any], folder: "Found") -> dict[str, Any]:
-    """Both units; an engine may have crashed by its log as well."""
+    """Returns both units; the log also decides about an engine."""
     signs, vllm = Signs(*(data[name] for name in Signs._fields)), inside(folder, "vllm")
     died = engine_died(lines_that_decide(vllm, signs.ready), signs)
     return {"ray": unit_state(inside(folder, "ray")), "vllm": unit_state(vllm, died)}
 
 
 def lines_that_decide(unit: "Found", ready: str) -> "Iterator[str]":
-    """Each line of the log up to the one that says `ready`, and then its end; empty without a log.
+    """Yields each line of the log up to the `ready` line, and then its end; none where there is no log.
 
-    Clients wrote what lies between, perhaps for months; it means nothing. Only the beginning of an endless line
+    Clients wrote the part between, for months, and it means nothing. Only the beginning of a line without an end
     counts.
     """
     if not isinstance(unit, OpenFolder):
@@ -94,7 +100,7 @@ def lines_that_decide(unit: "Found", ready: str) -> "Iterator[str]":
 
 
 def start_of_line(file: "BinaryIO") -> bytes:
-    """The next line, cut to its beginning; empty at the end of the file."""
+    """Returns the next line, cut to its beginning; empty at the end of the file."""
     start = piece = file.readline(LONGEST_LINE)
     while piece and not piece.endswith(b"\n") and file.tell() < LOG_START:
         piece = file.readline(LONGEST_LINE)
@@ -102,7 +108,7 @@ def start_of_line(file: "BinaryIO") -> bytes:
 
 
 def end_of(file: "BinaryIO") -> str:
-    """From where it is read, at most the last part of it."""
+    """Returns the rest of the file from its position, at most the last part."""
     file.seek(max(file.tell(), os.fstat(file.fileno()).st_size - LOG_END))
     return file.read().decode(errors="replace")
 
@@ -154,7 +160,7 @@ def hard(limit: int) -> int:
 
 
 def configuration(data: "dict[str, Any]") -> "dict[str, Any]":
-    """The model's configuration, from the head alone: all hosts have the same."""
+    """Returns the model's configuration, on the head alone: all hosts have the same."""
     config = config_of(data["model"])[0] if data["head"] else None
     return {"config": "" if config is None else json.dumps(config)}
 
@@ -163,7 +169,8 @@ def main() -> None:
     begun = time.time()
     data = payload()
     folder = user_folder(data["state"], data["folder"])
-    # A launch may be under way, by somebody who has gone: what is ours is asked before and after it is needed.
+    # A launch may be running for an operator who has left: our processes are read before and after they are
+    # needed.
     before = ours(folder)
     held = listeners(data["ports"])
     cards = gpus(lambda: before | ours(folder))

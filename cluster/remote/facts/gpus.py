@@ -1,4 +1,4 @@
-"""GPUs and what is on them, as nvidia-smi says."""
+"""GPUs and the processes on them, from nvidia-smi."""
 
 import csv
 import os
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 GPU_FIELDS = "index,uuid,name,memory.total,memory.used,driver_version"
 PROCESS_FIELDS = "gpu_uuid,pid,used_memory,process_name"
-#: In seconds, for all that is asked at one time. Twice this is less than what the whole look may take.
+#: Seconds for all queries of one time. Twice this is less than the time limit of all facts.
 PATIENCE = 20
-#: Of the machine itself; the kernel gives every container one of its own.
+#: The id of the first pid namespace; the kernel gives every container another one.
 FIRST_NAMESPACE = "pid:[4026531836]"
 
 
 def gpus(ours: "Callable[[], set[int]]") -> dict[str, Any]:
-    """GPUs, the driver's version, and the problem where nvidia-smi does not answer as it should.
+    """Returns GPUs, the driver's version, and the problem where nvidia-smi fails.
 
-    `ours` is asked after nvidia-smi has answered: one of our processes may have come meanwhile.
+    `ours` is called after nvidia-smi has answered: a process of the cluster may have started meanwhile.
     """
     end = time.monotonic() + PATIENCE
     queries: list[subprocess.Popen[str]] = []
@@ -45,7 +45,8 @@ def _ask(query: str) -> "subprocess.Popen[str]":
 
 
 def _answer(query: "subprocess.Popen[str]", end: float) -> list[list[str]]:
-    """Until `end` on the monotonic clock: with a lost GPU it may hang for good, and even outlive its kill."""
+    """Returns the answer until `end` on the monotonic clock. If a GPU is missing, nvidia-smi may hang for ever,
+    and even survive its kill."""
     try:
         output, warnings = query.communicate(timeout=max(0.1, end - time.monotonic()))
     except subprocess.TimeoutExpired:
@@ -65,11 +66,11 @@ def _processes(rows: list[list[str]], ours: set[int]) -> dict[str, list[dict[str
 
 
 def _whose(pid: int, ours: set[int]) -> dict[str, Any]:
-    """The owner of a process on a GPU. In a container, a driver may report pids of the machine, which mean
-    nothing here, or another process.
+    """Returns whose process it is. In a container, a driver may report pids of the outer host, which have no or
+    another meaning here.
 
-    A number cannot tell the owner then. But one cluster has the whole GPU. While a process of this cluster has a
-    GPU open, its processes count as this cluster's. Otherwise they count as others'.
+    The number then does not show whether the process is ours. But a GPU belongs to one cluster. While a process of
+    the cluster has a GPU open, all processes on it count as ours; otherwise they count as foreign.
     """
     if pid in ours or dying(pid):
         return {"ours": True, **_owner(pid)}
@@ -79,7 +80,7 @@ def _whose(pid: int, ours: set[int]) -> dict[str, Any]:
 
 
 def _meant(pid: int) -> bool:
-    """Whether the process that goes by this pid here is the one that nvidia-smi speaks of."""
+    """Returns whether the process with this pid here is the one that nvidia-smi means."""
     try:
         return os.readlink("/proc/self/ns/pid") == FIRST_NAMESPACE or _has_gpu(pid)
     except OSError:
@@ -111,7 +112,8 @@ def _named(uid: int) -> str:
 
 
 def dying(pid: int) -> bool:
-    """A process of this user that was killed and is still in the driver: it holds memory and is in no tree."""
+    """Returns whether a process of this user was killed and is still in the driver: it holds memory and is in no
+    tree."""
     entry = process(pid)
     try:
         return entry is not None and entry.state in "ZX" and os.stat(f"/proc/{pid}").st_uid == os.getuid()
@@ -126,5 +128,5 @@ def _gpu(row: list[str], by_gpu: dict[str, list[dict[str, Any]]]) -> dict[str, A
 
 
 def _mib(text: str) -> "int | None":
-    """Some drivers and containers say [N/A] or [Insufficient Permissions] where a figure should stand."""
+    """Returns MiB. Some drivers and containers print [N/A] or [Insufficient Permissions] instead of a number."""
     return int(text) if text.isdigit() else None

@@ -1,4 +1,4 @@
-"""What GPUs, driver and kernel say of their health."""
+"""The health of GPUs, driver and kernel."""
 
 import glob
 import os
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Iterator
 if TYPE_CHECKING:
     from cluster.remote.facts.gpus import PATIENCE, _answer, _ask
 
-#: nvidia-smi refuses a whole query for one field that it does not know: one query for each age of drivers.
+#: nvidia-smi refuses a whole query for one unknown field: so there is one query for each age of drivers.
 HEALTH_FIELDS = (
     "uuid,pci.bus_id,compute_cap,persistence_mode,mig.mode.current,ecc.errors.uncorrected.volatile.total,"
     "retired_pages.pending,remapped_rows.pending,remapped_rows.failure"
@@ -54,7 +54,7 @@ def _asked(fields: str) -> "subprocess.Popen[str] | None":
 
 
 def _told(query: "subprocess.Popen[str] | None", end: float) -> dict[str, list[str]]:
-    """What was said of each GPU, by uuid; nothing where the driver is too old for the question."""
+    """Returns the fields of each GPU, by uuid; empty where the driver is too old for the query."""
     try:
         return {row[0]: row[1:] for row in _answer(query, end) if row} if query else {}
     except (OSError, ValueError, subprocess.TimeoutExpired):
@@ -82,12 +82,13 @@ def _health(row: list[str], fabric: list[str], newer: list[str]) -> dict[str, An
 
 
 def _word(text: str) -> str:
-    """Empty for N/A, [N/A], [Not Supported] and the like."""
+    """Returns an empty text for N/A, [N/A], [Not Supported] and the like."""
     return "" if text.startswith("[") or text in ("N/A", "Not Supported", "Unknown Error") else text
 
 
 def bus_address(text: str) -> str:
-    """00000000:65:00.0, as nvidia-smi has it, and 0000:65:00, as the kernel log has it, are the same GPU."""
+    """Returns the address as in the kernel log (0000:65:00); nvidia-smi prints the same GPU as
+    00000000:65:00.0."""
     domain, _, rest = text.partition(":")
     try:
         return f"{int(domain, 16):04x}:{rest.split('.')[0].lower()}"
@@ -108,7 +109,7 @@ def xids() -> "list[dict[str, Any]] | None":
 
 
 def kernel_log(sign: str = OF_THE_DRIVER) -> "list[str] | None":
-    """The kernel's lines since the boot that hold `sign`; None where this user may read them nowhere."""
+    """Returns the kernel's lines since the boot that hold `sign`; None where this user can read them nowhere."""
     for source in (_ring_buffer, _log_file, _journal):
         try:
             lines = source()
@@ -133,7 +134,7 @@ def _records(descriptor: int) -> Iterator[str]:
             record = os.read(descriptor, 8192)
         except BlockingIOError:
             return
-        except BrokenPipeError:  # overwritten meanwhile: the next read goes on with the oldest that is left
+        except BrokenPipeError:  # overwritten meanwhile: the next read continues with the oldest line that is left
             continue
         if not record:
             return
@@ -141,7 +142,7 @@ def _records(descriptor: int) -> Iterator[str]:
 
 
 def _log_file() -> "list[str] | None":
-    """What syslog has kept: one that was not written to since the boot knows nothing of it."""
+    """Returns the lines that syslog has stored. A file without a line since the boot does not help."""
     for path in LOG_FILES:
         if os.access(path, os.R_OK) and os.stat(path).st_mtime >= _booted():
             with open(path, "rb") as file:
@@ -160,7 +161,8 @@ def _booted() -> float:
 
 
 def _journal() -> "list[str] | None":
-    """The kernel's log; empty without the right to read it, since a booted kernel has logged something."""
+    """Returns the journal. It is empty for a user without permission, because a booted kernel has always logged a
+    line."""
     if not any(map(os.path.isdir, ("/run/log/journal", "/var/log/journal"))):
         return None
     argv = ["journalctl", "-k", "-b", "-q", "--no-pager", "-o", "cat"]
@@ -170,7 +172,7 @@ def _journal() -> "list[str] | None":
 
 
 def nvswitch() -> bool:
-    """A driver without switches has an empty folder for them."""
+    """Returns whether there are switches: a driver without switches has an empty folder for them."""
     return bool(glob.glob("/dev/nvidia-nvswitch[0-9]*") or glob.glob("/proc/driver/nvidia-nvswitch/devices/*"))
 
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from cluster.remote.facts.rdma import peer_memory, rdma_ports
 
 SIOCGIFMTU = 0x8921
-#: What a name server may take, in seconds.
+#: Seconds that a name server may take.
 RESOLVED_WITHIN = 2.0
-#: UDP sends nothing when it connects: any port does.
+#: UDP sends no packet when it connects: any port is right.
 DISCARD = 9
 
 PROXIES = ("grpc_proxy", "http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -36,7 +36,7 @@ def links_between(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def resolved(name: str) -> "list[str] | None":
-    """The addresses of this name, in order; None without an answer in time."""
+    """Returns the addresses of this name, in order; None without an answer in time."""
     answers: list[list[str]] = []
     thread = threading.Thread(target=lambda: answers.append(look_up(name)), daemon=True)
     thread.start()
@@ -53,7 +53,7 @@ def look_up(name: str) -> list[str]:
 
 
 def source(address: str) -> str:
-    """Our address on the way there, as the kernel routes; empty where it knows no way."""
+    """Returns our address on the route to `address`, as the kernel routes; empty without a route."""
     try:
         with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.connect((address, DISCARD))
@@ -63,7 +63,7 @@ def source(address: str) -> str:
 
 
 def mtu(address: str) -> "int | None":
-    """The MTU of the interface that holds `address`."""
+    """Returns the MTU of the interface that holds `address`."""
     name = next((name for name, held in addresses().items() if address in held), "")
     if not name:
         return None
@@ -76,7 +76,7 @@ def mtu(address: str) -> "int | None":
 
 
 def environment(variables: dict[str, str]) -> dict[str, str]:
-    """A proxy's URL may hold a password: that it is set is enough."""
+    """Returns the network variables. A proxy's URL may hold a password: that it is set is enough."""
     watched = {name: "set" for name in PROXIES if variables.get(name)}
     watched.update((name, variables[name]) for name in WATCHED if variables.get(name))
     return watched

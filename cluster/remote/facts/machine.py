@@ -1,4 +1,4 @@
-"""Memory, limits and processes of the machine."""
+"""Memory, limits and processes of the host."""
 
 import glob
 import os
@@ -72,7 +72,7 @@ def memory_free() -> "int | None":
 
 
 def control_groups(controller: str) -> Iterator[str]:
-    """Folders of the control groups that bind us, innermost first, of either version."""
+    """Yields the folders of the control groups that limit us, innermost first, of either version."""
     for line in text_of("/proc/self/cgroup").splitlines():
         _, names, path = line.split(":", 2)
         if names and controller not in names.split(","):
@@ -86,7 +86,7 @@ def control_groups(controller: str) -> Iterator[str]:
 
 
 def group_room(folder: str) -> "int | None":
-    """What a group may still have, in bytes; cached files make way."""
+    """Returns the memory that a group may still use, in bytes; cached files can be evicted."""
     for limit, used, prefix in (
         ("memory.max", "memory.current", ""),
         ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
@@ -101,13 +101,14 @@ def group_room(folder: str) -> "int | None":
 
 
 def memlock_binds() -> bool:
-    """Only RDMA locks memory, and whoever has CAP_IPC_LOCK may lock any; root of a container often has it not."""
+    """Returns whether the limit applies. Only RDMA locks memory, and CAP_IPC_LOCK lifts the limit; root of a
+    container often lacks it."""
     capable = re.search(r"^CapEff:\s*(\w+)", text_of("/proc/self/status"), re.MULTILINE)
     return bool(glob.glob(f"{RDMA}/*")) and not (capable and int(capable.group(1), 16) >> CAP_IPC_LOCK & 1)
 
 
 def task_limits() -> tuple[int, int]:
-    """The kernel does not hold root of the machine itself to this limit."""
+    """Returns the limits of tasks. The kernel does not apply them to root of the host itself."""
     if os.getuid() == 0 and text_of("/proc/self/uid_map").split()[:2] == ["0", "0"]:
         return -1, -1
     return resource.getrlimit(resource.RLIMIT_NPROC)
@@ -119,7 +120,7 @@ def group_tasks() -> int:
 
 
 def ended_at_logout() -> bool:
-    """Whether logind ends our processes at logout; that a user lingers does not save what is in a session."""
+    """Returns whether logind ends our processes at logout. Lingering does not keep the processes of a session."""
     if not os.path.isdir("/run/systemd/system"):
         return False
     settings = logind_settings()
@@ -133,7 +134,8 @@ def ended_at_logout() -> bool:
 
 
 def logind_settings() -> dict[str, str]:
-    """The main file, then the pieces in the order of their names, one of /etc in place of its namesake of /usr."""
+    """Returns the settings: the main file, then the pieces by name. A file of /etc replaces the one of /usr with
+    its name."""
     pieces: dict[str, str] = {}
     for root in ("/usr/lib", "/run", "/etc"):
         for path in glob.glob(f"{root}/systemd/logind.conf.d/*.conf"):
@@ -146,7 +148,7 @@ def logind_settings() -> dict[str, str]:
 
 
 def filesystem_of(place: str) -> str:
-    """The kind of the last mount that is nearest above `place`."""
+    """Returns the type of the last mount that is nearest above `place`."""
     best, kind = "", ""
     for line in text_of("/proc/self/mountinfo").splitlines():
         before, _, after = line.partition(" - ")
@@ -170,13 +172,13 @@ LONGEST_COMMAND = 1000
 
 
 def kind_of(command: str) -> str:
-    """The kind of a process. The beginning of its command line is enough: its user wrote the rest."""
+    """Returns the kind of a command. Its user may write anything there, so only the beginning is read."""
     shown = command[:LONGEST_COMMAND] + " "
     return next((kind for kind, pattern in KINDS if re.match(pattern, shown)), "")
 
 
 def strangers(ours: Any, folder: str) -> list[dict[str, Any]]:
-    """Every Ray and vLLM process here outside of the cluster in `folder`, oldest first."""
+    """Returns every Ray and vLLM outside the cluster in `folder`, oldest first."""
     kinds = {int(name): kind_of(command_line(int(name))) for name in os.listdir("/proc") if name.isdigit()}
     if not any(kinds.values()):
         return []
@@ -201,7 +203,7 @@ def strangers(ours: Any, folder: str) -> list[dict[str, Any]]:
 
 
 def cluster_trees(ours: Any, table: "dict[int, Process]") -> dict[int, tuple[str, str]]:
-    """Folder and name of the cluster that a process belongs to."""
+    """Returns the folder and name of the cluster that a process belongs to."""
     trees: dict[int, tuple[str, str]] = {}
     for folder in ours.names() if isinstance(ours, OpenFolder) else ():
         for name in ("ray", "vllm"):

@@ -6,12 +6,12 @@ import stat
 from typing import Any
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
-#: In bytes; that of a published model has some thousand.
+#: Bytes: the configuration of a published model has some thousand.
 LARGEST_CONFIG = 4 << 20
 
 
 def model_files(asked: dict[str, Any]) -> dict[str, Any]:
-    """The folder, its files with their sizes in bytes, and why it is not usable (empty when it is)."""
+    """Returns the folder, its files with their sizes in bytes, and why it is not usable (empty when it is)."""
     path = asked["id"] if asked["id"].startswith("/") else snapshot(asked)
     try:
         sizes = files(path)
@@ -21,7 +21,8 @@ def model_files(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def files(path: str) -> dict[str, int]:
-    """Sizes of the files. A folder's own size differs between filesystems, and a broken link is not a file."""
+    """Returns the sizes of the files. A folder's own size differs between filesystems, and a broken link does not
+    count."""
     sizes: dict[str, int] = {}
     for name in sorted(os.listdir(path)):
         try:
@@ -34,14 +35,14 @@ def files(path: str) -> dict[str, int]:
 
 
 def repository(asked: dict[str, Any]) -> str:
-    """Where huggingface_hub keeps this model."""
+    """Returns the folder in which huggingface_hub keeps this model."""
     home = asked["hf_home"] or os.environ.get("HF_HOME") or os.path.expanduser("~/.cache/huggingface")
     hub = asked["hf_hub_cache"] or os.environ.get("HF_HUB_CACHE") or os.path.join(home, "hub")
     return os.path.join(hub, "models--" + asked["id"].replace("/", "--"))
 
 
 def snapshot(asked: dict[str, Any]) -> str:
-    """A branch's name stands in refs/, a commit is its own folder."""
+    """Returns the snapshot. The name of a branch is in refs/, a commit has its own folder."""
     revision = asked["revision"] or "main"
     try:
         with open(os.path.join(repository(asked), "refs", revision)) as file:
@@ -52,7 +53,7 @@ def snapshot(asked: dict[str, Any]) -> str:
 
 
 def config_of(asked: "dict[str, Any]") -> "tuple[Any, str]":
-    """config.json as it is, and why it cannot be read (empty where it can)."""
+    """Returns config.json unchanged, and why it cannot be read (empty where it can)."""
     path = os.path.join(asked["id"] if asked["id"].startswith("/") else snapshot(asked), "config.json")
     try:
         if os.stat(path).st_size > LARGEST_CONFIG:
@@ -66,7 +67,7 @@ def config_of(asked: "dict[str, Any]") -> "tuple[Any, str]":
 
 
 def hub_of(asked: dict[str, Any]) -> "dict[str, Any] | None":
-    """The cache that a download would go to, its room, and what is there of the model, whole or not."""
+    """Returns the cache of a download: its free space, and the files of the model there, complete or partial."""
     if asked["id"].startswith("/"):
         return None
     path = os.path.dirname(repository(asked))
@@ -79,14 +80,14 @@ def hub_of(asked: dict[str, Any]) -> "dict[str, Any] | None":
 
 
 def nearest(path: str) -> str:
-    """Itself, or where it would be made."""
+    """Returns the folder itself, or its nearest existing parent."""
     while not os.path.exists(path):
         path = os.path.dirname(path)
     return os.path.realpath(path)
 
 
 def held(blobs: str) -> int:
-    """A file that is being fetched may have its full size, and few of its blocks."""
+    """Returns the size of the files there. A partial download may have its full size, and few of its blocks."""
     try:
         return sum(entry.stat().st_blocks * 512 for entry in os.scandir(blobs))
     except OSError:
@@ -94,7 +95,8 @@ def held(blobs: str) -> int:
 
 
 def missing(path: str, sizes: dict[str, int]) -> str:
-    """config.json and every shard that the index names, or some weights, must be there, and not be empty."""
+    """Returns what is missing or empty of the required files: config.json, and every shard of the index or some
+    weights."""
     wanted = {"config.json"}
     try:
         with open(os.path.join(path, "model.safetensors.index.json")) as file:

@@ -1,4 +1,4 @@
-"""Addresses of this host, and who listens on its ports, out of the kernel's own tables."""
+"""The addresses of this host, and the listeners on its ports, from the kernel's own tables."""
 
 import array
 import fcntl
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from cluster.remote.common.tcp import tcp_sockets
 
 SIOCGIFCONF = 0x8912
-#: Seconds in which a process that ends, with a GPU or much memory, has closed its files.
+#: Seconds in which a process that exits, with a GPU or much memory, closes its files.
 ENDING = 1.0
 
 
 def addresses() -> dict[str, list[str]]:
-    """Address lists by interface, IPv4 and IPv6."""
+    """Returns the lists of addresses by interface, IPv4 and IPv6."""
     by_interface: dict[str, list[str]] = {}
     for name, address in [*ipv4(), *ipv6()]:
         by_interface.setdefault(name, []).append(address)
@@ -50,7 +50,7 @@ def ipv6() -> Iterator[tuple[str, str]]:
 
 
 def listeners(ports: list[int]) -> list[dict[str, Any]]:
-    """Who listens on these ports; pid 0 where the process belongs to another user."""
+    """Returns the listeners on these ports; pid 0 where the process belongs to another user."""
     wanted = {inode: (port, uid) for inode, port, uid in _listening() if port in ports}
     owners = _owners(set(wanted)) if wanted else {}
     there = set(owners) | _staying(set(wanted) - set(owners))
@@ -62,8 +62,10 @@ def listeners(ports: list[int]) -> list[dict[str, Any]]:
 
 
 def _staying(inodes: set[str]) -> set[str]:
-    """Sockets without a visible owner that outlast an exiting process, which releases its files before they are
-    closed."""
+    """Returns sockets without a visible process that stay longer than a process takes to exit.
+
+    A process releases its files before they are closed.
+    """
     end = time.monotonic() + ENDING
     while inodes and time.monotonic() < end:
         time.sleep(0.05)
@@ -72,7 +74,7 @@ def _staying(inodes: set[str]) -> set[str]:
 
 
 def _listening() -> Iterator[tuple[str, int, int]]:
-    """Inode, port and the user who opened it."""
+    """Yields the inode, the port, and the user of each listener."""
     for each in tcp_sockets():
         if each.state == "LISTEN":
             yield each.inode, int(each.local.rpartition(":")[2], 16), each.user
@@ -86,7 +88,7 @@ def _user(uid: int) -> str:
 
 
 def _age(pid: int) -> "float | None":
-    """In seconds."""
+    """Returns the age in seconds."""
     entry = process(pid)
     try:
         with open("/proc/uptime") as file:

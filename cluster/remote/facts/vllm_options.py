@@ -1,7 +1,7 @@
-"""What the head knows of a `vllm serve` before it runs: the model's config.json, and the options that vLLM takes.
+"""The facts of the head for a `vllm serve` before it runs: the model's config.json, and the options of vLLM.
 
-Data: venv, model (id, revision, hf_home, hf_hub_cache). Says one line of JSON: config (null where it cannot be
-read, and problem says why), options (null, and options_problem).
+Data: venv, model (id, revision, hf_home, hf_hub_cache). Prints one line of JSON. It has config (null where it
+cannot be read, with the reason in problem), and options (null, with options_problem).
 """
 
 import json
@@ -29,7 +29,7 @@ def options_in(text: str) -> "list[str]":
 
 
 def options_of(venv: str) -> "tuple[list[str] | None, str]":
-    """The options that `vllm serve --help=all` lists. No GPU is looked at for that."""
+    """Returns the options that `vllm serve --help=all` lists. It uses no GPU."""
     words = [os.path.join(venv, "bin", "vllm"), "serve", "--help=all"]
     environment = {**os.environ, "COLUMNS": "200", "CUDA_VISIBLE_DEVICES": "", "VLLM_LOGGING_LEVEL": "ERROR"}
     try:
@@ -43,7 +43,7 @@ def options_of(venv: str) -> "tuple[list[str] | None, str]":
         output, warnings = child.communicate(timeout=LONGEST)
     except subprocess.TimeoutExpired:
         child.kill()
-        return None, f"`vllm serve --help=all` did not end within {LONGEST:.0f} s"
+        return None, f"`vllm serve --help=all` did not finish within {LONGEST:.0f} s"
     options = options_in(output.decode(errors="replace"))
     if child.returncode or not options:
         last = warnings.decode(errors="replace").strip().splitlines()[-1:]

@@ -1,8 +1,8 @@
-"""Breaks the lease of a cluster: ends the program that holds it, which then reports to its owner who broke it and
-why.
+"""Breaks the lease of a cluster: ends the program that holds it, which tells its holder who broke it, and the
+reason.
 
-Data: folder, by (owner, machine, since and reason of the operator who breaks it). Prints held: the broken lease,
-or null without a holder.
+Data: folder, by (owner, machine, since, reason of the breaker). Prints held: the lease that was broken, or null
+when it was free.
 """
 
 import fcntl
@@ -28,10 +28,10 @@ def locked(file: int) -> bool:
 
 
 def holder(file: int) -> int:
-    """The process that holds the lock; 0 without one that this host shows.
+    """Returns the process that holds the lock; 0 where this host shows none.
 
-    Files of other disks have the same inode numbers, so the process must have this very file open. A process of
-    another user cannot be checked: it is named, not ended.
+    Files of other disks have the same inode numbers, so it must have this very file open. A process that we have
+    no permission to read is named, not ended.
     """
     asked = {pid: has_open(pid, file) for pid in locking(os.fstat(file).st_ino)}
     for pid, has in asked.items():
@@ -44,14 +44,14 @@ def holder(file: int) -> int:
 
 
 def locking(inode: int) -> "list[int]":
-    """Processes that have a lock on a file of this number, on whatever disk."""
+    """Returns the processes with a lock on a file of this number, on any disk."""
     with open("/proc/locks") as table:
         rows = [line.split() for line in table]
     return [int(row[4]) for row in rows if row[1] == "FLOCK" and row[5].rpartition(":")[2] == str(inode)]
 
 
 def has_open(pid: int, file: int) -> "bool | None":
-    """None where we may not ask."""
+    """Returns whether it has the file open; None without permission to read this."""
     folder = f"/proc/{pid}/fd"
     try:
         return any(is_same(os.path.join(folder, name), file) for name in os.listdir(folder))
@@ -72,13 +72,13 @@ def not_ours(pid: int) -> str:
     try:
         user = os.stat(f"/proc/{pid}").st_uid
     except OSError:
-        return f"pid {pid} held the lease and has just left; run the same command again"
-    return f"pid {pid} of {user_name(user)} holds the lease: ask them, or have root run `kill {pid}` on this host"
+        return f"pid {pid} held the lease and has just exited; run the same command again"
+    return f"pid {pid} of {user_name(user)} holds the lease: ask them, or run `kill {pid}` as root on this host"
 
 
 def end(pid: int, file: int) -> None:
-    """Ends the holder. SIGTERM lets it inform its owner; a holder that does not react is killed. Another operator
-    may take the lease at once."""
+    """Ends the holder. SIGTERM lets it inform its operator; one that ignores it is killed. Another operator may
+    take the lease at once."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.kill(pid, number)
@@ -91,20 +91,20 @@ def end(pid: int, file: int) -> None:
             if locked(file) or holder(file) not in (0, pid):
                 return
             time.sleep(0.02)
-    raise SystemExit(f"pid {pid} holds the lease and cannot be ended")
+    raise SystemExit(f"pid {pid} holds the lease and does not exit")
 
 
 def remove(folder: "OpenFolder", file: int) -> None:
-    """Removes only the very file that this program has locked: the path may be a new lease by now.
+    """Removes only the very file that we have locked: its path may already hold a new lease.
 
-    A file that stays, as on a read-only disk, has no holder after this program.
+    A file that stays, as on a read-only disk, has no holder once this program exits.
     """
     if locked(file) and is_lease(file, folder):
         folder.discard("lease")
 
 
 def tell(folder: "OpenFolder", by: dict[str, Any]) -> None:
-    """Informs the owner who broke the lease; on a full disk only that it ended."""
+    """Writes who broke the lease, for its holder. On a full disk the holder learns only that it is broken."""
     try:
         write_private(folder, "lease.broken", json.dumps(by))
     except OSError:
@@ -120,7 +120,9 @@ def unlock(folder: "OpenFolder", by: dict[str, Any]) -> Any:
     if not pid:
         remove(folder, file)
         if not locked(file):
-            raise SystemExit("whoever holds the lease cannot be seen from here, as in another container")
+            raise SystemExit(
+                "the process that holds the lease is not visible here; it may run in another container"
+            )
         return None
     held = read(file) or {"owner": f"pid {pid}", "machine": "this host", "since": "", "reason": "unknown"}
     tell(folder, by)

@@ -1,10 +1,17 @@
-"""Holds the cluster for one operator: a lock that lives as long as its owner sends heartbeats.
+"""Holds the cluster for one operator: a lock that lives as long as its holder's heartbeat.
 
-Data: folder, lease (owner, machine, since, reason), silence (the heartbeat timeout in seconds). Prints one line
-of JSON. Either it is taken, with the lease of an earlier owner whose heartbeat stopped, or null. unwritten then
-says why others cannot read the holder, or "". Or it is held, with the lease of the holder. Then it answers each
-line of stdin with the same words as heard. It holds until stdin says "bye", ends or falls silent, or until
-SIGTERM. After SIGTERM, the file lease.broken beside it says who broke it, and so does the program.
+Data:
+- folder
+- lease: owner, machine, since, reason
+- silence: the seconds without a heartbeat after which the lease is released
+
+Prints one line of JSON: `taken` with `unwritten`, or `held`. `taken` is the lease of a holder without a heartbeat
+(or null). `unwritten` is the reason why others cannot read the new holder (or ""). `held` is the lease of the
+present holder.
+
+It then answers each line of stdin with the same words as `heard`. It holds the lease until stdin brings "bye",
+ends or falls silent, or until SIGTERM. After SIGTERM the file lease.broken beside it names the breaker, and the
+program prints it.
 """
 
 import fcntl
@@ -25,7 +32,7 @@ FIELDS = {"owner", "machine", "since", "reason"}
 
 
 def read(lock: int) -> Any:
-    """The holder who is written there; None without a complete entry."""
+    """Returns the holder as written; None where the file is empty or incomplete."""
     try:
         lease = json.loads(os.pread(lock, 65536, 0))
     except (ValueError, OSError):
@@ -34,7 +41,7 @@ def read(lock: int) -> Any:
 
 
 def write(lock: int, text: bytes) -> str:
-    """Writes the holder of the lock. Returns why others cannot read it; the lock holds all the same."""
+    """Writes the holder. Returns why others cannot read it; the lock holds in any case."""
     try:
         if fcntl.fcntl(lock, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
             return "the state directory is read-only"
@@ -46,9 +53,9 @@ def write(lock: int, text: bytes) -> str:
 
 
 def take(path: str) -> "tuple[OpenFolder, int, bool]":
-    """The folder of this path, the file of the lease in it, and whether this program has the lock.
+    """Returns the folder of this path, the file of the lease in it, and whether we hold the lock on it.
 
-    A holder that leaves removes both: a lock on a removed file does not count, so it is opened again.
+    A holder that exits removes both. A lock on a removed file has no meaning, so the file is opened again.
     """
     while True:
         try:
@@ -66,7 +73,7 @@ def take(path: str) -> "tuple[OpenFolder, int, bool]":
 
 
 def holder(lock: int) -> Any:
-    """Whoever has the lock; they may have it for an instant before they have written who they are."""
+    """Returns the holder of the lock; for an instant it may not be written yet."""
     end = time.monotonic() + 2
     while read(lock) is None and time.monotonic() < end:
         time.sleep(0.02)
@@ -74,8 +81,11 @@ def holder(lock: int) -> Any:
 
 
 def hold(silence: float) -> None:
-    """Returns when the owner says "bye". If the owner falls silent or stdin closes, the program ends at once: the
-    lock is released, and the file names the owner."""
+    """Returns when the holder releases the lease.
+
+    A holder that falls silent, or closes stdin without a release, ends the program at once. The lock is then free,
+    and the file names the holder.
+    """
     heard = [time.monotonic()]
     parted = threading.Event()
 
@@ -98,7 +108,7 @@ def hold(silence: float) -> None:
 
 
 def answer(line: bytes) -> None:
-    """In one write: the main thread may have something to say at the same time."""
+    """Answers in one write: the main thread may print at the same time."""
     message = json.dumps({"heard": line.decode(errors="replace").strip()})
     os.write(1, f"{message}\n".encode())
 

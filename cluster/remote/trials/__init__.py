@@ -1,1 +1,1 @@
-"""Programs that try on a host what only a trial can show."""
+"""Programs that run trials on a host."""

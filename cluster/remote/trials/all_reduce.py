@@ -1,8 +1,15 @@
-"""An all-reduce over all GPUs of a cluster, this host's ranks of it; where torch has no CUDA, CPUs under gloo.
+"""An all-reduce over all GPUs of a cluster: this host's ranks of it. Where torch has no CUDA, it uses CPUs under
+gloo.
 
-Data: environment, address and port (where rank 0 listens), first (rank of this host), ranks (of this host),
-world. `patience` is the timeout in seconds. Prints one line of JSON: what each rank measured, and NCCL's lines
-about the network.
+Data:
+- environment
+- address and port: where rank 0 listens
+- first: the first rank of this host
+- ranks: their number on this host
+- world: their number on all hosts
+- `patience`, in seconds
+
+Prints one line of JSON: the measurement of each rank, and NCCL's lines about the network.
 """
 
 import json
@@ -18,17 +25,17 @@ if TYPE_CHECKING:
     from cluster.remote.common.exit_on_disconnect import end_with_the_operator
     from cluster.remote.common.processes import payload
 
-#: Backend -> bytes of one all-reduce, rounds to warm up, rounds that count. Large enough for bandwidth rather
-#: than latency on GPUs; on CPUs only the way is to be proved.
+#: Backend -> bytes of one all-reduce, rounds to warm up, rounds that count. On GPUs it is large enough to measure
+#: bandwidth and not latency. On CPUs it only tests the connection.
 ROUNDS = {"nccl": (256 << 20, 5, 20), "gloo": (1 << 20, 1, 3)}
-#: Seconds for the others to tell what they saw of a rank that failed; they would wait for it until the end.
+#: Seconds for the other ranks to report a failed rank; otherwise they would wait for it until the timeout.
 GRACE = 5.0
-#: What is kept of the network lines, and of what a rank said at last.
+#: Lines that are kept about the network, and of the last output of a rank.
 KEPT = 40
 
 
 def reduce_all(data: dict[str, Any], torch: Any, local: int) -> dict[str, Any]:
-    """One rank: seconds a round, the slowest rank's, and bytes of a round."""
+    """Runs one rank: returns seconds for a round, those of the slowest rank, and bytes of a round."""
     backend = "nccl" if torch.cuda.is_available() else "gloo"
     device = torch.device("cuda", local) if backend == "nccl" else torch.device("cpu")
     if backend == "nccl":
@@ -55,7 +62,7 @@ def bracketed(address: str) -> str:
 
 
 def rounds(torch: Any, block: Any, count: int) -> float:
-    """Seconds for so many rounds, to the end of the last on the device."""
+    """Returns the seconds for `count` rounds, to the end of the last one on the device."""
     begun = time.monotonic()
     for _ in range(count):
         torch.distributed.all_reduce(block)
@@ -65,7 +72,7 @@ def rounds(torch: Any, block: Any, count: int) -> float:
 
 
 def rank(data: dict[str, Any], torch: Any, local: int, out: int) -> None:
-    """In a process of its own. NCCL writes to stdout, which is the pipe to our parent."""
+    """Runs the rank in its own process. NCCL writes to stdout, which is the pipe to our parent."""
     os.dup2(out, 1)
     os.dup2(out, 2)
     try:
@@ -78,7 +85,8 @@ def rank(data: dict[str, Any], torch: Any, local: int, out: int) -> None:
 
 
 def launch(data: dict[str, Any], torch: Any) -> dict[int, tuple[int, int]]:
-    """Pid and rank of each child by the end of its pipe. Forked before CUDA is touched: one import serves all."""
+    """Returns pid and rank of each child by the end of its pipe. They are forked before CUDA is used: one import
+    serves all."""
     children = {}
     for local in range(data["ranks"]):
         come, go = os.pipe()
@@ -91,7 +99,8 @@ def launch(data: dict[str, Any], torch: Any) -> dict[int, tuple[int, int]]:
 
 
 def listen(children: dict[int, tuple[int, int]], end: float) -> dict[int, str]:
-    """What each rank said, until all have left or the time is over, which one that failed cuts short."""
+    """Returns the output of each rank, until all have exited or the time is over. A failed rank shortens the
+    time."""
     outputs = {number: "" for _, number in children.values()}
     with selectors.DefaultSelector() as wanted:
         for come in children:
@@ -109,14 +118,14 @@ def listen(children: dict[int, tuple[int, int]], end: float) -> dict[int, str]:
 
 
 def outcome(number: int, output: str) -> dict[str, Any]:
-    """The last JSON that a rank said, or its last words where it came to no end."""
+    """Returns the last JSON of a rank, or its last line where it did not end."""
     lines = output.splitlines()
     for line in reversed(lines):
         if line.startswith('{"rank"'):
             result: dict[str, Any] = json.loads(line)
             return result
     last = next((line for line in reversed(lines) if line.strip() and "NCCL INFO" not in line), "")
-    return {"rank": number, "problem": last[:300] or "no answer from this rank within the time"}
+    return {"rank": number, "problem": last[:300] or "this rank did not answer in time"}
 
 
 def network(outputs: dict[int, str]) -> list[str]:
@@ -143,7 +152,7 @@ def main() -> None:
         print(json.dumps({"ranks": [{"rank": data["first"], "problem": f"torch: {error}"[:300]}], "network": []}))
         return
     children = launch(data, torch)
-    # Nobody may hold GPUs for somebody who is gone.
+    # GPUs must not be held for an operator who has left.
     end_with_the_operator(lambda: kill(children))
     outputs = listen(children, end)
     kill(children)

@@ -1,6 +1,6 @@
 """SHA-256 of files, several at a time.
 
-Data: folder, names. Says one line of JSON: hashes by name; one that cannot be read has what the host says of it.
+Data: folder, names. Prints one line of JSON: hashes by name; for an unreadable file, the host's reason.
 """
 
 import hashlib

@@ -1,9 +1,14 @@
-"""Reports where the units of this host listen, and opens a stand-in for them: a rank might accept a probe as a
+"""Lists the ports on which this host's units listen, and runs a stand-in for them: a rank would treat a test as a
 peer.
 
-Data: units (folders), but (ports that are meant for all), nonce (sent to every client), limit (seconds). Prints
-one line of JSON. port is where the stand-in listens on every address; listening has port, address and process
-name of each socket of the units. It ends when its stdin does, or at the limit.
+Data:
+- units: folders
+- but: ports that are meant for all
+- nonce: the answer to each connection
+- limit, in seconds
+
+Prints one line of JSON: port, where the stand-in listens on every address, and listening. Each entry of listening
+is the port, address and process name of a socket of the units. It ends when its stdin does, or at the limit.
 """
 
 import ipaddress
@@ -27,7 +32,7 @@ MOST_GUESTS = 64
 
 
 def listening_sockets(folders: "list[str]", but: "list[int]") -> "list[dict[str, Any]]":
-    """Each socket on which a process of these units listens, other than for this host alone."""
+    """Returns each socket on which a process of these units listens for other hosts too."""
     table = processes()
     pids = {pid for folder in folders for pid in unit_pids(unit_folder(folder), table)}
     owners = {link: pid for pid in pids for link, _ in links(f"/proc/{pid}/fd")}
@@ -41,7 +46,7 @@ def listening_sockets(folders: "list[str]", but: "list[int]") -> "list[dict[str,
 
 
 def local_end(words: str) -> "tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]":
-    """The address and the port, out of numbers in the order of this machine's bytes."""
+    """Returns the address and the port, from numbers in the byte order of this host."""
     digits, port = words.split(":")
     raw = bytes.fromhex(digits)
     if sys.byteorder == "little":
@@ -51,14 +56,14 @@ def local_end(words: str) -> "tuple[ipaddress.IPv4Address | ipaddress.IPv6Addres
 
 
 def stand_in() -> socket.socket:
-    """Listens as torch does: on every address of IPv4 and IPv6, where the kernel lets it."""
+    """Listens like torch: on every address of IPv4 and IPv6, where the kernel allows it."""
     if socket.has_dualstack_ipv6():
         return socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True)
     return socket.create_server(("", 0))
 
 
 def greet(door: socket.socket, nonce: bytes, end: float) -> None:
-    """Greets clients until the caller ends."""
+    """Answers each connection until the end."""
     selector = selectors.PollSelector()
     selector.register(0, selectors.EVENT_READ)
     selector.register(door, selectors.EVENT_READ)

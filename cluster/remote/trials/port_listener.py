@@ -1,9 +1,15 @@
-"""Listens on ports of this host, so that its peers can probe whether packets arrive.
+"""Listens on ports of this host, so that its peers can try to connect.
 
-Data: address, ports (0 is one of the kernel's choice), limit (seconds), length (bytes), state (root of the state
-directory). Prints one line of JSON: listening, the requested ports that were free and that no starting Ray has
-reserved. A client that sends `length` bytes gets one back. It ends when its stdin does, or at the limit, so that
-no listener is left.
+Data:
+- address
+- ports: 0 is a port of the kernel's choice
+- limit, in seconds
+- length, in bytes
+- state: the root of the state directory
+
+Prints one line of JSON: listening, those ports that were free and that no Ray of this user is about to bind.
+A client that sends `length` bytes gets one byte back. The program ends when its stdin does, or at the limit: no
+listener stays behind.
 """
 
 import json
@@ -22,7 +28,7 @@ BLOCK = 1 << 16
 
 
 def doors(address: str, ports: list[int]) -> list[socket.socket]:
-    """The sockets that could be opened; a port in use is not tested."""
+    """Returns the sockets that could be opened; a port that another process holds is not tried."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sockets = []
     for port in ports:
@@ -43,7 +49,7 @@ def welcome(selector: selectors.BaseSelector, door: socket.socket, length: int) 
 
 
 def hear(selector: selectors.BaseSelector, guest: socket.socket, missing: int) -> None:
-    """`missing` is what the guest has still to send."""
+    """Reads from a client; `missing` is the number of bytes that it must still send."""
     try:
         received = guest.recv(BLOCK)
         if received and len(received) >= missing > 0:
@@ -102,7 +108,7 @@ def main() -> None:
     claims = {port: for_check(port, ours) for port in data["ports"] if port}
     listening = doors(data["address"], [port for port in data["ports"] if not port or claims[port]])
     try:
-        # Whoever asked may be gone by now, and with it the other end of stdout.
+        # The operator may have left by now, and stdout then has no reader.
         print(json.dumps({"listening": [door.getsockname()[1] for door in listening]}), flush=True)
         serve(listening, data["length"], end)
     finally:

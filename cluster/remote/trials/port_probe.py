@@ -1,8 +1,11 @@
 """Probes ports of other hosts, all at once.
 
-Data: targets (peer, address, port), limit (seconds for one step of one probe), length (bytes that a listener
-waits for). A target's answers says whether a listener of this product answers there. Prints one line of JSON:
-reaches, each target with its problem, which is empty on success.
+Data:
+- targets: peer, address, port, and answers (whether our own listener is there, which answers)
+- limit: seconds for one step of one try
+- length: bytes that our own listener waits for
+
+Prints one line of JSON: reaches, each target with its problem, which is empty where it succeeded.
 """
 
 import json
@@ -19,10 +22,10 @@ AT_ONCE = 256
 
 
 def attempt(address: str, port: int, length: int, limit: float) -> str:
-    """Why it did not go well. Nothing is sent where `length` is 0."""
+    """Returns why the try failed, or an empty text. No byte is sent where `length` is 0."""
     try:
         with socket.create_connection((address, port), limit) as connection:
-            # Hang up without a farewell: the port must not be kept for a minute from whoever starts next.
+            # Closes with a reset: otherwise the port is blocked for a minute for the next program.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return exchange(connection, length) if length else ""
     except TIMED_OUT:
@@ -34,7 +37,8 @@ def attempt(address: str, port: int, length: int, limit: float) -> str:
 
 
 def exchange(connection: socket.socket, length: int) -> str:
-    """Sends packets of full size: a link with a smaller limit drops one without an error."""
+    """Sends packets as large as possible: one that is too large for a link on the way is dropped without an
+    error."""
     try:
         connection.sendall(bytes(length))
         return "" if connection.recv(1) else "hung up"

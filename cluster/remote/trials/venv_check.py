@@ -1,9 +1,12 @@
-"""Tests the venv's own libraries on this host: torch with each GPU, transformers with the model.
+"""Tests the venv's own libraries on this host: torch with each of our GPUs, transformers with the model.
 
-Data: environment (of the units), gpus (how many, 0 where they are in use). model has path, revision and trust
-(whether its own code may run); it is null where the model is missing. Prints one line of JSON: cuda and model,
-each with its problem, empty on success. cuda is null without a test, or where vLLM is the build for CPUs; model
-is null without files.
+Data:
+- environment: that of our units
+- gpus: their number, 0 where they are in use
+- model: path, revision, trust (whether its own code may run); null where it is missing
+
+Prints one line of JSON: cuda and model. Each is the failure, or empty. cuda is null where it was not tested, or
+vLLM is the build for CPUs. model is null where there was no model to read.
 """
 
 import importlib
@@ -19,12 +22,13 @@ if TYPE_CHECKING:
     from cluster.remote.common.exit_on_disconnect import end_with_the_operator
     from cluster.remote.common.processes import payload
 
-#: Whoever has one of these has more to read than a configuration.
+#: A model with one of these files has more to read than a configuration.
 PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 
 
 def trial(what: Callable[[], str]) -> str:
-    """What went wrong, as the library said it: the last line of a message has the reason, the first the matter."""
+    """Returns the failure in the library's words: the last line of a message has the reason, the first line the
+    subject."""
     try:
         return what()
     except BaseException as error:
@@ -42,7 +46,7 @@ def for_cpus() -> bool:
 
 
 def use_gpus(wanted: int) -> str:
-    """A context and one kernel on each: what nvidia-smi shows says nothing of that."""
+    """Makes a context and runs one kernel on each GPU: nvidia-smi does not show whether this works."""
     torch: Any = importlib.import_module("torch")
     if torch.version.cuda is None:
         return f"torch {torch.__version__} is a build without CUDA"
@@ -65,7 +69,8 @@ def read_model(asked: "dict[str, Any]") -> str:
 
 
 def by_vllm(asked: "dict[str, Any]") -> str:
-    """vLLM brings classes of its own for what transformers does not know. Its import takes seconds."""
+    """Reads the model by vLLM, which has its own classes for models that transformers does not know. Its import
+    takes seconds."""
     config: Any = importlib.import_module("vllm.transformers_utils.config")
     config.get_config(asked["path"], trust_remote_code=asked["trust"], revision=asked["revision"])
     return ""
@@ -75,7 +80,7 @@ def main() -> None:
     data = payload()
     os.environ.update(data["environment"])
     sys.dont_write_bytecode = True
-    # What the model's own code is copied to goes with us: nothing is left of a look.
+    # The copy of the model's own code is removed at the end: the test leaves no file.
     with tempfile.TemporaryDirectory() as scratch:
         end_with_the_operator(lambda: shutil.rmtree(scratch, ignore_errors=True))
         os.environ["HF_MODULES_CACHE"] = scratch
@@ -84,7 +89,7 @@ def main() -> None:
             "model": trial(lambda: read_model(data["model"])) if data["model"] else None,
         }
     print("\n" + json.dumps(problems), flush=True)
-    # Whatever the model's own code has started must not keep us.
+    # Threads that the model's own code has started must not block the exit.
     os._exit(0)
 
 

@@ -1,7 +1,8 @@
-"""Proves, through Ray itself, that every host has joined with its address and that every GPU can be used.
+"""Verifies through Ray that every host has joined with its address, and that every GPU works.
 
-Data: address (head:port), authentication (environment), hosts (name, address, gpus), `patience` (the timeout in
-seconds). Prints one line of JSON for each observation: joined, touched, and at last proved or failed.
+Data: address (head:port), authentication (environment), hosts (name, address, gpus), `patience` (seconds).
+
+Prints one line of JSON for each step: joined, touched, and at last proved or failed.
 """
 
 import json
@@ -20,7 +21,7 @@ def say(**fields: Any) -> None:
 
 
 def connect(address: str, end: float) -> Any:
-    """Ray's module, connected; the head may still be starting."""
+    """Returns Ray's module, connected; the head may still be starting."""
     import ray
 
     while True:
@@ -41,7 +42,7 @@ def fail(stage: str, why: str, **more: Any) -> int:
 
 
 def wait_for_nodes(ray: Any, wanted: dict[str, int], end: float) -> bool:
-    """Waits until each wanted address is a running host with its GPUs, and no other host is there."""
+    """Waits until each wanted address is a running host in Ray with its GPUs, and no other host is there."""
     seen: Any = None
     while True:
         nodes = {node["NodeManagerAddress"]: node for node in ray.nodes() if node["Alive"]}
@@ -58,7 +59,7 @@ def wait_for_nodes(ray: Any, wanted: dict[str, int], end: float) -> bool:
 
 
 def touch() -> dict[str, Any]:
-    """On a worker of Ray with one GPU: which one it is, and whether CUDA can be initialised on it."""
+    """Runs on a worker of Ray with one GPU: returns the GPU, and whether CUDA can be initialised on it."""
     import ctypes
     import os
     import subprocess
@@ -79,7 +80,7 @@ def touch() -> dict[str, Any]:
 
 
 def reserve(ray: Any, count: int, end: float) -> Any:
-    """A placement group as vLLM will ask for it: it is granted only while every GPU is free."""
+    """Requests a placement group as vLLM does: Ray grants it only while every GPU is free."""
     from ray.util.placement_group import placement_group
 
     group = placement_group([{"GPU": 1}] * count, strategy="PACK")
@@ -87,13 +88,15 @@ def reserve(ray: Any, count: int, end: float) -> Any:
         ray.get(group.ready(), timeout=max(1.0, end - time.monotonic()))
     except ray.exceptions.GetTimeoutError:
         free = ray.available_resources().get("GPU", 0)
-        fail("placement", f"Ray has {free:g} of {count} GPUs free: something in this Ray still holds the others")
+        fail(
+            "placement", f"Ray has {free:g} of {count} GPUs free: another task in this Ray still holds the others"
+        )
         return None
     return group
 
 
 def touch_all(ray: Any, group: Any, count: int, end: float) -> list[dict[str, Any]]:
-    """One task in each bundle; a bundle holds its GPU, so no two tasks can be given the same one."""
+    """Runs one task in each bundle; a bundle holds its GPU, so two tasks cannot get the same one."""
     from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
     task = ray.remote(num_gpus=1, num_cpus=0, max_retries=0)(touch)
@@ -108,11 +111,11 @@ def touch_all(ray: Any, group: Any, count: int, end: float) -> list[dict[str, An
         done, waiting = ray.wait(waiting, timeout=1)
         answers += [answer(ray, ended) for ended in done]
         say(touched=len(answers), of=count)
-    return answers + [{"problem": "no answer from a task on this GPU"}] * len(waiting)
+    return answers + [{"problem": "a task on this GPU did not answer"}] * len(waiting)
 
 
 def answer(ray: Any, task: Any) -> Any:
-    """The result of a task; a task that ended with its process is a finding, not an end."""
+    """Returns the result of a task; a task that crashed is a finding, and does not end the program."""
     try:
         return ray.get(task)
     except ray.exceptions.RayError as error:
@@ -140,14 +143,14 @@ def prove(ray: Any, wanted: dict[str, int], end: float) -> None:
 
 def main() -> None:
     data = payload()
-    # Nobody may reserve GPUs for somebody who is gone.
+    # GPUs must not be reserved for an operator who has left.
     end_with_the_operator()
     os.environ.update(data["authentication"])
     end = time.monotonic() + data["patience"]
     ray = connect(data["address"], end)
     prove(ray, {host["address"]: host["gpus"] for host in data["hosts"]}, end)
     sys.stdout.flush()
-    # A driver's orderly exit takes seconds that nobody needs; Ray reaps its tasks when the connection drops.
+    # A driver's orderly exit takes seconds for no use; Ray ends its tasks when the connection ends.
     os._exit(0)
 
 

@@ -1,4 +1,5 @@
-"""Unix sockets with a path: their files stay when a process is killed, as those of vLLM's queues in /tmp do."""
+"""Unix sockets with a path: their files stay when a process is killed, for example those of vLLM's queues in
+/tmp."""
 
 import os
 import stat

@@ -1,8 +1,14 @@
-"""Launches a unit and stays with it: the parent of everything it starts, until the last process has exited.
+"""Launches a unit and stays with it: it is the parent of all its processes until the last one exits.
 
-Data: state and folder (of the cluster and of the unit), unit (its name), venv, argv, ports. env has secrets too
-and is written nowhere. record is saved beside the log, with the keeper's own identity. Two are optional:
-log_bytes limits the log, and modules has texts by name that the unit's Python can import.
+Data:
+- state and folder: of the cluster and of the unit
+- unit: its name
+- venv, argv
+- env: with secrets; it is written to no file
+- ports: those that it will bind
+- record: it is stored beside the log, with the keeper's own identity
+- log_bytes, optional: the largest length of the log
+- modules, optional: texts by name that the unit's Python can import
 """
 
 import ctypes
@@ -31,21 +37,23 @@ LOG_LOOK = 2.0
 
 
 def watch_log(unit: "OpenFolder", most: int) -> None:
-    """For as long as the keeper lives."""
+    """Cuts the log when it is too long, for as long as the keeper runs."""
     while True:
         time.sleep(LOG_LOOK)
         try:
             long = unit.status("log").st_size > most
         except OSError:
-            continue  # removed by somebody: there is nothing to cut
+            continue  # another program has removed it: there is nothing to cut
         if long:
             cut(unit, "log")
 
 
 def hold_off_ageing(ours: "OpenFolder") -> None:
-    """Locks the top folder. A program that ages /var/tmp would remove the record and the token of a unit after a
-    month. It skips a tree with a locked top, as tmpfiles.d(5) says. If the lock is not available, nothing else
-    changes."""
+    """Locks the folder. Cleaners of /var/tmp would remove the record and the token of a unit that serves for a
+    month.
+
+    They skip a tree while its top is locked (tmpfiles.d(5)). A failed lock changes nothing else.
+    """
     try:
         fcntl.flock(ours.file, fcntl.LOCK_SH)
     except OSError:
@@ -53,7 +61,7 @@ def hold_off_ageing(ours: "OpenFolder") -> None:
 
 
 def raise_limits() -> None:
-    """Raises limits as far as they can be: a hard limit may be above what the kernel gives by now (fs.nr_open)."""
+    """Raises limits as far as possible: a hard limit may be above the kernel's present maximum (fs.nr_open)."""
     for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_MEMLOCK):
         try:
             resource.setrlimit(limit, (resource.getrlimit(limit)[1],) * 2)
@@ -62,18 +70,19 @@ def raise_limits() -> None:
 
 
 def environment(data: dict[str, Any], modules: "OpenFolder | None") -> dict[str, str]:
-    """The session's own, ours over it, and the venv's programs and our modules before all others."""
+    """Returns the session's environment with our values over it; the venv's programs and our modules come
+    first."""
     path = f"{data['venv']}/bin:{os.environ.get('PATH') or os.defpath}"
     variables = {**os.environ, "PATH": path, **data["env"]}
     if modules:
-        # An empty part would be the current folder.
+        # An empty part would mean the current folder.
         parts = (modules.path, variables.get("PYTHONPATH"))
         variables["PYTHONPATH"] = ":".join(part for part in parts if part)
     return variables
 
 
 def write_modules(data: dict[str, Any], unit: "OpenFolder") -> "OpenFolder | None":
-    """The folder with our own modules; None where the unit needs none."""
+    """Returns the folder with our own modules; None where the unit needs none."""
     if not data.get("modules"):
         return None
     folder = unit.make("modules")
@@ -83,7 +92,7 @@ def write_modules(data: dict[str, Any], unit: "OpenFolder") -> "OpenFolder | Non
 
 
 def keep(data: dict[str, Any], unit: "OpenFolder", ours: "OpenFolder", report: int) -> None:
-    """Becomes the keeper; `report` is called once the leader runs, or with the reason of its failure."""
+    """Becomes the keeper. It writes to `report` once the leader runs, or why it does not."""
     os.setsid()
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -115,12 +124,12 @@ def keep(data: dict[str, Any], unit: "OpenFolder", ours: "OpenFolder", report: i
 
 
 def aside(task: Callable[..., None], *words: Any) -> None:
-    """Runs a slow call in the background, such as a lock on a disk of another host."""
+    """Runs a task in a thread that nothing waits for: a lock on a network disk may take long."""
     threading.Thread(target=task, args=words, daemon=True).start()
 
 
 def start_record(data: dict[str, Any], unit: "OpenFolder") -> dict[str, Any]:
-    """Written before the leader runs, so that there is never a process without a record."""
+    """Writes the record before the leader runs: so no process is ever without a record."""
     me = process(os.getpid())
     assert me is not None
     identity = {"keeper": me.pid, "ticks": me.ticks, "boot": boot_id()}
@@ -130,7 +139,10 @@ def start_record(data: dict[str, Any], unit: "OpenFolder") -> dict[str, Any]:
 
 
 def launch(data: dict[str, Any], unit: "OpenFolder") -> "subprocess.Popen[bytes]":
-    """The log stays open here as well: it leads to the keeper, and to all below it, where the record is lost."""
+    """Starts the leader.
+
+    The log stays open here as well: if the record is missing, it leads to the keeper and all its descendants.
+    """
     log = unit.create("log", os.O_WRONLY | os.O_APPEND)
     modules = write_modules(data, unit)
     for number in (0, 1, 2):
@@ -146,7 +158,7 @@ def launch(data: dict[str, Any], unit: "OpenFolder") -> "subprocess.Popen[bytes]
 
 
 def pass_on(unit: "OpenFolder", leader: "subprocess.Popen[bytes]") -> None:
-    """Passes SIGTERM to the leader; after the leader has exited, to its remaining processes."""
+    """Passes SIGTERM to the leader; once that has exited, to the remaining processes."""
     child = processes().get(leader.pid)
     lives = child is not None and child.parent == os.getpid()
     targets = {leader.pid} if lives else unit_pids(unit, processes()) - {os.getpid()}
@@ -160,9 +172,9 @@ def pass_on(unit: "OpenFolder", leader: "subprocess.Popen[bytes]") -> None:
 def stay(
     unit: "OpenFolder", record: dict[str, Any], leader: "subprocess.Popen[bytes]", signals: list[int]
 ) -> None:
-    """Waits until the last descendant has exited: orphans become children of the keeper.
+    """Waits until the last descendant has exited: orphans become our children, so no child means no descendant.
 
-    A leader that was sent `signals` to end may leave some processes that were not.
+    A leader that received `signals` to end may leave processes that did not receive them.
     """
     while True:
         try:
@@ -179,7 +191,7 @@ def finish(unit: "OpenFolder", record: dict[str, Any], status: int) -> None:
     try:
         write_private(unit, "record.json", json.dumps({**record, "status": status}))
     except OSError:
-        pass  # a full disk, or a folder already removed: whoever looks sees that no process is left
+        pass  # a full disk, or a folder already removed: readers see that no process is left
 
 
 def reason(problem: BaseException) -> str:
@@ -198,12 +210,12 @@ def main() -> None:
     turn = os.open(".", os.O_RDONLY, dir_fd=unit.file)
     fcntl.flock(turn, fcntl.LOCK_EX)
     if unit_pids(unit, processes()):
-        raise SystemExit("this unit runs already")
+        raise SystemExit("this unit already runs")
     rotate(unit, "log")
     reading, writing = os.pipe()
     if os.fork() == 0:
         os.close(reading)
-        os.close(turn)  # stays with the parent, until it has heard that the leader runs
+        os.close(turn)  # it stays with the parent, until the leader runs
         try:
             keep(data, unit, ours, writing)
         except Exception as problem:
@@ -214,7 +226,7 @@ def main() -> None:
     os.close(writing)
     message = os.read(reading, 4096).decode()
     if message != "started":
-        raise SystemExit(message or "the keeper exited before it launched anything")
+        raise SystemExit(message or "the keeper exited before it could launch the unit")
 
 
 try:

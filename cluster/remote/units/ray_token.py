@@ -1,7 +1,6 @@
 """The token by which Ray's processes of one cluster know each other, in a file that only this user can read.
 
-Data: path, token (empty: keep the existing one, or create one). Prints the token on stdout, which is not
-recorded.
+Data: path, token (empty: keep the existing one, or make one). Prints the token on stdout, which is never recorded.
 """
 
 import json
@@ -18,7 +17,7 @@ LONGEST_TOKEN = 4096
 
 
 def kept(folder: "OpenFolder", name: str) -> str:
-    """The existing token. A token in anything but a plain file of this user is replaced."""
+    """Returns the existing token. A file that is not a plain file of this user is replaced."""
     try:
         return folder.read(name, LONGEST_TOKEN).decode().strip()
     except (OSError, ValueError):

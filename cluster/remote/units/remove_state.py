@@ -1,8 +1,10 @@
-"""Removes what a stopped cluster leaves: its folder's content, claims of ports without a holder, and empty
-parents. Compile caches stay, and so does the lease, which its holder removes.
+"""Removes the files of a stopped cluster.
 
-Data: state. A folder whose unit still runs is left alone. What cannot be removed does not keep the rest: each is
-named on a line of stderr, and the program fails.
+It removes everything in its folder but the compile caches and the lease (its holder removes it). It also removes
+unused reservations of ports, and empty parents.
+
+Data: state. The folder of a running unit is left alone. A file that cannot be removed does not stop the rest: it
+is named on stderr, one on a line, and the program fails.
 """
 
 import os
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def stays(state: "OpenFolder") -> "Iterator[str]":
-    """A line for each name in the folder of the cluster that could not be removed, with the first reason."""
+    """Yields a line for each name in the cluster's folder that could not be removed, with the first reason."""
     table = processes()
     for name in state.names():
         if name not in ("cache", "lease") and not unit_pids(state.folder(name), table):

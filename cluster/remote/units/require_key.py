@@ -1,7 +1,7 @@
-"""Without the key, a client reaches health and metrics of vLLM alone: `vllm serve --middleware` loads this guard.
+"""Restricts vLLM's routes without the key to health and metrics: `vllm serve --middleware` loads it.
 
-vLLM itself asks for the key only below /v1, /v2, /inference and /cohere. /invocations generates without it, and
-control routes answer. The key comes from the environment, as vLLM's own does.
+vLLM itself requires the key only below /v1, /v2, /inference and /cohere. Without the key, /invocations generates,
+and control routes answer. The key comes from the environment, like vLLM's own.
 """
 
 import hashlib
@@ -10,12 +10,12 @@ import json
 import os
 from typing import Any, Awaitable, Callable
 
-#: What generates nothing and controls nothing. Whoever collects metrics has no key, and they prove from outside
-#: which process answers, before it is shown the key.
+#: These routes generate nothing and control nothing. A collector of metrics has no key. Metrics also prove from
+#: outside which process answers, before it gets the key.
 OPEN = ("/health", "/ping", "/metrics")
 READING = ("GET", "HEAD")
 
-#: RFC 6455: the connection breaks a rule of the server's.
+#: RFC 6455: the connection breaks a rule of the server.
 POLICY = 1008
 
 Scope = dict[str, Any]
@@ -47,8 +47,11 @@ class RequireKey:
 
 
 def is_open(scope: Scope) -> bool:
-    """Whether a request may come without the key. A browser asks without it whether it may ask at all, which CORS
-    of vLLM answers before any route."""
+    """Returns whether a request may come without the key.
+
+    A browser first asks without the key whether it may send the request. CORS of vLLM answers this before any
+    route.
+    """
     if scope["type"] != "http":
         return False
     if scope["method"] == "OPTIONS":
@@ -58,12 +61,13 @@ def is_open(scope: Scope) -> bool:
 
 
 def header(scope: Scope, name: bytes) -> str:
-    """The first header of this name, empty where there is none."""
+    """Returns the first header of this name, or an empty text."""
     return next((value.decode("latin-1") for each, value in scope["headers"] if each.lower() == name), "")
 
 
 def digest(text: str) -> bytes:
-    """A digest of equal length for all keys: a comparison reveals nothing of the key's length."""
+    """Returns a digest of equal length for all keys: a comparison then shows nothing about the length of our
+    key."""
     return hashlib.sha256(text.encode()).digest()
 
 

@@ -1,5 +1,6 @@
-"""What a unit's processes share by name: POSIX shared memory in /dev/shm, and sockets in /tmp. It stays there when
-all that use it are killed: vLLM's queues between its processes take up to 240 MiB each.
+"""The shared names of a unit's processes: POSIX shared memory in /dev/shm, and sockets in /tmp.
+
+They stay when all their users are killed: vLLM's queues between its processes take up to 240 MiB each.
 """
 
 import os
@@ -16,12 +17,12 @@ MAP_PATIENCE = 2.0
 
 
 def note_shared(pids: "set[int]", noted: "dict[str, int]") -> None:
-    """Adds what these share, by path its inode."""
+    """Adds the shared names of these processes, each path with its inode."""
     bounded(_note_shared, pids, noted)
 
 
 def remove_unused(noted: "dict[str, int]") -> None:
-    """Removes files that are unchanged, of this user, and used by no running process."""
+    """Removes those that are still the same file, belong to this user, and have no running user process."""
     bounded(_remove_unused, dict(noted))
 
 
@@ -40,13 +41,16 @@ def _note_shared(pids: "set[int]", noted: "dict[str, int]") -> None:
 
 
 def is_shared_memory(path: str, mode: str) -> bool:
-    """Whether it is shared memory: several processes write to it. Weights in /dev/shm are mapped for reading, and
-    names of shared memory have no folders."""
+    """Returns whether it is shared memory: several processes write to it.
+
+    Weights in /dev/shm are mapped for reading, and the names of shared memory have no folders.
+    """
     return os.path.dirname(path) == SHARED_MEMORY and mode == "rw-s"
 
 
 def is_still(path: str, inode: int) -> bool:
-    """Also where the process has a /dev/shm of its own, and the path is another file here."""
+    """Returns whether the path still has this inode. A process may have its own /dev/shm, where the path is
+    another file."""
     try:
         status = os.lstat(path)
     except OSError:
@@ -78,7 +82,7 @@ def in_use() -> "set[str]":
 
 
 def mapped(pid: int) -> "Iterator[tuple[str, int, str]]":
-    """Path, inode and mode of each file that the process has mapped; empty after its exit."""
+    """Yields path, inode and mode of each file that the process has mapped; none once it has exited."""
     try:
         with open(f"/proc/{pid}/maps", errors="replace") as file:
             lines = file.readlines()

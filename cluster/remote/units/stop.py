@@ -1,8 +1,12 @@
-"""Stops a unit: SIGTERM to its keeper, a timeout, SIGKILL for the rest, and a look that nothing is left. Then its
-files in shared memory are removed.
+"""Stops a unit: SIGTERM to its keeper, a wait, SIGKILL for the remaining processes, and a check that none is left.
+Then its shared memory is removed.
 
-Data: folder, `patience` (the timeout in seconds), and the optional launch: the run whose unit alone is stopped.
-Prints JSON: left, the remaining processes, and another, whether the unit belongs to another run.
+Data:
+- folder
+- `patience`, in seconds
+- launch, optional: stop the unit only if this run launched it
+
+Prints one line of JSON: left, the processes that still run, and another, whether the unit belongs to another run.
 """
 
 import fcntl
@@ -34,7 +38,8 @@ def send(pids: set[int], number: int) -> None:
 
 
 def gone_within(unit: Any, patience: float, again: "Callable[[set[int]], None] | None" = None) -> bool:
-    """Whether the unit has exited before `patience` ends; `again` is done to its remaining processes meanwhile."""
+    """Returns whether the unit has exited before `patience` ends; `again` is called on its remaining processes
+    meanwhile."""
     end = time.monotonic() + patience
     while True:
         left = unit_pids(unit, processes())
@@ -48,8 +53,7 @@ def gone_within(unit: Any, patience: float, again: "Callable[[set[int]], None] |
 
 
 def killed(unit: Any, shared: "dict[str, int]") -> bool:
-    """Kills the processes, and returns whether the unit has exited. Each process is asked for its shared memory
-    first."""
+    """Returns whether the unit has exited now. Each process is asked for its shared names before it is killed."""
     asked: set[int] = set()
 
     def kill(left: "set[int]") -> None:
@@ -61,7 +65,8 @@ def killed(unit: Any, shared: "dict[str, int]") -> bool:
 
 
 def mark(unit: "OpenFolder", record: "dict[str, Any]") -> None:
-    """Whoever looks while it drains must not take it for one that runs. On a full disk it is stopped unmarked."""
+    """Marks the record: a reader must not treat a unit that stops as one that runs. On a full disk it stays
+    unmarked."""
     try:
         write_private(unit, "record.json", json.dumps({**record, "stopping": True}))
     except OSError:
@@ -77,7 +82,7 @@ def stop(unit: Any, patience: float) -> set[int]:
         mark(unit, record)
     shared: dict[str, int] = {}
     note_shared(pids, shared)
-    # Without its keeper the tree has nobody to pass the signal on.
+    # Without its keeper, no process of the tree passes the signal on.
     send({keeper} if keeper in pids else pids, signal.SIGTERM)
     if gone_within(unit, patience) or killed(unit, shared):
         remove_unused(shared)
@@ -86,24 +91,26 @@ def stop(unit: Any, patience: float) -> set[int]:
 
 
 def take_turn(unit: "OpenFolder") -> None:
-    """Holds off launches of the unit until this program ends: a new unit would be stopped as well. A launch may
-    follow while the stop of a killed operator still runs."""
+    """Blocks a launch of the unit until this program ends: otherwise the stop would also end the new unit.
+
+    A stop may still run after its operator was killed, and a launch may follow it.
+    """
     try:
         fcntl.flock(unit.file, fcntl.LOCK_EX)
     except OSError:
-        pass  # a disk of another host that gives no locks
+        pass  # a network disk without locks
 
 
 def is_anothers(unit: Any, launch: str) -> bool:
-    """Whether the unit belongs to another launch than the one to stop: another operator may have started it."""
+    """Returns whether the unit belongs to another launch than the one to stop: another operator may be at work."""
     record = read_record(unit)
     if record is None and unit_pids(unit, processes()):
-        raise SystemExit("its record is missing, so its launcher is unknown")
+        raise SystemExit("its record is missing: it is unknown which run has launched it")
     return record is not None and record.get("launch") != launch
 
 
 def release_ports(unit: "OpenFolder") -> None:
-    """A keeper that was killed leaves the files of its claims."""
+    """Removes the files of reservations, which a killed keeper leaves."""
     if unit.parent and unit.parent.parent:
         remove_claims(unit.parent.parent)
 
@@ -118,7 +125,7 @@ def main() -> None:
     another = bool(data.get("launch")) and is_anothers(unit, data["launch"])
     left = set() if another else stop(unit, data["patience"])
     if not left and not another and isinstance(unit, OpenFolder):
-        # A record that stays, as on a read-only disk, is of a process that is gone; the sweep names it.
+        # A record that stays, as on a read-only disk, belongs to an exited process; `remove_state` names it.
         unit.discard("record.json")
         release_ports(unit)
     said = [{"pid": pid, "command": command_line(pid)} for pid in sorted(left)]

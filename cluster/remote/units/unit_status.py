@@ -1,7 +1,10 @@
-"""One look at a unit: is it alive, what has its log said since the last look, how much has been read.
+"""The status of a unit: whether it runs, the new part of its log, and how much its processes have read.
 
-Data: folder (of the unit), trees (folders of all units whose reading counts), offset (into the log), health (URL,
-or empty for none).
+Data:
+- folder: that of the unit
+- trees: the folders of all units that count for the bytes read
+- offset: the position in the log
+- health: a URL, or empty
 """
 
 import json
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from cluster.remote.common.unit_state import presence
 
 MOST = 1 << 20
-#: Of a log that is read for the first time and is longer.
+#: Bytes of a longer log that are read the first time.
 START = 256 << 10
 
 
@@ -36,13 +39,13 @@ def log_since(unit: Any, offset: int) -> dict[str, Any]:
 
 
 def start_of(file: "BinaryIO") -> str:
-    """How the engine came up, to the last whole line; what follows may be what its clients wrote."""
+    """Returns how the engine started, to the last whole line; the text after it may come from its clients."""
     first = file.read(START).decode(errors="replace").rpartition("\n")[0]
     return first + "\n[a part of the log was left out here]\n"
 
 
 def bytes_read(pids: set[int]) -> int:
-    """Read by these processes so far, from files and, for mapped ones, from storage."""
+    """Returns the bytes read by these processes so far, from files and, for mapped files, from storage."""
     total = 0
     for pid in pids:
         try:
@@ -55,7 +58,7 @@ def bytes_read(pids: set[int]) -> int:
 
 
 def health(url: str) -> int:
-    """The HTTP status, 0 without an answer."""
+    """Returns the HTTP status, 0 without an answer."""
     return http_exchange(url, None, "", 2.0)[0]
 
 

@@ -103,13 +103,13 @@ def conclusion(*lines: str | None) -> Evaluation:
 def test_a_client_that_failed_says_why() -> None:
     log = "Traceback (most recent call last):\n  x\nOSError: cannot load the tokenizer\nnanobind: leaks\n\n"
     found = conclusion(*told(status=1, log=log)[:7])
-    assert found.verdict.reasons == ("vllm bench serve ended with status 1: OSError: cannot load the tokenizer",)
+    assert found.verdict.reasons == ("vllm bench serve exited with status 1: OSError: cannot load the tokenizer",)
     usage = "usage: vllm bench serve\nvllm bench serve: error: unrecognized arguments: --x"
     assert conclusion(*told(status=2, log=usage)[:7]).verdict.reasons[0].endswith("unrecognized arguments: --x")
     full = "OSError: [Errno 28] No space left on device: 'vllm.json'"
     found = conclusion(*told(status=1, log=f"{full}\nthe end")[:7])
-    assert found.verdict.reasons == (f"vllm bench serve ended with status 1: {full}",)
-    assert "it said nothing" in conclusion(*told(status=-9, log="")[:7]).verdict.reasons[0]
+    assert found.verdict.reasons == (f"vllm bench serve exited with status 1: {full}",)
+    assert "it printed nothing" in conclusion(*told(status=-9, log="")[:7]).verdict.reasons[0]
 
 
 def test_a_result_that_nobody_can_use() -> None:
@@ -119,7 +119,7 @@ def test_a_result_that_nobody_can_use() -> None:
     without = [line for line in lines if not (line and line.startswith('{"after"'))]
     assert conclusion(*without).verdict.reasons == ("the server's /metrics did not answer",)
     anew = [line.replace("16100.0", "50.0") if line else line for line in lines]
-    assert "restarted in the middle" in conclusion(*anew).verdict.reasons[0]
+    assert "restarted during the run" in conclusion(*anew).verdict.reasons[0]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def test_figures_and_requests() -> None:
     assert (first.tpot, first.e2el) == pytest.approx((10, 10490))
 
 
-@pytest.mark.parametrize(("itl", "words"), [(10.0, ""), (14.9, ""), (20.0, "about 2 at a time")])
+@pytest.mark.parametrize(("itl", "words"), [(10.0, ""), (14.9, ""), (20.0, "about 2 tokens at a time")])
 def test_tokens_that_came_together(itl: float, words: str) -> None:
     found = figures(itl=Latency(mean=itl, median=itl, p99=itl))
     assert found.at_a_time == pytest.approx(itl / 10)

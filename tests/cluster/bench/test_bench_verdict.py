@@ -31,7 +31,7 @@ def test_a_warm_cache() -> None:
 def test_prompts_that_are_equal_by_chance() -> None:
     found = verdict(hits=159)
     assert found.outcome == "valid"
-    assert found.notes == ("159 of 16,000 tokens were cached: prompts that are equal by chance",)
+    assert found.notes == ("159 of 16,000 tokens were cached: some prompts are equal by chance",)
 
 
 @pytest.mark.parametrize(
@@ -39,21 +39,24 @@ def test_prompts_that_are_equal_by_chance() -> None:
 )
 def test_what_nobody_counts_is_not_proved(unknown: dict[str, Any]) -> None:
     assert verdict(**unknown).outcome == "invalid"
-    assert "nothing proves that it was cold" in verdict(**unknown).reasons[0]
+    assert "it is unknown whether the cache was cold" in verdict(**unknown).reasons[0]
 
 
 def test_a_server_without_a_prefix_cache() -> None:
     found = verdict(queries=0)
     assert found.outcome == "valid"
-    assert found.notes == ("the server looked nothing up in a prefix cache: it is turned off there",)
+    assert found.notes == ("the server did not use its prefix cache: it is turned off",)
 
 
 @pytest.mark.parametrize(
     ("seen", "said"),
     [
-        ({"busy": 3}, "not alone: the server had 3 requests of others in hand before"),
-        ({"generated_tokens": 2100, "finished": 3}, "not alone: the server generated 100 tokens for others"),
-        ({"prompt_tokens": 24_000, "finished": 3}, "not alone: the server read 8,000 tokens for others"),
+        ({"busy": 3}, "not alone: the server had 3 requests of other clients before the run"),
+        (
+            {"generated_tokens": 2100, "finished": 3},
+            "not alone: the server generated 100 tokens for other clients",
+        ),
+        ({"prompt_tokens": 24_000, "finished": 3}, "not alone: the server read 8,000 tokens for other clients"),
     ],
 )
 def test_somebody_else_at_the_server(seen: dict[str, Any], said: str) -> None:
@@ -66,7 +69,7 @@ def test_failed_requests_come_before_all_else() -> None:
 
 
 def test_requests_that_were_put_back_are_noted() -> None:
-    assert verdict(preemptions=4).notes == ("4 requests were put back for want of KV cache, and read again",)
+    assert verdict(preemptions=4).notes == ("4 requests were preempted and computed again: the KV cache was full",)
 
 
 def test_what_one_run_made_the_server_count() -> None:
@@ -77,5 +80,5 @@ def test_what_one_run_made_the_server_count() -> None:
 
 
 def test_counters_that_began_anew() -> None:
-    with pytest.raises(ValueError, match="restarted in the middle"):
+    with pytest.raises(ValueError, match="restarted during the run"):
         difference(counters(finished=3), counters(finished=1))

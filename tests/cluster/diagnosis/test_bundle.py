@@ -49,14 +49,14 @@ def test_what_was_seen_and_what_could_not_be() -> None:
 
 
 def test_what_is_missing_is_named() -> None:
-    lost = Unreachable("gpu-b", "collect what it says", cause="no route")
+    lost = Unreachable("gpu-b", "collect its logs and state", cause="no route")
     brought = {
         "gpu-a": Collected("gpu-a", {}, ("nvidia-smi-q.txt",)),
         "gpu-b": Collected("gpu-b", {}, (), lost),
     }
     assert bundle.missing(brought, ["gpu-a", "gpu-b", "gpu-c"]) == (
-        "gpu-c: it did not answer in time",
-        "gpu-a: no time or no room for nvidia-smi-q.txt",
+        "gpu-c: the host did not answer in time",
+        "gpu-a: there was no time or no space for nvidia-smi-q.txt",
         "gpu-b: no route",
     )
 

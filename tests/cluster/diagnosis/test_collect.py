@@ -18,7 +18,7 @@ from tests.cluster.builders import inventory
 from tests.doubles import ScriptedTransport
 from tests.orchestrator.scripted_stage import payload
 
-BROKEN = Unreachable("gpu-a", "collect what it says", cause="the connection broke while the command ran")
+BROKEN = Unreachable("gpu-a", "collect its logs and state", cause="the connection broke while the command ran")
 
 
 def line(name: str, text: str) -> str:

@@ -74,14 +74,14 @@ def test_a_long_exception_is_cut_and_the_log_named() -> None:
 def test_without_a_cause_the_end_of_the_log_is_shown() -> None:
     log = "\n".join(f"line {number}" for number in range(30))
     error = died(log, dataclasses.replace(DEAD, status=3))
-    assert (error.host, error.cause) == ("gpu-a", "vLLM has ended (exit status 3)")
+    assert (error.host, error.cause) == ("gpu-a", "vLLM has exited (exit status 3)")
     assert error.last.splitlines() == [f"line {number}" for number in range(18, 30)]
     assert "orchestrator logs gpu-a" in error.cure
 
 
 @pytest.mark.parametrize(
     ("status", "cause"),
-    [(None, "vLLM has ended"), (-9, "vLLM was killed by SIGKILL"), (-99, "vLLM was killed by signal 99")],
+    [(None, "vLLM has exited"), (-9, "vLLM was killed by SIGKILL"), (-99, "vLLM was killed by signal 99")],
 )
 def test_how_it_ended(status: int | None, cause: str) -> None:
     assert died("", dataclasses.replace(DEAD, status=status)).cause == cause

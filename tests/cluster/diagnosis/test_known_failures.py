@@ -14,12 +14,18 @@ from cluster.diagnosis.root_cause import root_cause
         ("ModuleNotFoundError: No module named 'decord'", "decord"),
         ("FileNotFoundError: [Errno 2] No such file or directory: 'ninja'", "ninja"),
         ("ValueError: World size (16) is larger than the number of available GPUs (8)", "more GPUs than the host"),
-        ("ValueError: Free memory on device cuda:0 (10/79 GiB) on startup is less than desired", "something else"),
+        (
+            "ValueError: Free memory on device cuda:0 (10/79 GiB) on startup is less than desired",
+            "another process",
+        ),
         ("RuntimeError: CUDA error 802: system not yet initialized", "fabric manager"),
         ("RuntimeError: Gloo connectFullMesh failed with", "loopback"),
         ("OSError: [Errno 28] No space left on device", "full"),
-        ("AttributeError: 'PPMissingLayer' object has no attribute 'weight'", "cannot be cut into a pipeline"),
-        ("OSError: We couldn't find it: Cannot find the requested files in the disk cache", "not on the head"),
+        (
+            "AttributeError: 'PPMissingLayer' object has no attribute 'weight'",
+            "cannot be split into pipeline stages",
+        ),
+        ("OSError: We couldn't find it: Cannot find the requested files in the disk cache", "missing on the head"),
     ],
 )
 def test_known_causes(said: str, cause: str) -> None:

@@ -35,25 +35,25 @@ CRASHES = [
         "ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when "
         "initializing the engine (this flag also controls CPU memory reservation on the CPU backend, despite its "
         "name). See https://docs.vllm.ai/en/latest/configuration/conserving_memory/ for more details.",
-        "nothing is left for the KV cache",
+        "no GPU memory is left for the KV cache",
     ),
     (
         "crash-no-tokenizer", "",
         "huggingface_hub.errors.HFValidationError: Repo id must use alphanumeric chars, '-', '_' or '.'. The name "
         "cannot start or end with '-' or '.' and the maximum length is 96: '/nope'.",
-        "the model or its tokenizer is not on the head, or not all of it",
+        "the model or its tokenizer is missing on the head, or incomplete",
     ),
     (
         "crash-port-in-use", "", "OSError: [Errno 98] Address already in use",
         "another process listens on the port",
     ),
     (
-        "rank-killed", RANK, "its process has died without a word",
-        "somebody killed it, or the kernel did for want of memory",
+        "rank-killed", RANK, "its process exited without an error message",
+        "a user killed it, or the kernel killed it because memory ran out",
     ),
     (
         "local-ray", "", "Started a local Ray instance. View the dashboard at http://127.0.0.1:8265",
-        "vLLM did not find our Ray and started one of its own",
+        "vLLM did not find the Ray of this cluster and started its own",
     ),
 ]  # fmt: skip
 
@@ -73,7 +73,7 @@ def test_real_crashes(name: str, said_by: str, what: str, cause: str) -> None:
             "crash-max-model-len",
             "",
             "User-specified max_model_len (100000) is greater than",
-            "more than the model",
+            "larger than the model",
         ),
         (
             "placement-wait",

@@ -102,23 +102,24 @@ def test_a_real_rank_that_was_stopped() -> None:
         (
             found(sixteen()[:15]),
             "gpu-b",
-            "gpu-b has 7 of 8 ranks: one never came, or went without a word",
+            "gpu-b has 7 of 8 ranks: one never started, or exited without an error message",
         ),
         (
             found(sixteen(rank(9, at=GROUP)), sockets={"gpu-b": [socket(109, "LISTEN", "127.0.1.1:4242")]}),
             "gpu-b",
-            "gloo of rank 9 on gpu-b is bound to the loopback address, where no other host reaches it",
+            "gloo of rank 9 on gpu-b is bound to the loopback address, so other hosts cannot reach it",
         ),
         (
             found(sixteen(), sockets={"gpu-b": [socket(109, "SYN_SENT", "192.168.0.2:9", "192.168.0.1:4242")]}),
             "gpu-b",
-            "gpu-b gets no answer from gpu-a at 192.168.0.1:4242: something between them drops what it sends",
+            "gpu-b gets no answer from gpu-a at 192.168.0.1:4242: "
+            "a firewall or a broken link between them drops packets",
         ),
         (
             found(sixteen(*(rank(n, state="D", waits_in="nfs_wait_bit", at=LOADS) for n in (8, 9)))),
             "gpu-b",
             "rank 8 on gpu-b and 1 more waits in the kernel (nfs_wait_bit) and reads nothing: "
-            "a disk or a GPU that hangs",
+            "a disk or a GPU hangs",
         ),
         (
             found(sixteen(rank(9, at=LOADS))),
@@ -149,12 +150,12 @@ def test_known_patterns(evidence: StallEvidence, host: str, why: str) -> None:
         (
             {"nodes": [{"address": "192.168.0.1", "alive": True}], "free_gpus": 8},
             "gpu-b",
-            "gpu-b is no longer in Ray, so its GPUs cannot be had",
+            "gpu-b is no longer in Ray, so its GPUs are missing",
         ),
         (
             {"nodes": [{"address": f"192.168.0.{n}", "alive": True} for n in (1, 2)], "free_gpus": 12.0},
             "gpu-a",
-            "vLLM waits for 16 GPUs, and Ray has 12 free: something in this Ray holds the others",
+            "vLLM waits for 16 GPUs, and Ray has 12 free: another task in this Ray holds the others",
         ),
     ],
 )
@@ -193,7 +194,7 @@ def test_ranks_at_the_same_place_share_a_line() -> None:
     ]
     whole = found(sixteen())
     assert stall.summarize(builders.inventory(), whole)[1] == f"gpu-b: ranks 8 to 15 in {BARRIER[0]}"
-    assert stall.summarize(builders.inventory(), found(()))[0] == "gpu-a: no ranks"
+    assert stall.summarize(builders.inventory(), found(()))[0] == "gpu-a: no ranks run"
 
 
 def test_what_cannot_be_read_is_no_failure() -> None:

@@ -15,7 +15,7 @@ from tests.doubles import Script, ScriptedTransport
 from tests.orchestrator.scripted_stage import status_answer
 
 HEAD = builders.inventory().head
-ANEW = "`up` launches it anew"
+ANEW = "`up` starts it again"
 LOST = Unreachable("gpu-a", "connect", cause="no route", cure="see its cable")
 MEMORY = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB."
 
@@ -47,7 +47,7 @@ def test_a_host_that_cannot_be_looked_at() -> None:
 
 def test_gpus_that_cannot_be_looked_at() -> None:
     cause, cure = found(builders.view(HEAD, gpu_problem="NVML: unknown error"))
-    assert (cause, cure) == ("NVML: unknown error", "see what nvidia-smi says there")
+    assert (cause, cure) == ("NVML: unknown error", "run nvidia-smi on that host")
 
 
 def test_an_engine_says_what_it_died_of() -> None:
@@ -62,8 +62,8 @@ def test_an_engine_says_what_it_died_of() -> None:
 def test_a_rank_is_told_with_its_host(name: str) -> None:
     """In the row of the head, whose engine it was: "that host" must not be taken for the head."""
     cause, cure = died(recorded(f"failures/{name}/vllm.log"))
-    assert cause.startswith("rank 1 on gpu-b: its process has died without a word: somebody killed it, ")
-    assert cure.startswith("see who on that host")
+    assert cause.startswith("rank 1 on gpu-b: its process exited without an error message: a user killed it, ")
+    assert cure.startswith("run `dmesg -T | grep -i kill` on that host")
 
 
 @pytest.mark.parametrize("who", [("RayWorkerProc", "a rank on gpu-b"), ("Unnamed", "on gpu-b: Unnamed")])
@@ -76,9 +76,9 @@ def test_what_no_numbered_rank_says_is_told_with_its_host(who: tuple[str, str]) 
 def test_a_ray_says_what_it_died_of_and_what_it_left() -> None:
     seen = builders.dead(7, 8).model_copy(update={"status": -9})
     cause, cure = found(builders.view(HEAD, ray=seen), ray=status_answer("No space left on device", Presence.DEAD))
-    left = "but 2 of its processes live"
+    left = "but 2 of its processes still run"
     assert (cause, cure) == (
-        f"Ray has ended (exit status -9): a disk or /dev/shm is full, {left}",
+        f"Ray has exited (exit status -9): a disk or /dev/shm is full, {left}",
         f"free some space on that host; {ANEW}",
     )
 
@@ -86,17 +86,17 @@ def test_a_ray_says_what_it_died_of_and_what_it_left() -> None:
 def test_both_are_told_and_the_cure_once() -> None:
     view = builders.view(HEAD, ray=builders.dead(), vllm=builders.dead(7).model_copy(update={"argv": ()}))
     cause, cure = found(view, ray=status_answer("", Presence.DEAD))
-    assert cause == "Ray has ended; the record of vllm is gone, but 1 of its processes live"
+    assert cause == "Ray has exited; the record of vllm is missing, but 1 of its processes still run"
     assert cure == ANEW
 
 
 @pytest.mark.parametrize("name", ["ray", "vllm"])
 def test_a_log_that_cannot_be_read(name: str) -> None:
     view = builders.view(HEAD, **{name: builders.dead()})
-    cause = f"{name} has ended; its log could not be read: no route"
+    cause = f"{name} has exited; its log could not be read: no route"
     assert found(view, **{name: LOST}) == (cause, f"see its cable; {ANEW}")
 
 
 def test_a_keeper_that_is_gone_while_its_tree_lives() -> None:
     cause, cure = found(builders.view(HEAD, ray=builders.dead(7)), ray=status_answer("all is well", Presence.DEAD))
-    assert (cause, cure) == ("the keeper of ray is gone, but 1 of its processes live", ANEW)
+    assert (cause, cure) == ("the keeper of ray has exited, but 1 of its processes still run", ANEW)

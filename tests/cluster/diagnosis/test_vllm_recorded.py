@@ -20,19 +20,19 @@ ENDED = UnitStatus(Presence.DEAD, 1, 0, "", 0, 0)
 #: Name, host, how the cause begins, what it means, and what the cure speaks of.
 TOLD = [
     ("bad-argument", "gpu-a", "vllm: error: unrecognized arguments: --no-such-flag",
-     "an argument that this vLLM does not know", "serve: arguments"),
+     "this vLLM does not know an argument", "serve: arguments"),
     ("bad-choice", "gpu-a", "vllm serve: error: argument --dtype: invalid choice: 'int7'",
-     "an argument that this vLLM does not know", "serve: arguments"),
+     "this vLLM does not know an argument", "serve: arguments"),
     ("quantization-awq", "gpu-a", "Cannot find the config file for awq",
      "the checkpoint was not made for this quantization", "--quantization"),
     ("quantization-unknown", "gpu-a", "Unknown quantization method: fp9.",
-     "this vLLM has no such quantization", "--quantization"),
+     "this vLLM does not have this quantization", "--quantization"),
     ("remote-code-decord", "gpu-a", "ImportError: This modeling file requires the following packages",
-     "ERNIE's processor needs decord, which the venv lacks", "install decord"),
+     "ERNIE's processor needs decord, which is missing in the venv", "install decord"),
     ("remote-code-broken", "gpu-a", "KeyError: 'rope_theta'",
-     "Python code that the engine needs cannot be loaded", "revision"),
+     "the engine cannot load Python code that it needs", "revision"),
     ("no-trust", "gpu-a", "The repository /models/ernie-4.5-vl-tiny contains custom code",
-     "the model brings code of its own, which vLLM was not allowed to run", "--trust-remote-code"),
+     "the model has its own code, and vLLM has no permission to run it", "--trust-remote-code"),
     ("config-damaged", "gpu-a", "json.decoder.JSONDecodeError: Expecting value",
      "a configuration file of the model is damaged", "copy the model"),
     ("architecture-unknown", "gpu-a", "Model architectures ['FancyForCausalLM'] are not supported for now.",
@@ -40,29 +40,29 @@ TOLD = [
     ("heads-indivisible", "gpu-a", "Total number of attention heads (16) must be divisible",
      "the model's heads or experts cannot be split over so many GPUs", "tensor_parallel_size"),
     ("model-missing", "gpu-a", "huggingface_hub.errors.HFValidationError: Repo id must be in the form",
-     "the model or its tokenizer is not on the head, or not all of it", "model: id:"),
+     "the model or its tokenizer is missing on the head, or incomplete", "model: id:"),
     ("kv-too-small", "gpu-a", "the engine: ValueError: No available memory for the cache blocks.",
-     "nothing is left for the KV cache", "--max-model-len"),
+     "no GPU memory is left for the KV cache", "--max-model-len"),
     ("missing-shard", "gpu-b", "rank 1: FileNotFoundError: Weight files referenced in index but missing:",
      "the model on that host is not complete", "copy the model"),
-    ("rank-killed-early", "gpu-b", "rank 1: its process has died without a word",
-     "somebody killed it, or the kernel did for want of memory", "dmesg"),
-    ("rank-killed-after-loading", "gpu-b", "rank 1: its process has died without a word",
-     "somebody killed it, or the kernel did for want of memory", "dmesg"),
-    ("gpu-rank-killed", "gpu-b", "rank 1: its process has died without a word",
-     "somebody killed it, or the kernel did for want of memory", "dmesg"),
+    ("rank-killed-early", "gpu-b", "rank 1: its process exited without an error message",
+     "a user killed it, or the kernel killed it because memory ran out", "dmesg"),
+    ("rank-killed-after-loading", "gpu-b", "rank 1: its process exited without an error message",
+     "a user killed it, or the kernel killed it because memory ran out", "dmesg"),
+    ("gpu-rank-killed", "gpu-b", "rank 1: its process exited without an error message",
+     "a user killed it, or the kernel killed it because memory ran out", "dmesg"),
     ("rank-oom", "gpu-b", "rank 1: out of memory: Killed process 3949 (ray::RayWorkerP)",
      "the host has too little memory, so a rank was killed", "memory"),
     ("rank-no-memory", "gpu-b", "rank 1: RuntimeError: Resource temporarily unavailable",
-     "the process may have no more threads or memory", "ulimit"),
+     "the process has reached a limit of threads or memory", "ulimit"),
     ("rank-segfault", "gpu-b", "rank 1: !!!!!!! Segfault encountered !!!!!!!",
      "native code of that rank crashed", "dmesg"),
     ("gloo-interface", "gpu-b", "rank 1: RuntimeError: [enforce fail at",
-     "gloo was given an interface that this host does not have", "GLOO_SOCKET_IFNAME"),
+     "GLOO_SOCKET_IFNAME names an interface that this host does not have", "GLOO_SOCKET_IFNAME"),
     ("raylet-killed", "gpu-a", "the engine: ray.exceptions.ActorUnavailableError",
-     "a rank can no longer be reached", "orchestrator status"),
+     "a rank is unreachable", "orchestrator status"),
     ("engine-core-killed", "gpu-a", "RuntimeError: Engine core initialization failed.",
-     "the process of the engine died without a word", "dmesg"),
+     "the engine exited without an error message", "dmesg"),
 ]  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def test_without_what_its_host_says_the_rank_is_still_named(name: str) -> None:
     """A host that does not answer in time is done without."""
     error = told(name)
     assert error.host == "gpu-b"
-    assert error.cause.splitlines()[0] == "rank 1: its process has died without a word"
+    assert error.cause.splitlines()[0] == "rank 1: its process exited without an error message"
 
 
 def test_ranks_of_an_earlier_launch_are_none_of_this_one() -> None:

@@ -91,7 +91,7 @@ def test_a_launch_is_the_same_each_time() -> None:
         ("/var/tmp/o-0 belongs to another user", "another user"),
         ("keeper: No space left on device", "disk"),
         ("/x: Read-only file system", "read-only"),
-        ("this unit runs already", "another launch"),
+        ("this unit already runs", "another launch"),
         ("/opt/vllm/bin/vllm: No such file or directory", "venv"),
     ],
 )

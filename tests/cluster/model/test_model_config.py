@@ -69,8 +69,11 @@ def without(name: str, key: str) -> dict[str, Any]:
         ({}, "names no architecture"),
         ({"architectures": []}, "names no architecture"),
         ({"architectures": [7]}, "names no architecture"),
-        ({"architectures": ["DeepseekV3ForCausalLM"]}, "DeepseekV3ForCausalLM is not one whose size is known"),
-        (CONFIGS["llama"] | {"quantization_config": {"quant_method": "fp8"}}, "quantized already"),
+        (
+            {"architectures": ["DeepseekV3ForCausalLM"]},
+            "the size of the architecture DeepseekV3ForCausalLM is unknown",
+        ),
+        (CONFIGS["llama"] | {"quantization_config": {"quant_method": "fp8"}}, "already quantized"),
         (CONFIGS["mistral"] | {"sliding_window": 4096}, "slides"),
         (CONFIGS["qwen2"] | {"sliding_window": 4096, "use_sliding_window": True}, "slides"),
         (CONFIGS["llama"] | {"rope_scaling": {"rope_type": "yarn", "factor": 4}}, "scaled (yarn)"),
@@ -79,7 +82,7 @@ def without(name: str, key: str) -> dict[str, Any]:
         (CONFIGS["424b"] | {"hidden_size": "8192"}, "hidden_size: Input should be a valid integer"),
         (CONFIGS["424b"] | {"hidden_size": 0}, "hidden_size: Input should be greater"),
         (CONFIGS["424b"] | {"num_hidden_layers": 10**9}, "num_hidden_layers: Input should be less"),
-        (CONFIGS["424b"] | {"moe_num_experts": [64, 32]}, "as many experts for vision as for text"),
+        (CONFIGS["424b"] | {"moe_num_experts": [64, 32]}, "the same number of experts for vision as for text"),
         (CONFIGS["424b"] | {"vision_config": {"depth": 1}}, "vision_config.embed_dim"),
     ],
 )

@@ -59,7 +59,7 @@ def test_a_shorter_context_where_only_the_cache_is_too_small() -> None:
 def test_the_rotary_caches_follow_the_context_only_when_told() -> None:
     service = Service(32_768)
     levers_by_name = offered(Layout(8, fp8=True), 66 * GIB, service=service)
-    smaller = levers_by_name["rotary caches for no more than the context"]
+    smaller = levers_by_name["rotary caches only for the context"]
     before = fit(architecture(CONFIGS["424b"]), Layout(8, fp8=True), service, 66 * GIB)
     assert before.largest.weights - smaller.fit.largest.weights == 54 * (128 << 20) * 3 // 4
     assert smaller.change == '--hf-overrides {"max_position_embeddings": 32768}'

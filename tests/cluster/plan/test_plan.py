@@ -54,7 +54,7 @@ def test_the_reference_without_a_host() -> None:
     assert planned.fit is not None
     assert (planned.fit.fits, planned.fit.memory, planned.measured) == (True, 81_000 << 20, False)
     assert (planned.fit.kv_tokens, round(planned.fit.largest.weights / GIB, 2)) == (393_008, 56.36)
-    assert planned.unknown == ("whether the vLLM of the head takes these options: ask it with --hosts",)
+    assert planned.unknown == ("whether the vLLM of the head knows these options: use --hosts to ask it",)
 
 
 def test_one_that_does_not_fit_says_by_how_much_and_what_would_help() -> None:
@@ -94,7 +94,7 @@ def test_a_context_as_long_as_fits() -> None:
     assert (refused.runs, names(refused)) == (False, ["context"])
     assert planned.fit is not None
     assert (planned.runs, planned.fit.fits) == (True, True)
-    assert refused.findings[0].cure == f"--max-model-len {planned.fit.service.max_model_len}"
+    assert refused.findings[0].cure == f"set --max-model-len {planned.fit.service.max_model_len}"
 
 
 @pytest.mark.parametrize("gpus", [55, 64])
@@ -119,7 +119,7 @@ def test_as_many_stages_as_layers() -> None:
     [
         (("--max-model-len", "long"), "--max-model-len is 'long'"),
         (("--max-model-len", "0"), "--max-model-len is 0"),
-        (("--gpu-memory-utilization", "92"), "--gpu-memory-utilization is 92, which is no share"),
+        (("--gpu-memory-utilization", "92"), "--gpu-memory-utilization is 92, but must be above 0 and at most 1"),
         (("--gpu-memory-utilization", "nan"), "--gpu-memory-utilization is nan"),
         (("--cpu-offload-gb", "-1"), "--cpu-offload-gb is -1"),
     ],
@@ -282,7 +282,7 @@ def test_a_head_that_cannot_be_asked_is_said_and_the_rest_is_planned() -> None:
     view = {"gpu-a": HostView("gpu-a", problem=lost), "gpu-b": seen(demo)["gpu-b"]}
     planned = plan(demo, Answers(view, lost))
     assert [host.problem for host in planned.hosts] == ["no route to host", ""]
-    assert planned.unknown == ("whether the vLLM of the head takes these options: no route to host",)
+    assert planned.unknown == ("whether the vLLM of the head knows these options: no route to host",)
     assert planned.fit is not None
     assert (planned.fit.fits, planned.measured) == (True, False)
 

@@ -77,7 +77,7 @@ def test_objects_whole_and_by_dotted_keys() -> None:
 
 @pytest.mark.parametrize("said", ["[]", "1", "{", "word"])
 def test_what_is_no_object_is_named(said: str) -> None:
-    with pytest.raises(ValueError, match="--hf-overrides is no JSON object"):
+    with pytest.raises(ValueError, match="--hf-overrides is not a JSON object"):
         Arguments(["--hf-overrides", said]).mapping("--hf-overrides")
 
 

@@ -23,14 +23,14 @@ def py_spy(tmp_path: Path, script: str) -> str:
 
 def test_without_py_spy_the_stack_is_missing_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stacks, "py_spy", lambda: None)
-    assert stacks.stacks([7], time.monotonic() + 1) == {7: {"stack_problem": "no py-spy on this host"}}
+    assert stacks.stacks([7], time.monotonic() + 1) == {7: {"stack_problem": "py-spy is missing on this host"}}
 
 
 @pytest.mark.parametrize(
     ("script", "problem"),
     [
         ("echo 'Error: Permission Denied' >&2; exit 1", "Error: Permission Denied"),
-        ("exit 1", "py-spy said nothing"),
+        ("exit 1", "py-spy printed nothing"),
         ("echo nonsense", "Expecting value: line 1 column 1 (char 0)"),
     ],
 )

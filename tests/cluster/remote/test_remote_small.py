@@ -172,7 +172,7 @@ def test_nothing_is_sent_to_a_port_where_another_than_the_unit_listens(cell: Cel
         answer = where.ask(EndpointRequest("/a"), 5)
         assert stranger.asked == []
     assert (answer.status, answer.stranger) == (0, True)
-    assert answer.text.startswith(f"port {stranger.port} of this host is not our engine's: ")
+    assert answer.text.startswith(f"port {stranger.port} of this host does not belong to this engine: ")
 
 
 SERVE = "import http.server as h; h.HTTPServer(('127.0.0.1', {}), h.SimpleHTTPRequestHandler).serve_forever()"

@@ -84,7 +84,7 @@ def test_units_gpus_and_the_oldest_age() -> None:
     status = shown(two, gpu_a=facts_answer(facts))[0][0]
     assert replace(status, problem="", cure="") == HostStatus("gpu-a", ALIVE, DEAD, 1, 2, 90.0)
     assert status.problem.startswith("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.00 GiB.")
-    assert status.cure.endswith("`up` launches it anew")
+    assert status.cure.endswith("`up` starts it again")
 
 
 def test_a_lost_host_hides_nothing_of_the_others() -> None:

@@ -77,7 +77,7 @@ def test_a_file_that_nobody_can_read(results: Results, name: str) -> None:
 @pytest.mark.parametrize(
     ("change", "cause"),
     [
-        ({"workload": "foo"}, "workload: foo is no workload: prompt-heavy"),
+        ({"workload": "foo"}, "workload: unknown workload: foo; use prompt-heavy"),
         ({"schema_version": 2}, "schema_version: Input should be 1"),
         ({"seconds": "long"}, "seconds: Input should be a valid number"),
         ({"conditions": {"cluster": "demo"}}, "conditions.model: Field required"),

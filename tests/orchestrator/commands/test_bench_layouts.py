@@ -130,5 +130,5 @@ def test_a_layout_that_this_model_cannot_have(tmp_path: Path, capsys: Captured) 
     assert run(simulated, "bench", "layouts", path, "--layouts", "2x1,1x2", "--output", "plain") == 2
     said = capsys.readouterr().err
     assert "1x2: " in said
-    assert "next   another tensor_parallel_size or pipeline_parallel_size" in said
+    assert "next   use another tensor_parallel_size or pipeline_parallel_size" in said
     assert simulated.ran == []

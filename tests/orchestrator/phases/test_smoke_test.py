@@ -132,9 +132,11 @@ def test_a_stranger_at_the_address_gets_no_key_and_is_not_announced(vllm: FakeVl
 
 
 def test_who_listens_on_the_head_in_place_of_the_engine_gets_no_key() -> None:
-    taken = json.dumps({"status": 0, "text": "port 8000 of this host is not our engine's: bob", "stranger": True})
+    taken = json.dumps(
+        {"status": 0, "text": "port 8000 of this host does not belong to this engine: bob", "stranger": True}
+    )
     error = failure(proving(serving(closed_port()), http_request=taken))
-    assert (error.host, error.cause) == ("gpu-a", "port 8000 of this host is not our engine's: bob")
+    assert (error.host, error.cause) == ("gpu-a", "port 8000 of this host does not belong to this engine: bob")
     assert "ss -ltnp" in error.cure
 
 

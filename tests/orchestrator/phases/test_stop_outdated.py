@@ -58,7 +58,7 @@ def test_why_it_died_is_asked_of_its_own_host_alone() -> None:
     messages = {event.host: event.line for event in play.events_of(HostMessage) if event.line.startswith("ray")}
     assert messages == {
         "gpu-a": "ray runs with an outdated configuration; stopping it",
-        "gpu-b": "ray has exited: ray has ended, but 1 of its processes live; its log could not be read: "
+        "gpu-b": "ray has exited: ray has exited, but 1 of its processes still run; its log could not be read: "
         "no route; stopping it",
     }
     assert [host for host, kind in play.ran if kind.startswith("unit_status")] == ["gpu-b"]

@@ -84,7 +84,7 @@ def test_a_crash_is_told_with_its_cause_whether_or_not_the_process_lives(presenc
     log = (RECORDED / "crash-kv-too-small.log").read_text()
     error = failure(waiting(status_answer("starting\n"), status_answer(log, presence)))
     assert error.host == "gpu-a"
-    assert "nothing is left for the KV cache" in error.cause
+    assert "no GPU memory is left for the KV cache" in error.cause
 
 
 def test_a_death_without_words() -> None:
@@ -191,7 +191,7 @@ def test_an_engine_that_dies_of_a_lost_host_is_told_at_once_with_that_host() -> 
         "gpu-b": {"unit_status ray": GONE},
     }
     error = failure(scripted_run(lambda name: hosts[name], load=60))
-    assert "nothing is left for the KV cache" in error.cause
+    assert "no GPU memory is left for the KV cache" in error.cause
     assert error.__notes__ == ["gpu-b does not answer: no route to host (see whether it is up)"]
 
 

@@ -82,7 +82,7 @@ def test_offloaded_weights_are_shown() -> None:
 def test_what_nobody_knows() -> None:
     shown = lines(memory=0)
     assert "? unknown whether it fits" in shown
-    assert shown[-1] == "  ? whether the vLLM of the head takes these options: ask it with --hosts"
+    assert shown[-1] == "  ? whether the vLLM of the head knows these options: use --hosts to ask it"
     unknown = lines(model={"id": "/models/mystery"})
     (line,) = [line for line in unknown if "its size is unknown" in line]
     assert "--hosts" in line

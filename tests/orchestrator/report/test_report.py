@@ -89,8 +89,8 @@ def test_tokens_that_came_together_are_told_beside_the_guide(tmp_path: Path) -> 
     late = figures(itl=Latency(mean=315.0, median=300.0, p99=900.0))
     open_results(tmp_path / "one", how, seeded=True).keep(run(num_prompts=16, figures=late), {})
     series = load([tmp_path / "one"])
-    assert differences(series[0])[-1].startswith("tokens came to the client about 32 at a time: ")
-    assert "<b>TP8 × PP1: prompt-heavy (8000/1000), 16 prompts:</b> tokens came to the client" in page(
+    assert differences(series[0])[-1].startswith("the client got about 32 tokens at a time: ")
+    assert "<b>TP8 × PP1: prompt-heavy (8000/1000), 16 prompts:</b> the client got about 32 tokens" in page(
         series, "now"
     )
 

@@ -37,7 +37,7 @@ def test_it_serves_and_breaks(case: Case) -> None:
     case.fault = "a rank on a worker is killed while it serves"
     pid = rank_pid(case.hosts, "node1")
     case.inject(lambda: signal(case.hosts, "node1", "KILL", pid))
-    assert "on node1" in case.until_status("died without a word").cause
+    assert "on node1" in case.until_status("exited without an error message").cause
     case.add_outcome("`down`")
 
 

@@ -27,7 +27,7 @@ def test_vllm_breaks(case: Case) -> None:
     for host in case.host_names:
         case.fault = f"the rank on {host} is killed"
         kill(case, host, rank_pid(case.hosts, host))
-        assert case.until_status("died without a word").host == "node0"
+        assert case.until_status("exited without an error message").host == "node0"
         assert case.repair() == [_VLLM]
 
     case.fault = "vLLM is killed; it has children that left its session"
@@ -40,7 +40,7 @@ def test_vllm_breaks(case: Case) -> None:
     case.fault = "the record of vLLM is torn while it runs"
     path, _ = record(case.hosts, "node0", "vllm")
     case.inject(lambda: case.hosts.write("node0", path, '{"argv": ['))
-    case.until_status("the record of vllm is gone")
+    case.until_status("the record of vllm is missing")
     assert case.repair() == [_VLLM]
 
 
@@ -68,7 +68,7 @@ def test_ray_breaks_on_a_worker(case: Case) -> None:
     def breaks(fault: str, *pids: int) -> None:
         case.fault = fault
         kill(case, "node1", *pids)
-        assert "node1" in case.until_status("Ray has ended").host
+        assert "node1" in case.until_status("Ray has exited").host
         assert case.repair() == [_HEAD, _WORKERS, _VLLM]
         assert len(hosts.pids("node1", "raylet/raylet")) == 1
 
@@ -78,7 +78,7 @@ def test_ray_breaks_on_a_worker(case: Case) -> None:
 
     case.fault = "the keeper of Ray on a worker is killed, and its tree lives on"
     kill(case, "node1", keeper(hosts, "node1", "ray"))
-    assert "node1" in case.until_status("the keeper of ray is gone").host
+    assert "node1" in case.until_status("the keeper of ray has exited").host
     assert case.repair() == [_HEAD, _WORKERS, _VLLM]
 
     case.fault = "the record of Ray on a worker is removed while it runs"
@@ -97,7 +97,7 @@ def test_ray_breaks_on_the_head(case: Case) -> None:
     def breaks(fault: str, *pids: int) -> None:
         case.fault = fault
         kill(case, "node0", *pids)
-        assert "node0" in case.until_status("Ray has ended").host
+        assert "node0" in case.until_status("Ray has exited").host
         assert case.repair() == [_HEAD, _WORKERS, _VLLM]
 
     breaks("the raylet of the head is killed", *case.hosts.pids("node0", "raylet/raylet"))
@@ -121,6 +121,6 @@ def test_what_a_down_finds(case: Case, what: str) -> None:
             signal(case.hosts, host, "KILL", pids[host, unit])
         else:
             case.hosts.run(host, "rm", paths[host, unit])
-    case.until_status("of its processes live")
+    case.until_status("of its processes still run")
     case.operator.down()
     case.add_outcome("`down`")

@@ -41,7 +41,7 @@ def test_a_zombie(case: Case) -> None:
     os.kill(init, signals.SIGSTOP)
     case.inject(lambda: signal(case.hosts, "node1", "KILL", *pids))
     wait_for("zombies", lambda: "Z" in case.hosts.run("node1", "ps", "-eo", "stat="))
-    assert "node1" in case.until_status("Ray has ended", other.inventory).host
+    assert "node1" in case.until_status("Ray has exited", other.inventory).host
     assert case.repair(other.inventory) == ["Start Ray on the head", "Start Ray on the workers", "Launch vLLM"]
     os.kill(init, signals.SIGCONT)
     other.end()

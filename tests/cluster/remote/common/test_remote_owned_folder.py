@@ -70,8 +70,8 @@ def as_pipe(path: Path) -> None:
 
 IN_THE_WAY: dict[str, tuple[Callable[[Path], object], str]] = {
     "owner": (lambda path: os.chown(path, NOBODY, NOBODY), "belongs to another user, user nobody"),
-    "group": (lambda path: path.chmod(0o770), "may be written by other users"),
-    "world": (lambda path: path.chmod(0o707), "may be written by other users"),
+    "group": (lambda path: path.chmod(0o770), "is writable by other users"),
+    "world": (lambda path: path.chmod(0o707), "is writable by other users"),
     "link": (as_link, "is a symbolic link of user root"),
     "file": (as_file, "is not a folder, and belongs to user root"),
     "pipe": (as_pipe, "is not a folder, and belongs to user root"),

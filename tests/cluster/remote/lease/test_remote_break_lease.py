@@ -100,8 +100,7 @@ def test_a_lock_on_another_disk_is_a_strangers(state: str, holder: int, stranger
 def test_who_may_not_end_it_hears_who_can(state: str, holder: int) -> None:
     said = refusal(state, MAY_NOT_KILL)
     assert (
-        said
-        == f"pid {holder} of user root holds the lease: ask them, or have root run `kill {holder}` on this host"
+        said == f"pid {holder} of user root holds the lease: ask them, or run `kill {holder}` as root on this host"
     )
     assert lives(holder)
 
@@ -112,7 +111,7 @@ def test_one_that_may_not_be_asked_is_named_and_left_alone(state: str, holder: i
 
 
 def test_a_holder_that_cannot_be_seen_is_no_free_lease(state: str, holder: int) -> None:
-    assert "cannot be seen from here" in refusal(state, HIDDEN)
+    assert "is not visible here" in refusal(state, HIDDEN)
     assert lives(holder)
 
 

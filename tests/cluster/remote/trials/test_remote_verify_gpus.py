@@ -121,7 +121,7 @@ def test_a_head_that_still_starts_is_waited_for(venv: Path, why: str, last: str)
         ({"nodes": BOTH[:1]}, "nodes", "not every host joined with all of its GPUs"),
         ({"nodes": [BOTH[0], ["192.168.0.2", 1]]}, "nodes", "not every host joined with all of its GPUs"),
         ({"nodes": [*BOTH, ["9.9.9.9", 1]]}, "nodes", "not every host joined with all of its GPUs"),
-        ({"free": 3}, "placement", "Ray has 3 of 4 GPUs free: something in this Ray still holds the others"),
+        ({"free": 3}, "placement", "Ray has 3 of 4 GPUs free: another task in this Ray still holds the others"),
         ({"tasks": [*TOUCHED[:3], TOUCHED[0]]}, "gpus", "4 tasks saw only 3 distinct GPUs"),
         ({"tasks": [*TOUCHED[:3], TOUCHED[3] | {"cuda": "cuInit: error 802"}]}, "gpus", "cuInit: error 802"),
         ({"tasks": [*TOUCHED[:3], {"problem": "nvidia-smi -i 3: gone"}]}, "gpus", "nvidia-smi -i 3: gone"),

@@ -151,7 +151,7 @@ def test_a_second_launch_is_refused(cell: Cell) -> None:
     before = cell.record()
     with pytest.raises(CommandFailed) as caught:
         cell.launch(FOREVER)
-    assert "runs already" in caught.value.output
+    assert "already runs" in caught.value.output
     assert caught.value.cause == "another launch has started this unit"
     assert cell.record() == before
 

@@ -232,5 +232,5 @@ def test_a_rollback_stops_nothing_that_nobody_has_written_down(cell: Cell) -> No
     (cell.folder() / "record.json").unlink()
     with pytest.raises(CommandFailed) as caught:
         take_back(cell, "this run")
-    assert caught.value.output == "its record is missing, so its launcher is unknown"
+    assert caught.value.output == "its record is missing: it is unknown which run has launched it"
     assert cell.stop() == []
