@@ -41,7 +41,7 @@ STATE_HINTS = (
     Hint(
         "is not a plain file of this user",
         "a link, a pipe, a folder or a file of another user has the name of our file",
-        "inspect it; root removes it on the host with `rm -r -- PATH`; then run the same command again",
+        "look at it first; then remove it as root with `rm -r -- PATH`, and run the same command again",
     ),
     Hint("No space left", "the disk of the state directory is full", "free space there"),
     Hint(

@@ -97,8 +97,11 @@ def for_unit(ports: "list[int]", ours: "OpenFolder") -> "list[Claim]":
 
 
 def waited_for(claim: Claim) -> None:
-    """A check that hangs ends some time; on a full disk, or where our folder is not ours alone, a unit does
-    without."""
+    """Waits for the lock.
+
+    A check that hangs ends some time. A unit runs without the lock on a full disk, or where this user's folder is
+    not private.
+    """
     try:
         claim.take(fcntl.LOCK_SH)
     except (OSError, SystemExit):

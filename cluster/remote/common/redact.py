@@ -24,27 +24,27 @@ WEB_TOKEN = re.compile(
 #: user:password@ in a URL, and the text after Bearer or Basic.
 IN_URLS = re.compile(r"(?<=://)[^/\s:@'\"]*:[^/\s@'\"]+(?=@)")
 AFTER_BEARER = re.compile(r"([bB](?<!\w[bB])(?i:earer|asic))(\s+|%20)(?!(?i:auth|token)|\*)[\w.~+/=-]{6,}")
-#: Where a value begins: what separates it from its name in environments, dicts and YAML, and on command lines.
+#: The start of a value: what separates it from its name in environments, dicts and YAML, and on command lines.
 _VALUE = r"(?P<quote>[bB]?[\"']|\\\")?(?(quote)|(?=[^\s,;'\"\]})]))"
 PAIR = rf"\\?[\"']?(?:[^\S\n]*(?:=>|:)[^\S\n]*|[^\S\n]+=[^\S\n]+|=)\[?{_VALUE}"
 FLAG = rf"(?:[^\S\n]+|\\?[\"'],?[^\S\n]*|=){_VALUE}"
 #: The end of a value, with and without a quote before it.
 END_OF_VALUE = {True: re.compile(r"[\"'\\\n]"), False: re.compile(r"[\s,;'\"\]})]")}
 _ENDS = r"(?(quote)(?=[\"'\\\n]|\Z)|(?=[\s,;'\"\]})]|\Z))"
-#: Characters of a value that a pattern reads: a value may be as long as the text, and stand behind many names.
+#: Characters of a value that a pattern reads: a value may be as long as the text, and follow many names.
 _GLANCE = 16
 _BEGINS = rf"(?P<value>(?(quote)[^\"'\\\n]{{0,{_GLANCE}}}|[^\s,;'\"\]}})]{{0,{_GLANCE}}}))"
-#: The values that are no secret whatever their name.
+#: The values that are not secret, whatever their name.
 _PLAIN = r"(?i:none|null|true|false|\*+|-?[\d.]{1,7})"
 PLAIN_VALUE = re.compile(rf"{_PLAIN}$")
-#: A whole word, so that no word is read twice, and how the value that follows it begins, if one does.
+#: A whole word, so that no word is read twice, and the start of the value after it, if there is one.
 _SECRET = rf"(?:(?={_PLAIN}{_ENDS})|(?={_BEGINS}))"
 VARIABLE = re.compile(rf"(?P<name>[\w.-]{{4,}})(?:{PAIR}{_SECRET})?")
 OPTION = re.compile(rf"--(?P<name>[\w.-]{{4,}})(?:{FLAG}{_SECRET})?")
-#: Names of what is no secret itself: where one lies, how long it is, what a tokenizer calls a token.
+#: Names of values that are not secret: the place of a secret, its length, a token of a tokenizer.
 NO_SECRET = ("PATH", "FILE", "DIR", "MODE", "TYPE", "NAME", "ID", "S", "SIZE", "COUNT", "LIMIT", "LENGTH", "LEN")
 OF_TOKENIZERS = re.compile(r"(?:^|.*_)(?:bos|eos|pad|unk|cls|sep|mask|image|video|start|end|next|new)_token$")
-#: Small letters are words of many kinds (max_tokens, token_ids): only these are names of secrets.
+#: Words in small letters have many meanings (max_tokens, token_ids): only these are names of secrets.
 SMALL_NAME = re.compile(
     r"(?:^|.*[_.-])(?:token|secret|password|passwd|passphrase|credentials?|authorization|api[_-]?key|access[_-]?key|"
     r"private[_-]?key)$"
@@ -91,8 +91,10 @@ def shapes_in(text: str) -> "Iterator[tuple[int, int]]":
 
 
 def values_in(text: str, names: str) -> "Iterator[tuple[int, int]]":
-    """Where the value of a secret stands: after the name of a variable, and after the part of a word that begins
-    with two dashes. A name in capitals is secret where one of `names` is in it.
+    """Yields the positions of secret values.
+
+    A value follows the name of a variable, or the part of a word that begins with two dashes. A name in capitals
+    is secret where it holds one of `names`.
     """
     named = re.compile(names, re.IGNORECASE)
 
@@ -109,7 +111,8 @@ def values_in(text: str, names: str) -> "Iterator[tuple[int, int]]":
 def after_names(
     text: str, words: "re.Pattern[str]", secret: "Callable[[str], bool]"
 ) -> "Iterator[tuple[int, int]]":
-    """Where values stand whose names are secret. One may hold names itself: it ends where their values do."""
+    """Yields the positions of values with secret names. A value may hold names itself: it ends where their values
+    do."""
     ends = {True: -1, False: -1}
     for word in words.finditer(text):
         start, end = word.span("value")

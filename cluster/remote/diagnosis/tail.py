@@ -1,10 +1,16 @@
 """The last lines of log files, and the next lines as they come.
 
-Data: state (root of the state directory), folder (of this cluster and host below it), lines (of each file to
-begin with), follow, silence (seconds). files are pairs of a pattern below that and a label; a file without a
-label goes by its name. Prints JSON lines. The first has files, their number. If an object blocks the private
-folder, it also has taken and uid. Others have source and text. A follower ends when its stdin ends or falls
-silent, so that nothing is left behind.
+Data:
+- state: the root of the state directory
+- folder: that of this cluster and host below it
+- files: pairs of a pattern below that folder and a label; an empty label means the file's own name
+- lines: the number of first lines of each file
+- follow
+- silence, in seconds
+
+Prints JSON lines. The first one is `files`, the number of this user's files. If there is an obstacle at the
+folder, `taken` describes it, and `uid` is this user. The rest are `source` and `text`.
+A follower ends when its stdin ends or falls silent, so no process is left behind.
 """
 
 import json

@@ -121,15 +121,18 @@ def user() -> str:
 
 
 def stranger_in(folder: "Found") -> "NotOurs | None":
-    """The object that blocks the cluster's folder, its units' folders, or its compile caches, from which engines
-    run code. A link of this user may lead to caches on another disk."""
+    """Returns the obstacle at the path of the cluster's folder, its units or its compile caches; engines run code
+    from the caches.
+
+    A link of this user may lead to caches on another disk.
+    """
     stranger = in_the_way(folder, *UNITS, "cache")
     own_link = ("link", user_name(os.getuid()), "cache")
     return None if stranger and stranger[1:] == own_link else stranger
 
 
 def state_problem(root: str, folder: "Found") -> str:
-    """Why the state directory cannot be used; nearest existing parent must be writable."""
+    """Returns why the state directory is not usable; the nearest existing parent must be writable."""
     stranger = stranger_in(folder)
     if stranger:
         return stranger.words()
@@ -138,7 +141,7 @@ def state_problem(root: str, folder: "Found") -> str:
 
 
 def state(root: str, name: str, folder: "Found") -> "dict[str, Any]":
-    """The folder of this cluster, and what keeps us from it."""
+    """Returns the folder of this cluster, and the obstacle at its path."""
     stranger, top = stranger_in(folder), user_folder(root)
     room = os.statvfs(top.file if isinstance(top, OpenFolder) else existing(root))
     return {

@@ -82,8 +82,11 @@ def serve(open_doors: list[socket.socket], length: int, end: float) -> None:
 
 
 def claiming(root: str) -> "OpenFolder | None":
-    """The private folder, created for as long as this lasts; None where it cannot exist, and so no unit either. A
-    folder that others may write in stays as it is: facts report it."""
+    """Returns this user's folder, made only for this time.
+
+    It is None where the folder cannot exist, and so no unit of this user either. A folder that other users may
+    write in is left alone: `facts` reports it.
+    """
     if not root or isinstance(user_folder(root), NotOurs):
         return None
     shared = shared_folder(root)
