@@ -19,7 +19,7 @@ RATE = 10.0
 Cold = Literal["salt", "seed", "reset", "restart"]
 COLD: tuple[Cold, ...] = ("salt", "seed", "reset", "restart")
 
-#: The place of the client: on the head, or on the machine of the operator.
+#: The place of the client: on the head, or on the operator's computer.
 Origin = Literal["head", "here"]
 ORIGINS: tuple[Origin, ...] = ("head", "here")
 

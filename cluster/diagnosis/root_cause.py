@@ -58,7 +58,7 @@ _PLAIN = (
     r"^[\w.]*Error: ",
 )
 
-#: A process prints these when another one has failed: they are the cause only if there is no other.
+#: A process prints these when another process has failed: they are the cause only if nothing else is.
 _OF_ANOTHER = re.compile(
     r"ActorDiedError|ActorUnavailableError|RayActorError|WorkerCrashedError|NodeDiedError|OwnerDiedError"
     r"|Connection (?:closed by peer|reset by peer|was likely closed)|Socket closed|Broken pipe"

@@ -1,7 +1,7 @@
-"""inventory.yaml -> frozen models, or every reason why not, each with its line and key.
+"""inventory.yaml -> frozen models, or every problem in it, each with its line and key.
 
-`load` is the whole story: `yaml_source` reads the YAML and knows the line of every key, `schema` is that of the
-file, `rules` is what must hold between several keys, `models` is what the rest of the program reads.
+`load` is the whole way. `yaml_source` reads the YAML and the line of every key. `schema` describes the file.
+`rules` are conditions between several keys. `models` are the values for the rest of the program.
 """
 
 from cluster.inventory.derived import is_of, single_host, with_layout

@@ -1,4 +1,4 @@
-"""pydantic's errors in an operator's words, at the place in the file that they are about."""
+"""pydantic's errors in the operator's words, at their place in the file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cluster.inventory.problems import Loc, Problem, quoted
 from cluster.inventory.schema import JUMP_TAGS, InventoryFile
 from cluster.inventory.yaml_source import UnsupportedScalar
 
-#: "[key]" is how pydantic says that the key of a mapping is meant, not its value.
+#: pydantic writes "[key]" when it means the key of a mapping, not its value.
 _NO_KEYS = (*JUMP_TAGS, "[key]")
 
 _KINDS = (
@@ -42,7 +42,7 @@ _DECIMAL_OR_FLAG = re.compile(r"-?[0-9]+|true|false")
 
 
 def explain(details: Sequence[ErrorDetails]) -> Iterator[Problem]:
-    """A problem for each error, but for those that only follow from another one."""
+    """Yields a problem for each error, except for errors that only follow from another one."""
     located = [(tuple(part for part in error["loc"] if part not in _NO_KEYS), error) for error in details]
     meant = {
         (*loc[:-1], _guess(str(loc[-1]), _siblings(loc)))
@@ -50,26 +50,26 @@ def explain(details: Sequence[ErrorDetails]) -> Iterator[Problem]:
         if error["type"] == "extra_forbidden"
     }
     for loc, error in located:
-        # A key that is only misspelt is not missing as well.
+        # A key that is only misspelt is not also missing.
         misspelt = error["type"] == "missing" and loc in meant
         if error["type"] != "default_factory_not_called" and not misspelt and not _only_wrong(error, loc, located):
             yield Problem(loc, _reason(error, loc))
 
 
 def _only_wrong(error: ErrorDetails, loc: Loc, located: Sequence[tuple[Loc, ErrorDetails]]) -> bool:
-    """Whether a list is called empty because all that is in it is wrong."""
+    """Returns whether a list is only called empty because all its items are wrong."""
     inner = [other for other, _ in located if len(other) > len(loc) and other[: len(loc)] == loc]
     return error["type"] == "too_short" and bool(inner)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A guess in brackets, or nothing."""
+    """Returns a guess in brackets, or an empty text."""
     guess = _guess(word, known)
     return f" (did you mean {quoted(guess)}?)" if guess else ""
 
 
 def _guess(word: str, known: Iterable[str]) -> str:
-    """The known word that is most like this one; empty when none is."""
+    """Returns the known word that is most like this one; empty when none is."""
     return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")
 
 
@@ -95,12 +95,12 @@ def _reason(error: ErrorDetails, loc: Loc) -> str:
 
 
 def _expected(error: ErrorDetails) -> str:
-    """The sentence for a value of the wrong type."""
+    """Returns the sentence for a value of the wrong type."""
     expected, value = _EXPECTED[error["type"]], error["input"]
     if expected == "text" and isinstance(value, bool | int | UnsupportedScalar):
-        return f"expected text, found {_kind(value)}: put it in quotes"
+        return f"expected text, found {_kind(value)}: write it in quotes"
     if expected in _BARE and isinstance(value, str) and _DECIMAL_OR_FLAG.fullmatch(value):
-        return f"expected {expected}, found text: take the quotes away"
+        return f"expected {expected}, found text: remove the quotes"
     return f"expected {expected}, found {_kind(value)}"
 
 
@@ -117,7 +117,7 @@ def _kind(value: object) -> str:
 
 
 def _siblings(loc: Loc) -> tuple[str, ...]:
-    """The keys that are known where `loc` is."""
+    """Returns the keys that are known at `loc`."""
     model: type[BaseModel] = InventoryFile
     for part in loc[:-1]:
         if isinstance(part, str):

@@ -1,4 +1,4 @@
-"""What one value of an inventory may be. Every refusal is a ValueError without the value in it."""
+"""The accepted values of single keys. Every refusal is a ValueError without the value in it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from cluster.inventory.interpolate import Replaced
 from cluster.inventory.reserved import not_reserved_variable
 from cluster.values.checks import CHECKS
 
-#: What must not be in a path that ends up in PATH, in a shebang or in the name of a socket.
+#: Characters that must not be in a path that becomes part of PATH, of a shebang or of the name of a socket.
 _PATH = re.compile(r"(/[A-Za-z0-9_@%+=,.-]+)+")
 
 
 def is_ip(text: str) -> bool:
-    """Whether `text` is an IPv4 or IPv6 address."""
+    """Returns whether `text` is an IPv4 or IPv6 address."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -43,19 +43,19 @@ def _word(text: str) -> str:
     if not text:
         raise ValueError("is empty")
     if text.startswith("-"):
-        raise ValueError("must not begin with a dash: it would be taken for an option")
+        raise ValueError("must not begin with a dash: it would be read as an option")
     if any(letter.isspace() or not letter.isprintable() for letter in text):
-        raise ValueError("must not hold spaces or control characters")
+        raise ValueError("must not contain spaces or control characters")
     return text
 
 
 def _address(text: str) -> str:
     if "@" in text:
-        raise ValueError('must not hold "@": the user goes into a key of its own')
+        raise ValueError('must not contain "@": the user has its own key')
     if any(letter in "/[]'\"\\" for letter in text):
         raise ValueError("must be a bare name or IP address, without brackets, slashes or quotes")
     if ":" in text and not is_ip(text):
-        raise ValueError('holds ":" and is no IPv6 address: the port goes into a key of its own')
+        raise ValueError('contains ":" but is not an IPv6 address: the port has its own key')
     return text
 
 
@@ -82,9 +82,9 @@ def _matching(pattern: str, wanted: str) -> AfterValidator:
 def _path(text: str) -> str:
     path = text.rstrip("/")
     if not _PATH.fullmatch(path):
-        raise ValueError("must be an absolute path, of letters, digits and @ % + = , . _ -")
+        raise ValueError("must be an absolute path of letters, digits and @ % + = , . _ -")
     if {".", ".."} & set(path.split("/")):
-        raise ValueError('must not hold "." or ".." as a folder')
+        raise ValueError('must not contain "." or ".." as a folder')
     return path
 
 
@@ -105,25 +105,25 @@ def _distinct(numbers: tuple[int, ...]) -> tuple[int, ...]:
 def _check(name: str) -> str:
     if name not in CHECKS:
         near = get_close_matches(name.lower(), CHECKS, 1)
-        raise ValueError(f"is no check{f' (did you mean {near[0]}?)' if near else ''}")
+        raise ValueError(f"is not a check{f' (did you mean {near[0]}?)' if near else ''}")
     return name
 
 
 def _reason(text: str) -> str:
     if not text.strip():
-        raise ValueError("is empty: say why this is well")
+        raise ValueError("is empty: write why this is acceptable")
     return text
 
 
 def _without_nul(text: str) -> str:
     if "\0" in text:
-        raise ValueError("must not hold NUL")
+        raise ValueError("must not contain NUL")
     return text
 
 
 Number = Annotated[int, BeforeValidator(_number)]
 Count = Annotated[Number, Field(ge=1)]
-#: Of one host: 16 is the most that servers hold today, so that more than this is a slip of the pen.
+#: The limit for one host: servers have at most 16 today, so a larger number is a mistake.
 Gpus = Annotated[Number, Field(ge=1, le=64)]
 Port = Annotated[Number, Field(ge=1, le=65535)]
 Mebibytes = Annotated[Number, Field(ge=0)]
@@ -141,7 +141,7 @@ ClusterName = Annotated[
     str, _matching(r"[a-z0-9][a-z0-9-]{0,40}", "a name of at most 41 small letters, digits and dashes")
 ]
 HostPath = Annotated[str, AfterValidator(_path)]
-#: Ray's sockets lie under it, and the path of a socket ends at 107 bytes.
+#: Ray's sockets are below it, and the path of a socket has at most 107 bytes.
 ShortHostPath = Annotated[HostPath, _matching(r".{1,40}", "at most 40 characters long")]
 ModelId = Annotated[Word, AfterValidator(_model)]
 Text = Annotated[str, AfterValidator(_without_nul)]

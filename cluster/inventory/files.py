@@ -1,4 +1,4 @@
-"""What an inventory names on this machine: files beside it, variables, the API key."""
+"""The files and variables on this machine that an inventory names: files beside it, variables, the API key."""
 
 from __future__ import annotations
 
@@ -15,34 +15,35 @@ from cluster.inventory.problems import Problem, UnreadableInventory, quoted
 
 _LARGEST = 256 * 1024
 _HOW_TO_GIVE_A_KEY = 'write "file: PATH" or "environment: VARIABLE" under it'
-_RIGHT_PATH = "see whether the path is right"
-_READABLE = f"{_RIGHT_PATH}, and whether you may read what is there"
+_RIGHT_PATH = "check the path"
+_READABLE = f"{_RIGHT_PATH} and your permission to read the file"
 _KEY = re.compile(r"[!-~]{1,4096}")
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where an inventory is read: the folder it lies in, and the environment it may refer to."""
+    """The place where an inventory is read: its folder, and the environment for its variables."""
 
     folder: Path
     environ: Mapping[str, str]
 
     def path(self, written: str) -> Path:
-        """A path as meant in the file: `~/` is the home folder, relative is to the file's own folder."""
+        """Returns a path as the file means it: `~/` is the home folder, a relative path starts at the file's own
+        folder."""
         if written.startswith("~"):
             return self._home(written) / written[2:]
         return self.folder / written
 
     def _home(self, written: str) -> Path:
         if not written.startswith("~/"):
-            raise ValueError('"~" stands for your own home folder only, as in ~/.ssh/id_ed25519')
+            raise ValueError('"~" means only your own home folder, as in ~/.ssh/id_ed25519')
         if not self.environ.get("HOME"):
             raise ValueError('"~" cannot be replaced: the environment variable HOME is not set')
         return Path(self.environ["HOME"])
 
 
 def read_text(path: Path) -> str:
-    """The text of an inventory. Raises UnreadableInventory with the reason when there is none to be had."""
+    """Returns the text of an inventory. Raises UnreadableInventory with the reason when it cannot be read."""
     try:
         if path.is_dir():
             raise UnreadableInventory(Problem((), "this is a folder, not a file"), cure=_RIGHT_PATH)
@@ -55,7 +56,7 @@ def read_text(path: Path) -> str:
         raise UnreadableInventory(Problem((), f"cannot be read: {why}"), cure=_READABLE) from None
     if len(data) > _LARGEST:
         raise UnreadableInventory(
-            Problem((), f"larger than {_LARGEST // 1024} KiB: this is no inventory"), cure=_RIGHT_PATH
+            Problem((), f"larger than {_LARGEST // 1024} KiB: this is not an inventory"), cure=_RIGHT_PATH
         )
     return _decoded(data)
 
@@ -69,7 +70,7 @@ def _decoded(data: bytes) -> str:
 
 
 def surroundings(info: ValidationInfo) -> Surroundings:
-    """The surroundings handed to the validation. Raises TypeError when there are none."""
+    """Returns the surroundings of the validation. Raises TypeError when there are none."""
     if not isinstance(info.context, Surroundings):
         raise TypeError("this part of an inventory is only read by cluster.inventory.load")
     return info.context
@@ -77,7 +78,7 @@ def surroundings(info: ValidationInfo) -> Surroundings:
 
 def _existing(written: str, info: ValidationInfo) -> str:
     path = surroundings(info).path(written)
-    # Unlike Path.is_file, this one says no to a name too long and to a folder that may not be entered.
+    # Unlike Path.is_file, this returns False for a name that is too long, and for a folder without permission.
     if not os.path.isfile(path):
         raise ValueError(f"no such file: {quoted(str(path))}" if written else "is empty")
     if not os.access(path, os.R_OK):
@@ -89,12 +90,12 @@ ExistingFile = Annotated[str, AfterValidator(_existing)]
 
 
 def read_api_key(written: object, info: ValidationInfo) -> object:
-    """The key that `file` or `environment` leads to. No message repeats what was written: maybe the key."""
+    """Returns the key from `file` or `environment`. No message repeats the written value: it may be the key."""
     match written:
         case None | SecretStr():
             return written
         case str():
-            raise ValueError(f"the key itself does not belong in this file; {_HOW_TO_GIVE_A_KEY}")
+            raise ValueError(f"do not write the key itself in this file; {_HOW_TO_GIVE_A_KEY}")
         case {"file": str(path), **rest} if not rest:
             return _key(_key_of_file(path, surroundings(info)), "the file named here")
         case {"environment": str(name), **rest} if not rest:
@@ -107,10 +108,10 @@ def _key_of_file(written: str, around: Surroundings) -> str:
         with around.path(written).open("rb") as file:
             return file.read(_LARGEST).decode("ascii").strip()
     except FileNotFoundError:
-        hint = f"relative paths begin at {around.folder}"
+        hint = f"relative paths start at {around.folder}"
         raise ValueError(f"the file named here does not exist ({hint})") from None
     except UnicodeDecodeError:
-        raise ValueError("the file named here holds no key") from None
+        raise ValueError("the file named here contains no key") from None
     except OSError as error:
         raise ValueError(f"the file named here cannot be read: {error.strerror}") from None
 
@@ -125,5 +126,5 @@ def _key(text: str, source: str) -> SecretStr:
     if not text:
         raise ValueError(f"{source} is empty")
     if not _KEY.fullmatch(text):
-        raise ValueError(f"{source} holds no key: one line of ASCII without spaces is expected")
+        raise ValueError(f"{source} contains no key: expected one line of ASCII without spaces")
     return SecretStr(text)

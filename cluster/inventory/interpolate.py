@@ -1,4 +1,4 @@
-"""`${VAR}` in a scalar, only where it is written so."""
+"""`${VAR}` in a scalar, replaced only where it is written so."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<brok
 
 
 class Replaced(str):
-    """An unquoted scalar in which a variable was replaced: it alone may stand for a number or a flag."""
+    """An unquoted scalar in which a variable was replaced: it alone may become a number or a flag."""
 
 
 def replace(text: str, environ: Mapping[str, str]) -> str:
-    """`text` with each `${VAR}` replaced and `$${` made `${`. What was put in is not looked at again.
+    """Returns `text` with each `${VAR}` replaced and `$${` made `${`. Inserted text is not replaced again.
 
-    Raises ValueError when a variable is not set or what follows `${` is no variable's name; the value of a
-    variable is never part of the message.
+    Raises ValueError when a variable is not set, or when the text after `${` is not a variable's name. The value
+    of a variable is never part of the message.
     """
     return _REFERENCE.sub(lambda match: _replacement(match, environ), text)
 

@@ -17,11 +17,11 @@ from cluster.inventory.yaml_source import Document, parse
 
 
 def load(path: Path, environ: Mapping[str, str], base: Path | None = None) -> Inventory:
-    """The inventory in the file at `path`, with `${VAR}`s and `~` from `environ`; no host is touched.
+    """Returns the inventory in the file at `path`, with `${VAR}`s and `~` from `environ`; no host is touched.
 
     Paths in it are relative to `base`, by default the folder of the file.
 
-    Raises InventoryError with all that is wrong with the single values, or else between them.
+    Raises InventoryError with all problems of single values, or else with all problems between values.
     """
     try:
         document = parse(read_text(path), environ)
@@ -37,14 +37,14 @@ def load(path: Path, environ: Mapping[str, str], base: Path | None = None) -> In
 
 
 def _validated(document: Document, around: Surroundings) -> tuple[InventoryFile | None, tuple[Problem, ...], int]:
-    """Returns the file, or None, its problems, and how many more it has; a value that could not be read has no
-    second one."""
+    """Returns the file, or None, its problems, and the number of further problems. A value that could not be read
+    has only its first problem."""
     try:
         return InventoryFile.model_validate(document.data, context=around), document.problems, 0
     except ValidationError as invalid:
-        # Neither this exception nor its context leaves: it holds the values, secrets among them.
+        # Neither this exception nor its context leaves: it holds the values, also secrets.
         details = invalid.errors(include_url=False)
     known = {problem.loc for problem in document.problems}
-    # To find out what was meant by a key takes milliseconds.
+    # Guessing the intended key takes milliseconds.
     explained = (problem for problem in explain(details[:MOST]) if problem.loc not in known)
     return None, (*document.problems, *explained), len(details[MOST:])

@@ -1,4 +1,4 @@
-"""What the rest of the program reads: an inventory with its defaults filled in and its jumps resolved."""
+"""The values for the rest of the program: an inventory with its defaults filled in and its jumps resolved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cluster.inventory.files import read_api_key
 from cluster.inventory.reserved import not_reserved_argument
 from cluster.remote.common.redact import IN_URLS
 
-#: A pattern, whatever the case, of names whose values are secrets.
+#: A pattern of the names of secrets, in any case.
 SECRET_NAMES = (
     r"TOKEN(?!IZER)|SECRET|PASSW|PASSPHRASE|CREDENTIAL|(?:API|ACCESS|PRIVATE)_?KEY"
     r"|_(?:PASS|PWD|KEY|AUTH)(?![A-Z_])"
@@ -21,19 +21,19 @@ _SECRET = re.compile(SECRET_NAMES, re.IGNORECASE)
 
 
 def is_secret(variable: str, value: str = "") -> bool:
-    """Whether the value of an environment variable of this name must not be shown: for its name, or for a password
-    in a URL."""
+    """Returns whether the value of this environment variable must not be shown: because of its name, or of a
+    password in a URL."""
     return bool(_SECRET.search(variable) or IN_URLS.search(value))
 
 
 class Frozen(BaseModel):
-    """Part of an inventory: unknown keys refused, nothing coerced, nothing changed later."""
+    """Part of an inventory: it refuses unknown keys, converts no value, and never changes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class JumpSpec(Frozen):
-    """A machine to reach a host through. What is None, the user's SSH configuration decides."""
+    """A jump host on the way to a host. The user's SSH configuration decides about values that are None."""
 
     address: fields.Address
     user: fields.Word | None = None
@@ -45,9 +45,10 @@ class JumpSpec(Frozen):
 class HostSpec(Frozen):
     """One GPU host. `address` is for SSH, `cluster_address` for Ray and NCCL (always an IP address).
 
-    `environment` holds everything that units on this host get: for all hosts, from the defaults, its own.
-    `min_gpu_memory_mib` in MiB as nvidia-smi counts; 0 asks for nothing. What is None, SSH's configuration
-    (`user`, `port`, `identity_file`, `jump`) or the machine (`gpu_ids`: all GPUs) decides.
+    `environment` holds all variables of units on this host: those for all hosts, those of the defaults, and its
+    own. `min_gpu_memory_mib` is in MiB as nvidia-smi counts; 0 sets no minimum.
+    If `user`, `port`, `identity_file` or `jump` is None, SSH's configuration decides. If `gpu_ids` is None, all
+    GPUs are used.
     """
 
     name: fields.HostName
@@ -69,7 +70,7 @@ class HostSpec(Frozen):
 
 
 class ModelSpec(Frozen):
-    """The model: a repository id or an absolute path on every host. Fetched only with `download`."""
+    """The model: a repository id or an absolute path on every host. It is only downloaded with `download`."""
 
     id: fields.ModelId
     revision: fields.Word | None = None
@@ -78,9 +79,9 @@ class ModelSpec(Frozen):
 
 
 class ServeSpec(Frozen):
-    """How vLLM serves. The head listens at `host` and `port`; `arguments` go to `vllm serve` as they are.
+    """The settings of vLLM. The head listens at `host` and `port`; `arguments` go to `vllm serve` unchanged.
 
-    The default of `host` is that of a head with an IPv4 address; `schema.build` has another for IPv6 alone.
+    The default of `host` is for a head with an IPv4 address; `schema.build` has another for IPv6 alone.
     """
 
     tensor_parallel_size: fields.Count
@@ -94,7 +95,8 @@ class ServeSpec(Frozen):
 
 
 class RaySpec(Frozen):
-    """Ray's ports, pinned for the sake of firewalls. `declare_gpus` only where Ray cannot count GPUs."""
+    """Ray's ports, which are fixed because of firewalls. `declare_gpus` is only for hosts where Ray cannot count
+    GPUs."""
 
     port: fields.Port = 6379
     node_manager_port: fields.Port = 6380
@@ -105,14 +107,14 @@ class RaySpec(Frozen):
 
 
 class RuntimeSpec(Frozen):
-    """Where things are on every host, as absolute paths."""
+    """The places of files on every host, as absolute paths."""
 
     venv: fields.HostPath
     state_directory: fields.ShortHostPath = "/var/tmp"
 
 
 class AcceptedFinding(Frozen):
-    """A finding that somebody has looked at and lives with; `hosts` empty: on every host."""
+    """A finding that the operator accepts; empty `hosts` means every host."""
 
     check: fields.CheckName
     reason: fields.Reason
@@ -120,20 +122,20 @@ class AcceptedFinding(Frozen):
 
 
 class FabricSpec(Frozen):
-    """An all-reduce over all GPUs before the start; its bus bandwidth must reach the floor, in GB/s."""
+    """An all-reduce over all GPUs before the start; its bus bandwidth must reach the minimum, in GB/s."""
 
     min_gb_per_second: fields.Count
 
 
 class PreflightSpec(Frozen):
-    """What is accepted of the hosts, and what is asked of them besides."""
+    """The accepted findings of the hosts, and the additional checks."""
 
     accept: tuple[AcceptedFinding, ...] = ()
     fabric: FabricSpec | None = None
 
 
 class Inventory(Frozen):
-    """One cluster: one head, and as many GPUs as the layout takes. `known_hosts` None: the user's own."""
+    """One cluster: one head, and exactly the GPUs of the layout. `known_hosts` None means the user's own file."""
 
     cluster: fields.ClusterName
     model: ModelSpec
@@ -154,21 +156,21 @@ class Inventory(Frozen):
 
     @property
     def gpus(self) -> int:
-        """The GPUs of all hosts together."""
+        """Returns the GPUs of all hosts together."""
         return sum(host.gpus for host in self.hosts)
 
     @property
     def uses_ray(self) -> bool:
-        """One host with all GPUs needs no Ray."""
+        """Returns whether Ray is used. One host with all GPUs needs no Ray."""
         return len(self.hosts) > 1
 
     @property
     def tensor_parallel_over_hosts(self) -> bool:
-        """Whether a group of GPUs that share each layer has some of them on other hosts. Ranks go host by host."""
+        """Returns whether GPUs that share each layer are on several hosts. Ranks are assigned host by host."""
         return any(host.gpus % self.serve.tensor_parallel_size for host in self.hosts)
 
     def host(self, name: str) -> HostSpec:
-        """The host of this name. Raises KeyError."""
+        """Returns the host of this name. Raises KeyError."""
         for host in self.hosts:
             if host.name == name:
                 return host

@@ -1,4 +1,4 @@
-"""A place in the file and what is wrong there."""
+"""A place in the file, and its problem."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from cluster.errors import InventoryError
 
 Loc = tuple[str | int, ...]
 
-#: Problems that are told at once.
+#: The number of problems that are shown at once.
 MOST = 20
 
-#: A key that can be shown as it is; others are quoted, so that no control character reaches a terminal.
+#: A key that can be shown as it is; other keys are quoted, so that no control character reaches a terminal.
 _PLAIN_KEY = re.compile(r"[\w.-]+")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong at `loc`; `line` (from 1) only where the place is no key of the document."""
+    """A problem at `loc`; `line` (from 1) is only set where the place is not a key of the document."""
 
     loc: Loc
     reason: str
@@ -27,7 +27,7 @@ class Problem:
 
 
 class UnreadableInventory(Exception):
-    """The file cannot be looked at any further; `cure` where nothing in it is to be corrected."""
+    """The file cannot be read further. `cure` is set where the operator cannot correct it in the file."""
 
     def __init__(self, *problems: Problem, cure: str = "") -> None:
         super().__init__(problems)
@@ -36,13 +36,14 @@ class UnreadableInventory(Exception):
 
 
 def quoted(text: str) -> str:
-    """Text of a file as it may be shown: in quotes, control characters escaped, cut to 200 characters."""
+    """Returns a text of the file for display: in quotes, with escaped control characters, cut to 200
+    characters."""
     shown = text if len(text) <= 200 else text[:197] + "..."
     return f'"{repr(shown)[1:-1]}"'
 
 
 def shown(loc: Loc) -> str:
-    """A place in the words of the file: hosts[1].address."""
+    """Returns a place in the words of the file: hosts[1].address."""
     return "".join(_step(part) for part in loc).removeprefix(".")
 
 
@@ -55,9 +56,9 @@ def _step(part: str | int) -> str:
 def error(
     path: str, problems: Iterable[Problem], lines: Mapping[Loc, int], cure: str = "", more: int = 0
 ) -> InventoryError:
-    """The problems of the file at `path`, in the order of its lines, none twice: as many as a person reads.
+    """Returns the problems of the file at `path`, in the order of its lines, each once, up to a readable number.
 
-    `more` is how many others nobody has put into words.
+    `more` is the number of further problems without a sentence.
     """
     placed = sorted(((_line(problem, lines), problem) for problem in problems), key=lambda pair: pair[0])
     sentences = tuple(dict.fromkeys(_sentence(path, *pair) for pair in placed))
@@ -66,7 +67,7 @@ def error(
 
 
 def _line(problem: Problem, lines: Mapping[Loc, int]) -> int:
-    """The line of the problem, or of the innermost key around it that is in the file (or of the file)."""
+    """Returns the line of the problem, or of the innermost key around it that the file has (or the first line)."""
     prefixes = (problem.loc[:length] for length in range(len(problem.loc), -1, -1))
     return problem.line or next((lines[prefix] for prefix in prefixes if prefix in lines), 0)
 

@@ -1,4 +1,4 @@
-"""The arguments and variables that the orchestrator gives vLLM itself, and the keys to use instead."""
+"""The arguments and variables that the orchestrator sets for vLLM, and the keys to use instead."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from pydantic import AfterValidator
 
-_OWN = "the orchestrator gives it itself"
+_OWN = "the orchestrator sets it"
 _ARGUMENTS = (
     (("--tensor-parallel-size", "-tp"), "use serve.tensor_parallel_size"),
     (("--pipeline-parallel-size", "-pp"), "use serve.pipeline_parallel_size"),
@@ -17,25 +17,28 @@ _ARGUMENTS = (
     (("--served-model-name",), "use model.served_name"),
     (("--revision",), "use model.revision"),
     (("--model",), "use model.id"),
-    (("--uds",), "the endpoint is asked over TCP: use serve.host and serve.port"),
-    (("--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs"), "the endpoint is asked over HTTP: TLS is for a proxy"),
-    (("--config",), "what it holds would not be seen: write its arguments here"),
-    (("--distributed-executor-backend",), f"{_OWN}: ray where several hosts serve"),
-    (("--data-parallel-size", "-dp"), "tensor and pipeline parallelism take all declared GPUs"),
-    (("--nnodes", "-n", "--node-rank", "-r", "--master-addr", "--headless"), f"{_OWN}: the hosts decide"),
+    (("--uds",), "the endpoint must use TCP: use serve.host and serve.port"),
+    (("--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs"), "the endpoint must use HTTP: run a proxy for TLS"),
+    (("--config",), "the orchestrator does not read that file: write its arguments here"),
+    (("--distributed-executor-backend",), f"{_OWN} to ray where several hosts serve"),
+    (("--data-parallel-size", "-dp"), "tensor and pipeline parallelism use all declared GPUs"),
+    (
+        ("--nnodes", "-n", "--node-rank", "-r", "--master-addr", "--headless"),
+        f"{_OWN} for the hosts of the inventory",
+    ),
 )
 
 _VARIABLES = {
-    # One for all hosts is a placement group that waits for half an hour (vllm#13388).
-    "VLLM_HOST_IP": "it is the `cluster_address` of each host",
+    # One value for all hosts makes a placement group wait for half an hour (vllm#13388).
+    "VLLM_HOST_IP": "the orchestrator sets it to the `cluster_address` of each host",
     "CUDA_VISIBLE_DEVICES": "use gpu_ids",
     "VLLM_API_KEY": "use serve.api_key",
-    "RAY_ADDRESS": "it is that of the head",
-    "RAY_AUTH_MODE": "every cluster has a token of its own",
-    "RAY_AUTH_TOKEN_PATH": "every cluster has a token of its own",
+    "RAY_ADDRESS": "the orchestrator sets it to the address of the head",
+    "RAY_AUTH_MODE": "the orchestrator makes a token for every cluster",
+    "RAY_AUTH_TOKEN_PATH": "the orchestrator makes a token for every cluster",
 }
 
-#: What may be shown of an item: names of options, and numbers. Anything else may be a secret.
+#: Parts of an item that may be shown: names of options, and numbers. Anything else may be a secret.
 _SHOWN = re.compile(r"--?[a-z][a-z_-]*|[0-9]{1,9}")
 
 
@@ -43,39 +46,40 @@ def _refuse_argument(argument: str) -> str:
     if not argument.startswith("-") or argument == "-":
         return argument
     if argument == "--":
-        raise ValueError("-- is not for here: vLLM takes no more options after it")
-    # vLLM reads --tensor_parallel_size as --tensor-parallel-size, and makes JSON of what follows a dot.
+        raise ValueError("-- is not allowed: vLLM reads no options after it")
+    # vLLM reads --tensor_parallel_size as --tensor-parallel-size, and makes JSON of the text after a dot.
     name = re.split(r"[=\s.]", argument)[0].replace("_", "-")
     for names, instead in _ARGUMENTS:
         for own in names:
             if _means(name, own):
-                # What follows the name may be a secret.
-                taken = own if name.startswith(own) else f"{name}, which vLLM may take for {own},"
-                raise ValueError(f"{taken} is not for here: {instead}")
+                # The text after the name may be a secret.
+                taken = own if name.startswith(own) else f"{name}, which vLLM may read as {own},"
+                raise ValueError(f"{taken} is not allowed: {instead}")
     return _one_word(argument)
 
 
 def _means(name: str, own: str) -> bool:
-    """Whether vLLM may take `name` for its option `own`: a beginning, `--no-`, a value glued to it."""
+    """Returns whether vLLM may read `name` as its option `own`: a beginning of it, `--no-`, or a value attached to
+    it."""
     glued = not own.startswith("--") and name.startswith(own) and not name[len(own) :][:1].isalpha()
     return own.startswith(name) or name == f"--no-{own[2:]}" or glued
 
 
 def _one_word(argument: str) -> str:
-    """Refuses white space in the name of an option; in a value behind "=", and in JSON, it is allowed."""
+    """Refuses white space in the name of an option; it is allowed in a value behind "=", and in JSON."""
     option = re.split("[={]", argument)[0]
     if not re.search(r"\s", option):
         return argument
     words = [*option.split(), *argument[len(option) :].split()[:1]]
     if len(words) == 1:
-        raise ValueError("one word an item: take the white space away")
+        raise ValueError("write one argument per list item, without spaces")
     shown = ", ".join(f"'{word if _SHOWN.fullmatch(word) else '...'}'" for word in words)
-    raise ValueError(f"one word an item: split it into {shown}")
+    raise ValueError(f"write one argument per list item: split it into {shown}")
 
 
 def _refuse_variable(name: str) -> str:
     if name in _VARIABLES:
-        raise ValueError(f"{name} is not for here: {_VARIABLES[name]}")
+        raise ValueError(f"{name} is not allowed: {_VARIABLES[name]}")
     return name
 
 

@@ -1,4 +1,4 @@
-"""What must hold between several keys of a file, each rule on its own."""
+"""The conditions between several keys of a file, one function for each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cluster.model.heads import attention_heads
 
 
 def problems(resolved: ResolvedInventory) -> Iterator[Problem]:
-    """Yields all that is wrong between the keys."""
+    """Yields all problems between the keys."""
     yield from _repeated(resolved, "name", [host.name for host in resolved.hosts])
     yield from _repeated(resolved, "address", [(host.address.lower(), host.port or 22) for host in resolved.hosts])
     for rule in (_cluster_addresses, _roles, _gpus, _jumps, _layout, _heads, _ports, _source, _accepted):
@@ -21,7 +21,7 @@ def problems(resolved: ResolvedInventory) -> Iterator[Problem]:
 
 
 def _repeated(resolved: ResolvedInventory, key: str, values: list[Hashable]) -> Iterator[Problem]:
-    """A problem for each value that an earlier host has as well; None is no value."""
+    """Yields a problem for each value that an earlier host has as well; None does not count."""
     for index, value in enumerate(values):
         first = values.index(value)
         if value is not None and first < index:
@@ -35,7 +35,7 @@ def _cluster_addresses(resolved: ResolvedInventory) -> Iterator[Problem]:
     for index, (host, address) in enumerate(zip(resolved.hosts, addresses, strict=True)):
         loc = ("hosts", index, "cluster_address")
         if address is None:
-            yield Problem(loc, f"is missing, and address {quoted(host.address)} is no IP address to take instead")
+            yield Problem(loc, f"is missing, and address {quoted(host.address)} is not an IP address")
         elif len(addresses) > 1 and ipaddress.ip_address(address).is_loopback:
             yield Problem(loc, f"the other hosts cannot reach {address}")
 
@@ -47,7 +47,7 @@ def _roles(resolved: ResolvedInventory) -> Iterator[Problem]:
     for index in heads[1:]:
         first = resolved.hosts[heads[0]].name
         yield Problem(
-            ("hosts", index, "role"), f"a second head: hosts[{heads[0]}] ({quoted(first)}) is one already"
+            ("hosts", index, "role"), f"is a second head: hosts[{heads[0]}] ({quoted(first)}) is already the head"
         )
 
 
@@ -66,16 +66,18 @@ def _jumps(resolved: ResolvedInventory) -> Iterator[Problem]:
         hops = tuple(itertools.islice(_hops(host, by_name), len(by_name)))
         if hops and hops[0] not in by_name:
             guess = did_you_mean(hops[0], by_name)
-            reason = f'{quoted(hops[0])} is no host of this file{guess}; another machine needs "address: ..."'
+            reason = (
+                f'{quoted(hops[0])} is not a host of this file{guess}; a jump host outside it needs "address: ..."'
+            )
             yield Problem(resolved.loc(index, "jump"), reason)
         if host.name in hops:
             circle = " -> ".join((host.name, *hops[: hops.index(host.name) + 1]))
-            reason = f'goes round in a circle: {circle} (a host without a jump says "jump: null")'
+            reason = f'forms a circle: {circle} (write "jump: null" for a host without a jump)'
             yield Problem(resolved.loc(index, "jump"), reason)
 
 
 def _hops(host: WrittenHost, by_name: Mapping[str, WrittenHost]) -> Iterator[str]:
-    """The names that the jumps of a host lead through, its own first; endless where they go round."""
+    """Yields the names that the jumps of a host lead through, its own first; endless where they form a circle."""
     jump = host.jump
     while jump is not None:
         if isinstance(jump, str):
@@ -91,7 +93,7 @@ def _layout(resolved: ResolvedInventory) -> Iterator[Problem]:
     if None not in counts and taken != declared:
         each = " + ".join(f"{host.name} {host.gpus}" for host in resolved.hosts)
         product = f"{serve.tensor_parallel_size} x pipeline_parallel_size {serve.pipeline_parallel_size}"
-        reason = f"{product} takes {taken} GPUs, but the hosts declare {declared} ({each})"
+        reason = f"{product} needs {taken} GPUs, but the hosts declare {declared} ({each})"
         yield Problem(("serve", "tensor_parallel_size"), reason)
 
 
@@ -101,7 +103,7 @@ def _heads(resolved: ResolvedInventory) -> Iterator[Problem]:
     if heads is not None and not heads.divides(size):
         own = f"the {heads.query} attention heads ({heads.key_value} for keys and values) of {model}"
         rule = f"it must divide {heads.query}, and divide {heads.key_value} or be a multiple of it"
-        yield Problem(("serve", "tensor_parallel_size"), f"{size} does not fit {own}: {rule}")
+        yield Problem(("serve", "tensor_parallel_size"), f"{size} does not match {own}: {rule}")
 
 
 def _ports(resolved: ResolvedInventory) -> Iterator[Problem]:
@@ -119,23 +121,23 @@ def _ports(resolved: ResolvedInventory) -> Iterator[Problem]:
             yield Problem((section, key), f"{port} is {taken[port]} already")
         elif ray.min_worker_port <= port <= ray.max_worker_port:
             within = f"{ray.min_worker_port}-{ray.max_worker_port}"
-            yield Problem((section, key), f"{port} lies within Ray's worker ports ({within})")
+            yield Problem((section, key), f"{port} is within Ray's worker ports ({within})")
         taken.setdefault(port, f"{section}.{key}")
 
 
 def _source(resolved: ResolvedInventory) -> Iterator[Problem]:
     model = resolved.file.model
     if model.id.startswith("/") and model.revision is not None:
-        yield Problem(("model", "revision"), "a folder has no revisions: leave it out, or give a repository id")
+        yield Problem(("model", "revision"), "a folder has no revisions: remove it, or use a repository id")
     if model.id.startswith("/") and model.download:
-        yield Problem(("model", "download"), "a folder is not downloaded: leave it out, or give a repository id")
+        yield Problem(("model", "download"), "a folder is not downloaded: remove it, or use a repository id")
 
 
 def _accepted(resolved: ResolvedInventory) -> Iterator[Problem]:
-    """Refuses findings that are accepted of a host which is not there."""
+    """Refuses accepted findings of hosts that do not exist."""
     names = [host.name for host in resolved.hosts]
     for index, accepted in enumerate(resolved.file.preflight.accept):
         for position, host in enumerate(accepted.hosts):
             if host not in names:
                 loc = ("preflight", "accept", index, "hosts", position)
-                yield Problem(loc, f"is no host of this cluster{did_you_mean(host, names)}")
+                yield Problem(loc, f"is not a host of this cluster{did_you_mean(host, names)}")

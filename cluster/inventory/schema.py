@@ -1,4 +1,4 @@
-"""What stands in the file, and the way from there to the models: defaults filled in, jumps resolved."""
+"""The content of the file, and the way from there to the models: defaults filled in, jumps resolved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cluster.inventory import fields, models
 from cluster.inventory.files import ExistingFile
 from cluster.inventory.problems import Loc
 
-#: How pydantic names the two ways to write a jump in the place of an error; no key of the file.
+#: pydantic's names for the two ways to write a jump, in the place of an error; the file has no such keys.
 JUMP_TAGS = ("jump by name", "jump by spec")
 
 
@@ -21,7 +21,7 @@ def _jump_tag(value: object) -> str:
 
 
 def _nothing_is_empty(value: object) -> object:
-    """A section whose lines are all commented out is an empty section."""
+    """Treats a section as empty where all its lines are commented out."""
     return {} if value is None else value
 
 
@@ -33,7 +33,7 @@ Environment = Annotated[dict[fields.VariableName, fields.Text], BeforeValidator(
 
 
 class WrittenJump(models.Frozen):
-    """A jump host with a spec of its own; its own jump may be the name of a host again."""
+    """A jump host with its own spec; its own jump may be the name of a host again."""
 
     address: fields.Address
     user: fields.Word | None = None
@@ -43,7 +43,7 @@ class WrittenJump(models.Frozen):
 
 
 class Defaults(models.Frozen):
-    """What may be said of one host or, as a default, of all."""
+    """The keys of one host that may also be a default for all hosts."""
 
     user: fields.Word | None = None
     port: fields.Port | None = None
@@ -65,7 +65,7 @@ class WrittenHost(Defaults):
 
     @property
     def reached_at(self) -> str | None:
-        """The cluster address, written or taken from the address; None when there is neither."""
+        """Returns the cluster address, written or taken from the address; None when there is neither."""
         return self.cluster_address or (self.address if fields.is_ip(self.address) else None)
 
 
@@ -92,14 +92,14 @@ class ResolvedInventory:
     hosts: tuple[WrittenHost, ...]
 
     def loc(self, index: int, key: str) -> Loc:
-        """Returns where the value of a host was written: in its entry, or else in the defaults."""
+        """Returns the place of a host's value: in its entry, or else in the defaults."""
         if key not in self.file.hosts[index].model_fields_set and key in self.file.defaults.model_fields_set:
             return ("defaults", key)
         return ("hosts", index, key)
 
 
 def resolve(file: InventoryFile) -> ResolvedInventory:
-    """Fills the defaults in. A key written in a host wins, also when it is null; environments are merged."""
+    """Fills in the defaults. A key of a host counts first, also when it is null; environments are merged."""
     return ResolvedInventory(file, tuple(_with_defaults(host, file) for host in file.hosts))
 
 
@@ -113,7 +113,7 @@ def _with_defaults(host: WrittenHost, file: InventoryFile) -> WrittenHost:
 
 
 def build(resolved: ResolvedInventory) -> models.Inventory:
-    """Returns the inventory. Only for a file in which no rule found a problem."""
+    """Returns the inventory. The file must have no problems."""
     file = resolved.file
     by_name = {host.name: host for host in resolved.hosts}
     return models.Inventory(
@@ -129,7 +129,8 @@ def build(resolved: ResolvedInventory) -> models.Inventory:
 
 
 def _serve(resolved: ResolvedInventory) -> models.ServeSpec:
-    """Where only IPv6 addresses lead to the head, nobody would reach an engine that listens on IPv4."""
+    """Returns the settings of vLLM. Where only IPv6 addresses lead to the head, an engine on IPv4 would be
+    unreachable."""
     serve = resolved.file.serve
     head = next(host for host in resolved.hosts if host.role == "head")
     reached = (head.address, head.reached_at or "")

@@ -1,4 +1,4 @@
-"""The command line of OpenSSH that leads to a host: its name may be another machine where the operator is."""
+"""The command line of OpenSSH that leads to a host: on the operator's computer, its name may mean another host."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from cluster.inventory.models import HostSpec, JumpSpec
 
 
 def ssh_command(spec: HostSpec, *words: str) -> str:
-    """Returns the command that runs `words` there. What the inventory leaves open, ~/.ssh/config decides."""
+    """Returns the command that runs `words` there. ~/.ssh/config decides about values that the inventory leaves
+    open."""
     port = ("-p", str(spec.port)) if spec.port else ()
     key = ("-i", spec.identity_file) if spec.identity_file else ()
     jumps = ("-J", ",".join(_jumps(spec.jump))) if spec.jump else ()
@@ -17,7 +18,7 @@ def ssh_command(spec: HostSpec, *words: str) -> str:
 
 
 def _jumps(jump: JumpSpec | None) -> tuple[str, ...]:
-    """The hops, the first one first."""
+    """Returns the hops, the first one first."""
     if jump is None:
         return ()
     address = f"[{jump.address}]" if ":" in jump.address else jump.address

@@ -1,7 +1,7 @@
 """YAML text -> plain data, and the line of every key.
 
-Only the part of YAML that reads the same to all: mappings, lists, text, decimal numbers, true and false.
-Numbers that YAML reads in surprising ways (022 is 18, 1:30 is 90) reach nobody as numbers.
+It accepts only the part of YAML with one clear meaning: mappings, lists, text, decimal numbers, true and false.
+YAML reads some numbers in surprising ways (022 is 18, 1:30 is 90): these are refused as numbers.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from cluster.inventory.problems import Loc, Problem, UnreadableInventory, quoted
 _DEEPEST = 32
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _TRUE = ("yes", "true", "on")
-_ALIAS = "aliases, anchors and merge keys (&, *, <<) are refused: write it out, or use defaults"
+_ALIAS = "aliases, anchors and merge keys (&, *, <<) are refused: write the value in full, or use defaults"
 
 
 @dataclass(frozen=True)
 class UnsupportedScalar:
-    """A scalar that no key of an inventory takes; `kind` says what it is."""
+    """A scalar that no key of an inventory accepts; `kind` describes it."""
 
     kind: str
 
 
 @dataclass(frozen=True)
 class Document:
-    """What stands in the file: `data` (lists as tuples), the line of each key, and what is wrong already."""
+    """The content of the file: `data` (lists as tuples), the line of each key, and the problems so far."""
 
     data: object
     lines: Mapping[Loc, int]
@@ -38,7 +38,8 @@ class Document:
 
 
 def parse(text: str, environ: Mapping[str, str]) -> Document:
-    """The one document in `text`, `${VAR}`s replaced. Raises UnreadableInventory when it cannot be read at all."""
+    """Returns the one document in `text`, with `${VAR}`s replaced. Raises UnreadableInventory when it cannot be
+    read at all."""
     root = _compose(text)
     reader = _Reader(environ)
     reader.lines[()] = root.start_mark.line + 1
@@ -53,7 +54,7 @@ def _compose(text: str) -> yaml.Node:
     except yaml.YAMLError as error:
         raise UnreadableInventory(_syntax(error, text)) from None
     except (ValueError, OverflowError):
-        # PyYAML lets these escape from numbers out of range, as in "\UFFFFFFFF".
+        # PyYAML raises these for numbers out of range, as in "\UFFFFFFFF".
         raise UnreadableInventory(Problem((), "this is not YAML: a number in it is out of range")) from None
     if root is None or root.tag == "tag:yaml.org,2002:null":
         raise UnreadableInventory(*problems or (Problem((), "the file is empty"),))
@@ -63,7 +64,8 @@ def _compose(text: str) -> yaml.Node:
 
 
 def _forbidden(events: Iterator[yaml.Event]) -> Iterator[Problem]:
-    """Yields what to refuse before nodes are made: aliases can repeat themselves, depth can end the stack."""
+    """Yields what to refuse before the document is built: aliases can repeat themselves, and depth can exhaust the
+    stack."""
     documents = depth = 0
     for event in events:
         line = event.start_mark.line + 1 if event.start_mark else 0
@@ -76,14 +78,14 @@ def _forbidden(events: Iterator[yaml.Event]) -> Iterator[Problem]:
         if isinstance(event, yaml.NodeEvent) and event.anchor:
             yield Problem((), _ALIAS, line)
         elif getattr(event, "tag", None):
-            yield Problem((), 'tags (a word that begins with "!") are refused: put text in quotes', line)
+            yield Problem((), 'tags (a word that begins with "!") are refused: write the text in quotes', line)
 
 
 def _syntax(error: yaml.YAMLError, text: str) -> Problem:
-    """Says where and why, without the words around it, which may be secrets."""
+    """Returns where and why, without the words around it, which may be secrets."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        return Problem((), "this is not YAML: it holds a control character", line)
+        return Problem((), "this is not YAML: it contains a control character", line)
     mark = getattr(error, "problem_mark", None)
     line = mark.line + 1 if mark else 0
     variable = "${" in "".join(text.split("\n")[line - 1 : line])
@@ -92,7 +94,7 @@ def _syntax(error: yaml.YAMLError, text: str) -> Problem:
 
 
 class _Reader:
-    """Walks the nodes once, collecting lines and problems on the way."""
+    """Walks through the document once, and collects lines and problems."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ

@@ -17,7 +17,7 @@ def test_another_layout() -> None:
 
 @pytest.mark.parametrize(
     ("sizes", "hosts", "reason"),
-    [((8, 1), 2, "declare 16 GPUs, and 8x1 takes 8"), ((3, 8), 3, "3 must divide 64 attention heads")],
+    [((8, 1), 2, "declare 16 GPUs, but 8x1 needs 8"), ((3, 8), 3, "3 must divide 64 attention heads")],
 )
 def test_a_layout_that_cannot_be(sizes: tuple[int, int], hosts: int, reason: str) -> None:
     with pytest.raises(UsageError) as caught:

@@ -59,8 +59,8 @@ def test_two_hosts_at_one_address_are_refused_but_not_at_two_ports(tmp_path: Pat
 def test_all_hosts_of_a_circle_are_named(tmp_path: Path) -> None:
     text = edited(("role: head", "role: head\n    jump: gpu-b"), ("role: worker", "role: worker\n    jump: gpu-a"))
     assert [problem.partition(" (")[0] for problem in problems(tmp_path, text)] == [
-        "8: hosts[0].jump: goes round in a circle: gpu-a -> gpu-b -> gpu-a",
-        "12: hosts[1].jump: goes round in a circle: gpu-b -> gpu-a -> gpu-b",
+        "8: hosts[0].jump: forms a circle: gpu-a -> gpu-b -> gpu-a",
+        "12: hosts[1].jump: forms a circle: gpu-b -> gpu-a -> gpu-b",
     ]
 
 
@@ -69,7 +69,9 @@ def test_a_jump_to_nowhere_is_told_once_though_others_go_through_it(tmp_path: Pa
         ("role: head", "role: head\n    jump: bastion"), ("role: worker", "role: worker\n    jump: gpu-a")
     )
     [problem] = problems(tmp_path, text)
-    assert problem.startswith('8: hosts[0].jump: "bastion" is no host of this file; another machine needs')
+    assert problem.startswith(
+        '8: hosts[0].jump: "bastion" is not a host of this file; a jump host outside it needs'
+    )
 
 
 def test_the_rules_come_after_the_values(tmp_path: Path) -> None:

@@ -69,5 +69,5 @@ def test_the_error_holds_no_secret_in_its_chain_either(tmp_path: Path) -> None:
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
     assert str(caught.value).endswith(
-        "yaml:17: environment.B: expected text, found a whole number: put it in quotes"
+        "yaml:17: environment.B: expected text, found a whole number: write it in quotes"
     )

@@ -17,10 +17,10 @@ WHOLE = [
     (b"---\n", "the file is empty"),
     (b"- a\n- b\n", "1: expected a mapping (key: value)"),
     (b"\n\ntext\n", "3: expected a mapping (key: value)"),
-    (b"\x7fELF\x02\x01\x01\x00", "1: this is not YAML: it holds a control character"),
+    (b"\x7fELF\x02\x01\x01\x00", "1: this is not YAML: it contains a control character"),
     (b"a: b\nc: \xff\xfe\n", "2: this is not text in UTF-8"),
     (SMALL.encode("utf-16"), "1: this is not text in UTF-8"),
-    (b"#" * 300_000, "larger than 256 KiB: this is no inventory"),
+    (b"#" * 300_000, "larger than 256 KiB: this is not an inventory"),
 ]
 
 
@@ -34,14 +34,14 @@ def test_a_path_is_refused(tmp_path: Path, name: str, reason: str) -> None:
     with pytest.raises(InventoryError) as caught:
         load(tmp_path / name, {})
     assert caught.value.problems == (f"{tmp_path / name}: {reason}",)
-    assert caught.value.cure == "see whether the path is right"
+    assert caught.value.cure == "check the path"
 
 
 def test_a_path_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InventoryError) as caught:
         load(tmp_path / ("a" * 300), {})
     assert caught.value.problems[0].endswith("cannot be read: File name too long")
-    assert caught.value.cure == "see whether the path is right, and whether you may read what is there"
+    assert caught.value.cure == "check the path and your permission to read the file"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -107,5 +107,5 @@ def test_an_error_says_what_vllm_would_take_it_for_without_the_value(tmp_path: P
     written = with_lines("  tensor_parallel_size: 16", "  arguments: [--api-ke=SECRET]")
     with pytest.raises(InventoryError) as refused:
         loaded(tmp_path, written)
-    assert "--api-ke, which vLLM may take for --api-key, is not for here: use serve.api_key" in str(refused.value)
+    assert "--api-ke, which vLLM may read as --api-key, is not allowed: use serve.api_key" in str(refused.value)
     assert "SECRET" not in str(refused.value)

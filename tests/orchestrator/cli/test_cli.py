@@ -182,7 +182,7 @@ def test_an_inventory_that_cannot_be_used(
     assert cli.main([verb, str(path), "--output", "plain"]) == 2
     shown = capsys.readouterr()
     assert said in shown.err
-    assert f"next   {'see whether the path is right' if text is None else f'correct {path}'}" in shown.err
+    assert f"next   {'check the path' if text is None else f'correct {path}'}" in shown.err
     assert shown.out == ""
 
 

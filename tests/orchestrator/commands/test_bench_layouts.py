@@ -107,7 +107,7 @@ def test_a_cluster_in_use_is_left_alone(tmp_path: Path, capsys: Captured) -> Non
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [("4x1", "its hosts declare 2 GPUs, and 4x1 takes 4"), ("2x1,1x1", "and 1x1 takes 1")],
+    [("4x1", "its hosts declare 2 GPUs, but 4x1 needs 4"), ("2x1,1x1", "but 1x1 needs 1")],
 )
 def test_no_layout_of_these_hosts(tmp_path: Path, capsys: Captured, words: str, said: str) -> None:
     simulated = SimulatedCluster()
