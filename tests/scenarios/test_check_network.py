@@ -89,7 +89,7 @@ def test_nothing_is_found_where_nothing_is_wrong(check: Checker) -> None:
 def test_a_port_of_rays_that_a_firewall_rejects(check: Checker, how: str) -> None:
     with firewall(check.hosts, "node1", f"iifname fab0 tcp dport 6380 reject {how}"):
         said = check.one("reach", "node0")
-    assert said == f"to node1 ({check.hosts.cluster_address('node1')}), port 6380: refused"
+    assert said == f"no connection to node1 ({check.hosts.cluster_address('node1')}), port 6380: refused"
 
 
 def test_connections_that_are_dropped_in_one_direction(check: Checker) -> None:
@@ -135,7 +135,7 @@ def test_a_way_there_by_another_interface_than_back(check: Checker) -> None:
     route = f"{check.hosts.cluster_address('node0')}/32 dev eth0"
     with changed(check.hosts, "node1", f"ip route add {route}", f"ip route del {route}"):
         said = check.one("routes", "node1", status=0)
-    assert f"leaves by eth0 as {check.hosts.address('node1')}" in said
+    assert f"uses eth0 as {check.hosts.address('node1')}" in said
 
 
 def test_no_way_there(check: Checker) -> None:

@@ -84,7 +84,7 @@ def test_ray_breaks_on_a_worker(case: Case) -> None:
     case.fault = "the record of Ray on a worker is removed while it runs"
     path, _ = record(hosts, "node1", "ray")
     case.inject(lambda: hosts.run("node1", "rm", path))
-    assert "node1" in case.until_status("the record of ray is gone").host
+    assert "node1" in case.until_status("the record of ray is missing").host
     assert case.repair() == [_HEAD, _WORKERS, _VLLM]
     assert len(hosts.pids("node1", "raylet/raylet")) == 1
     assert len(hosts.pids("node0", "raylet/raylet")) == 1

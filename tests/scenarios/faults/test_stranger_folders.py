@@ -49,7 +49,7 @@ def test_a_folder_that_others_may_write_in(case: Case) -> None:
         nobody.plants("`o-UID` is ours, and others may write in it", "true")
         nobody.root(f"umask 0; mkdir -m 775 {TOP}; mkdir -m 777 {nobody.folder}; touch {nobody.folder}/mine")
         report = nobody.refused(3, "check")
-        assert report.cause == f"{TOP} may be written by other users"
+        assert report.cause == f"{TOP} is writable by other users"
         assert f"chmod go-w -- {TOP}" in report.cure
         assert nobody.root(f"stat -c %a {TOP} {nobody.folder}") == "775\n777\n", "the operator looks first"
         nobody.refused(7, "down")

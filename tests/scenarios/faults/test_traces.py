@@ -24,7 +24,7 @@ def test_a_pid_that_was_given_out_again(case: Case) -> None:
     wait_for("node1 to be idle", lambda: not case.hosts.processes("node1"))
     pid = detached(case.hosts, "node1", "sleep", "infinity")
     case.inject(lambda: case.hosts.write("node1", path, json.dumps({**found, "keeper": pid})))
-    assert "node1" in case.until_status("ended").host
+    assert "node1" in case.until_status("exited").host
     case.operator.down()
     assert pid in case.hosts.processes("node1")
     case.add_outcome("`down`; the other process lives")
