@@ -108,7 +108,8 @@ class Host:
 
 
 def _reason(error: Exception) -> str:
-    """Why an answer cannot be read, on one line: of a model the first field that it refuses, and how many more."""
+    """Returns on one line why an answer cannot be read: the first wrong field of a model, and the number of
+    others."""
     if not isinstance(error, ValidationError):
         return str(error)
     first, *others = error.errors(include_url=False, include_input=False, include_context=False)

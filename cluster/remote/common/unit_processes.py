@@ -60,8 +60,10 @@ def writes_below(pid: int, top: str) -> bool:
 
 
 def began_in(pid: int, top: str) -> bool:
-    """Whether it works in a folder of ours of this path. Others can move one of theirs, with all who work in it,
-    to any path that is free, and remove it there."""
+    """Returns whether it works in this user's folder of this path.
+
+    Other users can move a folder of their own, with its processes, to any free path, and remove it there.
+    """
     folder = f"/proc/{pid}/cwd"
     try:
         path, owner = os.readlink(folder) + "/", os.stat(folder).st_uid

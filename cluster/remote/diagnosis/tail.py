@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BLOCK = LONGEST = 1 << 16
 #: Bytes of a file in which its last lines are searched.
 FARTHEST = 8 << 20
-#: Bytes of all files at the first look, and for each line. As JSON a byte takes six, and our reader takes eight
+#: Bytes of all files at the first call, and for each line. A byte takes six in JSON, and the reader accepts eight
 #: times as many.
 ROOM, ROOM_OF_LINE = 1 << 20, 2 << 10
 PAUSE = 0.2
@@ -105,7 +105,7 @@ class Tail:
 
 
 def rewind(file: BinaryIO, count: int, room: int) -> None:
-    """Goes to where the last `count` lines of the file begin, as far as they lie in its last `room` bytes."""
+    """Moves to the start of the last `count` lines of the file, within its last `room` bytes."""
     size = start = file.seek(0, os.SEEK_END)
     farthest = max(0, size - min(room, FARTHEST))
     while start > farthest and count > 0:
@@ -151,7 +151,7 @@ class Place(NamedTuple):
             return False
 
     def size(self) -> int:
-        """0 where there is no such file."""
+        """Returns the size, or 0 where the file is missing."""
         try:
             return self.status().st_size
         except OSError:
@@ -177,7 +177,7 @@ def found(base: Any, files: "list[list[str]]") -> "dict[str, Place]":
 
 
 def shares(files: "dict[str, Place]", room: int) -> "dict[str, int]":
-    """How many bytes each file gets of the room: what a short one does not need is for the longer ones."""
+    """Returns the bytes of `room` for each file: longer files get the part that a short file does not need."""
     sizes = sorted((place.size(), path) for path, place in files.items())
     rooms = {}
     for number, (size, path) in enumerate(sizes):
@@ -199,7 +199,8 @@ class Tails:
         self.open: dict[str, Tail] = {}
 
     def look(self, files: "dict[str, Place]", last: bool = False) -> None:
-        """Says what is new in `files`: of those there are at the first look some lines, of a newer one all."""
+        """Prints the new lines in `files`. Files of the first call print some last lines, newer files print
+        all."""
         if self.lines >= 0:
             self.rooms = shares(files, ROOM + self.lines * ROOM_OF_LINE)
         for path, tail in list(self.open.items()):

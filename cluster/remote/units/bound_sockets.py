@@ -8,8 +8,11 @@ from typing import Iterator
 
 
 def bound_by(pids: "set[int]") -> "Iterator[tuple[str, int]]":
-    """Path and inode of the files of sockets that these hold. A name may hold any character, and so make up a line
-    of the table: a socket with two lines is left out, and what a line names must be a socket's file."""
+    """Yields path and inode of the socket files of these processes.
+
+    A name may hold any character, so it may look like another line of the table. A socket with two lines is left
+    out. The name of a line must be a socket's file.
+    """
     held = {inode for pid in pids for inode in unix_sockets(pid)}
     lines = list(unix_table())
     counts = Counter(inode for inode, _ in lines)
@@ -24,7 +27,7 @@ def bound_by(pids: "set[int]") -> "Iterator[tuple[str, int]]":
 
 
 def unix_sockets(pid: int) -> "Iterator[str]":
-    """The inodes of the Unix sockets that the process holds: those of other kinds have no line in the table."""
+    """Yields the inodes of the Unix sockets of the process: other kinds have no line in the table."""
     folder = f"/proc/{pid}/fd"
     try:
         names = os.listdir(folder)
@@ -41,12 +44,12 @@ def unix_sockets(pid: int) -> "Iterator[str]":
 
 
 def bound() -> "Iterator[str]":
-    """Every path that a socket of this network namespace is bound to, or says that it is."""
+    """Yields every path to which a socket of this network namespace is bound, or claims to be bound."""
     return (path for _, path in unix_table() if path.startswith("/"))
 
 
 def unix_table() -> "Iterator[tuple[str, str]]":
-    """The inode and the name of each Unix socket of this network namespace; most have none."""
+    """Yields the inode and the name of each Unix socket of this network namespace; most have no name."""
     try:
         with open("/proc/net/unix", errors="surrogateescape", newline="\n") as file:
             lines = file.readlines()[1:]

@@ -73,7 +73,7 @@ def discard(path: str) -> None:
 
 
 def in_use() -> "set[str]":
-    """Every path that a process of this host, as far as we may ask it, has mapped, open or bound."""
+    """Returns every path that a process of this host has mapped, open or bound, as far as we have permission."""
     paths = set(bound())
     for name in filter(str.isdigit, os.listdir("/proc")):
         paths.update(path for path, _, _ in mapped(int(name)))
