@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import groupby
 from pathlib import Path
 
 from tests.scenarios.faults.parsed_report import ParsedReport
@@ -83,7 +82,8 @@ def page(rows: Sequence[Row], machine: Machine, walk: str = "") -> str:
     counts = {"count": len(rows), "passed": len(rows) - failed, "failed": failed}
     times = {"first": min(row.at for row in rows), "last": max(row.at for row in rows)}
     head = _HEAD.format(minutes=sum(row.took for row in rows) / 60, **counts, **times, **asdict(machine))
-    parts = [head, *(_section(group, list(some)) for group, some in groupby(rows, key=lambda row: row.group))]
+    groups = dict.fromkeys(row.group for row in rows)
+    parts = [head, *(_section(group, [row for row in rows if row.group == group]) for group in groups)]
     return "\n".join([*parts, walk] if walk else parts)
 
 

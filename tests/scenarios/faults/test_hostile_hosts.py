@@ -264,9 +264,10 @@ def test_an_endpoint_that_means_no_good(case: Case) -> None:
     def unguarded(one: dict[str, Any]) -> None:
         del one["preflight"]
 
-    done = case.operator.run("check", case.edited(unguarded), "--output", "json")
-    assert done.returncode == 0, done.stderr
+    inventory = case.edited(unguarded)
     case.injected_at = time.time()
+    done = case.operator.run("check", inventory, "--output", "json")
+    assert done.returncode == 0, done.stderr
     report = case.finding(done, "open-endpoint")
     assert "without an API key" in report.cause
 

@@ -31,6 +31,12 @@ def test_a_row_is_a_line() -> None:
     assert text.count("## The network") == text.count("## SSH") == 1
 
 
+def test_a_group_of_several_files_is_one_section() -> None:
+    text = page((ROWS[0], ROWS[2], ROWS[1]), HERE)
+    assert text.count("## The network") == text.count("## SSH") == 1
+    assert text.index("| packets are lost |") < text.index("## SSH")
+
+
 def test_paths_of_a_run_are_no_news_and_long_words_are_cut() -> None:
     here = Path(__file__).parents[3] / ".venv/bin/python"
     report = ParsedReport("node1", f"/tmp/pytest-of-root/pytest-14/test_it0/state/demo {'x' * 300}", f"{here} do")
