@@ -9,9 +9,10 @@ import time
 from collections.abc import Mapping, Sequence
 
 from cluster.diagnosis.collect import Collected, CollectRequest, Files
-from cluster.diagnosis.redact import redact, secret_values, without
+from cluster.diagnosis.redact import redact, secret_values
 from cluster.inventory import Inventory
 from cluster.launch.environment import authentication, ray_address
+from cluster.remote.common.redact import without_values
 from cluster.views import Observed
 
 _LOGS = (
@@ -44,7 +45,7 @@ def texts(
     values = secret_values(inventory)
     own = {"inventory.yaml": _written(inventory), **_facts(seen), **more}
     brought = {
-        f"{name}/{text}": without(content, values)
+        f"{name}/{text}": without_values(content, values)
         for name, answer in collected.items()
         for text, content in answer.texts.items()
     }

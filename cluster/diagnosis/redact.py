@@ -3,8 +3,6 @@ secret."""
 
 from __future__ import annotations
 
-import json
-
 from cluster.inventory import SECRET_NAMES, Inventory, is_secret
 from cluster.remote.common import redact as patterns
 
@@ -19,11 +17,4 @@ def secret_values(inventory: Inventory) -> tuple[str, ...]:
 def redact(text: str, values: tuple[str, ...]) -> str:
     """Returns the text without `values`, without the values of secret names, and without all that looks like a
     secret."""
-    return patterns.redact(without(text, values), (), SECRET_NAMES)
-
-
-def without(text: str, values: tuple[str, ...]) -> str:
-    """Returns the text without `values`, in any spelling. The host has redacted it already, but knows fewer
-    secrets."""
-    written = {json.dumps(value)[1:-1] for value in values}
-    return patterns.without_values(text, (*values, *written))
+    return patterns.redact(text, values, SECRET_NAMES)

@@ -1,9 +1,11 @@
 """Removes secrets from the output of a host: on the host before it leaves, and once more where it is stored."""
 
+import json
 import os
 import re
 from functools import lru_cache
 from typing import Callable, Iterable, Iterator, Mapping
+from urllib.parse import quote, quote_plus
 
 REDACTED = "**********"
 #: Shorter values are ordinary words: removing them would make the text unreadable.
@@ -12,8 +14,8 @@ SHORTEST = 6
 #: Texts that look like a secret in any place: tokens of well-known services, and keys in PEM.
 SHAPES = re.compile(
     r"\b(?:hf_[A-Za-z0-9]{12,}|[srp]k-[\w-]{12,}|gh[pousr]_[A-Za-z0-9]{12,}|github_pat_\w{12,}|glpat-[\w-]{12,}"
-    r"|nvapi-[\w-]{12,}|AKIA[0-9A-Z]{16}|xox[baprs]-[\w-]{8,})"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+    r"|nvapi-[\w-]{12,}|AKIA[0-9A-Z]{16}|AIza[\w-]{35}|xox[baprs]-[\w-]{8,})"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
     re.DOTALL,
 )
 #: Three words with dots between them, where the first has the beginning of a JSON web token in it.
@@ -21,12 +23,14 @@ WEB_TOKEN = re.compile(
     r"(?<![\w-])(?=[\w-]{11})(?=(?P<before>[\w-]*?)\beyJ[\w-]{8})"
     r"(?=(?P<first>[\w-]+))(?P=first)\.[\w-]{8,}\.[\w-]*"
 )
-#: user:password@ in a URL, and the text after Bearer or Basic.
-IN_URLS = re.compile(r"(?<=://)[^/\s:@'\"]*:[^/\s@'\"]+(?=@)")
-AFTER_BEARER = re.compile(r"([bB](?<!\w[bB])(?i:earer|asic))(\s+|%20)(?!(?i:auth|token)|\*)[\w.~+/=-]{6,}")
+#: user:password@ in a URL, or a user as long as a token, and the text after Bearer, Basic or, in a header, token.
+IN_URLS = re.compile(r"(?<=://)(?:[^/\s:@'\"]*:[^/\s'\"]+|[^/\s:@'\"]{12,})(?=@)")
+AFTER_BEARER = re.compile(
+    r"([bB](?<!\w[bB])(?i:earer|asic)|(?<=uthorization: )[tT]oken)(\s+|%20)(?!(?i:auth|token)|\*)[\w.~+/=-]{6,}"
+)
 #: The start of a value: what separates it from its name in environments, dicts and YAML, and on command lines.
-_VALUE = r"(?P<quote>[bB]?[\"']|\\\")?(?(quote)|(?=[^\s,;'\"\]})]))"
-PAIR = rf"\\?[\"']?(?:[^\S\n]*(?:=>|:)[^\S\n]*|[^\S\n]+=[^\S\n]+|=)\[?{_VALUE}"
+_VALUE = r"(?P<quote>[bB]?[\"']|\\{1,3}\")?(?(quote)|(?=[^\s,;'\"\]})]))"
+PAIR = rf"\\{{0,3}}[\"']?(?:[^\S\n]*(?:=>|:)[^\S\n]*|[^\S\n]+=[^\S\n]+|=)\[?{_VALUE}"
 FLAG = rf"(?:[^\S\n]+|\\?[\"'],?[^\S\n]*|=){_VALUE}"
 #: The end of a value, with and without a quote before it.
 END_OF_VALUE = {True: re.compile(r"[\"'\\\n]"), False: re.compile(r"[\s,;'\"\]})]")}
@@ -49,6 +53,8 @@ SMALL_NAME = re.compile(
     r"(?:^|.*[_.-])(?:token|secret|password|passwd|passphrase|credentials?|authorization|api[_-]?key|access[_-]?key|"
     r"private[_-]?key)$"
 )
+#: The start of a word in a name like accessToken. InvalidAuthToken is the name of an exception.
+HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 MORE_NAMES = "|passphrase|authorization|api-key|access-key|private-key"
 
 
@@ -78,9 +84,22 @@ def redact(text: str, values: "Iterable[str]", names: str) -> str:
 
 
 def without_values(text: str, values: "Iterable[str]") -> str:
-    for value in sorted({secret for secret in values if len(secret) >= SHORTEST}, key=len, reverse=True):
-        text = text.replace(value, REDACTED)
+    """Returns `text` without `values`, however they are written."""
+    forms = {form for value in values if len(value) >= SHORTEST for form in written(value)}
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, REDACTED)
     return text
+
+
+def written(value: str) -> "Iterator[str]":
+    """Yields the value as it is, in JSON, in JSON within JSON, in Python, and in a URL."""
+    yield value
+    for in_json in (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
+        yield in_json
+        yield json.dumps(in_json)[1:-1]
+    yield repr(value)[1:-1]
+    encodable = value.encode(errors="replace")
+    yield from (quote(encodable), quote(encodable, safe=""), quote_plus(encodable))
 
 
 def shapes_in(text: str) -> "Iterator[tuple[int, int]]":
@@ -142,4 +161,5 @@ def is_secret_name(name: str) -> bool:
     """Returns whether a name sounds like a secret. A name in capitals is that of a variable."""
     if name.upper() == name:
         return not name.endswith(NO_SECRET)
-    return bool(SMALL_NAME.match(name.lower())) and not OF_TOKENIZERS.match(name.lower())
+    small = (HUMP.sub("_", name) if name[:1].islower() else name).lower()
+    return bool(SMALL_NAME.match(small)) and not OF_TOKENIZERS.match(small)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
+import urllib.parse
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,6 +42,13 @@ def shown(text: str, *values: str) -> str:
         "Authorization: Bearer {}",
         "curl -H 'x-api-key: {}'",
         "http://bob:{}@proxy:3128/",
+        "http://bob:a@{}@proxy:3128/",
+        "https://{}@proxy/",
+        "Authorization: token {}",
+        '{{"accessToken": "{}"}}',
+        "{{'clientSecret': '{}'}}",
+        '{{\\\\\\"api_key\\\\\\": \\\\\\"{}\\\\\\"}}',
+        "-----BEGIN PGP PRIVATE KEY BLOCK-----\n{}\n-----END PGP PRIVATE KEY BLOCK-----",
         "hub token hf_abcdefghijkl{0}",
         "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
     ],
@@ -60,6 +70,7 @@ def test_secrets_by_their_names_and_shapes(text: str) -> None:
         "HOME=/root SHELL=/bin/bash",
         "prompt_token_ids: [1, 2, 3]",
         "http://10.0.0.2:8000/v1/completions",
+        "ssh://root@10.0.0.2 git@github.com 'maxTokens': 512, 'nextToken': '<s>'",
         "the token of this Ray is not the head's",
     ],
 )
@@ -80,6 +91,27 @@ def test_nothing_is_taken_out_of_what_engines_really_say(path: Path) -> None:
 def test_known_values_go_wherever_they_stand_the_longest_first() -> None:
     assert shown("a abcdefgh b abcdefghij c", "abcdefgh", "abcdefghij") == f"a {REDACTED} b {REDACTED} c"
     assert shown("short abc", "abc") == "short abc"
+
+
+@pytest.mark.parametrize(
+    "value", ["quo\"te'd", "back\\slash", "kl\u00fcngel", "a/b+c=d&e f", "two\nlines", "a bell\x07"]
+)
+@pytest.mark.parametrize(
+    "written",
+    [
+        str,
+        repr,
+        json.dumps,
+        lambda value: json.dumps(value, ensure_ascii=False),
+        lambda value: json.dumps(json.dumps(value)),
+        urllib.parse.quote,
+        urllib.parse.quote_plus,
+        lambda value: urllib.parse.quote(value, safe=""),
+    ],
+)
+def test_known_values_go_however_they_are_written(value: str, written: Callable[[str], str]) -> None:
+    left = shown(f"it is {written(value)}.", value)
+    assert re.sub(r"[\\'\"]", "", left) == f"it is {REDACTED}."
 
 
 def test_secrets_of_an_environment(tmp_path: Path) -> None:
@@ -193,6 +225,7 @@ WORST = (
     "--a{}_token x ",
     "a{}=x ",
     "://a:b@",
+    "://a:@",
     "bearer ",
     "eyJaaaaaaaa-",
     "-----BEGIN PRIVATE KEY",
