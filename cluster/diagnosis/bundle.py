@@ -23,6 +23,8 @@ _LOGS = (
     Files("nccl.*.log", head=32 << 10, tail=96 << 10),
     Files("ray/session_latest/logs/*.*", head=8 << 10, tail=120 << 10, within=7 * 86400.0),
 )
+#: Texts that a host left out and that the operator reads of.
+_NAMED = 20
 _COMMANDS = {
     "nvidia-smi-q.txt": ("nvidia-smi", "-q"),
     "nvidia-smi-topo.txt": ("nvidia-smi", "topo", "-m"),
@@ -75,7 +77,9 @@ def missing(collected: Mapping[str, Collected], hosts: Sequence[str]) -> tuple[s
     for name, answer in collected.items():
         if answer.problem:
             lines.append(f"{name}: {answer.problem.reason}")
-        lines += [f"{name}: there was no time or no space for {text}" for text in answer.left_out]
+        lines += [f"{name}: there was no time or no space for {text}" for text in answer.left_out[:_NAMED]]
+        if len(answer.left_out) > _NAMED:
+            lines.append(f"{name}: there was no time or no space for {len(answer.left_out) - _NAMED} more")
     return tuple(lines)
 
 

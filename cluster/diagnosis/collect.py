@@ -27,6 +27,8 @@ _EVER = 10 * 365 * 86400.0
 #: Bytes of all lines of a host. Packed texts are smaller than the texts, except for random data.
 _PACKED = 12 << 20
 
+#: Texts of a host that are kept: one with 8 GPUs has some hundred.
+_MOST_TEXTS = 4000
 _LONGEST_NAME = 300
 #: A part of a file name, as Ray, vLLM and the orchestrator use it.
 _PART = re.compile(r"[\w@+=,-][\w.@+=,-]*", re.ASCII)
@@ -130,7 +132,7 @@ def collected(
             case _LeftOut():
                 left_out += (name for name in message.left_out if _is_asked(name, request))
             case _Text() if _is_asked(message.name, request):
-                text = _unpacked(message.packed, room)
+                text = _unpacked(message.packed, room) if len(texts) < _MOST_TEXTS else None
                 room -= len(text or b"")
                 if text is None:
                     left_out.append(message.name)

@@ -96,3 +96,12 @@ def test_what_is_packed_is_unpacked_up_to_what_was_asked_for() -> None:
 )  # fmt: skip
 def test_a_line_of_another_shape_is_passed_over(said: str) -> None:
     assert collected("gpu-b", f"{said}\n{line('a', 'one')}") == Collected("gpu-b", {"a": "one"})
+
+
+def test_a_host_that_names_files_without_end_fills_neither_the_bundle_nor_the_screen() -> None:
+    said = "\n".join(line(f"nccl.{number}.log", "") for number in range(10_000))
+    brought = collected("gpu-a", said)
+    assert len(brought.texts) == 4000
+    told = missing({"gpu-a": brought}, ["gpu-a"])
+    assert len(told) == 21
+    assert told[-1] == "gpu-a: there was no time or no space for 5980 more"
