@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Clusters that this commit brought up must live on under this code.
 OLD ?= 3a3df05
 
-.PHONY: demo test test-unit test-tp16 completion faults walk upgrade-check bench-check bench-up check format constraints install clean
+.PHONY: demo test test-unit test-tp16 completion faults walk upgrade-check bench-check bench-up check format schemas constraints install clean
 
 demo: $(INSTALLED)
 	@scripts/demo
@@ -58,6 +58,9 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml $(wildcard constraints/*.txt) $(shell find sandbox/cpu_vllm -name '*.py' -o -name '*.toml')
 	@scripts/install
 	@touch $@
+
+schemas: $(INSTALLED)
+	$(PYTHON) -m orchestrator.schemas docs/schemas
 
 constraints: $(INSTALLED)
 	scripts/constraints

@@ -25,6 +25,8 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class PhaseStarted:
+    """A phase began."""
+
     name: ClassVar[str] = "phase_started"
     title: str
 
@@ -40,6 +42,8 @@ class PhaseSkipped:
 
 @dataclass(frozen=True)
 class PhaseDone:
+    """A phase ended well, after `seconds`."""
+
     name: ClassVar[str] = "phase_done"
     title: str
     seconds: float
@@ -47,6 +51,8 @@ class PhaseDone:
 
 @dataclass(frozen=True)
 class PhaseFailed:
+    """A phase failed after `seconds`."""
+
     name: ClassVar[str] = "phase_failed"
     title: str
     seconds: float
@@ -170,6 +176,8 @@ class EndpointVerified:
 
 @dataclass(frozen=True)
 class Announced:
+    """The endpoint gave a token in this run, and is announced."""
+
     name: ClassVar[str] = "announced"
     announcement: Announcement
 

@@ -13,7 +13,7 @@ from tests.prose.source import docstrings, messages
 
 #: Only what an operator reads has messages.
 _WITH_MESSAGES = {"cluster", "orchestrator"}
-_PAGES = ("*.md", "docs/*.md", "benchmarks/gpu/*.md", "inventory.yaml", "examples/*.yaml")
+_PAGES = ("*.md", "docs/*.md", "docs/schemas/*.md", "benchmarks/gpu/*.md", "inventory.yaml", "examples/*.yaml")
 #: Old names stand in the one, the other is generated.
 _OTHER_PAGES = {"docs/moved.md", "docs/faults.md"}
 

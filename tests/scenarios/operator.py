@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.scenarios.hosts import ROOT
+from tests.schemas import hold_output
 
 #: Seconds for one command on however busy a machine. A whole test has more, so that the command is named.
 _LONGEST = 800.0
@@ -32,9 +33,12 @@ class Operator:
 
     def run(self, *words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "orchestrator", *map(str, words)]
-        return subprocess.run(
+        done = subprocess.run(
             argv, cwd=self.code, env=self.environment(**more), capture_output=True, text=True, timeout=_LONGEST
         )
+        if self.code == ROOT and "--output json" in " ".join(argv).partition(" -- ")[0]:
+            hold_output(argv[3:], done.stdout, done.stderr)
+        return done
 
     def start(self, *words: str | Path, **more: str) -> subprocess.Popen[str]:
         """In the background, in a session of its own, as in a terminal of its own."""

@@ -83,7 +83,7 @@ def test_a_host_without_logs_and_one_that_is_lost(tmp_path: Path, capsys: Captur
 def test_json_lines(tmp_path: Path, capsys: Captured) -> None:
     assert run(hosts(LOST, "\n".join(said("vllm", "\x07"))), tmp_path, "logs", "--output", "json") == 4
     out, err = capsys.readouterr()
-    assert json.loads(out) == {"host": "gpu-b", "source": "vllm", "text": "\x07"}
+    assert json.loads(out) == {"host": "gpu-b", "source": "vllm", "text": "\x07", "schema_version": 1}
     assert json.loads(err)["kind"] == "Unreachable"
 
 

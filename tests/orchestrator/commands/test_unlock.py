@@ -51,7 +51,7 @@ def test_nobody_held_it(tmp_path: Path, capsys: Captured) -> None:
 @pytest.mark.parametrize(("held", "broken"), [(HELD, THEIRS), ('{"held": null}', None)])
 def test_for_a_program(tmp_path: Path, capsys: Captured, held: str, broken: dict[str, str] | None) -> None:
     assert unlock(tmp_path, head(tmp_path, held), "--output", "json") == 0
-    assert json.loads(capsys.readouterr().out) == {"cluster": "demo", "broken": broken}
+    assert json.loads(capsys.readouterr().out) == {"cluster": "demo", "broken": broken, "schema_version": 1}
 
 
 def test_a_head_that_is_lost(tmp_path: Path, capsys: Captured) -> None:

@@ -31,7 +31,7 @@ AT = datetime(2026, 7, 1, 9, 12, 44, 123456, UTC)
 def test_kind_time_and_fields() -> None:
     assert jsonl.line(PhaseDone("Observe hosts", 1.21), AT) == (
         '{"event": "phase_done", "time": "2026-07-01T09:12:44.123+00:00", '
-        '"title": "Observe hosts", "seconds": 1.21}'
+        '"title": "Observe hosts", "seconds": 1.21, "schema_version": 1}'
     )
 
 
@@ -42,7 +42,7 @@ def test_tuples_are_lists() -> None:
 
 def test_errors_are_told_in_full() -> None:
     told = json.loads(jsonl.line(PhaseFailed("Join Ray workers", 4.1, story.failed), AT))
-    assert told["error"] == json.loads(to_json(report(story.failed)))
+    assert {**told["error"], "schema_version": 1} == json.loads(to_json(report(story.failed)))
     assert json.loads(jsonl.line(RolledBack("Join Ray workers"), AT))["error"] is None
 
 
@@ -61,7 +61,7 @@ def test_findings_and_announcements_are_objects() -> None:
     assert json.loads(jsonl.line(FindingReported(story.SHM), AT))["finding"]["found"] == "4.0 GiB"
     assert json.loads(jsonl.line(TransportDetected(story.TRANSPORT), AT))["transport"]["kind"] == "NET/IB/GDRDMA"
     told = json.loads(jsonl.line(Announced(story.ANNOUNCEMENT), AT))["announcement"]
-    assert told == json.loads(to_json(announce.document(story.ANNOUNCEMENT)))
+    assert {**told, "schema_version": 1} == json.loads(to_json(announce.document(story.ANNOUNCEMENT)))
 
 
 def test_what_a_host_said_is_escaped() -> None:
