@@ -179,7 +179,7 @@ def test_what_a_host_puts_into_the_bundle(case: Case) -> None:
     with hostile(case, "bomb"):
         done, peak = run(case, "diagnose")
     document = json.loads(done.stdout)
-    assert (done.returncode, document["missing"]) == (0, ["node1: no time or no room for vllm/log"])
+    assert (done.returncode, document["missing"]) == (0, ["node1: there was no time or no space for vllm/log"])
     assert 0 < peak < _MEMORY, peak
     assert document["bytes"] < 1 << 20
     assert_other_shown(case, "diagnose", done)
@@ -247,13 +247,13 @@ def append(case: Case, path: str, expression: str) -> None:
 
 
 def assert_dead(case: Case) -> None:
-    """`status` tells soon that vLLM has ended, and shows the other host."""
+    """`status` tells soon that vLLM has exited, and shows the other host."""
     with Stopwatch() as watch:
         done, peak = run(case, "status")
     assert watch.seconds < _SOON
     assert peak < _MEMORY
     report = of_host("status", done, "node0")
-    assert "vLLM has ended (exit status 1)" in report.cause
+    assert "vLLM has exited (exit status 1)" in report.cause
     assert json.loads(done.stdout)["hosts"][1]["ray"] == "absent"
     case.add_row(report, time.time() - case.injected_at, "told by `status`")
 
@@ -303,7 +303,7 @@ def test_an_endpoint_that_means_no_good(case: Case) -> None:
     case.fault = "the record of Ray on a worker has a text in place of its keeper's pid"
     path, values = record(case.hosts, "node1", "ray")
     case.inject(lambda: case.hosts.write("node1", path, json.dumps({**values, "keeper": "1"})))
-    report = case.until_status("the record of ray is gone, but ")
+    report = case.until_status("the record of ray is missing, but ")
     assert report.host == "node1"
     case.operator.down(case.hosts.inventory)
     assert case.hosts.processes("node1") == {}

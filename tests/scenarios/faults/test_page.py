@@ -99,7 +99,7 @@ def test_what_a_failure_tells(failure: dict[str, object], report: ParsedReport) 
 def test_what_events_and_a_status_tell() -> None:
     problem = {"host": "node1", "doing": "read the status of ray", "cause": "no answer", "cure": "see to it"}
     waiting = {"event": "waiting", "last": "node1: look at ray: no answer (see to it)", "problems": [problem]}
-    assert from_event(waiting, "node1") == ParsedReport("node1", "look at ray: no answer", "see to it")
+    assert from_event(waiting, "node1") == ParsedReport("node1", "read the status of ray: no answer", "see to it")
     assert from_event(waiting, "node0") is None
     well = {"host": "node0", "problem": "", "cure": ""}
     ill = {"host": "node1", "problem": "dead", "cure": "`up`"}

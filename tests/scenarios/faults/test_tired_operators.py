@@ -138,7 +138,7 @@ def test_inventories_of_tired_operators(case: Case) -> None:
     path = case.edited(lambda one: one["serve"]["arguments"].append(f"--api-ke={_SECRET}"), "abbreviated")
     for verb in ("plan", "up"):
         report = refused(case, verb, path)
-        assert "--api-ke, which vLLM may take for --api-key, is not for here: use serve.api_key" in report.cause
+        assert "--api-ke, which vLLM may read as --api-key, is not allowed: use serve.api_key" in report.cause
         assert _SECRET not in report.cause + report.cure
     case.rows.pop()
     case.add_outcome("by `plan` and `up`; the key is not shown")
@@ -155,4 +155,4 @@ def test_inventories_of_tired_operators(case: Case) -> None:
 
     case.fault = "an inventory of more than 256 KiB"
     many.write_text("# " + "x" * (257 << 10))
-    assert "larger than 256 KiB: this is no inventory" in refused(case, "up", many).cause
+    assert "larger than 256 KiB: this is not an inventory" in refused(case, "up", many).cause
