@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from pydantic import ValidationError
 
@@ -16,7 +15,8 @@ from cluster.bench.command import RESULT
 from cluster.bench.counters import Stored
 from cluster.bench.record import Run
 from cluster.bench.workload import Cell, Cold, Origin
-from cluster.errors import ClusterError, UsageError
+from cluster.errors import UsageError
+from orchestrator.bench.not_kept import NotKept
 from orchestrator.local.atomic_write import atomic_write
 
 _HOW = "how.json"
@@ -33,12 +33,6 @@ class BenchSettings(Stored):
     cold: Cold
     origin: Origin
     seed: int
-
-
-class NotKept(ClusterError):
-    """A result that could not be written here. What was written before is whole."""
-
-    kind: ClassVar[str] = "NotKept"
 
 
 @dataclass(frozen=True)

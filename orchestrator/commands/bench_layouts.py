@@ -14,7 +14,8 @@ from cluster.errors import ClusterError, LeaseHeld, UsageError
 from cluster.inventory import Inventory, with_layout
 from cluster.plan import plan
 from orchestrator.bench.arguments import BenchArguments
-from orchestrator.bench.results import NotKept, Results, open_results
+from orchestrator.bench.not_kept import NotKept
+from orchestrator.bench.results import Results, open_results
 from orchestrator.commands.bench import new_results_folder, note_resume, requested_cells, results_for
 from orchestrator.events import HostMessage
 from orchestrator.outcome.exit_codes import COMMAND, exit_code

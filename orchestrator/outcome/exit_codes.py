@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster import errors
-from orchestrator.bench.results import NotKept
+from orchestrator.bench.not_kept import NotKept
 from orchestrator.run.interrupts import Interrupted
 
 DONE = 0

@@ -24,7 +24,7 @@ from cluster.errors import (
 )
 from cluster.values import Lease, NcclTransport, Presence
 from cluster.values.findings import Severity
-from orchestrator.bench.results import NotKept
+from orchestrator.bench.not_kept import NotKept
 from orchestrator.outcome.exit_codes import exit_code
 from orchestrator.outcome.result import ResultLost
 from orchestrator.render.failure_report import report

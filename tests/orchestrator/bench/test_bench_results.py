@@ -10,7 +10,8 @@ import pytest
 from cluster.bench.verdict import failed
 from cluster.bench.workload import GUIDE, Cell
 from cluster.errors import UsageError
-from orchestrator.bench.results import BenchSettings, NotKept, Results, kept_runs, open_results, read_result
+from orchestrator.bench.not_kept import NotKept
+from orchestrator.bench.results import BenchSettings, Results, kept_runs, open_results, read_result
 from tests.cluster.bench.results import run
 
 HOW = BenchSettings(rate=10, cold="salt", origin="head", seed=7)

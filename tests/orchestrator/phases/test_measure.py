@@ -15,7 +15,8 @@ from cluster.bench.record import Run
 from cluster.bench.workload import GUIDE, Cell, Cold
 from cluster.errors import HostError, LeaseLost, NotReady, Unreachable
 from cluster.values import Lease, Presence
-from orchestrator.bench.results import BenchSettings, NotKept, Results, kept_runs, open_results
+from orchestrator.bench.not_kept import NotKept
+from orchestrator.bench.results import BenchSettings, Results, kept_runs, open_results
 from orchestrator.events import HostMessage, Progress
 from orchestrator.phases.measure import Measure
 from orchestrator.run.phase import Handover, Situation
