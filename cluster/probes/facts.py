@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cluster.command import Hint, Probe, last_json, program
 from cluster.engine.vllm_log import SIGNS
 from cluster.inventory import HostSpec, Inventory
@@ -16,6 +18,9 @@ _HINTS = (
          "set a shell (`usermod -s /bin/bash USER`), or correct `user:` in the inventory"),
     Hint("SyntaxError|is not subscriptable", "the Python of this host is too old", "install Python 3.9 or newer"),
 )  # fmt: skip
+
+#: Bytes: those of a host are some ten thousand. The head's have the model's configuration with them.
+_MOST, _MOST_OF_HEAD = 1 << 20, 4 << 20
 
 
 def facts(inventory: Inventory, spec: HostSpec) -> Probe[Facts]:
@@ -44,7 +49,8 @@ def facts(inventory: Inventory, spec: HostSpec) -> Probe[Facts]:
         timeout=60,
         hints=_HINTS,
     )
-    return Probe(command, lambda output: Facts.model_validate(last_json(output)))
+    most = _MOST_OF_HEAD if spec.role == "head" else _MOST
+    return Probe(replace(command, most=most), lambda output: Facts.model_validate(last_json(output)))
 
 
 def ports(inventory: Inventory, spec: HostSpec) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ _DEATH_TIMEOUT = 0.5
 #: Bytes of stderr that are kept, of a command that may print more.
 _MOST_STDERR = 16 << 20
 #: Bytes that are buffered before they are read: a host may send faster than we read.
-_MAX_TAKEN = 1 << 20
+_MAX_TAKEN = 1 << 18
 #: A shell's exit status of a command that SIGKILL ended; SSH has no status for it.
 _KILLED = 137
 #: Bytes of delivered output that are kept: a command with an open stdin may run for weeks. A longer line is

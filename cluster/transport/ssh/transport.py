@@ -16,6 +16,8 @@ from cluster.transport.ssh.hop import Hop
 
 #: sshd allows 10 sessions on a connection (`MaxSessions`).
 _MAX_SESSIONS = 8
+#: Bytes that a host may send before they are read here: as much as a fast link of a long way holds.
+_WINDOW = 2 << 20
 
 
 class SshTransport:
@@ -57,17 +59,18 @@ class SshTransport:
         once."""
         connection = self._connected()
         try:
-            return self._session(connection)
+            return self._session(connection, command)
         except (paramiko.SSHException, OSError, EOFError) as error:
             if connection.is_alive:
                 raise self._no_session(command, error) from error
         try:
-            return self._session(self._connected())
+            return self._session(self._connected(), command)
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._no_session(command, error) from error
 
-    def _session(self, connection: SshConnection) -> Any:
-        return connection.transport.open_session(timeout=self._timeout)
+    def _session(self, connection: SshConnection, command: Command) -> Any:
+        """Returns a channel whose host can send no more ahead than the command may say."""
+        return connection.transport.open_session(min(command.most, _WINDOW), timeout=self._timeout)
 
     def _connected(self) -> SshConnection:
         with self._connecting:
