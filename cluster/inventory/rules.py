@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+import re
 from collections.abc import Hashable, Iterator, Mapping
 
 from cluster.inventory.explain import did_you_mean
@@ -16,7 +17,7 @@ def problems(resolved: ResolvedInventory) -> Iterator[Problem]:
     """Yields all problems between the keys."""
     yield from _repeated(resolved, "name", [host.name for host in resolved.hosts])
     yield from _repeated(resolved, "address", [(host.address.lower(), host.port or 22) for host in resolved.hosts])
-    for rule in (_cluster_addresses, _roles, _gpus, _jumps, _layout, _heads, _ports, _source, _accepted):
+    for rule in (_cluster_addresses, _roles, _gpus, _jumps, _layout, _heads, _ports, _grpc, _source, _accepted):
         yield from rule(resolved)
 
 
@@ -123,6 +124,16 @@ def _ports(resolved: ResolvedInventory) -> Iterator[Problem]:
             within = f"{ray.min_worker_port}-{ray.max_worker_port}"
             yield Problem((section, key), f"{port} is within Ray's worker ports ({within})")
         taken.setdefault(port, f"{section}.{key}")
+
+
+def _grpc(resolved: ResolvedInventory) -> Iterator[Problem]:
+    """Refuses a second port of vLLM where a key is set: over gRPC nothing asks for the key."""
+    serve = resolved.file.serve
+    for index, argument in enumerate(serve.arguments if serve.api_key else ()):
+        name = re.split(r"[=.]", argument)[0].replace("_", "-")
+        if name.startswith("--grpc"):
+            reason = f"{name} is not allowed with serve.api_key: over gRPC vLLM asks for no key"
+            yield Problem(("serve", "arguments", index), reason)
 
 
 def _source(resolved: ResolvedInventory) -> Iterator[Problem]:
