@@ -53,6 +53,18 @@ SMALL_NAME = re.compile(
     r"(?:^|.*[_.-])(?:token|secret|password|passwd|passphrase|credentials?|authorization|api[_-]?key|access[_-]?key|"
     r"private[_-]?key)$"
 )
+#: How those end: most names differ there, which shows at once.
+LAST_LETTERS = (
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "passphrase",
+    "credential",
+    "credentials",
+    "authorization",
+    "key",
+)
 #: The start of a word in a name like accessToken. InvalidAuthToken is the name of an exception.
 HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 MORE_NAMES = "|passphrase|authorization|api-key|access-key|private-key"
@@ -161,5 +173,7 @@ def is_secret_name(name: str) -> bool:
     """Returns whether a name sounds like a secret. A name in capitals is that of a variable."""
     if name.upper() == name:
         return not name.endswith(NO_SECRET)
+    if not name.lower().endswith(LAST_LETTERS):
+        return False
     small = (HUMP.sub("_", name) if name[:1].islower() else name).lower()
     return bool(SMALL_NAME.match(small)) and not OF_TOKENIZERS.match(small)

@@ -224,6 +224,7 @@ WORST = (
     "a{}_TOKEN=x ",
     "--a{}_token x ",
     "a{}=x ",
+    "--a{} x ",
     "://a:b@",
     "://a:@",
     "bearer ",
@@ -241,7 +242,7 @@ def mebibyte_of(unit: str) -> str:
 def test_a_mebibyte_takes_half_a_second_of_the_processor_at_most(unit: str) -> None:
     """The least of a few measurements: others who compute beside us make any single one longer."""
     text = mebibyte_of(unit)
-    assert any(seconds(text) <= 0.5 for _ in range(5))
+    assert any(seconds(text) <= 0.5 for _ in range(10))
 
 
 @pytest.mark.parametrize(
