@@ -113,7 +113,7 @@ def test_a_model_whose_code_needs_decord(untouched: Hosts, operator: Operator) -
             stack.enter_context(on(untouched, host, breaks, f"rm {folder}/processing.py"))
         stack.enter_context(on(untouched, "node0", f"touch {PACKAGES}/decord.py", f"rm {PACKAGES}/decord.py"))
         found = only(check(operator, untouched.inventory), "remote-code")
-    assert found["found"].startswith("decord not in ")
+    assert found["found"].startswith("decord missing in ")
     assert found["cure"].endswith(" decord")
 
 

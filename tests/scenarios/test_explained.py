@@ -36,7 +36,7 @@ def failure(run: Running) -> dict[str, Any]:
 
 def contents(done: dict[str, Any]) -> dict[str, str]:
     """Returns the contents of the bundle that a failure names."""
-    (note,) = [note for note in done["notes"] if "every host has to say" in note]
+    (note,) = [note for note in done["notes"] if "evidence from every host" in note]
     return unpacked(Path(note.rpartition(" is in ")[2]))
 
 
