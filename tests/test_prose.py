@@ -14,21 +14,10 @@ from tests.prose.passage import passages
 from tests.prose.rules import LONGEST, ROOT, RULES, Rule, findings, unused_words
 from tests.prose.source import messages
 
-#: Rules that an area does not keep yet. Rows go as the areas are rewritten; a new one is never added.
-OPEN: dict[str, set[Rule]] = {
-    "orchestrator/session": {"length"},
-    "SECURITY.md": {"words"},
-}
-
 
 @pytest.mark.parametrize(("area", "rule"), [(area, rule) for area in AREAS for rule in RULES])
 def test_every_area_keeps_the_rules(area: str, rule: Rule) -> None:
-    if rule not in OPEN.get(area, ()):
-        assert [str(one) for one in area_findings(area) if one.rule == rule] == []
-
-
-def test_the_open_areas_are_areas() -> None:
-    assert set(OPEN) <= set(AREAS)
+    assert [str(one) for one in area_findings(area) if one.rule == rule] == []
 
 
 def test_the_glossary_names_words() -> None:
