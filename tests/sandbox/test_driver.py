@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sandbox import driver, inventory, ssh
 from sandbox.errors import SandboxError
@@ -121,5 +122,6 @@ def test_the_inventory_of_real_gpus_loads_and_counts_none_by_itself(tmp_path: Pa
     assert all(one.reason for one in found.preflight.accept)
 
 
-def test_the_inventory_of_simulated_gpus_accepts_nothing() -> None:
-    assert "preflight" not in inventory.render(_layout(), "known_hosts")
+def test_the_inventory_of_simulated_gpus_accepts_its_network_alone() -> None:
+    sections = yaml.safe_load(inventory.render(_layout(), "known_hosts"))
+    assert [one["check"] for one in sections["preflight"]["accept"]] == ["open-endpoint", "open-ports"]
