@@ -19,8 +19,8 @@ _HINTS = (
     Hint("SyntaxError|is not subscriptable", "the Python of this host is too old", "install Python 3.9 or newer"),
 )  # fmt: skip
 
-#: Bytes: those of a host are some ten thousand. The head's have the model's configuration with them.
-_MOST, _MOST_OF_HEAD = 1 << 20, 4 << 20
+#: Bytes: the facts of a host are some ten thousand, and the head's have the model's configuration with them.
+_MOST = 1 << 20
 
 
 def facts(inventory: Inventory, spec: HostSpec) -> Probe[Facts]:
@@ -49,8 +49,7 @@ def facts(inventory: Inventory, spec: HostSpec) -> Probe[Facts]:
         timeout=60,
         hints=_HINTS,
     )
-    most = _MOST_OF_HEAD if spec.role == "head" else _MOST
-    return Probe(replace(command, most=most), lambda output: Facts.model_validate(last_json(output)))
+    return Probe(replace(command, most=_MOST), lambda output: Facts.model_validate(last_json(output)))
 
 
 def ports(inventory: Inventory, spec: HostSpec) -> tuple[int, ...]:

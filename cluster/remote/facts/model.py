@@ -6,8 +6,8 @@ import stat
 from typing import Any
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
-#: Bytes: the configuration of a published model has some thousand.
-LARGEST_CONFIG = 4 << 20
+#: Bytes: the configuration of a published model has some thousand. It must fit into the facts of the head.
+LARGEST_CONFIG = 3 << 18
 
 
 def model_files(asked: dict[str, Any]) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def test_the_configuration_of_the_model(tmp_path: Path) -> None:
     [
         ("{", "is not valid JSON"),
         ("[" * 100_000, "is not valid JSON"),
-        (" " * (5 << 20), "is too large for a configuration"),
+        (" " * (1 << 20), "is too large for a configuration"),
     ],
 )
 def test_a_configuration_that_is_none(tmp_path: Path, content: str, problem: str) -> None:
