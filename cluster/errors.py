@@ -144,9 +144,9 @@ class TooMuchOutput(MalformedAnswer):
     def __init__(self, host: str, command: Command, most: int = 0) -> None:
         """Takes `most` in bytes, where it differs from the limit of the command."""
         cure = f"log in to {host} and find what prints so much, for example a start-up file of the shell"
-        super().__init__(
-            host, command.title, cause=f"the output is larger than {(most or command.most) >> 20} MiB", cure=cure
-        )
+        limit = most or command.most
+        size = f"{limit >> 20} MiB" if limit >> 20 else f"{limit >> 10} KiB"
+        super().__init__(host, command.title, cause=f"the output is larger than {size}", cure=cure)
         self.command = command
 
 

@@ -20,7 +20,7 @@ _HINTS = (
 )  # fmt: skip
 
 #: Bytes: the facts of a host are some ten thousand, and the head's have the model's configuration with them.
-_MOST = 1 << 20
+_MOST = 1 << 19
 
 
 def facts(inventory: Inventory, spec: HostSpec) -> Probe[Facts]:

@@ -54,7 +54,11 @@ def test_a_host_that_never_stops_talking(pair: Hosts, operator: Operator) -> Non
     """Its shell fills what it is given: each command ends soon, needs little memory, and shows the other host."""
     pair.write("node1", "/root/.bashrc", "tr '\\0' x < /dev/zero\n")
     try:
-        for verb, code, most, memory in (("status", 0, 1, 72), ("check", 3, 1, 72), ("logs", 5, 11, 96)):
+        for verb, code, most, memory in (
+            ("status", 0, "512 KiB", 72),
+            ("check", 3, "512 KiB", 72),
+            ("logs", 5, "11 MiB", 96),
+        ):
             process = operator.start(verb, pair.inventory)
             peak, ended = 0, False
             while not ended:
@@ -64,7 +68,7 @@ def test_a_host_that_never_stops_talking(pair: Hosts, operator: Operator) -> Non
                     ended = True
             out, err = process.communicate()
             assert process.returncode == code, out + err
-            assert f"the output is larger than {most} MiB" in out + err
+            assert f"the output is larger than {most}" in out + err
             assert "node0" in out + err
             assert 0 < peak < memory, verb
     finally:

@@ -7,7 +7,7 @@ from typing import Any
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 #: Bytes: the configuration of a published model has some thousand. It must fit into the facts of the head.
-LARGEST_CONFIG = 3 << 18
+LARGEST_CONFIG = 3 << 17
 
 
 def model_files(asked: dict[str, Any]) -> dict[str, Any]:

@@ -69,8 +69,8 @@ class SshTransport:
             raise self._no_session(command, error) from error
 
     def _session(self, connection: SshConnection, command: Command) -> Any:
-        """Returns a channel whose host can send no more ahead than the command may say."""
-        return connection.transport.open_session(min(command.most, _WINDOW), timeout=self._timeout)
+        """Returns a channel whose host can send ahead no more than half of what the command may say."""
+        return connection.transport.open_session(min(command.most // 2, _WINDOW), timeout=self._timeout)
 
     def _connected(self) -> SshConnection:
         with self._connecting:
